@@ -1,0 +1,113 @@
+import { Type, type Static, type TSchema } from 'typebox';
+import type { Result } from '../protocol/result';
+import type { ConversationView, CostEstimate } from './chat';
+import { ChatSettings, CoordinatorChoice, ContributionSettings, ThemeChoice } from './settings';
+import type { AppSnapshot, JoinDetails, LedgerPage, LedgerVerification } from './snapshot';
+
+/** Codes of failures main reports to a window. Failures of other rooms pass through with their own codes. */
+export type AppErrorCode = string;
+
+const Id = Type.String({ minLength: 1, maxLength: 200 });
+const Nothing = Type.Null();
+/** Longest message typed in Chat; the model's context is far smaller. */
+export const MAX_CHAT_TEXT_LENGTH = 200_000;
+
+/** A part of the settings; what is absent stays. */
+export const SettingsPatch = Type.Object(
+  {
+    region: Type.Optional(Type.Union([Type.String({ pattern: '^[A-Z]{2}(-[A-Z0-9]{1,3})?$' }), Type.Null()])),
+    theme: Type.Optional(ThemeChoice),
+    closeToTray: Type.Optional(Type.Boolean()),
+    coordinator: Type.Optional(CoordinatorChoice),
+    embeddedTokenEconomy: Type.Optional(Type.Boolean()),
+    contribution: Type.Optional(Type.Partial(ContributionSettings)),
+    chat: Type.Optional(Type.Partial(ChatSettings)),
+  },
+  { additionalProperties: false },
+);
+export type SettingsPatch = Static<typeof SettingsPatch>;
+
+/**
+ * Every call a window can make: the channel, the schema its payload must match, and the value it answers with.
+ * Main refuses what does not match or does not come from its own window.
+ */
+export const CALL_SCHEMAS = {
+  'app:get-snapshot': Nothing,
+  'app:copy-text': Type.Object({ text: Type.String({ maxLength: 10_000 }) }),
+  'app:quit': Nothing,
+  'welcome:accept': Type.Object({
+    region: Type.Union([Type.String({ pattern: '^[A-Z]{2}(-[A-Z0-9]{1,3})?$' }), Type.Null()]),
+  }),
+  'settings:update': SettingsPatch,
+  'settings:set-access-token': Type.Object({
+    accessToken: Type.Union([Type.String({ minLength: 1, maxLength: 4_000 }), Type.Null()]),
+  }),
+  'coordinator:check': Type.Object({ url: Type.String({ minLength: 1, maxLength: 2_000 }) }),
+  'coordinator:get-join-details': Nothing,
+  'node:pause': Type.Object({ minutes: Type.Union([Type.Integer({ minimum: 1, maximum: 10_080 }), Type.Null()]) }),
+  'node:resume': Nothing,
+  'node:retry': Nothing,
+  'node:measure-hardware': Nothing,
+  'models:choose-folder': Nothing,
+  'chat:get': Type.Object({ conversationId: Id }),
+  'chat:estimate': Type.Object({
+    conversationId: Type.Union([Id, Type.Null()]),
+    modelId: Type.String({ minLength: 1, maxLength: 200 }),
+    text: Type.String({ maxLength: MAX_CHAT_TEXT_LENGTH }),
+  }),
+  'chat:send': Type.Object({
+    /** Null starts a new conversation. */
+    conversationId: Type.Union([Id, Type.Null()]),
+    modelId: Type.String({ minLength: 1, maxLength: 200 }),
+    text: Type.String({ minLength: 1, maxLength: MAX_CHAT_TEXT_LENGTH }),
+  }),
+  'chat:stop': Type.Object({ conversationId: Id }),
+  'chat:retry': Type.Object({ conversationId: Id }),
+  'chat:delete': Type.Object({ conversationId: Id }),
+  'ledger:get-page': Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000 }) }),
+  'ledger:verify': Nothing,
+} as const satisfies Record<string, TSchema>;
+
+export type Channel = keyof typeof CALL_SCHEMAS;
+export type CallInput<Name extends Channel> = Static<(typeof CALL_SCHEMAS)[Name]>;
+
+/** What a coordinator said of itself when asked. */
+export interface CoordinatorCheck {
+  readonly url: string;
+  readonly name: string;
+  readonly version: string;
+  readonly tokenMode: boolean;
+}
+
+interface CallValues {
+  'app:get-snapshot': { readonly revision: number; readonly snapshot: AppSnapshot };
+  'app:copy-text': null;
+  'app:quit': null;
+  'welcome:accept': null;
+  'settings:update': null;
+  'settings:set-access-token': null;
+  'coordinator:check': CoordinatorCheck;
+  'coordinator:get-join-details': JoinDetails;
+  'node:pause': null;
+  'node:resume': null;
+  'node:retry': null;
+  'node:measure-hardware': null;
+  /** The folder the user picked in the system's dialog, checked to hold a model; null when the dialog was closed. */
+  'models:choose-folder': {
+    readonly folder: string;
+    readonly friendlyName: string;
+    readonly totalLayers: number;
+  } | null;
+  'chat:get': ConversationView;
+  'chat:estimate': CostEstimate;
+  /** The conversation with the new question and the waiting answer. */
+  'chat:send': ConversationView;
+  'chat:stop': null;
+  /** Asks the last question again; the earlier answer stays as a branch in the file. */
+  'chat:retry': ConversationView;
+  'chat:delete': null;
+  'ledger:get-page': LedgerPage;
+  'ledger:verify': LedgerVerification;
+}
+
+export type CallOutput<Name extends Channel> = Result<CallValues[Name], AppErrorCode>;

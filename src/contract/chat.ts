@@ -1,0 +1,69 @@
+import type { Failure } from '../protocol/result';
+
+/** Which node answered, for which layers. */
+export interface AnswerHop {
+  readonly nodeId: string;
+  readonly layerStart: number;
+  readonly layerEnd: number;
+  readonly transport: string;
+  /** Whether that node is this computer. */
+  readonly isThisComputer: boolean;
+}
+
+/** What an answer took; the cost is present only once the ledger has confirmed it. */
+export interface AnswerFacts {
+  readonly modelId: string;
+  readonly hops: readonly AnswerHop[];
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly tokensPerSecond: number | null;
+  readonly durationMs: number | null;
+  readonly settledCost: { readonly microGft: number; readonly ledgerRef: string; readonly confirmedAt: string } | null;
+}
+
+/** State of one answer; text that arrived is kept in every state. */
+export type AnswerState =
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'streaming' }
+  | { readonly kind: 'finished'; readonly reason: 'stop' | 'length' }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'failed'; readonly error: Failure };
+
+export type ChatEntry =
+  | { readonly role: 'user'; readonly id: string; readonly text: string; readonly createdAt: string }
+  | {
+      readonly role: 'assistant';
+      readonly id: string;
+      readonly text: string;
+      readonly createdAt: string;
+      readonly state: AnswerState;
+      readonly facts: AnswerFacts | null;
+    };
+
+export interface ConversationSummary {
+  readonly id: string;
+  readonly title: string;
+  readonly updatedAt: string;
+}
+
+export interface ConversationView extends ConversationSummary {
+  readonly entries: readonly ChatEntry[];
+}
+
+/** Text that arrived for an answer, in order; a renderer that missed one asks for the conversation again. */
+export interface ChatDelta {
+  readonly conversationId: string;
+  readonly entryId: string;
+  /** Length of the answer's text before this delta, so that a gap is noticed. */
+  readonly offset: number;
+  readonly text: string;
+}
+
+export interface CostEstimate {
+  readonly modelId: string;
+  readonly inputTokensAtMost: number;
+  readonly maxNewTokens: number;
+  /** Null where the coordinator keeps no token accounts. */
+  readonly estimatedMicroGft: number | null;
+  readonly balanceMicroGft: number | null;
+}

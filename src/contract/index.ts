@@ -1,0 +1,6 @@
+/** Door of the contract room: what main, preload and renderer agree on. */
+export * from './settings';
+export * from './chat';
+export * from './snapshot';
+export * from './calls';
+export * from './api';

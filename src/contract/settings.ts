@@ -1,0 +1,83 @@
+import { Type, type Static } from 'typebox';
+import { MODEL_LIMITS } from '../protocol/compute/model';
+
+/** Smallest and largest memory a shard may be given; below the smallest not even the shipped model fits. */
+export const MEMORY_BUDGET_MB = { minimum: 64, maximum: 1_048_576 } as const;
+
+export const ThemeChoice = Type.Union([Type.Literal('system'), Type.Literal('light'), Type.Literal('dark')]);
+export type ThemeChoice = Static<typeof ThemeChoice>;
+
+/** Which layers to serve: what the coordinator suggests, or a range the user fixed (both ends inclusive). */
+export const LayerChoice = Type.Union([
+  Type.Object({ kind: Type.Literal('automatic') }),
+  Type.Object({
+    kind: Type.Literal('range'),
+    start: Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxLayers - 1 }),
+    end: Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxLayers - 1 }),
+  }),
+]);
+export type LayerChoice = Static<typeof LayerChoice>;
+
+/** The coordinator of this app: its own on this computer, or one that others run. */
+export const CoordinatorChoice = Type.Union([
+  Type.Object({ kind: Type.Literal('embedded') }),
+  Type.Object({ kind: Type.Literal('remote'), url: Type.String({ minLength: 1, maxLength: 2_000 }) }),
+]);
+export type CoordinatorChoice = Static<typeof CoordinatorChoice>;
+
+/** How much this computer gives. */
+export const ContributionSettings = Type.Object({
+  /** Null: the engine chooses by the number of cores. */
+  cpuThreads: Type.Union([Type.Integer({ minimum: 1, maximum: 1_024 }), Type.Null()]),
+  memoryBudgetMb: Type.Integer(MEMORY_BUDGET_MB),
+  pauseOnBattery: Type.Boolean(),
+  layerChoice: LayerChoice,
+  /** Folder of the model to serve; null is the model shipped with the app. */
+  modelFolder: Type.Union([Type.String({ minLength: 1, maxLength: 4_000 }), Type.Null()]),
+});
+export type ContributionSettings = Static<typeof ContributionSettings>;
+
+/** How answers are sampled in Chat. Temperature 0 always gives the most likely answer. */
+export const ChatSettings = Type.Object({
+  maxNewTokens: Type.Integer({ minimum: 1, maximum: 32_768 }),
+  temperature: Type.Number({ minimum: 0, maximum: 2 }),
+  topK: Type.Integer({ minimum: 0, maximum: 1_000 }),
+  topP: Type.Number({ exclusiveMinimum: 0, maximum: 1 }),
+  seed: Type.Union([Type.Integer({ minimum: 0, maximum: 4_294_967_295 }), Type.Null()]),
+});
+export type ChatSettings = Static<typeof ChatSettings>;
+
+/** Everything the user can set; secrets are kept elsewhere. */
+export const Settings = Type.Object({
+  /** When the user agreed to what the app does with this computer, RFC 3339; null: not yet, nothing is contributed. */
+  consentAt: Type.Union([Type.String({ maxLength: 40 }), Type.Null()]),
+  /** Region code as `DE` or `US-NY`, for grid-aware scheduling; null: not said. */
+  region: Type.Union([Type.String({ pattern: '^[A-Z]{2}(-[A-Z0-9]{1,3})?$' }), Type.Null()]),
+  theme: ThemeChoice,
+  /** Closing the window leaves the app working in the tray. */
+  closeToTray: Type.Boolean(),
+  coordinator: CoordinatorChoice,
+  /** Whether the embedded coordinator keeps GFT accounts. */
+  embeddedTokenEconomy: Type.Boolean(),
+  contribution: ContributionSettings,
+  chat: ChatSettings,
+});
+export type Settings = Static<typeof Settings>;
+
+/** What a first start works with. */
+export const DEFAULT_SETTINGS: Settings = {
+  consentAt: null,
+  region: null,
+  theme: 'system',
+  closeToTray: true,
+  coordinator: { kind: 'embedded' },
+  embeddedTokenEconomy: true,
+  contribution: {
+    cpuThreads: null,
+    memoryBudgetMb: 1_024,
+    pauseOnBattery: true,
+    layerChoice: { kind: 'automatic' },
+    modelFolder: null,
+  },
+  chat: { maxNewTokens: 160, temperature: 0, topK: 0, topP: 1, seed: null },
+};

@@ -1,0 +1,40 @@
+import { Type, type Static } from 'typebox';
+
+/** A baseline challenge handed to a node (`POST /tasks/dispatch/{node_id}`). */
+export const TaskView = Type.Object({
+  task_id: Type.String({ minLength: 1, maxLength: 200 }),
+  task_type: Type.String({ maxLength: 100 }),
+  payload: Type.Object({
+    prompt: Type.String({ maxLength: 100_000 }),
+    max_tokens: Type.Integer({ minimum: 0 }),
+    temperature: Type.Number(),
+  }),
+  model_id: Type.String({ maxLength: 200 }),
+  layer_start: Type.Integer({ minimum: 0 }),
+  layer_end: Type.Integer({ minimum: 0 }),
+  flops_estimated: Type.Number({ minimum: 0 }),
+  is_challenge: Type.Boolean(),
+  expires_at: Type.String({ maxLength: 100 }),
+});
+export type TaskView = Static<typeof TaskView>;
+
+/** Body of `POST /tasks/result`. The node's own figures are shown, never paid. */
+export const TaskResultBody = Type.Object({
+  task_id: Type.String({ minLength: 1, maxLength: 200 }),
+  node_id: Type.String({ minLength: 1, maxLength: 200 }),
+  result_hash: Type.String({ minLength: 1, maxLength: 200 }),
+  flops_delivered: Type.Number({ minimum: 0 }),
+  execution_time_ms: Type.Number({ minimum: 0 }),
+});
+export type TaskResultBody = Static<typeof TaskResultBody>;
+
+/** Answer to a result. Foreign coordinators leave fields out or send null; a reader shows what is there. */
+export const TaskVerdict = Type.Object({
+  status: Type.String({ maxLength: 40 }),
+  passed: Type.Boolean(),
+  reliability: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
+  redundancy_siblings: Type.Optional(Type.Union([Type.Integer(), Type.Array(Type.Unknown()), Type.Null()])),
+  consistency_score: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
+  message: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+});
+export type TaskVerdict = Static<typeof TaskVerdict>;

@@ -1,0 +1,116 @@
+import type { LayerRange } from './model';
+import type { Failure } from '../result';
+
+/**
+ * Lifecycle of a contributing node.
+ *
+ *   off ──start──▶ preparing ──▶ connecting ──▶ registering ──▶ loading ──▶ serving
+ *    ▲                 │             ▲  │            │             │          │
+ *    │                 ▼             │  ▼            ▼             ▼          ▼
+ *    └───stop──── failed ◀───────── waiting (lost connection or refused; tries again at `retryAt`)
+ *                                     paused (connected, holds no work; says why)
+ */
+export type NodeState =
+  | { readonly kind: 'off' }
+  | {
+      readonly kind: 'preparing';
+      readonly step: 'identity' | 'hardware' | 'benchmark' | 'model';
+      readonly fraction: number;
+    }
+  | { readonly kind: 'connecting'; readonly attempt: number }
+  | { readonly kind: 'registering' }
+  | { readonly kind: 'loading'; readonly modelId: string; readonly range: LayerRange; readonly fraction: number }
+  | { readonly kind: 'serving'; readonly modelId: string; readonly range: LayerRange }
+  | { readonly kind: 'paused'; readonly reason: PauseReason }
+  | { readonly kind: 'waiting'; readonly error: Failure; readonly retryAt: string }
+  | { readonly kind: 'failed'; readonly error: Failure };
+
+/** Why a node that could work does not. */
+export type PauseReason =
+  | { readonly kind: 'user' }
+  | { readonly kind: 'snoozed'; readonly until: string }
+  | { readonly kind: 'no-consent' }
+  | { readonly kind: 'on-battery'; readonly percent: number | null }
+  | { readonly kind: 'suspended'; readonly message: string };
+
+/** How the node reaches its coordinator: one WebSocket, or the HTTP baseline where there is no `/ws`. */
+export type CoordinatorTransport = 'websocket' | 'http';
+
+/** One challenge as the node saw it. */
+export interface ChallengeRecord {
+  readonly taskId: string;
+  readonly modelId: string;
+  readonly range: LayerRange;
+  readonly receivedAt: string;
+  /** Time from receipt to the coordinator's verdict. */
+  readonly durationMs: number | null;
+  readonly verdict: 'waiting' | 'passed' | 'failed' | 'error';
+  readonly message: string;
+}
+
+export interface ProviderReport {
+  readonly name: string;
+  readonly available: boolean;
+  readonly reason: string | null;
+}
+
+/** Hardware as measured here; the scores are those sent at registration. */
+export interface HardwareReport {
+  readonly cpuModel: string;
+  readonly cpuCores: number;
+  readonly memoryBytes: number;
+  readonly freeMemoryBytes: number;
+  readonly gpus: readonly { readonly model: string; readonly memoryBytes: number | null }[];
+  readonly providers: readonly ProviderReport[];
+  readonly matmulGflops: number;
+  readonly memoryGigabytesPerSecond: number;
+  readonly decodeTokensPerSecond: number;
+  readonly matmulScore: number;
+  readonly memoryScore: number;
+  readonly latencyScore: number;
+  readonly measuredAt: string;
+}
+
+/** The shard in memory. */
+export interface ShardReport {
+  readonly modelId: string;
+  readonly friendlyName: string;
+  readonly manifestHash: string;
+  readonly range: LayerRange;
+  readonly totalLayers: number;
+  readonly provider: string;
+  readonly providerReasons: readonly string[];
+  readonly weightBytes: number;
+  readonly cacheBytesPerPosition: number;
+  readonly memoryBytes: number;
+  /** Why these layers: the coordinator's suggestion, or the user's own choice. */
+  readonly chosenBy: 'coordinator' | 'user';
+}
+
+/** Everything about the node that a person may want to see; main sends it whole whenever it changes. */
+export interface NodeSnapshot {
+  readonly state: NodeState;
+  readonly nodeId: string | null;
+  readonly publicKey: string | null;
+  readonly hardwareClass: string | null;
+  readonly multiplier: number | null;
+  readonly reliability: number | null;
+  readonly balanceMicroGft: number | null;
+  readonly coordinator: {
+    readonly url: string;
+    readonly name: string | null;
+    readonly version: string | null;
+    readonly transport: CoordinatorTransport | null;
+    readonly tokenMode: boolean | null;
+  };
+  readonly hardware: HardwareReport | null;
+  readonly shard: ShardReport | null;
+  readonly challenges: readonly ChallengeRecord[];
+  readonly requestsServed: number;
+  readonly requestsFailed: number;
+  readonly tokensServed: number;
+  /** Requests whose pipeline this node is part of right now. */
+  readonly requestsActive: number;
+  /** Decode steps per second over the last seconds of work, null while idle. */
+  readonly tokensPerSecond: number | null;
+}

@@ -1,0 +1,290 @@
+import { Type, type Static, type TObject, type TProperties } from 'typebox';
+import {
+  ChatMessage,
+  FinishReason,
+  MODEL_LIMITS,
+  ModelManifest,
+  Sampling,
+  SAMPLING_LIMITS,
+  Sha256,
+} from '../compute/model';
+import { NodeRegistration, NodeView } from '../compute/http/nodes';
+import { ShardRegistration } from '../compute/http/shards';
+import { TaskResultBody, TaskView } from '../compute/http/tasks';
+import { WIRE_LIMITS } from './limits';
+
+/*
+ * JSON text messages of the WebSocket binding (tore-0001, `GET /ws`, subprotocol `tore.v1`). Activations travel beside
+ * them as binary frames (activation-frame.ts).
+ *
+ *   coordinator                               node
+ *     hello {nonce}            ────────────▶
+ *                              ◀────────────  authenticate {public_key, signature of the nonce, resume?}
+ *     authenticated            ────────────▶
+ *                              ◀────────────  register-node, register-shard (calls, each answered by one reply)
+ *     task                     ────────────▶
+ *                              ◀────────────  task-result (call)
+ *     pipeline-open            ────────────▶  on every shard of the pipeline
+ *                              ◀────────────  pipeline-opened
+ *     pipeline-step {ids}      ────────────▶  first shard only
+ *            (activation frames, relayed from hop to hop)
+ *                              ◀────────────  pipeline-token, last shard only
+ *     pipeline-close           ────────────▶
+ */
+
+const Uuid = Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' });
+const Base64 = Type.String({ minLength: 1, maxLength: 1_000, pattern: '^[A-Za-z0-9+/]+={0,2}$' });
+const ShortText = Type.String({ maxLength: 2_000 });
+const CallId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
+const Gft = Type.Number({ minimum: -9_007_199_254, maximum: 9_007_199_254 });
+
+function message<Name extends string, Properties extends TProperties>(
+  type: Name,
+  properties: Properties,
+): TObject<Properties & { type: ReturnType<typeof Type.Literal<Name>> }> {
+  return Type.Object({ type: Type.Literal(type), ...properties }) as unknown as TObject<
+    Properties & { type: ReturnType<typeof Type.Literal<Name>> }
+  >;
+}
+
+/** Text a node signs to prove its key: bound to this protocol and this coordinator, so it cannot be replayed elsewhere. */
+export function connectionProofText(nonce: string, coordinatorId: string): string {
+  return `tore.v1 connect\n${coordinatorId}\n${nonce}`;
+}
+
+// --- Connection -------------------------------------------------------------------------------------------------
+
+export const HelloMessage = message('hello', {
+  protocol: Type.Literal('tore.v1'),
+  coordinator_id: Type.String({ minLength: 1, maxLength: 200 }),
+  name: ShortText,
+  version: Type.String({ maxLength: 100 }),
+  token_mode: Type.Boolean(),
+  nonce: Type.String({ minLength: 16, maxLength: 200 }),
+  heartbeat_seconds: Type.Number({ minimum: 1, maximum: 3_600 }),
+});
+
+export const AuthenticateMessage = message('authenticate', {
+  /** Raw Ed25519 public key, base64. */
+  public_key: Base64,
+  /** Ed25519 signature over `connectionProofText`, base64. */
+  signature: Base64,
+  /** Continue an earlier connection: events after `last_event` are sent again. */
+  resume: Type.Optional(
+    Type.Object({ connection_id: Uuid, last_event: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) }),
+  ),
+});
+
+export const AuthenticatedMessage = message('authenticated', {
+  connection_id: Uuid,
+  resumed: Type.Boolean(),
+  /** The node this key registered earlier, or null: register now. */
+  node: Type.Union([NodeView, Type.Null()]),
+});
+
+// --- Calls of a node, each answered by one reply with the same id ------------------------------------------------
+
+export const RegisterNodeCall = message('register-node', { call_id: CallId, registration: NodeRegistration });
+export const UpdateHardwareCall = message('update-hardware', { call_id: CallId, registration: NodeRegistration });
+export const RegisterShardCall = message('register-shard', {
+  call_id: CallId,
+  shard: ShardRegistration,
+  manifest_hash: Type.Optional(Sha256),
+  /** Introduces a model the coordinator does not know; accepted where its policy takes any model. */
+  manifest: Type.Optional(ModelManifest),
+});
+export const RemoveShardCall = message('remove-shard', {
+  call_id: CallId,
+  model_id: Type.String({ minLength: 1, maxLength: 200 }),
+});
+export const HeartbeatCall = message('heartbeat', { call_id: CallId });
+export const TaskResultCall = message('task-result', { call_id: CallId, result: TaskResultBody });
+export const GenerateCall = message('generate', {
+  call_id: CallId,
+  request_id: Uuid,
+  model_id: Type.String({ minLength: 1, maxLength: 200 }),
+  prompt: Type.Optional(Type.String({ maxLength: 1_000_000 })),
+  messages: Type.Optional(Type.Array(ChatMessage, { minItems: 1, maxItems: 1_000 })),
+  max_new_tokens: Type.Integer({ minimum: 1, maximum: SAMPLING_LIMITS.maxNewTokens }),
+  sampling: Sampling,
+});
+export const CancelGenerateCall = message('cancel-generate', { call_id: CallId, request_id: Uuid });
+
+// --- Events of a node -------------------------------------------------------------------------------------------
+
+const PipelineFailureCode = Type.String({ minLength: 1, maxLength: 100 });
+
+export const PipelineOpenedMessage = message('pipeline-opened', {
+  request_id: Uuid,
+  hop: Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxHops - 1 }),
+  /** First shard only: the ids the prompt was tokenized to. */
+  input_ids: Type.Optional(
+    Type.Array(Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxVocabularySize }), {
+      minItems: 1,
+      maxItems: WIRE_LIMITS.maxPositionsPerFrame,
+    }),
+  ),
+});
+export const PipelineTokenMessage = message('pipeline-token', {
+  request_id: Uuid,
+  /** Position the token will take in the sequence. */
+  position: Type.Integer({ minimum: 1, maximum: WIRE_LIMITS.maxPosition }),
+  token_id: Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxVocabularySize }),
+  /** Whole characters only; may be empty while a character or a stop string is incomplete. */
+  text: Type.String({ maxLength: 100_000 }),
+  finish_reason: Type.Optional(Type.Union([Type.Literal('stop'), Type.Literal('length')])),
+});
+export const PipelineFailedMessage = message('pipeline-failed', {
+  request_id: Uuid,
+  hop: Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxHops - 1 }),
+  code: PipelineFailureCode,
+  message: ShortText,
+  retryable: Type.Boolean(),
+});
+
+// --- Answers and events of the coordinator -----------------------------------------------------------------------
+
+export const ReplyMessage = Type.Union([
+  Type.Object({ type: Type.Literal('reply'), call_id: CallId, ok: Type.Literal(true), value: Type.Unknown() }),
+  Type.Object({
+    type: Type.Literal('reply'),
+    call_id: CallId,
+    ok: Type.Literal(false),
+    error: Type.Object({
+      code: Type.String({ minLength: 1, maxLength: 100 }),
+      message: ShortText,
+      retryable: Type.Boolean(),
+      suggestion: Type.Optional(ShortText),
+    }),
+  }),
+]);
+
+const EventNumber = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
+
+/** A challenge to answer with `task-result` before it expires. Numbered, so that it survives a reconnection. */
+export const TaskMessage = message('task', { event: EventNumber, task: TaskView });
+/** The node's balance changed; `reason` is the ledger event behind it. */
+export const BalanceMessage = message('balance', {
+  event: EventNumber,
+  balance: Gft,
+  amount: Gft,
+  event_type: Type.String({ maxLength: 40 }),
+  ledger_ref: Type.String({ maxLength: 200 }),
+});
+/** The node's standing changed (verdict on a challenge, suspension, quarantine). */
+export const NodeStatusMessage = message('node-status', {
+  event: EventNumber,
+  status: Type.String({ maxLength: 40 }),
+  reliability: Type.Number({ minimum: 0, maximum: 1 }),
+  message: ShortText,
+  task_id: Type.Optional(Type.String({ maxLength: 200 })),
+  passed: Type.Optional(Type.Boolean()),
+});
+/** Which layers of a model are covered changed. */
+export const CoverageMessage = message('coverage', {
+  model_id: Type.String({ minLength: 1, maxLength: 200 }),
+  available: Type.Boolean(),
+  layers_missing: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: MODEL_LIMITS.maxLayers }),
+});
+export const NoticeMessage = message('notice', { event: EventNumber, text: ShortText });
+
+export const PipelineOpenMessage = message('pipeline-open', {
+  request_id: Uuid,
+  hop: Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxHops - 1 }),
+  hops: Type.Integer({ minimum: 1, maximum: WIRE_LIMITS.maxHops }),
+  model_id: Type.String({ minLength: 1, maxLength: 200 }),
+  manifest_hash: Type.Union([Sha256, Type.Null()]),
+  layer_start: Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxLayers }),
+  layer_end: Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxLayers }),
+  activation_dtype: Type.Union([Type.Literal('f32'), Type.Literal('f16'), Type.Literal('bf16')]),
+  max_new_tokens: Type.Integer({ minimum: 1, maximum: SAMPLING_LIMITS.maxNewTokens }),
+  /** First shard only: what to tokenize. */
+  prompt: Type.Optional(Type.String({ maxLength: 1_000_000 })),
+  messages: Type.Optional(Type.Array(ChatMessage, { minItems: 1, maxItems: 1_000 })),
+  /** Last shard only: how to sample. */
+  sampling: Type.Optional(Sampling),
+});
+export const PipelineStepMessage = message('pipeline-step', {
+  request_id: Uuid,
+  position: Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxPosition }),
+  input_ids: Type.Array(Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxVocabularySize }), {
+    minItems: 1,
+    maxItems: WIRE_LIMITS.maxPositionsPerFrame,
+  }),
+});
+export const PipelineCloseMessage = message('pipeline-close', { request_id: Uuid, reason: FinishReason });
+
+/** One node of a pipeline, as shown to the requester. */
+export const PipelineHop = Type.Object({
+  node_id: Type.String({ maxLength: 200 }),
+  layer_start: Type.Integer({ minimum: 0 }),
+  layer_end: Type.Integer({ minimum: 0 }),
+  transport: Type.String({ maxLength: 40 }),
+});
+export type PipelineHop = Static<typeof PipelineHop>;
+
+export const GenerateStartedMessage = message('generate-started', {
+  request_id: Uuid,
+  pipeline: Type.Array(PipelineHop, { maxItems: WIRE_LIMITS.maxHops }),
+  input_tokens: Type.Integer({ minimum: 0 }),
+});
+export const GenerateTokenMessage = message('generate-token', {
+  request_id: Uuid,
+  index: Type.Integer({ minimum: 0 }),
+  token_id: Type.Integer({ minimum: 0 }),
+  text: Type.String({ maxLength: 100_000 }),
+});
+/** The reply to `generate` carries the settled result; this schema is its value. */
+export const GenerateOutcome = Type.Object({
+  request_id: Type.String({ maxLength: 200 }),
+  text: Type.String(),
+  finish_reason: FinishReason,
+  tokens: Type.Integer({ minimum: 0 }),
+  input_tokens: Type.Integer({ minimum: 0 }),
+  gft_deducted: Gft,
+  new_balance: Type.Union([Gft, Type.Null()]),
+  backend: Type.String({ maxLength: 40 }),
+  pipeline: Type.Array(PipelineHop, { maxItems: WIRE_LIMITS.maxHops }),
+  latency_ms: Type.Number({ minimum: 0 }),
+  model_id: Type.String({ maxLength: 200 }),
+  ledger_ref: Type.Union([Type.String({ maxLength: 200 }), Type.Null()]),
+  confirmed_at: Type.Union([Type.String({ maxLength: 100 }), Type.Null()]),
+});
+export type GenerateOutcome = Static<typeof GenerateOutcome>;
+
+/** Everything a node may send. */
+export const NodeMessage = Type.Union([
+  AuthenticateMessage,
+  RegisterNodeCall,
+  UpdateHardwareCall,
+  RegisterShardCall,
+  RemoveShardCall,
+  HeartbeatCall,
+  TaskResultCall,
+  GenerateCall,
+  CancelGenerateCall,
+  PipelineOpenedMessage,
+  PipelineTokenMessage,
+  PipelineFailedMessage,
+]);
+export type NodeMessage = Static<typeof NodeMessage>;
+
+/** Everything a coordinator may send. */
+export const CoordinatorMessage = Type.Union([
+  HelloMessage,
+  AuthenticatedMessage,
+  ReplyMessage,
+  TaskMessage,
+  BalanceMessage,
+  NodeStatusMessage,
+  CoverageMessage,
+  NoticeMessage,
+  PipelineOpenMessage,
+  PipelineStepMessage,
+  PipelineCloseMessage,
+  GenerateStartedMessage,
+  GenerateTokenMessage,
+]);
+export type CoordinatorMessage = Static<typeof CoordinatorMessage>;
+
+export type MessageOf<Union extends { type: string }, Name extends Union['type']> = Extract<Union, { type: Name }>;
