@@ -1,0 +1,171 @@
+import { fork } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'vite';
+import { EngineClient, LocalEngine, portToForkedProcess, type Engine, type ForwardInput } from '../src/inference';
+
+/**
+ * Tokens per second of the shipped model whole and split, with all shards in this process and with one engine process
+ * per shard. All arrangements answer the same question in every round, in turn, so that what else the machine does
+ * meets each of them; the ratios are of the same round. The wire between machines is not part of it.
+ *
+ * `node scripts/bench.mjs shards [rounds] [threads per session]`
+ */
+const [roundsText = '7', threadsText = '1'] = process.argv.slice(2);
+const ROUNDS = Number.parseInt(roundsText, 10);
+const THREADS = Number.parseInt(threadsText, 10);
+const LAYERS = 8;
+const SHARD_COUNTS = [1, 2, 8] as const;
+const MESSAGES = [{ role: 'user', content: 'tell me a story about Ada' }] as const;
+const MAX_NEW_TOKENS = 120;
+
+interface Stage {
+  readonly engine: Engine;
+  readonly shardKey: string;
+}
+
+interface Arrangement {
+  readonly place: string;
+  readonly stages: readonly Stage[];
+  readonly figures: { tokensPerSecond: number; firstTokenMs: number; ratio: number }[];
+}
+
+const project = process.cwd();
+const cacheFolder = await mkdtemp(join(tmpdir(), 'tore-bench-'));
+const buildParent = join(project, 'node_modules', '.cache');
+await mkdir(buildParent, { recursive: true });
+const buildFolder = await mkdtemp(join(buildParent, 'bench-engine-'));
+const engines: Engine[] = [];
+try {
+  await buildEngineProcess();
+  const arrangements: Arrangement[] = [];
+  for (const count of SHARD_COUNTS) arrangements.push(await arrange('one process', count, startLocal));
+  for (const count of SHARD_COUNTS) arrangements.push(await arrange('a process per shard', count, startProcess));
+  for (const arrangement of arrangements) await answer(arrangement.stages);
+  for (let round = 0; round < ROUNDS; round++) await runRound(arrangements);
+  printTable(arrangements);
+} finally {
+  for (const engine of engines) await engine.close();
+  await rm(cacheFolder, { recursive: true, force: true });
+  await rm(buildFolder, { recursive: true, force: true });
+}
+
+async function buildEngineProcess(): Promise<void> {
+  await build({
+    root: project,
+    configFile: false,
+    logLevel: 'warn',
+    build: {
+      ssr: join(project, 'src', 'inference', 'engine', 'engine-process.ts'),
+      outDir: buildFolder,
+      target: 'node20',
+      rollupOptions: { output: { entryFileNames: 'engine-process.mjs' } },
+    },
+  });
+}
+
+function startLocal(): Engine {
+  return new LocalEngine();
+}
+
+function startProcess(): Engine {
+  const child = fork(join(buildFolder, 'engine-process.mjs'), { serialization: 'advanced' });
+  return new EngineClient(portToForkedProcess(child));
+}
+
+async function arrange(place: string, count: number, start: () => Engine): Promise<Arrangement> {
+  const stages: Stage[] = [];
+  const shared = place === 'one process' ? start() : undefined;
+  if (shared !== undefined) engines.push(shared);
+  for (let index = 0; index < count; index++) {
+    const engine = shared ?? start();
+    if (shared === undefined) engines.push(engine);
+    const loaded = await engine.loadShard({
+      folder: join(project, 'resources', 'models', 'tore-tiny'),
+      range: { layer_start: (index * LAYERS) / count, layer_end: ((index + 1) * LAYERS) / count - 1 },
+      cacheFolder,
+      memoryBudgetBytes: 1 << 30,
+      threads: THREADS,
+    });
+    if (!loaded.ok) throw new Error(loaded.error.message);
+    stages.push({ engine, shardKey: loaded.value.shardKey });
+  }
+  return { place, stages, figures: [] };
+}
+
+async function runRound(arrangements: readonly Arrangement[]): Promise<void> {
+  let baseline: number | undefined;
+  for (const { stages, figures } of arrangements) {
+    const { tokens, firstTokenMs, decodeMs } = await answer(stages);
+    const tokensPerSecond = (1_000 * (tokens - 1)) / decodeMs;
+    baseline ??= tokensPerSecond;
+    figures.push({ tokensPerSecond, firstTokenMs, ratio: tokensPerSecond / baseline });
+  }
+}
+
+/** One greedy answer through a pipeline: prefill, then token by token. */
+async function answer(stages: readonly Stage[]): Promise<{ tokens: number; firstTokenMs: number; decodeMs: number }> {
+  const [first] = stages;
+  if (first === undefined) throw new Error('a pipeline has at least one stage');
+  const tokenized = await first.engine.tokenize(first.shardKey, { messages: MESSAGES });
+  if (!tokenized.ok) throw new Error(tokenized.error.message);
+  const sampling = { temperature: 0, top_k: 0, top_p: 1 };
+  const options = { sequenceId: 'bench', maxPositions: 256, sampling, maxNewTokens: MAX_NEW_TOKENS };
+  for (const { engine, shardKey } of stages) {
+    const opened = await engine.openSequence({ shardKey, ...options });
+    if (!opened.ok) throw new Error(opened.error.message);
+  }
+  const start = performance.now();
+  let firstTokenMs = 0;
+  let tokens = 0;
+  let position = 0;
+  let next: readonly number[] = tokenized.value.inputIds;
+  for (;;) {
+    const { tokenId, finished } = await pass(stages, position, next);
+    tokens++;
+    if (tokens === 1) firstTokenMs = performance.now() - start;
+    position += next.length;
+    next = [tokenId];
+    if (finished) break;
+  }
+  const decodeMs = performance.now() - start - firstTokenMs;
+  for (const { engine, shardKey } of stages) await engine.closeSequence(shardKey, 'bench');
+  return { tokens, firstTokenMs, decodeMs };
+}
+
+async function pass(
+  stages: readonly Stage[],
+  position: number,
+  inputIds: readonly number[],
+): Promise<{ tokenId: number; finished: boolean }> {
+  let input: ForwardInput = { inputIds };
+  for (const { engine, shardKey } of stages) {
+    const output = await engine.forward({ shardKey, sequenceId: 'bench', position, input });
+    if (!output.ok) throw new Error(output.error.message);
+    if (output.value.kind === 'token') {
+      return { tokenId: output.value.tokenId, finished: output.value.finishReason !== undefined };
+    }
+    input = { activation: output.value.activation, positions: output.value.positions };
+  }
+  throw new Error('the last stage gave no token');
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
+
+function printTable(arrangements: readonly Arrangement[]): void {
+  const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
+  console.log(
+    `tore-tiny, fp32, ${availableParallelism()} cores (${processor}), ${THREADS} thread(s) per session, medians of ${ROUNDS} rounds\n`,
+  );
+  console.log('| shards | where | decode, tokens/s | to whole | first token, ms |');
+  console.log('|---|---|---|---|---|');
+  for (const { place, stages, figures } of arrangements) {
+    const speed = median(figures.map((figure) => figure.tokensPerSecond)).toFixed(0);
+    const ratio = median(figures.map((figure) => figure.ratio)).toFixed(2);
+    const first = median(figures.map((figure) => figure.firstTokenMs)).toFixed(1);
+    console.log(`| ${stages.length} | ${place} | ${speed} | ${ratio} | ${first} |`);
+  }
+}

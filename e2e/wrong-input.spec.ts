@@ -1,0 +1,83 @@
+// Wrong input in a real window: each gives a clear error, and what worked before goes on working.
+import { cp, mkdtemp, rm, truncate } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { ask, completeWelcome, goldenCase, layerTile, openScreen, READY_TIMEOUT_MS } from './actions';
+import { expect, test } from './fixtures';
+
+const shippedModel = resolve(import.meta.dirname, '../resources/models/tore-tiny');
+
+function listen(server: Server): Promise<string> {
+  return new Promise((fulfil) => {
+    server.listen(0, '127.0.0.1', () => fulfil(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
+  });
+}
+
+test('a coordinator address that answers with a web page is refused, the old one stays', async ({ tore }) => {
+  const { window } = tore;
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>A shop</title>');
+  });
+  const url = await listen(server);
+  try {
+    await completeWelcome(window);
+    await openScreen(window, 'settings');
+    await window.getByTestId('coordinator-kind-remote').click();
+    await window.getByTestId('coordinator-url').fill(url);
+    await window.getByTestId('coordinator-check').click();
+    await expect(window.getByTestId('coordinator-check-result')).toContainText(/web page|HTML/i);
+    await tore.screenshot('settings-html-coordinator');
+    await openScreen(window, 'dashboard');
+    await expect(layerTile(window, 0)).toHaveAttribute('data-holder', 'mine');
+  } finally {
+    server.close();
+  }
+});
+
+test('a broken model folder is refused by name, the shipped model keeps serving', async ({ tore }) => {
+  const { window, electron } = tore;
+  const folder = await mkdtemp(join(tmpdir(), 'tore-broken-model-'));
+  try {
+    await cp(shippedModel, folder, { recursive: true });
+    await truncate(join(folder, 'model.safetensors'), 100_000);
+    await completeWelcome(window);
+    await electron.evaluate(({ dialog }, picked) => {
+      dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [picked] });
+    }, folder);
+    await openScreen(window, 'contribute');
+    await window.getByTestId('model-choose-folder').click();
+    await expect(window.getByText(/model\.safetensors/).first()).toBeVisible();
+    await tore.screenshot('contribute-broken-model');
+
+    const golden = await goldenCase('What is GFT?');
+    await openScreen(window, 'chat');
+    await ask(window, 'What is GFT?');
+    await expect(window.getByTestId('answer-text').last()).toHaveText(golden.greedy_text, {
+      timeout: READY_TIMEOUT_MS,
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('a conversation survives a restart, and so do balance and settings', async ({ launchTore }) => {
+  const first = await launchTore();
+  await completeWelcome(first.window);
+  await openScreen(first.window, 'chat');
+  await ask(first.window, 'What is GFT?');
+  const golden = await goldenCase('What is GFT?');
+  await expect(first.window.getByTestId('answer-text').last()).toHaveText(golden.greedy_text, {
+    timeout: READY_TIMEOUT_MS,
+  });
+  await expect(first.window.getByTestId('answer-facts').last()).toContainText('GFT');
+  const balance = await first.window.getByTestId('status-balance').innerText();
+  await first.close();
+
+  const second = await launchTore({ profile: first.profile });
+  await expect(second.window.getByTestId('status-balance')).toHaveText(balance, { timeout: READY_TIMEOUT_MS });
+  await openScreen(second.window, 'chat');
+  await second.window.getByTestId('conversation-item').first().click();
+  await expect(second.window.getByTestId('answer-text').last()).toHaveText(golden.greedy_text);
+});

@@ -1,0 +1,60 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'electron-vite';
+import { fileURLToPath } from 'node:url';
+import mantinePreset from 'postcss-preset-mantine';
+import simpleVariables from 'postcss-simple-vars';
+
+const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+
+/** The oldest runtimes the app runs on: Electron 33 (Chromium 130) and headless Node 20.18. */
+const nodeTarget = 'node20.18';
+const browserTarget = 'chrome130';
+
+/** Mantine's breakpoints, for media queries in CSS modules. */
+const breakpoints = {
+  'mantine-breakpoint-xs': '36em',
+  'mantine-breakpoint-sm': '48em',
+  'mantine-breakpoint-md': '62em',
+  'mantine-breakpoint-lg': '75em',
+  'mantine-breakpoint-xl': '88em',
+};
+
+export default defineConfig({
+  main: {
+    build: {
+      target: nodeTarget,
+      sourcemap: true,
+      rolldownOptions: {
+        input: {
+          index: source('main/index.ts'),
+          'engine-process': source('inference/engine/engine-process.ts'),
+          'coordinator-process': source('main/processes/coordinator-process.ts'),
+          'tore-node': source('cli/tore-node.ts'),
+          'tore-coordinator': source('cli/tore-coordinator.ts'),
+        },
+        output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
+      },
+    },
+  },
+  preload: {
+    build: {
+      target: nodeTarget,
+      // A sandboxed preload script is one CommonJS file that can require nothing but electron.
+      externalizeDeps: false,
+      rolldownOptions: {
+        input: { index: source('preload/index.ts') },
+        output: { format: 'cjs', entryFileNames: '[name].cjs' },
+      },
+    },
+  },
+  renderer: {
+    root: source('renderer'),
+    plugins: [react()],
+    css: { postcss: { plugins: [mantinePreset(), simpleVariables({ variables: breakpoints })] } },
+    build: {
+      target: browserTarget,
+      minify: true,
+      rolldownOptions: { input: { index: source('renderer/index.html') } },
+    },
+  },
+});

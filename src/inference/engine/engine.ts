@@ -1,0 +1,187 @@
+import type { ChatMessage, LayerRange, ModelManifest, Sampling } from '../../protocol/compute/model';
+import type { Result } from '../../protocol/result';
+import type { EngineErrorCode } from '../errors';
+
+export type { EngineErrorCode } from '../errors';
+
+/** Progress of long work: a fraction from 0 to 1 and what is being done, in plain words. */
+export type ProgressCallback = (fraction: number, label: string) => void;
+
+/** Long work reports progress and can be stopped; a stopped call fails with `cancelled` and leaves nothing behind. */
+export interface LongCallOptions {
+  readonly onProgress?: ProgressCallback | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One execution provider of onnxruntime (`cpu`, `cuda`, `tensorrt`, `dml`, `coreml`, `webgpu`) and whether it runs here. */
+export interface ProviderReport {
+  readonly name: string;
+  readonly available: boolean;
+  /** Why it is not available. */
+  readonly reason?: string;
+}
+
+/**
+ * What this machine measured, by running real graphs in the engine.
+ * The three scores carry the field names of the hardware profile on the wire, so that they are copied there unchanged;
+ * `benchmark/scores.ts` says how each is derived from its figure.
+ */
+export interface BenchmarkReport {
+  /** 0..1 from `matmulGflopsPerSecond`. */
+  readonly matmul_score: number;
+  /** 0..1 from `memoryGigabytesPerSecond`. */
+  readonly memory_score: number;
+  /** 0..1 from `medianTokenLatencyMs`. */
+  readonly latency_score: number;
+  /** 10^9 floating-point operations per second of large matrix products. */
+  readonly matmulGflopsPerSecond: number;
+  /** 10^9 bytes per second read and written by an elementwise sum over arrays larger than the caches. */
+  readonly memoryGigabytesPerSecond: number;
+  /** Decode speed of the reference transformer. */
+  readonly tokensPerSecond: number;
+  readonly medianTokenLatencyMs: number;
+  /** The provider that ran it. */
+  readonly provider: string;
+  readonly durationMs: number;
+}
+
+/** A model folder that was read and checked. */
+export interface LoadedModel {
+  readonly manifest: ModelManifest;
+  /** SHA-256 of the canonical JSON of `manifest`, lower-case hexadecimal. */
+  readonly manifestHash: string;
+  readonly folder: string;
+}
+
+/** A shard that is in memory and can serve. */
+export interface ShardHandle {
+  readonly shardKey: string;
+  readonly modelId: string;
+  readonly manifestHash: string;
+  readonly range: LayerRange;
+  readonly totalLayers: number;
+  /** The execution provider that runs it. */
+  readonly provider: string;
+  /** Why more preferred providers were passed over, one sentence each. */
+  readonly providerReasons: readonly string[];
+  /** Bytes of its weights as the engine holds them. */
+  readonly weightBytes: number;
+  /** Bytes one position of one sequence takes in the KV cache. */
+  readonly kvBytesPerPosition: number;
+  /** Weights, scratch memory and KV cache of one sequence, as estimated before loading. */
+  readonly memoryBytes: number;
+}
+
+export interface LoadShardRequest {
+  readonly folder: string;
+  readonly range: LayerRange;
+  /** Cut shards are kept here and found again. */
+  readonly cacheFolder: string;
+  /** Upper bound for weights, scratch memory and all KV caches of this shard. */
+  readonly memoryBudgetBytes: number;
+  /** Preferred execution providers, best first; `cpu` is always the last resort, and the only one by default. */
+  readonly providers?: readonly string[] | undefined;
+  /** Threads of one pass; by default onnxruntime decides. */
+  readonly threads?: number | undefined;
+}
+
+export type TokenizeInput = { readonly prompt: string } | { readonly messages: readonly ChatMessage[] };
+
+export interface OpenSequenceRequest {
+  readonly shardKey: string;
+  /** Names the KV cache; the same on every shard of a pipeline. */
+  readonly sequenceId: string;
+  /** Prompt and answer together; KV memory for it is reserved now and allocated as it fills. */
+  readonly maxPositions: number;
+  /**
+   * Given on the last shard, which then answers with tokens. Without it the last shard answers with the logits
+   * `[1, vocabulary]` of the last position as an activation, which is what challenges and tests compare.
+   */
+  readonly sampling?: Sampling | undefined;
+  /** Tokens after which the last shard finishes with `length`. */
+  readonly maxNewTokens?: number | undefined;
+}
+
+/** Token ids for a first shard, activations `[positions, hidden]` for every other one. */
+export type ForwardInput =
+  { readonly inputIds: readonly number[] } | { readonly activation: Float32Array; readonly positions: number };
+
+export interface ForwardRequest {
+  readonly shardKey: string;
+  readonly sequenceId: string;
+  /**
+   * Position of the first input. Equal to the cached length, or lower: then the cache, and on the last shard the
+   * sampled text, go back to it first. Retries rely on that.
+   */
+  readonly position: number;
+  readonly input: ForwardInput;
+}
+
+export interface ActivationOutput {
+  readonly kind: 'activation';
+  /** `[positions, hidden]`, row by row. */
+  readonly activation: Float32Array;
+  readonly positions: number;
+  readonly computeMs: number;
+}
+
+export interface TokenOutput {
+  readonly kind: 'token';
+  readonly tokenId: number;
+  /** New text, free of stop strings and of halves of characters; on finish it includes all that was held back. */
+  readonly text: string;
+  readonly finishReason?: 'stop' | 'length';
+  readonly computeMs: number;
+}
+
+export type ForwardOutput = ActivationOutput | TokenOutput;
+
+export interface EngineMetrics {
+  readonly loadedShards: number;
+  readonly openSequences: number;
+  /** KV memory allocated now, over all shards. */
+  readonly kvBytes: number;
+  /** KV memory promised to open sequences. */
+  readonly kvReservedBytes: number;
+  /** Positions that went through a shard since the engine started, counted once per shard. */
+  readonly positionsProcessed: number;
+  /** Tokens sampled since the engine started. */
+  readonly tokensSampled: number;
+  /** Time spent computing since the engine started. */
+  readonly busyMs: number;
+  /** Resident memory of the engine's process. */
+  readonly residentBytes: number;
+}
+
+/**
+ * Everything the other rooms ask of inference. `LocalEngine` does it in this process; `EngineClient` is the same over a
+ * port to an engine process, whose crash fails open calls with `engine-gone`.
+ *
+ * Life of a request on one shard:
+ *
+ * ```
+ * loadShard ─► openSequence ─► forward (prefill) ─► forward (one position) … ─► closeSequence ─► unloadShard
+ *                                   ▲      │ finishReason, failure                  ▲
+ *                                   └──────┘ lower position: go back               └─ also cancels a forward under way
+ * ```
+ */
+export interface Engine {
+  /** Execution providers known to the runtime, each tried by running a small graph. */
+  listProviders(): Promise<Result<ProviderReport[], EngineErrorCode>>;
+  benchmark(options?: LongCallOptions): Promise<Result<BenchmarkReport, EngineErrorCode>>;
+  /** Reads and checks a Hugging Face folder; hashes its files, which takes a while for large ones. */
+  readModel(folder: string, options?: LongCallOptions): Promise<Result<LoadedModel, EngineErrorCode>>;
+  /** Cuts the shard if the cache does not hold it, then opens it. Loading a loaded shard again returns its handle. */
+  loadShard(request: LoadShardRequest, options?: LongCallOptions): Promise<Result<ShardHandle, EngineErrorCode>>;
+  /** Frees a shard; its sequences are closed and their forwards fail with `cancelled`. */
+  unloadShard(shardKey: string): Promise<Result<void, EngineErrorCode>>;
+  /** A prompt is taken as it is; messages go through the model's chat template. */
+  tokenize(shardKey: string, input: TokenizeInput): Promise<Result<{ inputIds: number[] }, EngineErrorCode>>;
+  openSequence(request: OpenSequenceRequest): Promise<Result<void, EngineErrorCode>>;
+  forward(request: ForwardRequest): Promise<Result<ForwardOutput, EngineErrorCode>>;
+  /** Frees the KV cache. Closing an unknown sequence succeeds, so that clean-up can be repeated. */
+  closeSequence(shardKey: string, sequenceId: string): Promise<Result<void, EngineErrorCode>>;
+  metrics(): Promise<Result<EngineMetrics, EngineErrorCode>>;
+  /** Frees everything. The engine takes no call afterwards. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,247 @@
+import { Compile } from 'typebox/compile';
+import { SAMPLING_LIMITS, Sampling } from '../../protocol/compute/model';
+import { success, type Result } from '../../protocol/result';
+import { cancelledFailure, engineFailure, type EngineErrorCode } from '../errors';
+import type { ModelFolder } from '../models/model-folder';
+import { CacheBudget, type KeyValueCache } from '../runtime/key-value-cache';
+import { allFinite, type ShardInput, type ShardSession } from '../runtime/shard-session';
+import { TextTokenizer } from '../tokenizer/text-tokenizer';
+import type {
+  ForwardInput,
+  ForwardOutput,
+  ForwardRequest,
+  OpenSequenceRequest,
+  ShardHandle,
+  TokenizeInput,
+} from './engine';
+import { Generation } from './generation';
+
+/** Ids of sequences are request ids; longer ones are a mistake or an attack. */
+const MAX_SEQUENCE_ID_LENGTH = 200;
+
+const samplingCheck = Compile(Sampling);
+
+interface Sequence {
+  readonly cache: KeyValueCache;
+  readonly maxPositions: number;
+  readonly generation: Generation | undefined;
+  busy: boolean;
+  closed: boolean;
+}
+
+/** What one pass did, for the engine's counters. */
+export interface PassRecord {
+  readonly positions: number;
+  readonly computeMs: number;
+  readonly sampled: boolean;
+}
+
+/** A shard in memory with its open sequences. */
+export class LoadedShard {
+  readonly handle: ShardHandle;
+  readonly #model: ModelFolder;
+  readonly #session: ShardSession;
+  readonly #budget: CacheBudget;
+  readonly #sequences = new Map<string, Sequence>();
+  #tokenizer: Result<TextTokenizer, EngineErrorCode> | undefined;
+
+  /** @param kvBudgetBytes - memory all KV caches of the shard may take together */
+  constructor(handle: ShardHandle, model: ModelFolder, session: ShardSession, kvBudgetBytes: number) {
+    this.handle = handle;
+    this.#model = model;
+    this.#session = session;
+    this.#budget = new CacheBudget(kvBudgetBytes, handle.kvBytesPerPosition);
+  }
+
+  get openSequences(): number {
+    return this.#sequences.size;
+  }
+
+  get kvReservedBytes(): number {
+    return this.#budget.promisedBytes;
+  }
+
+  get kvBytes(): number {
+    let bytes = 0;
+    for (const { cache } of this.#sequences.values()) bytes += cache.allocatedBytes;
+    return bytes;
+  }
+
+  tokenize(input: TokenizeInput): Result<{ inputIds: number[] }, EngineErrorCode> {
+    const tokenizer = this.#openTokenizer();
+    if (!tokenizer.ok) return tokenizer;
+    const ids =
+      'prompt' in input ? tokenizer.value.encodePrompt(input.prompt) : tokenizer.value.encodeMessages(input.messages);
+    return ids.ok ? success({ inputIds: ids.value }) : ids;
+  }
+
+  openSequence(request: OpenSequenceRequest): Result<void, EngineErrorCode> {
+    const checked = this.#checkOpening(request);
+    if (!checked.ok) return checked;
+    let generation: Generation | undefined;
+    if (this.#session.givesLogits && request.sampling !== undefined) {
+      const tokenizer = this.#openTokenizer();
+      if (!tokenizer.ok) return tokenizer;
+      generation = new Generation({
+        sampling: request.sampling,
+        maxNewTokens: request.maxNewTokens,
+        maxPositions: request.maxPositions,
+        endTokenIds: this.#model.config.endTokenIds,
+        tokenizer: tokenizer.value,
+      });
+    }
+    const promised = this.#budget.promise(request.sequenceId, request.maxPositions);
+    if (!promised.ok) return promised;
+    this.#sequences.set(request.sequenceId, {
+      cache: this.#session.createCache(),
+      maxPositions: request.maxPositions,
+      generation,
+      busy: false,
+      closed: false,
+    });
+    return success(undefined);
+  }
+
+  async forward(
+    request: ForwardRequest,
+    record: (pass: PassRecord) => void,
+  ): Promise<Result<ForwardOutput, EngineErrorCode>> {
+    const sequence = this.#sequences.get(request.sequenceId);
+    if (sequence === undefined) {
+      return engineFailure('sequence-unknown', 'This sequence is not open on this shard.', {
+        suggestion: 'Open it and send the whole prompt again.',
+      });
+    }
+    const input = this.#checkInput(request.input);
+    if (!input.ok) return input;
+    const ready = checkReadiness(sequence, request.position, countPositions(input.value));
+    if (!ready.ok) return ready;
+    if (request.position < sequence.cache.length) {
+      sequence.cache.rewind(request.position);
+      sequence.generation?.rewind(request.position);
+    }
+    sequence.busy = true;
+    const start = performance.now();
+    try {
+      const run = await this.#session.run(sequence.cache, input.value, () => sequence.closed);
+      const computeMs = performance.now() - start;
+      if (!run.ok) return run;
+      record({ positions: countPositions(input.value), computeMs, sampled: sequence.generation !== undefined });
+      return success(this.#answer(sequence, run.value, computeMs));
+    } finally {
+      sequence.busy = false;
+    }
+  }
+
+  closeSequence(sequenceId: string): void {
+    const sequence = this.#sequences.get(sequenceId);
+    if (sequence === undefined) return;
+    sequence.closed = true;
+    sequence.cache.dispose();
+    this.#sequences.delete(sequenceId);
+    this.#budget.release(sequenceId);
+  }
+
+  async release(): Promise<void> {
+    for (const sequenceId of this.#sequences.keys()) this.closeSequence(sequenceId);
+    await this.#session.release();
+  }
+
+  #answer(sequence: Sequence, values: Float32Array, computeMs: number): ForwardOutput {
+    if (sequence.generation !== undefined) {
+      return { kind: 'token', ...sequence.generation.accept(values, sequence.cache.length), computeMs };
+    }
+    const rowFloats = this.#session.givesLogits ? values.length : this.#model.config.shape.hidden_size;
+    return { kind: 'activation', activation: values, positions: values.length / rowFloats, computeMs };
+  }
+
+  /** Made when first needed: shards in the middle of a model never need it. */
+  #openTokenizer(): Result<TextTokenizer, EngineErrorCode> {
+    this.#tokenizer ??= TextTokenizer.create(this.#model.tokenizer, this.#model.config.shape.vocabulary_size);
+    return this.#tokenizer;
+  }
+
+  #checkOpening(request: OpenSequenceRequest): Result<void, EngineErrorCode> {
+    const { sequenceId, maxPositions, sampling, maxNewTokens } = request;
+    if (sequenceId === '' || sequenceId.length > MAX_SEQUENCE_ID_LENGTH) {
+      return engineFailure('input-invalid', `A sequence id has 1 to ${MAX_SEQUENCE_ID_LENGTH} characters.`);
+    }
+    if (this.#sequences.has(sequenceId)) return engineFailure('sequence-exists', 'This sequence is already open.');
+    if (!Number.isInteger(maxPositions) || maxPositions < 1) {
+      return engineFailure('input-invalid', 'A sequence has at least one position.');
+    }
+    const context = this.#model.config.shape.context_length;
+    if (maxPositions > context) {
+      return engineFailure(
+        'context-exceeded',
+        `The model reads at most ${context} positions; ${maxPositions} were asked for.`,
+        {
+          suggestion: 'Shorten the prompt or ask for fewer tokens.',
+        },
+      );
+    }
+    if (sampling !== undefined && !samplingCheck.Check(sampling)) {
+      return engineFailure('input-invalid', 'The sampling settings are out of range.');
+    }
+    const limit = SAMPLING_LIMITS.maxNewTokens;
+    if (maxNewTokens !== undefined && !(Number.isInteger(maxNewTokens) && maxNewTokens >= 1 && maxNewTokens <= limit)) {
+      return engineFailure('input-invalid', `An answer has 1 to ${limit} tokens.`);
+    }
+    return success(undefined);
+  }
+
+  #checkInput(input: ForwardInput): Result<ShardInput, EngineErrorCode> {
+    const { hidden_size: hidden, vocabulary_size: vocabulary } = this.#model.config.shape;
+    if ('inputIds' in input) {
+      if (!this.#session.takesTokens) {
+        return engineFailure('input-invalid', 'This shard does not hold layer 0; it takes activations, not token ids.');
+      }
+      if (input.inputIds.length === 0) return engineFailure('input-invalid', 'A pass needs at least one token id.');
+      const stray = input.inputIds.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
+      if (stray !== undefined) {
+        return engineFailure('input-invalid', `Token id ${stray} is outside the vocabulary of ${vocabulary}.`);
+      }
+      return success({ kind: 'tokens', ids: input.inputIds });
+    }
+    if (this.#session.takesTokens) {
+      return engineFailure('input-invalid', 'This shard holds layer 0; it takes token ids, not activations.');
+    }
+    const { activation, positions } = input;
+    if (!Number.isInteger(positions) || positions < 1 || activation.length !== positions * hidden) {
+      return engineFailure(
+        'input-invalid',
+        `An activation of ${positions} positions has ${positions} × ${hidden} numbers; ${activation.length} came.`,
+      );
+    }
+    if (!allFinite(activation))
+      return engineFailure('input-invalid', 'The activation holds numbers that are not finite.');
+    return success({ kind: 'activation', activation, positions });
+  }
+}
+
+function countPositions(input: ShardInput): number {
+  return input.kind === 'tokens' ? input.ids.length : input.positions;
+}
+
+function checkReadiness(sequence: Sequence, position: number, positions: number): Result<void, EngineErrorCode> {
+  if (sequence.closed) return cancelledFailure('The sequence');
+  if (sequence.busy) {
+    return engineFailure('sequence-busy', 'A pass of this sequence is still running.', { retryable: true });
+  }
+  const { length } = sequence.cache;
+  if (!Number.isInteger(position) || position < 0 || position > length) {
+    return engineFailure('position-mismatch', `The input begins at position ${position}; the cache holds ${length}.`, {
+      suggestion: `Send the positions from ${length} on, or from an earlier one.`,
+    });
+  }
+  if (position + positions > sequence.maxPositions) {
+    return engineFailure(
+      'context-exceeded',
+      `The sequence was opened for ${sequence.maxPositions} positions; this pass would reach ${position + positions}.`,
+    );
+  }
+  if (sequence.generation?.finished === true && position === length) {
+    return engineFailure('sequence-finished', 'The answer has ended; nothing can be added to it.');
+  }
+  return success(undefined);
+}

@@ -1,0 +1,133 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { success, type Result } from '../../protocol/result';
+import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
+import { fileExists, readJsonFile, systemCodeOf } from './file-reading';
+import { decodeWeights, WEIGHT_FORMAT_BYTES } from './number-formats';
+import { parseHeaderLength, parseSafetensorsHeader, SAFETENSORS_PREFIX_BYTES, type StoredTensor } from './safetensors';
+
+const SINGLE_FILE = 'model.safetensors';
+const INDEX_FILE = 'model.safetensors.index.json';
+/** The index of a model of 10,000 tensors has about 1 MB. */
+const MAX_INDEX_BYTES = 50_000_000;
+/** Bytes read at once while streaming a tensor: large enough for the disk, small enough to stay unnoticed in memory. */
+const STREAM_BLOCK_BYTES = 4 << 20;
+
+/** File names an index may point to: beside it, never elsewhere. */
+const WeightIndex = Type.Object({
+  weight_map: Type.Record(Type.String(), Type.String({ pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]*\\.safetensors$' })),
+});
+const weightIndexCheck = Compile(WeightIndex);
+
+/** Gives a tensor's values in order, in blocks, so that no caller needs a whole model in memory. */
+export interface TensorSource {
+  /** @throws when the file changes or vanishes while it is read; callers turn that into a failure. */
+  stream(tensorName: string): AsyncIterable<Float32Array>;
+}
+
+/** The weights of a model folder: every tensor's place, and its values on demand. */
+export interface WeightStore extends TensorSource {
+  /** Names of the weight files and, for a model in parts, of the index; relative to the folder. */
+  readonly files: readonly string[];
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+/** Opens `model.safetensors`, or the parts `model.safetensors.index.json` lists, and checks their headers. */
+export async function openWeightStore(folder: string): Promise<Result<WeightStore, EngineErrorCode>> {
+  if (await fileExists(join(folder, SINGLE_FILE))) return readParts(folder, [SINGLE_FILE], [SINGLE_FILE]);
+  if (!(await fileExists(join(folder, INDEX_FILE)))) {
+    return engineFailure('model-not-found', `The folder holds neither ${SINGLE_FILE} nor ${INDEX_FILE}.`, {
+      suggestion: 'Choose a folder in the Hugging Face layout with safetensors weights.',
+    });
+  }
+  const index = await readJsonFile(join(folder, INDEX_FILE), INDEX_FILE, MAX_INDEX_BYTES);
+  if (!index.ok) return index;
+  if (!weightIndexCheck.Check(index.value)) {
+    return engineFailure(
+      'weights-invalid',
+      `${INDEX_FILE} is wrong: it needs weight_map with names of safetensors files.`,
+    );
+  }
+  const parts = [...new Set(Object.values(index.value.weight_map))].sort();
+  const store = await readParts(folder, parts, [...parts, INDEX_FILE]);
+  if (!store.ok) return store;
+  for (const name of Object.keys(index.value.weight_map)) {
+    if (!store.value.tensors.has(name)) {
+      return engineFailure('weights-invalid', `${INDEX_FILE} lists ${name.slice(0, 100)}, which no part holds.`);
+    }
+  }
+  return store;
+}
+
+async function readParts(
+  folder: string,
+  parts: readonly string[],
+  files: readonly string[],
+): Promise<Result<WeightStore, EngineErrorCode>> {
+  const tensors = new Map<string, StoredTensor>();
+  const partOf = new Map<string, string>();
+  for (const part of parts) {
+    const header = await readHeader(join(folder, part), part);
+    if (!header.ok) return header;
+    for (const [name, tensor] of header.value) {
+      if (tensors.has(name)) return engineFailure('weights-invalid', `Two files hold ${name.slice(0, 100)}.`);
+      tensors.set(name, tensor);
+      partOf.set(name, part);
+    }
+  }
+  return success({
+    files,
+    tensors,
+    stream: (tensorName) => {
+      const tensor = tensors.get(tensorName);
+      const part = partOf.get(tensorName);
+      if (tensor === undefined || part === undefined) throw new Error(`no tensor ${tensorName}`);
+      return streamTensor(join(folder, part), tensor);
+    },
+  });
+}
+
+async function readHeader(path: string, name: string): Promise<Result<Map<string, StoredTensor>, EngineErrorCode>> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, 'r');
+    const { size } = await handle.stat();
+    const prefix = new Uint8Array(Math.min(SAFETENSORS_PREFIX_BYTES, size));
+    await readFully(handle, prefix, 0);
+    const length = parseHeaderLength(prefix, size);
+    if (!length.ok) return length;
+    const header = new Uint8Array(length.value);
+    await readFully(handle, header, SAFETENSORS_PREFIX_BYTES);
+    return parseSafetensorsHeader(header, size);
+  } catch (thrown) {
+    const missing = systemCodeOf(thrown) === 'ENOENT';
+    return engineFailure('model-not-found', missing ? `${name} is missing.` : `${name}: ${reasonOf(thrown)}`);
+  } finally {
+    await handle?.close();
+  }
+}
+
+async function* streamTensor(path: string, tensor: StoredTensor): AsyncGenerator<Float32Array> {
+  const handle = await open(path, 'r');
+  try {
+    const blockBytes = STREAM_BLOCK_BYTES - (STREAM_BLOCK_BYTES % WEIGHT_FORMAT_BYTES[tensor.format]);
+    for (let done = 0; done < tensor.sizeBytes; done += blockBytes) {
+      const block = new Uint8Array(Math.min(blockBytes, tensor.sizeBytes - done));
+      await readFully(handle, block, tensor.offsetBytes + done);
+      yield decodeWeights(block, tensor.format);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readFully(handle: FileHandle, target: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < target.length) {
+    const { bytesRead } = await handle.read(target, done, target.length - done, position + done);
+    if (bytesRead === 0) throw new Error('the file ended early');
+    done += bytesRead;
+  }
+}

@@ -1,0 +1,86 @@
+/** Element types the engine exchanges with onnxruntime and the arrays that hold them. */
+export interface TensorArrays {
+  readonly float32: Float32Array;
+  readonly int32: Int32Array;
+  readonly int64: BigInt64Array;
+}
+export type TensorType = keyof TensorArrays;
+
+/** A tensor as far as the engine looks into it. */
+export interface OnnxTensor {
+  readonly data: unknown;
+}
+
+export type TensorMap = Readonly<Record<string, OnnxTensor>>;
+
+/** An opened graph. */
+export interface OnnxSession {
+  run(inputs: TensorMap): Promise<TensorMap>;
+  release(): Promise<void>;
+}
+
+export interface SessionOptions {
+  readonly executionProviders: readonly string[];
+  readonly intraOpNumThreads?: number;
+  readonly interOpNumThreads: number;
+  readonly graphOptimizationLevel: 'all';
+  readonly logSeverityLevel: 3;
+  readonly extra: { readonly session: Readonly<Record<string, string>> };
+}
+
+/** The part of onnxruntime the engine uses, so that a stand-in for tests is small. */
+export interface OnnxRuntime {
+  /** Execution providers this build of onnxruntime was made with. */
+  listSupportedBackends(): readonly { readonly name: string; readonly bundled: boolean }[];
+  /** @param graph - path of an `.onnx` file, or its bytes. @throws when the graph or the provider cannot be used. */
+  createSession(graph: string | Uint8Array, options: SessionOptions): Promise<OnnxSession>;
+  createTensor<Type extends TensorType>(
+    type: Type,
+    data: TensorArrays[Type],
+    dimensions: readonly number[],
+  ): OnnxTensor;
+}
+
+/** Loads the native library; nothing of it is loaded before, so importing this room stays cheap. */
+export async function loadOnnxRuntime(): Promise<OnnxRuntime> {
+  const { env, InferenceSession, Tensor, listSupportedBackends } = await import('onnxruntime-node');
+  // What goes wrong is thrown and reported with its reason; onnxruntime's own lines would only repeat it on the console.
+  env.logLevel = 'fatal';
+  return {
+    listSupportedBackends,
+    async createSession(graph, options) {
+      const session = await (typeof graph === 'string'
+        ? InferenceSession.create(graph, options)
+        : InferenceSession.create(graph, options));
+      return {
+        run: (inputs) => session.run(inputs as Parameters<typeof session.run>[0]),
+        release: () => session.release(),
+      };
+    },
+    createTensor: (type, data, dimensions) => new Tensor(type, data as Float32Array, dimensions),
+  };
+}
+
+/**
+ * Session options of a shard.
+ *
+ * @param threads - threads of one pass; onnxruntime decides where it is left out
+ */
+export function sessionOptions(provider: string, threads: number | undefined): SessionOptions {
+  return {
+    executionProviders: [provider],
+    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    // Idle threads of one session would otherwise spin on the cores another session or process needs.
+    extra: { session: { force_spinning_stop: '1' } },
+  };
+}
+
+/** The values of a float32 output. @throws when the graph has no such output, which is a bug of the graph. */
+export function floatsOf(outputs: TensorMap, name: string): Float32Array {
+  const data = outputs[name]?.data;
+  if (!(data instanceof Float32Array)) throw new Error(`the graph gave no floats called ${name}`);
+  return data;
+}

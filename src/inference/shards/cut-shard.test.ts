@@ -1,0 +1,194 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readModelFolder, type ModelFolder } from '../models/model-folder';
+import { codeOf, expectValue, layers, TORE_TINY } from '../testdata/tore-tiny';
+import { cutShard, shardKeyOf } from './cut-shard';
+import { nodeShardFileSystem, type ShardFileSystem } from './shard-files';
+import { layoutWeights } from './weight-layout';
+
+let model: ModelFolder;
+let directory = '';
+
+beforeAll(async () => {
+  model = expectValue(await readModelFolder(TORE_TINY));
+});
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tore-cut-'));
+});
+
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+/** A disk that behaves until it has taken `bytes`, then throws what a real one throws. */
+function failingDisk(code: string, bytes: number): ShardFileSystem {
+  let left = bytes;
+  return {
+    ...nodeShardFileSystem,
+    async create(path) {
+      const file = await nodeShardFileSystem.create(path);
+      return {
+        ...file,
+        async write(block) {
+          left -= block.length;
+          if (left < 0) throw Object.assign(new Error(`${code}: write`), { code });
+          await file.write(block);
+        },
+      };
+    },
+  };
+}
+
+describe('cutShard', () => {
+  it('writes graph, weights and seal, and finds them again', async () => {
+    const cut = expectValue(await cutShard(model, layers(2, 4), directory));
+    expect(cut.reused).toBe(false);
+    expect(cut.shardKey).toBe(shardKeyOf(model.manifestHash, layers(2, 4)));
+    expect(await readdir(directory)).toEqual([cut.shardKey]);
+    const files = ['shard.json', 'shard.onnx', 'shard.onnx.data'];
+    expect((await readdir(join(directory, cut.shardKey))).sort()).toEqual(files);
+    expect((await stat(`${cut.graphPath}.data`)).size).toBe(cut.weightBytes);
+    expect(expectValue(await cutShard(model, layers(2, 4), directory))).toEqual({ ...cut, reused: true });
+  });
+
+  it('writes each weight page-aligned with the values of the model', async () => {
+    const range = layers(3, 3);
+    const cut = expectValue(await cutShard(model, range, directory));
+    const data = await readFile(`${cut.graphPath}.data`);
+    const layout = layoutWeights(model.config, range);
+    expect(layout.weights.every(({ offsetBytes }) => offsetBytes % 4_096 === 0)).toBe(true);
+    const fused = layout.weights.find(({ name }) => name === 'layer_3_query_key_value');
+    if (fused === undefined) throw new Error('the fused matrix is missing');
+    expect(fused.dimensions).toEqual([256, 128]);
+    const expected: number[] = [];
+    for (const part of ['q', 'k', 'v']) {
+      const stream = model.weights.stream(`model.layers.3.self_attn.${part}_proj.weight`);
+      for await (const block of stream) for (const value of block) expected.push(value);
+    }
+    const written = data.subarray(fused.offsetBytes, fused.offsetBytes + fused.sizeBytes);
+    expect(Buffer.compare(written, Buffer.from(Float32Array.from(expected).buffer))).toBe(0);
+  });
+
+  it('keeps one copy of a tied embedding where a shard holds both ends', () => {
+    const names = (first: number, last: number): string[] =>
+      layoutWeights(model.config, layers(first, last)).weights.map(({ name }) => name);
+    expect(names(0, 7)).toContain('embedding');
+    expect(names(0, 7)).not.toContain('head');
+    expect(names(0, 6)).not.toContain('head');
+    expect(names(1, 7)).toContain('head');
+    expect(names(1, 7)).not.toContain('embedding');
+  });
+
+  it('gives every range, manifest and version a key of its own', () => {
+    const keys = [shardKeyOf('a', layers(0, 1)), shardKeyOf('a', layers(0, 11)), shardKeyOf('b', layers(0, 1))];
+    expect(new Set(keys).size).toBe(3);
+  });
+
+  it('cuts again what is incomplete', async () => {
+    const cut = expectValue(await cutShard(model, layers(1, 1), directory));
+    await truncate(`${cut.graphPath}.data`, 10);
+    expect(expectValue(await cutShard(model, layers(1, 1), directory)).reused).toBe(false);
+    expect((await stat(`${cut.graphPath}.data`)).size).toBe(cut.weightBytes);
+  });
+
+  it.each([
+    ['ENOSPC', 'disk-full'],
+    ['EDQUOT', 'disk-full'],
+    ['EACCES', 'disk-denied'],
+    ['EROFS', 'disk-denied'],
+    ['EIO', 'disk-failed'],
+  ])('leaves nothing behind when writing fails with %s', async (system, code) => {
+    const fileSystem = failingDisk(system, 500_000);
+    const result = await cutShard(model, layers(0, 7), directory, { fileSystem });
+    expect(codeOf(result)).toBe(code);
+    expect(!result.ok && result.error.message).toContain(directory);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('leaves an earlier shard alone when a later one fails', async () => {
+    const kept = expectValue(await cutShard(model, layers(0, 0), directory));
+    const fileSystem = failingDisk('ENOSPC', 500_000);
+    expect(codeOf(await cutShard(model, layers(1, 7), directory, { fileSystem }))).toBe('disk-full');
+    expect(await readdir(directory)).toEqual([kept.shardKey]);
+  });
+
+  it('asks for the room before it begins, with numbers', async () => {
+    const fileSystem = { ...nodeShardFileSystem, freeBytes: () => Promise.resolve(1 << 20) };
+    const result = await cutShard(model, layers(0, 7), directory, { fileSystem });
+    expect(codeOf(result)).toBe('disk-full');
+    expect(!result.ok && result.error.message).toMatch(/needs 6\.\d MiB .* has 1\.0 MiB free/);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it.runIf(process.platform !== 'win32' && process.getuid?.() !== 0)(
+    'explains a folder it may not write to',
+    async () => {
+      await chmod(directory, 0o500);
+      expect(codeOf(await cutShard(model, layers(0, 0), directory))).toBe('disk-denied');
+      await chmod(directory, 0o700);
+    },
+  );
+
+  it('stops on an abort and leaves nothing behind', async () => {
+    const controller = new AbortController();
+    const onProgress = (fraction: number): void => {
+      if (fraction > 0.3) controller.abort();
+    };
+    const result = await cutShard(model, layers(0, 7), directory, { signal: controller.signal, onProgress });
+    expect(codeOf(result)).toBe('cancelled');
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('closes the model file when the disk fails halfway through it', async () => {
+    let open = 0;
+    const weights = {
+      ...model.weights,
+      async *stream(name: string) {
+        open++;
+        try {
+          yield* model.weights.stream(name);
+        } finally {
+          open--;
+        }
+      },
+    };
+    const fileSystem = failingDisk('ENOSPC', 500_000);
+    expect(codeOf(await cutShard({ ...model, weights }, layers(0, 7), directory, { fileSystem }))).toBe('disk-full');
+    expect(open).toBe(0);
+  });
+
+  it('reports a model file that vanishes as such', async () => {
+    const weights = {
+      ...model.weights,
+      stream: () => {
+        throw new Error('the file ended early');
+      },
+    };
+    const result = await cutShard({ ...model, weights }, layers(0, 0), directory);
+    expect(codeOf(result)).toBe('weights-invalid');
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('removes what processes left that are gone, and not what running ones write', async () => {
+    // Process ids end far below this on every system.
+    const abandoned = join(directory, `0123.partial-${2 ** 30}-00000000`);
+    const running = join(directory, `4567.partial-${process.pid}-00000000`);
+    await mkdir(abandoned);
+    await mkdir(running);
+    const cut = expectValue(await cutShard(model, layers(0, 0), directory));
+    expect((await readdir(directory)).sort()).toEqual([cut.shardKey, `4567.partial-${process.pid}-00000000`].sort());
+  });
+
+  it('lets two cut the same shard at once', async () => {
+    const cuts = await Promise.all([1, 2, 3].map(() => cutShard(model, layers(0, 7), directory)));
+    const keys = new Set(cuts.map((cut) => expectValue(cut).shardKey));
+    expect(await readdir(directory)).toEqual([...keys]);
+    expect(expectValue(await cutShard(model, layers(0, 7), directory)).reused).toBe(true);
+  });
+
+  it('refuses a range outside the model', async () => {
+    expect(codeOf(await cutShard(model, layers(7, 8), directory))).toBe('range-invalid');
+    expect(await readdir(directory)).toEqual([]);
+  });
+});

@@ -1,0 +1,105 @@
+import type { LayerRange } from '../../protocol/compute/model';
+import { success, type Result } from '../../protocol/result';
+import { engineFailure, type EngineErrorCode } from '../errors';
+import { formatBytes } from './shard-files';
+import { holdsLastLayer, layoutWeights, type WeightShape } from './weight-layout';
+
+const FLOAT_BYTES = 4;
+/** KV buffers grow in these steps: growing copies, and every pass costs time in proportion to the buffer. */
+export const CACHE_STEP_POSITIONS = 256;
+/** Positions of a prefill that run at once; a cancelled request stops after at most this many. */
+export const PREFILL_CHUNK_POSITIONS = 128;
+/** onnxruntime's own code, thread stacks and the packed form of small weights, measured with tore-tiny. */
+const RUNTIME_BYTES = 32 << 20;
+/** A shard that cannot hold one sequence of this length (or of the whole context) is of no use to a chat. */
+const USEFUL_POSITIONS = 1_024;
+
+/** Memory a shard takes. */
+export interface ShardEstimate {
+  readonly weightBytes: number;
+  readonly kvBytesPerPosition: number;
+  /** KV cache of one sequence of `positions`. */
+  readonly kvBytes: number;
+  readonly positions: number;
+  /** Intermediate results of the largest pass and the runtime itself. */
+  readonly scratchBytes: number;
+  readonly totalBytes: number;
+}
+
+/** Bytes of keys and values of one position over the layers of a range, as 32-bit floats. */
+export function cacheBytesPerPosition(config: WeightShape, range: LayerRange): number {
+  const layers = range.layer_end - range.layer_start + 1;
+  return layers * 2 * config.shape.key_value_heads * config.shape.head_size * FLOAT_BYTES;
+}
+
+/** Rounds positions up to the size of the KV buffers that hold them. */
+export function cacheCapacity(positions: number): number {
+  return Math.max(1, Math.ceil(positions / CACHE_STEP_POSITIONS)) * CACHE_STEP_POSITIONS;
+}
+
+/**
+ * Estimates the memory of a shard before anything is cut or loaded.
+ *
+ * @param config - a model's configuration; who knows only its manifest takes the shape and `tiedEmbedding: false`, which
+ * counts at most one embedding too many
+ * @param positions - length of the one sequence the KV part is counted for; by default 1,024 or the context if shorter
+ */
+export function estimateShard(
+  config: WeightShape,
+  range: LayerRange,
+  positions = Math.min(USEFUL_POSITIONS, config.shape.context_length),
+): ShardEstimate {
+  const { shape } = config;
+  const capacity = cacheCapacity(positions);
+  const weightBytes = layoutWeights(config, range).totalBytes;
+  const kvBytesPerPosition = cacheBytesPerPosition(config, range);
+  const chunk = Math.min(PREFILL_CHUNK_POSITIONS, positions);
+  const keyValueWidth = shape.key_value_heads * shape.head_size;
+  const widths = 4 * shape.hidden_size + 4 * shape.feed_forward_size + 2 * shape.attention_heads * shape.head_size;
+  const activations = chunk * (widths + 2 * keyValueWidth);
+  const scores = shape.attention_heads * chunk * capacity;
+  // The graph joins past and new keys and values of a layer inside; two layers may be alive at once.
+  const joined = 4 * capacity * keyValueWidth;
+  const logits = holdsLastLayer(config, range) ? shape.vocabulary_size : 0;
+  const scratchBytes = RUNTIME_BYTES + FLOAT_BYTES * (activations + scores + joined + logits);
+  const kvBytes = kvBytesPerPosition * capacity;
+  return {
+    weightBytes,
+    kvBytesPerPosition,
+    kvBytes,
+    positions,
+    scratchBytes,
+    totalBytes: weightBytes + kvBytes + scratchBytes,
+  };
+}
+
+/**
+ * Refuses a shard that does not fit, with the numbers that say why.
+ *
+ * @returns the bytes left for KV caches, at least those of one sequence
+ */
+export function checkMemoryBudget(estimate: ShardEstimate, budgetBytes: number): Result<number, EngineErrorCode> {
+  if (estimate.totalBytes <= budgetBytes) return success(budgetBytes - estimate.weightBytes - estimate.scratchBytes);
+  const parts = [
+    `weights ${formatBytes(estimate.weightBytes)}`,
+    `KV cache of ${estimate.positions} positions ${formatBytes(estimate.kvBytes)}`,
+    `scratch ${formatBytes(estimate.scratchBytes)}`,
+  ];
+  return engineFailure(
+    'memory-insufficient',
+    `The shard needs ${formatBytes(estimate.totalBytes)} (${parts.join(', ')}) and ${formatBytes(budgetBytes)} are allowed.`,
+    { suggestion: 'Serve fewer layers, or allow more memory in the limits.' },
+  );
+}
+
+/** Whether a range lies inside the model. */
+export function checkRange(config: WeightShape, range: LayerRange): Result<void, EngineErrorCode> {
+  const { layer_start: start, layer_end: end } = range;
+  if (Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end < config.shape.layers) {
+    return success(undefined);
+  }
+  return engineFailure(
+    'range-invalid',
+    `Layers ${start}-${end} do not exist: the model has 0-${config.shape.layers - 1}.`,
+  );
+}

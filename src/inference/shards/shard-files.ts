@@ -1,0 +1,120 @@
+import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
+import { engineFailure, reasonOf, type EngineFailure } from '../errors';
+import { systemCodeOf } from '../models/file-reading';
+
+/** A file being written from its start to its end. */
+export interface ShardFileWriter {
+  write(bytes: Uint8Array): Promise<void>;
+  /** Leaves `sizeBytes` zero bytes, where possible without writing them. */
+  skip(sizeBytes: number): Promise<void>;
+  /** Returns once the bytes are on the disk. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What cutting a shard asks of the file system; every call may throw what node:fs throws. */
+export interface ShardFileSystem {
+  makeFolder(path: string): Promise<void>;
+  create(path: string): Promise<ShardFileWriter>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file or folder with all in it; succeeds where there is none. */
+  remove(path: string): Promise<void>;
+  list(path: string): Promise<string[]>;
+  /** Undefined where there is no such file. */
+  sizeOf(path: string): Promise<number | undefined>;
+  readText(path: string): Promise<string | undefined>;
+  freeBytes(path: string): Promise<number>;
+}
+
+export const nodeShardFileSystem: ShardFileSystem = {
+  async makeFolder(path) {
+    await mkdir(path, { recursive: true });
+  },
+  async create(path) {
+    const handle = await open(path, 'wx');
+    let position = 0;
+    return {
+      async write(bytes) {
+        let done = 0;
+        while (done < bytes.length) {
+          const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position);
+          done += bytesWritten;
+          position += bytesWritten;
+        }
+      },
+      skip(sizeBytes) {
+        position += sizeBytes;
+        return handle.truncate(position);
+      },
+      sync: () => handle.sync(),
+      close: () => handle.close(),
+    };
+  },
+  rename,
+  async remove(path) {
+    await rm(path, { recursive: true, force: true });
+  },
+  list: (path) => readdir(path),
+  async sizeOf(path) {
+    return whereItExists(async () => (await stat(path)).size);
+  },
+  async readText(path) {
+    return whereItExists(() => readFile(path, 'utf8'));
+  },
+  async freeBytes(path) {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  },
+};
+
+async function whereItExists<Value>(read: () => Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await read();
+  } catch (thrown) {
+    if (systemCodeOf(thrown) === 'ENOENT') return undefined;
+    throw thrown;
+  }
+}
+
+/** Turns what a file system threw while a shard was written into a failure the user can act on. */
+export function diskFailure(
+  thrown: unknown,
+  folder: string,
+  neededBytes: number,
+): { readonly ok: false; readonly error: EngineFailure } {
+  const nothingKept = 'The unfinished shard was removed.';
+  switch (systemCodeOf(thrown)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return engineFailure('disk-full', `The disk of ${folder} is full. ${nothingKept}`, {
+        retryable: true,
+        suggestion: `Free ${formatBytes(neededBytes)} there, choose another cache folder, or serve fewer layers.`,
+      });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return engineFailure('disk-denied', `This program may not write to ${folder}. ${nothingKept}`, {
+        suggestion: 'Allow writing there or choose another cache folder.',
+      });
+    default:
+      return engineFailure(
+        'disk-failed',
+        `Writing the shard to ${folder} failed: ${reasonOf(thrown)}. ${nothingKept}`,
+        {
+          retryable: true,
+        },
+      );
+  }
+}
+
+/** A size for people, in the binary units operating systems show. */
+export function formatBytes(sizeBytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = sizeBytes;
+  let unit = 0;
+  while (value >= 1_024 && unit < units.length - 1) {
+    value /= 1_024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ''}`;
+}

@@ -1,0 +1,110 @@
+import type { LayerRange } from '../../protocol/compute/model';
+import type { LlamaConfig } from '../models/config';
+import { EMBEDDING_TENSOR, FINAL_NORM_TENSOR, headTensorName, layerTensorNames } from '../models/llama-tensors';
+
+/** Weights are aligned to memory pages, so that onnxruntime can map them instead of copying. */
+const ALIGNMENT_BYTES = 4_096;
+const FLOAT_BYTES = 4;
+
+/** What the size of a shard depends on. */
+export type WeightShape = Pick<LlamaConfig, 'shape' | 'tiedEmbedding'>;
+
+/** Where the values of one weight of the shard come from. */
+export type WeightOrigin =
+  /** Rows of the named tensors, one after the other: this is how matrices are fused. */
+  | { readonly kind: 'tensors'; readonly names: readonly string[] }
+  | { readonly kind: 'rotary'; readonly table: 'cosine' | 'sine' };
+
+/** One weight in the data file of a shard, always as 32-bit floats. */
+export interface PlacedWeight {
+  readonly name: string;
+  readonly dimensions: readonly number[];
+  readonly origin: WeightOrigin;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** All weights of a shard and where each lies in its data file. */
+export interface WeightLayout {
+  readonly weights: readonly PlacedWeight[];
+  readonly totalBytes: number;
+}
+
+/** Names of a layer's weights inside a shard. */
+export function layerWeightNames(layer: number) {
+  return {
+    attentionNorm: `layer_${layer}_attention_norm`,
+    /** Query, key and value as one matrix `[(heads + 2 × key/value heads) × head size, hidden]`. */
+    queryKeyValue: `layer_${layer}_query_key_value`,
+    attentionOutput: `layer_${layer}_attention_output`,
+    feedForwardNorm: `layer_${layer}_feed_forward_norm`,
+    /** Gate and up as one matrix `[2 × feed-forward, hidden]`. */
+    gateUp: `layer_${layer}_gate_up`,
+    down: `layer_${layer}_down`,
+  } as const;
+}
+
+/** Names of the weights outside the layers. `head` is absent where a shard holds both ends of a tied model. */
+export const SHARED_WEIGHTS = {
+  rotaryCosine: 'rotary_cosine',
+  rotarySine: 'rotary_sine',
+  embedding: 'embedding',
+  finalNorm: 'final_norm',
+  head: 'head',
+} as const;
+
+export function holdsFirstLayer(range: LayerRange): boolean {
+  return range.layer_start === 0;
+}
+
+export function holdsLastLayer(config: WeightShape, range: LayerRange): boolean {
+  return range.layer_end === config.shape.layers - 1;
+}
+
+/** The weight the head multiplies with: in a shard with both ends of a tied model there is one copy for both. */
+export function headWeightName(config: WeightShape, range: LayerRange): string {
+  return config.tiedEmbedding && holdsFirstLayer(range) ? SHARED_WEIGHTS.embedding : SHARED_WEIGHTS.head;
+}
+
+/**
+ * Lays out the weights of the layers [layer_start, layer_end]. Matrices keep the stored order `[output, input]`, so they
+ * can be streamed from the model file without transposing.
+ */
+export function layoutWeights(config: WeightShape, range: LayerRange): WeightLayout {
+  const { shape } = config;
+  const hidden = shape.hidden_size;
+  const queryWidth = shape.attention_heads * shape.head_size;
+  const fusedWidth = queryWidth + 2 * shape.key_value_heads * shape.head_size;
+  const weights: PlacedWeight[] = [];
+  let offsetBytes = 0;
+  const place = (name: string, dimensions: readonly number[], origin: WeightOrigin): void => {
+    const sizeBytes = dimensions.reduce((product, size) => product * size, FLOAT_BYTES);
+    weights.push({ name, dimensions, origin, offsetBytes, sizeBytes });
+    offsetBytes += Math.ceil(sizeBytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+  };
+  const fromTensors = (...names: string[]): WeightOrigin => ({ kind: 'tensors', names });
+
+  const tableShape = [shape.context_length, shape.head_size / 2];
+  place(SHARED_WEIGHTS.rotaryCosine, tableShape, { kind: 'rotary', table: 'cosine' });
+  place(SHARED_WEIGHTS.rotarySine, tableShape, { kind: 'rotary', table: 'sine' });
+  if (holdsFirstLayer(range)) {
+    place(SHARED_WEIGHTS.embedding, [shape.vocabulary_size, hidden], fromTensors(EMBEDDING_TENSOR));
+  }
+  for (let layer = range.layer_start; layer <= range.layer_end; layer++) {
+    const to = layerWeightNames(layer);
+    const from = layerTensorNames(layer);
+    place(to.attentionNorm, [hidden], fromTensors(from.attentionNorm));
+    place(to.queryKeyValue, [fusedWidth, hidden], fromTensors(from.query, from.key, from.value));
+    place(to.attentionOutput, [hidden, queryWidth], fromTensors(from.attentionOutput));
+    place(to.feedForwardNorm, [hidden], fromTensors(from.feedForwardNorm));
+    place(to.gateUp, [2 * shape.feed_forward_size, hidden], fromTensors(from.gate, from.up));
+    place(to.down, [hidden, shape.feed_forward_size], fromTensors(from.down));
+  }
+  if (holdsLastLayer(config, range)) {
+    place(SHARED_WEIGHTS.finalNorm, [hidden], fromTensors(FINAL_NORM_TENSOR));
+    if (headWeightName(config, range) === SHARED_WEIGHTS.head) {
+      place(SHARED_WEIGHTS.head, [shape.vocabulary_size, hidden], fromTensors(headTensorName(config)));
+    }
+  }
+  return { weights, totalBytes: offsetBytes };
+}
