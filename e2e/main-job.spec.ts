@@ -117,7 +117,7 @@ test('two processes share the model; both earn, the requester pays, a loss is sa
     });
     const spent = after.filter((balance, index) => balance.total_spent > (before[index]?.total_spent ?? Infinity));
     expect(spent, 'one node, the requester, paid').toHaveLength(1);
-    expect(await read<{ valid: boolean }>(details, '/tokens/ledger/verify')).toMatchObject({ valid: true });
+    expect(await read<{ chain_valid: boolean }>(details, '/tokens/ledger/verify')).toMatchObject({ chain_valid: true });
 
     await openScreen(window, 'ledger');
     await window.getByTestId('ledger-verify').click();

@@ -41,3 +41,53 @@ export const NodeView = Type.Object({
   registered_at: Type.String({ maxLength: 100 }),
 });
 export type NodeView = Static<typeof NodeView>;
+
+/** Answer of `GET /nodes/{id}`. */
+export const NodeDetails = Type.Interface([NodeView], {
+  public_key: Type.String(),
+  region: Type.Union([Type.String(), Type.Null()]),
+  last_seen: Type.String({ maxLength: 100 }),
+  availability_start: Type.Union([Type.String(), Type.Null()]),
+  availability_end: Type.Union([Type.String(), Type.Null()]),
+  max_gpu_utilization: Type.Number(),
+  protocol_version: Type.String(),
+  tore4_node_id: Type.Union([Type.String(), Type.Null()]),
+  hardware_changes: Type.Integer({ minimum: 0 }),
+  quarantine_until: Type.Union([Type.String(), Type.Null()]),
+});
+export type NodeDetails = Static<typeof NodeDetails>;
+
+/** Answer of `POST /nodes/{id}/heartbeat`. */
+export const NodeHeartbeatAnswer = Type.Object({
+  status: Type.String({ maxLength: 40 }),
+  last_seen: Type.String({ maxLength: 100 }),
+});
+export type NodeHeartbeatAnswer = Static<typeof NodeHeartbeatAnswer>;
+
+/** Answer of `DELETE /nodes/{id}`; balance and history stay. */
+export const NodeRemovalAnswer = Type.Object({ status: Type.Literal('deregistered'), node_id: Type.String() });
+export type NodeRemovalAnswer = Static<typeof NodeRemovalAnswer>;
+
+/** Answer of `POST /nodes/{id}/hardware-update`: a higher multiplier counts only after the quarantine. */
+export const HardwareUpdateAnswer = Type.Object({
+  node_id: Type.String(),
+  new_multiplier: Type.Number(),
+  quarantine: Type.Object({
+    quarantine_required: Type.Boolean(),
+    duration_hours: Type.Number({ minimum: 0 }),
+    quarantine_until: Type.Union([Type.String(), Type.Null()]),
+    old_multiplier: Type.Number(),
+    new_multiplier: Type.Number(),
+    multiplier_ratio: Type.Number(),
+  }),
+  status: Type.String({ maxLength: 40 }),
+});
+export type HardwareUpdateAnswer = Static<typeof HardwareUpdateAnswer>;
+
+/** Answer of `POST /nodes/{id}/unsuspend`. */
+export const UnsuspendAnswer = Type.Object({
+  status: Type.String({ maxLength: 40 }),
+  reliability: Type.Number(),
+  message: Type.String(),
+});
+export type UnsuspendAnswer = Static<typeof UnsuspendAnswer>;

@@ -26,3 +26,71 @@ export const ShardRegistration = Type.Object({
   manifest_hash: Type.Optional(Type.Union([Type.String({ pattern: '^[0-9a-f]{64}$' }), Type.Null()])),
 });
 export type ShardRegistration = Static<typeof ShardRegistration>;
+
+/** Answer of `POST /inference/shards/register`. */
+export const ShardRegistrationAnswer = Type.Object({
+  shard_id: Type.String(),
+  node_id: Type.String(),
+  model_id: Type.String(),
+  /** `first-last`, inclusive. */
+  layers: Type.String(),
+  layer_count: Type.Integer({ minimum: 1 }),
+});
+export type ShardRegistrationAnswer = Static<typeof ShardRegistrationAnswer>;
+
+/** Answer of `POST /inference/shards/heartbeat/{node_id}`; status 404 means: register again. */
+export const ShardHeartbeatAnswer = Type.Object({
+  status: Type.Literal('ok'),
+  node_id: Type.String(),
+  shards: Type.Integer({ minimum: 1 }),
+});
+export type ShardHeartbeatAnswer = Static<typeof ShardHeartbeatAnswer>;
+
+/** Answer of `DELETE /inference/shards/{node_id}`. */
+export const ShardRemovalAnswer = Type.Object({
+  status: Type.Literal('deregistered'),
+  node_id: Type.String(),
+  shards_removed: Type.Integer({ minimum: 0 }),
+  layers: Type.Array(Type.String()),
+  models: Type.Array(Type.String()),
+});
+export type ShardRemovalAnswer = Static<typeof ShardRemovalAnswer>;
+
+/** One registered shard as the lists show it. */
+export const ShardListing = Type.Object({
+  shard_id: Type.String(),
+  node_id: Type.String(),
+  model_id: Type.String(),
+  layer_start: Type.Integer({ minimum: 0 }),
+  layer_end: Type.Integer({ minimum: 0 }),
+  layer_count: Type.Integer({ minimum: 1 }),
+  is_online: Type.Boolean(),
+  vram_gb: Type.Number(),
+  region: Type.Union([Type.String(), Type.Null()]),
+  host: Type.Union([Type.String(), Type.Null()]),
+  port: Type.Union([Type.Integer(), Type.Null()]),
+  transports: Type.Array(TransportOffer),
+  manifest_hash: Type.Union([Type.String(), Type.Null()]),
+});
+export type ShardListing = Static<typeof ShardListing>;
+
+/** Answer of `GET /inference/shards/node/{node_id}`. */
+export const NodeShards = Type.Object({ node_id: Type.String(), shards: Type.Array(ShardListing) });
+export type NodeShards = Static<typeof NodeShards>;
+
+/** Answer of `GET /inference/shards/registry`. */
+export const ShardRegistryListing = Type.Object({
+  summary: Type.Record(
+    Type.String(),
+    Type.Object({
+      online: Type.Integer({ minimum: 0 }),
+      offline: Type.Integer({ minimum: 0 }),
+      layers_covered: Type.Integer({ minimum: 0 }),
+    }),
+  ),
+  models: Type.Array(Type.String()),
+  shards: Type.Array(ShardListing),
+  total_nodes: Type.Integer({ minimum: 0 }),
+  total_shards: Type.Integer({ minimum: 0 }),
+});
+export type ShardRegistryListing = Static<typeof ShardRegistryListing>;

@@ -38,3 +38,36 @@ export const TaskVerdict = Type.Object({
   message: Type.Optional(Type.Union([Type.String(), Type.Null()])),
 });
 export type TaskVerdict = Static<typeof TaskVerdict>;
+
+/** Answer of `GET /tasks/{id}`. The right answer is never shown. */
+export const TaskDetails = Type.Object({
+  id: Type.String(),
+  task_id: Type.String(),
+  task_type: Type.String(),
+  /** `dispatched`, `verified`, `failed` or `expired`. */
+  status: Type.String(),
+  assigned_node_id: Type.String(),
+  model_id: Type.String(),
+  layer_start: Type.Integer({ minimum: 0 }),
+  layer_end: Type.Integer({ minimum: 0 }),
+  is_challenge: Type.Boolean(),
+  flops_estimated: Type.Number(),
+  flops_delivered: Type.Union([Type.Number(), Type.Null()]),
+  execution_time_ms: Type.Union([Type.Number(), Type.Null()]),
+  created_at: Type.String(),
+  expires_at: Type.String(),
+  completed_at: Type.Union([Type.String(), Type.Null()]),
+});
+export type TaskDetails = Static<typeof TaskDetails>;
+
+/** Answer of `GET /tasks/node/{id}/stats`. */
+export const ChallengeStatistics = Type.Object({
+  node_id: Type.String(),
+  reliability: Type.Number(),
+  challenges_total: Type.Integer({ minimum: 0 }),
+  challenges_passed: Type.Integer({ minimum: 0 }),
+  challenges_failed: Type.Integer({ minimum: 0 }),
+  /** Passed over total, null before the first. */
+  pass_rate: Type.Union([Type.Number(), Type.Null()]),
+});
+export type ChallengeStatistics = Static<typeof ChallengeStatistics>;

@@ -1,0 +1,139 @@
+import type { FastifyReply } from 'fastify';
+import { GenerateBody, type GenerateAnswer } from '../../../protocol/compute/http/inference';
+import type { GenerateOutcome, PipelineHop } from '../../../protocol/wire/messages';
+import { refuse, type CoordinatorFailure } from '../../errors';
+import type { GenerateListener, GenerateRequest } from '../../pipeline/generate-service';
+import type { CoordinatorServices } from '../../services';
+import { errorBody, statusOf } from '../http-status';
+import { sendResult, type ApiServer } from '../server-types';
+
+const DEFAULT_MAX_NEW_TOKENS = 256;
+const DEFAULT_TEMPERATURE = 0.7;
+
+function requestOf(body: GenerateBody, requestId: string): GenerateRequest {
+  return {
+    nodeId: body.node_id,
+    requestId,
+    modelId: body.model_id,
+    prompt: body.prompt ?? undefined,
+    messages: body.messages ?? undefined,
+    maxNewTokens: body.max_new_tokens ?? DEFAULT_MAX_NEW_TOKENS,
+    sampling: body.sampling ?? { temperature: body.temperature ?? DEFAULT_TEMPERATURE, top_k: 0, top_p: 1 },
+    precision: body.precision ?? 'fp16',
+    sessionId: body.session_id ?? undefined,
+    participantId: body.participant_id ?? undefined,
+  };
+}
+
+function answerOf(outcome: GenerateOutcome): GenerateAnswer {
+  return {
+    text: outcome.text,
+    tokens: outcome.tokens,
+    input_tokens: outcome.input_tokens,
+    gft_deducted: outcome.gft_deducted,
+    new_balance: outcome.new_balance ?? 0,
+    backend: outcome.backend,
+    pipeline: outcome.pipeline.map((hop) => hop.node_id),
+    latency_ms: outcome.latency_ms,
+    model_id: outcome.model_id,
+    ledger_ref: outcome.ledger_ref ?? '',
+    confirmed_at: outcome.confirmed_at ?? '',
+    request_id: outcome.request_id,
+    finish_reason: outcome.finish_reason,
+  };
+}
+
+/**
+ * Server-sent events of one answer. The stream begins with the first event, so that everything refused before it still
+ * has its HTTP status.
+ */
+class EventStream {
+  private hasBegun = false;
+
+  constructor(private readonly reply: FastifyReply) {}
+
+  get isOpen(): boolean {
+    return this.hasBegun;
+  }
+
+  /** Resolves when the client can take more, or is gone. */
+  async send(event: 'started' | 'token' | 'finished' | 'error', data: unknown): Promise<void> {
+    const { raw } = this.reply;
+    if (!this.hasBegun) {
+      this.hasBegun = true;
+      this.reply.hijack();
+      raw.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-cache, no-transform',
+        'x-accel-buffering': 'no',
+      });
+    }
+    if (raw.destroyed || raw.writableEnded) return;
+    if (raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) return;
+    await new Promise<void>((resolve) => {
+      const settle = (): void => {
+        raw.off('drain', settle);
+        raw.off('close', settle);
+        resolve();
+      };
+      raw.on('drain', settle);
+      raw.on('close', settle);
+    });
+  }
+
+  end(): void {
+    if (!this.reply.raw.writableEnded) this.reply.raw.end();
+  }
+}
+
+function streamListener(stream: EventStream, requestId: string): GenerateListener {
+  return {
+    started: (pipeline: readonly PipelineHop[], inputTokens) =>
+      stream.send('started', { request_id: requestId, pipeline, input_tokens: inputTokens }),
+    token: (index, tokenId, text) => stream.send('token', { request_id: requestId, index, token_id: tokenId, text }),
+  };
+}
+
+const NO_LISTENER: GenerateListener = { started: () => Promise.resolve(), token: () => Promise.resolve() };
+
+async function sendFailure(stream: EventStream, failure: CoordinatorFailure): Promise<void> {
+  await stream.send('error', { ...errorBody(failure), status: statusOf(failure.code) });
+}
+
+/** `POST /inference/generate`: one answer, or a stream for a client that accepts `text/event-stream`. */
+export function generateRoute(app: ApiServer, services: CoordinatorServices): void {
+  app.post('/inference/generate', { schema: { body: GenerateBody } }, async (request, reply) => {
+    const { body } = request;
+    if (body.force_backend === 'fallback') {
+      return sendResult(
+        reply,
+        refuse('backend-unavailable', 'This coordinator has no fallback; answers come from its nodes alone.'),
+      );
+    }
+    const abort = new AbortController();
+    reply.raw.on('close', () => {
+      if (!reply.raw.writableFinished) abort.abort();
+    });
+    const wanted = requestOf(body, body.request_id ?? services.random.uuid());
+    const streams = request.headers.accept?.includes('text/event-stream') === true;
+    if (!streams) {
+      const outcome = await services.generation.generate(wanted, NO_LISTENER, abort.signal);
+      return outcome.ok ? reply.send(answerOf(outcome.value)) : sendResult(reply, outcome);
+    }
+    const stream = new EventStream(reply);
+    try {
+      const listener = streamListener(stream, wanted.requestId);
+      const outcome = await services.generation.generate(wanted, listener, abort.signal);
+      if (!stream.isOpen && !outcome.ok) return sendResult(reply, outcome);
+      if (outcome.ok) await stream.send('finished', { ...answerOf(outcome.value), hops: outcome.value.pipeline });
+      else await sendFailure(stream, outcome.error);
+    } catch (thrown) {
+      if (!stream.isOpen) throw thrown;
+      services.logger.error({ err: thrown }, 'a streamed answer failed');
+      const { error } = refuse('coordinator-internal', 'The coordinator made an error.', { retryable: true });
+      await sendFailure(stream, error);
+    }
+    stream.end();
+    return reply;
+  });
+}

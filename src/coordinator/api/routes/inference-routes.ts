@@ -1,0 +1,126 @@
+import { Type } from 'typebox';
+import { toWireGft } from '../../../protocol/compute/micro-gft';
+import { SAMPLING_LIMITS, type ModelManifest } from '../../../protocol/compute/model';
+import type {
+  InferenceCostEstimate,
+  LayerSuggestion,
+  ModelListing,
+  ModelListings,
+  PipelineStatus,
+} from '../../../protocol/compute/http/inference';
+import { PrecisionName } from '../../../protocol/compute/http/tokens';
+import { refuse } from '../../errors';
+import { estimatedPrice } from '../../ledger/pricing';
+import type { CoordinatorServices } from '../../services';
+import { sendResult, type ApiServer } from '../server-types';
+
+const BYTES_PER_GB = 1e9;
+/** Memory of the node that `min_nodes` counts with: a common graphics card. */
+const REFERENCE_NODE_BYTES = 8 * BYTES_PER_GB;
+/** The baseline lists this many missing layers. */
+const MAX_LISTED_MISSING = 10;
+const MAX_MODEL_ID_LENGTH = 200;
+
+/** A model id may hold slashes, so it is the rest of the path; one that is too long is simply unknown. */
+function modelIdOf(params: unknown): string {
+  const rest = typeof params === 'object' && params !== null && '*' in params ? params['*'] : '';
+  return typeof rest === 'string' ? rest.slice(0, MAX_MODEL_ID_LENGTH) : '';
+}
+const SuggestQuery = Type.Object({ vram_gb: Type.Number({ minimum: 0, maximum: 1_000_000, default: 8 }) });
+export const CostQuery = Type.Object({
+  model_id: Type.String({ minLength: 1, maxLength: 200 }),
+  max_new_tokens: Type.Integer({ minimum: 1, maximum: SAMPLING_LIMITS.maxNewTokens }),
+  precision: Type.Optional(PrecisionName),
+});
+
+/** The failure for a model nobody introduced. */
+export function unknownModel(modelId: string): ReturnType<typeof refuse> {
+  return refuse('model-unknown', `The model ${modelId} is not known here.`);
+}
+
+function minimumNodes(manifest: ModelManifest): number {
+  const layers = manifest.bytes_per_layer.reduce((sum, bytes) => sum + bytes, 0);
+  return Math.max(1, Math.ceil((layers + manifest.embedding_bytes + manifest.head_bytes) / REFERENCE_NODE_BYTES));
+}
+
+/** `/inference/*` questions: models, coverage, where to help, what it costs. */
+export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): void {
+  const { catalogue, scheduler } = services;
+
+  app.get('/inference/models', async (): Promise<ModelListings> => {
+    const models: ModelListing[] = [];
+    for (const { manifest } of catalogue.all()) {
+      const coverage = await scheduler.coverage(manifest.model_id);
+      const minNodes = minimumNodes(manifest);
+      models.push({
+        model_id: manifest.model_id,
+        friendly_name: manifest.friendly_name,
+        total_layers: manifest.total_layers,
+        min_nodes: minNodes,
+        optimal_nodes: 2 * minNodes,
+        pipeline_available: coverage?.report.available ?? false,
+        registry: {
+          online: coverage?.online ?? 0,
+          offline: coverage?.offline ?? 0,
+          layers_covered: coverage?.report.layersCovered ?? 0,
+        },
+        context_length: manifest.context_length,
+      });
+    }
+    return { models };
+  });
+
+  app.get('/inference/pipeline/*', async (request, reply) => {
+    const modelId = modelIdOf(request.params);
+    const coverage = await scheduler.coverage(modelId);
+    const model = catalogue.find(modelId);
+    if (coverage === null || model === undefined) return sendResult(reply, unknownModel(modelId));
+    const answer: PipelineStatus = {
+      available: coverage.report.available,
+      model_id: modelId,
+      friendly_name: model.manifest.friendly_name,
+      total_layers: model.manifest.total_layers,
+      layers_covered: coverage.report.layersCovered,
+      layers_missing: coverage.report.layersMissing.slice(0, MAX_LISTED_MISSING),
+      online_nodes: coverage.online,
+      pipeline_nodes: coverage.plan?.hops.map((hop) => hop.nodeId) ?? [],
+      reason: coverage.report.reason,
+    };
+    return reply.send(answer);
+  });
+
+  app.get('/inference/suggest/*', { schema: { querystring: SuggestQuery } }, async (request, reply) => {
+    const modelId = modelIdOf(request.params);
+    const suggestion = await scheduler.suggest(modelId, request.query.vram_gb * BYTES_PER_GB);
+    if (suggestion === undefined) return sendResult(reply, unknownModel(modelId));
+    if (suggestion === null) {
+      return sendResult(
+        reply,
+        refuse('memory-insufficient', `Not even one layer of ${modelId} fits into ${request.query.vram_gb} GB.`),
+      );
+    }
+    const { range, requiredBytes, model } = suggestion;
+    const answer: LayerSuggestion = {
+      model_id: modelId,
+      layer_start: range.layer_start,
+      layer_end: range.layer_end,
+      layer_count: range.layer_end - range.layer_start + 1,
+      total_layers: model.manifest.total_layers,
+      vram_required_gb: Number((requiredBytes / BYTES_PER_GB).toFixed(6)),
+    };
+    return reply.send(answer);
+  });
+
+  app.get('/inference/cost/estimate', { schema: { querystring: CostQuery } }, (request, reply) => {
+    const { model_id: modelId, max_new_tokens: maxNewTokens, precision = 'fp16' } = request.query;
+    const model = catalogue.find(modelId);
+    if (model === undefined) return sendResult(reply, unknownModel(modelId));
+    const answer: InferenceCostEstimate = {
+      model_id: modelId,
+      max_new_tokens: maxNewTokens,
+      precision,
+      estimated_gft: toWireGft(estimatedPrice(model.manifest.shape, maxNewTokens, precision)),
+    };
+    return reply.send(answer);
+  });
+}

@@ -1,0 +1,92 @@
+import type { FastifySchemaCompiler } from 'fastify';
+import type { TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { TLocalizedValidationError } from 'typebox/error';
+import { Value } from 'typebox/value';
+import type { ValidationIssue } from '../../protocol/compute/http/service';
+
+/** Longest piece of a wrong input that is shown again. */
+const MAX_SHOWN_INPUT = 200;
+/** Issues in one answer. */
+const MAX_ISSUES = 20;
+
+/** Names of the baseline's validator for what a schema can complain about. */
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  string: 'string_type',
+  integer: 'int_type',
+  number: 'float_type',
+  boolean: 'bool_type',
+  array: 'list_type',
+  object: 'model_type',
+};
+const KEYWORD_NAMES: Readonly<Record<string, string>> = {
+  minimum: 'greater_than_equal',
+  exclusiveMinimum: 'greater_than',
+  maximum: 'less_than_equal',
+  minLength: 'string_too_short',
+  maxLength: 'string_too_long',
+  pattern: 'string_pattern_mismatch',
+  minItems: 'too_short',
+  maxItems: 'too_long',
+  const: 'literal_error',
+  enum: 'literal_error',
+  anyOf: 'literal_error',
+};
+
+/** A body, query or path that does not fit its schema; the error handler answers 422 with the issues. */
+export class RequestInvalidError extends Error {
+  override readonly name = 'RequestInvalidError';
+
+  constructor(readonly issues: readonly ValidationIssue[]) {
+    super('the request does not fit its schema');
+  }
+}
+
+function shown(input: unknown): unknown {
+  if (typeof input === 'string') return input.slice(0, MAX_SHOWN_INPUT);
+  return typeof input === 'object' && input !== null ? null : (input ?? null);
+}
+
+function issuesOf(error: TLocalizedValidationError, part: string, value: unknown): ValidationIssue[] {
+  const path = error.instancePath.split('/').slice(1);
+  const loc = [part, ...path.map((step) => (/^\d+$/.test(step) ? Number(step) : step))];
+  if (error.keyword === 'required') {
+    return error.params.requiredProperties.map((name) => ({
+      type: 'missing',
+      loc: [...loc, name],
+      msg: 'Field required',
+      input: null,
+    }));
+  }
+  const type =
+    error.keyword === 'type' ? TYPE_NAMES[String(error.params.type)] : (KEYWORD_NAMES[error.keyword] ?? 'value_error');
+  const input = value === undefined ? null : Value.Pointer.Get(value, error.instancePath);
+  return [{ type: type ?? 'value_error', loc, msg: `Input ${error.message}`, input: shown(input) }];
+}
+
+/** What is wrong with a value, in the baseline's form. */
+export function validationIssues(
+  errors: readonly TLocalizedValidationError[],
+  part: string,
+  value: unknown,
+): ValidationIssue[] {
+  if (value === undefined || value === null)
+    return [{ type: 'missing', loc: [part], msg: 'Field required', input: null }];
+  // Members of a union complain each for itself; the complaint of the union says it once.
+  const outer = errors.filter((error) => !error.schemaPath.includes('/anyOf/'));
+  return (outer.length > 0 ? outer : errors).flatMap((error) => issuesOf(error, part, value)).slice(0, MAX_ISSUES);
+}
+
+const PART_NAMES: Readonly<Record<string, string>> = { body: 'body', querystring: 'query', params: 'path' };
+
+/** Checks with the schema itself, fills defaults in, and reads numbers out of queries and paths. */
+export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
+  const checker = Compile(schema);
+  const part = PART_NAMES[httpPart ?? ''] ?? 'body';
+  return (received: unknown) => {
+    const value = part === 'body' ? received : Value.Convert(schema, received);
+    const filled = value === undefined ? value : Value.Default(schema, value);
+    if (checker.Check(filled)) return { value: filled };
+    return { error: new RequestInvalidError(validationIssues(checker.Errors(filled), part, filled)) };
+  };
+};

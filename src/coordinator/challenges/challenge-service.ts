@@ -1,0 +1,249 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { baselineChallengeText } from '../../protocol/compute/baseline-challenge';
+import { countRangeRequestFlops } from '../../protocol/compute/flops';
+import type {
+  ChallengeStatistics,
+  TaskDetails,
+  TaskResultBody,
+  TaskVerdict,
+  TaskView,
+} from '../../protocol/compute/http/tasks';
+import { success } from '../../protocol/result';
+import { timestampOf, type Clock, type Random } from '../clock';
+import type { CoordinatorConfig } from '../config';
+import { refuse, type CoordinatorResult } from '../errors';
+import type { ModelCatalogue } from '../models/model-catalogue';
+import { unknownNode } from '../nodes/node-service';
+import type { NodeStore } from '../nodes/node-store';
+import type { NodeNotifications } from '../notifications';
+import type { RegisteredShard, ShardRegistry } from '../scheduling/shard-registry';
+import { CHALLENGE_TYPE, FAULT_TYPE, type ChallengeStore, type TaskRow, type Verdict } from './challenge-store';
+
+/** Tokens the baseline asks for; they only enter the estimate. */
+const CHALLENGE_TOKENS = 20;
+
+const OPENINGS = [
+  'The sea is salty because',
+  'A library keeps',
+  'Before the train leaves, we',
+  'Bread rises when',
+  'The shortest way over the hill',
+  'Ein Schiff fährt über',
+  'Kar yağınca',
+];
+
+function taskView(row: TaskRow): TaskView {
+  return {
+    task_id: row.id,
+    task_type: row.task_type,
+    payload: { prompt: row.prompt, max_tokens: CHALLENGE_TOKENS, temperature: 0 },
+    model_id: row.model_id,
+    layer_start: row.layer_start,
+    layer_end: row.layer_end,
+    flops_estimated: row.flops_estimated,
+    is_challenge: row.task_type === CHALLENGE_TYPE,
+    expires_at: row.expires_at,
+  };
+}
+
+function equalHashes(left: string, right: string): boolean {
+  const [leftBytes, rightBytes] = [Buffer.from(left), Buffer.from(right)];
+  return leftBytes.length === rightBytes.length && timingSafeEqual(leftBytes, rightBytes);
+}
+
+/**
+ * Baseline challenges. They prove that a node is there and knows its shard, not that it computes; wrong answers in real
+ * work are recorded here too, so that both weigh on the node's reliability.
+ */
+export class ChallengeService {
+  constructor(
+    private readonly store: ChallengeStore,
+    private readonly nodes: NodeStore,
+    private readonly registry: ShardRegistry,
+    private readonly catalogue: ModelCatalogue,
+    private readonly notifications: NodeNotifications,
+    private readonly config: CoordinatorConfig,
+    private readonly clock: Clock,
+    private readonly random: Random,
+  ) {}
+
+  /**
+   * Hands a node its challenge. An open one of the same channel is handed out again, so that asking often cannot pile
+   * up challenges on somebody else's node. Fails with `node-unknown`, `node-inactive` or `shard-missing`.
+   */
+  async dispatch(nodeId: string, channel: TaskRow['channel']): Promise<CoordinatorResult<TaskView>> {
+    const node = await this.nodes.find(nodeId);
+    if (node === undefined) return unknownNode(nodeId);
+    if (node.status !== 'active') return refuse('node-inactive', `The node is ${node.status}, not active.`);
+    const shards = this.registry.shardsOfNode(nodeId);
+    const shard = shards[(this.random.bytes(1)[0] ?? 0) % Math.max(1, shards.length)];
+    if (shard === undefined) {
+      return refuse('shard-missing', 'The node has no registered shard, so there is nothing to ask it about.', {
+        suggestion: 'Register a shard first.',
+      });
+    }
+    const open = await this.store.open(nodeId, channel);
+    if (open !== undefined) return success(taskView(open));
+    const task = this.createTask(shard, channel);
+    await this.store.insert(task);
+    return success(taskView(task));
+  }
+
+  /** Pushes a challenge over the node's connection. Does nothing when there is nobody to ask. */
+  async push(nodeId: string): Promise<void> {
+    const task = await this.dispatch(nodeId, 'ws');
+    if (task.ok) this.notifications.task(nodeId, task.value);
+  }
+
+  /** Judges an answer. Fails with `task-unknown`, `task-foreign`, `task-answered` or `task-expired`. */
+  async answer(body: TaskResultBody): Promise<CoordinatorResult<TaskVerdict>> {
+    const task = await this.store.find(body.task_id);
+    if (task === undefined) return refuse('task-unknown', 'There is no such task.');
+    if (task.node_id !== body.node_id) return refuse('task-foreign', 'The task was given to another node.');
+    if (task.status === 'expired') return refuse('task-expired', 'The time to answer the task is over.');
+    if (task.status !== 'dispatched') return refuse('task-answered', `The task was answered already: ${task.status}.`);
+    if (this.clock.nowMs() >= Date.parse(task.expires_at)) {
+      this.conclude(await this.store.decide(task.id, 'expired', null));
+      return refuse('task-expired', 'The time to answer the task is over.');
+    }
+    const passed = equalHashes(body.result_hash.toLowerCase(), task.expected_hash);
+    const verdict = await this.store.decide(task.id, passed ? 'verified' : 'failed', {
+      resultHash: body.result_hash,
+      flopsDelivered: body.flops_delivered,
+      executionTimeMs: body.execution_time_ms,
+    });
+    if (verdict === null) return refuse('task-answered', 'The task was answered already.');
+    this.conclude(verdict);
+    return success({
+      status: verdict.suspendedNow ? 'suspended' : verdict.task.status,
+      passed,
+      reliability: verdict.reliability.factor,
+      redundancy_siblings: null,
+      consistency_score: verdict.reliability.consistency,
+      message: this.messageOf(verdict),
+    });
+  }
+
+  /** Counts challenges nobody answered in time as failed. */
+  async expireOverdue(): Promise<void> {
+    for (const task of await this.store.overdue()) {
+      this.conclude(await this.store.decide(task.id, 'expired', null));
+    }
+  }
+
+  /** A wrong answer in real work: the node's consistency suffers as from a failed challenge. */
+  async recordFault(fault: {
+    nodeId: string;
+    modelId: string;
+    layerStart: number;
+    layerEnd: number;
+    what: string;
+  }): Promise<void> {
+    const now = timestampOf(this.clock.nowMs());
+    const verdict = await this.store.recordDecided({
+      id: this.random.uuid(),
+      node_id: fault.nodeId,
+      task_type: FAULT_TYPE,
+      channel: 'ws',
+      model_id: fault.modelId,
+      layer_start: fault.layerStart,
+      layer_end: fault.layerEnd,
+      prompt: fault.what,
+      expected_hash: '',
+      flops_estimated: 0,
+      status: 'failed',
+      result_hash: null,
+      flops_delivered: null,
+      execution_time_ms: null,
+      created_at: now,
+      expires_at: now,
+      completed_at: now,
+    });
+    this.conclude(verdict);
+  }
+
+  async details(taskId: string): Promise<CoordinatorResult<TaskDetails>> {
+    const row = await this.store.find(taskId);
+    if (row === undefined) return refuse('task-unknown', 'There is no such task.');
+    return success({
+      id: row.id,
+      task_id: row.id,
+      task_type: row.task_type,
+      status: row.status,
+      assigned_node_id: row.node_id,
+      model_id: row.model_id,
+      layer_start: row.layer_start,
+      layer_end: row.layer_end,
+      is_challenge: row.task_type === CHALLENGE_TYPE,
+      flops_estimated: row.flops_estimated,
+      flops_delivered: row.flops_delivered,
+      execution_time_ms: row.execution_time_ms,
+      created_at: row.created_at,
+      expires_at: row.expires_at,
+      completed_at: row.completed_at,
+    });
+  }
+
+  async statistics(nodeId: string): Promise<CoordinatorResult<ChallengeStatistics>> {
+    const node = await this.nodes.find(nodeId);
+    if (node === undefined) return unknownNode(nodeId);
+    return success(await this.store.statistics(nodeId, node.reliability));
+  }
+
+  private createTask(shard: RegisteredShard, channel: TaskRow['channel']): TaskRow {
+    const nowMs = this.clock.nowMs();
+    const opening = OPENINGS[(this.random.bytes(1)[0] ?? 0) % OPENINGS.length] ?? '';
+    const prompt = `${opening} ${Buffer.from(this.random.bytes(8)).toString('hex')}`;
+    const question = {
+      prompt,
+      layer_start: shard.layerStart,
+      layer_end: shard.layerEnd,
+      model_id: shard.modelId,
+    };
+    const shape = this.catalogue.find(shard.modelId)?.manifest.shape;
+    const range = { layer_start: shard.layerStart, layer_end: shard.layerEnd };
+    return {
+      id: this.random.uuid(),
+      node_id: shard.nodeId,
+      task_type: CHALLENGE_TYPE,
+      channel,
+      ...question,
+      expected_hash: createHash('sha256').update(baselineChallengeText(question), 'utf8').digest('hex'),
+      flops_estimated: shape === undefined ? 0 : countRangeRequestFlops(shape, range, prompt.length, CHALLENGE_TOKENS),
+      status: 'dispatched',
+      result_hash: null,
+      flops_delivered: null,
+      execution_time_ms: null,
+      created_at: timestampOf(nowMs),
+      expires_at: timestampOf(nowMs + this.config.taskTimeoutSeconds * 1_000),
+      completed_at: null,
+      verdict_order: null,
+    };
+  }
+
+  private messageOf(verdict: Verdict): string {
+    if (verdict.suspendedNow) return 'The node is suspended: too many of its answers were wrong or missing.';
+    switch (verdict.task.status) {
+      case 'verified':
+        return 'The challenge was passed.';
+      case 'expired':
+        return 'The challenge was not answered in time and counts as failed.';
+      default:
+        return verdict.task.task_type === FAULT_TYPE
+          ? `A request failed at this node: ${verdict.task.prompt}`
+          : 'The answer to the challenge was wrong; the reliability was reduced.';
+    }
+  }
+
+  private conclude(verdict: Verdict | null): void {
+    if (verdict === null) return;
+    this.notifications.standing(verdict.task.node_id, {
+      status: verdict.nodeStatus,
+      reliability: verdict.reliability.factor,
+      message: this.messageOf(verdict),
+      taskId: verdict.task.id,
+      passed: verdict.task.status === 'verified',
+    });
+    if (verdict.suspendedNow) this.notifications.coverageMayHaveChanged();
+  }
+}

@@ -1,0 +1,165 @@
+import type { Selectable } from 'kysely';
+import { RELIABILITY, shouldSuspend } from '../../protocol/compute/formulas';
+import type { ChallengeStatistics } from '../../protocol/compute/http/tasks';
+import { timestampOf, type Clock } from '../clock';
+import type { Database, DatabaseTransaction, TaskTable } from '../storage/database-schema';
+import { assessReliability, type Reliability, type TaskOutcome } from './reliability';
+
+export type TaskRow = Selectable<TaskTable>;
+
+/** A task that has got its verdict, and what it did to its node. */
+export interface Verdict {
+  readonly task: TaskRow;
+  readonly reliability: Reliability;
+  readonly nodeStatus: 'active' | 'suspended' | 'deregistered';
+  /** This verdict suspended the node. */
+  readonly suspendedNow: boolean;
+}
+
+export const CHALLENGE_TYPE = 'inference_challenge';
+export const FAULT_TYPE = 'pipeline_fault';
+
+/** Tasks and what follows from their verdicts. */
+export class ChallengeStore {
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
+
+  find(taskId: string): Promise<TaskRow | undefined> {
+    return this.database.selectFrom('tasks').selectAll().where('id', '=', taskId).executeTakeFirst();
+  }
+
+  /** The node's open challenge on a channel, not yet expired. */
+  open(nodeId: string, channel: TaskRow['channel']): Promise<TaskRow | undefined> {
+    return this.database
+      .selectFrom('tasks')
+      .selectAll()
+      .where('node_id', '=', nodeId)
+      .where('status', '=', 'dispatched')
+      .where('channel', '=', channel)
+      .where('expires_at', '>', timestampOf(this.clock.nowMs()))
+      .executeTakeFirst();
+  }
+
+  /** Open tasks whose time is over. */
+  overdue(): Promise<TaskRow[]> {
+    return this.database
+      .selectFrom('tasks')
+      .selectAll()
+      .where('status', '=', 'dispatched')
+      .where('expires_at', '<=', timestampOf(this.clock.nowMs()))
+      .limit(500)
+      .execute();
+  }
+
+  async insert(task: TaskRow): Promise<void> {
+    await this.database.insertInto('tasks').values(task).execute();
+  }
+
+  /**
+   * Decides an open task and updates its node's reliability and status, all in one transaction.
+   * @returns null when the task was decided already
+   */
+  decide(
+    taskId: string,
+    outcome: TaskOutcome,
+    answer: { resultHash: string; flopsDelivered: number; executionTimeMs: number } | null,
+  ): Promise<Verdict | null> {
+    return this.database.transaction().execute(async (transaction) => {
+      const task = await transaction
+        .updateTable('tasks')
+        .set({
+          status: outcome,
+          result_hash: answer?.resultHash ?? null,
+          flops_delivered: answer?.flopsDelivered ?? null,
+          execution_time_ms: answer?.executionTimeMs ?? null,
+          completed_at: timestampOf(this.clock.nowMs()),
+          verdict_order: await this.nextOrder(transaction),
+        })
+        .where('id', '=', taskId)
+        .where('status', '=', 'dispatched')
+        .returningAll()
+        .executeTakeFirst();
+      return task === undefined ? null : this.applyVerdict(transaction, task);
+    });
+  }
+
+  /** Stores a task that is decided from the start, as a fault in real work is. */
+  recordDecided(task: Omit<TaskRow, 'verdict_order'>): Promise<Verdict> {
+    return this.database.transaction().execute(async (transaction) => {
+      const row = { ...task, verdict_order: await this.nextOrder(transaction) };
+      await transaction.insertInto('tasks').values(row).execute();
+      return this.applyVerdict(transaction, row);
+    });
+  }
+
+  async statistics(nodeId: string, reliability: number): Promise<ChallengeStatistics> {
+    const rows = await this.database
+      .selectFrom('tasks')
+      .select((build) => ['status', build.fn.countAll<number>().as('tasks')])
+      .where('node_id', '=', nodeId)
+      .where('task_type', '=', CHALLENGE_TYPE)
+      .groupBy('status')
+      .execute();
+    const countOf = (...statuses: string[]): number =>
+      rows.filter((row) => statuses.includes(row.status)).reduce((sum, row) => sum + row.tasks, 0);
+    const total = rows.reduce((sum, row) => sum + row.tasks, 0);
+    const passed = countOf('verified');
+    return {
+      node_id: nodeId,
+      reliability,
+      challenges_total: total,
+      challenges_passed: passed,
+      challenges_failed: countOf('failed', 'expired'),
+      pass_rate: total === 0 ? null : Number((passed / total).toFixed(4)),
+    };
+  }
+
+  /** Forgets decided tasks older than the given time, which no window looks at any more. */
+  async prune(beforeMs: number): Promise<void> {
+    await this.database
+      .deleteFrom('tasks')
+      .where('status', '!=', 'dispatched')
+      .where('completed_at', '<', timestampOf(beforeMs))
+      .execute();
+  }
+
+  private async nextOrder(transaction: DatabaseTransaction): Promise<number> {
+    const last = await transaction
+      .selectFrom('tasks')
+      .select((build) => build.fn.max('verdict_order').as('order'))
+      .executeTakeFirst();
+    return (last?.order ?? 0) + 1;
+  }
+
+  private async applyVerdict(transaction: DatabaseTransaction, task: TaskRow): Promise<Verdict> {
+    const node = await transaction
+      .selectFrom('nodes')
+      .selectAll()
+      .where('id', '=', task.node_id)
+      .executeTakeFirstOrThrow();
+    const decided = await transaction
+      .selectFrom('tasks')
+      .select(['status', 'verdict_order'])
+      .where('node_id', '=', task.node_id)
+      .where('verdict_order', 'is not', null)
+      .orderBy('verdict_order', 'desc')
+      .limit(RELIABILITY.windowTasks)
+      .execute();
+    const outcomes = decided.flatMap((row) => (row.status === 'dispatched' ? [] : [row.status]));
+    const reliability = assessReliability(outcomes);
+    const counted = decided.filter((row) => (row.verdict_order ?? 0) > node.forgiven_until).length;
+    const suspendedNow = node.status === 'active' && shouldSuspend(reliability.factor, counted);
+    const nodeStatus = suspendedNow ? 'suspended' : node.status;
+    await transaction
+      .updateTable('nodes')
+      .set({
+        reliability: reliability.factor,
+        ...(suspendedNow ? { status: 'suspended' as const, suspension: 'reliability' as const } : {}),
+      })
+      .where('id', '=', task.node_id)
+      .execute();
+    return { task, reliability, nodeStatus, suspendedNow };
+  }
+}

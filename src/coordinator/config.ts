@@ -1,0 +1,79 @@
+import { Type, type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { Value } from 'typebox/value';
+import { INTERVALS } from '../protocol/compute/formulas';
+import { success } from '../protocol/result';
+import { refuse, type CoordinatorResult } from './errors';
+
+const Seconds = (fallback: number): ReturnType<typeof Type.Number> =>
+  Type.Number({ minimum: 0.01, maximum: 86_400, default: fallback });
+
+/** Settings of one coordinator. Everything has a default except the database file. */
+export const CoordinatorConfig = Type.Object({
+  name: Type.String({ minLength: 1, maxLength: 200, default: 'Tore coordinator' }),
+  /** Loopback unless the operator opens it: whoever reaches the port can register nodes and spend their balances. */
+  host: Type.String({ minLength: 1, maxLength: 255, default: '127.0.0.1' }),
+  /** 0 takes any free port. */
+  port: Type.Integer({ minimum: 0, maximum: 65_535, default: 0 }),
+  /** Path of the SQLite file, or `:memory:`. */
+  databaseFile: Type.String({ minLength: 1, maxLength: 4_096 }),
+  /** When set, every HTTP call and WebSocket must carry it as a bearer token. */
+  accessToken: Type.Union([Type.String({ minLength: 8, maxLength: 1_000 }), Type.Null()], { default: null }),
+  tokenEconomy: Type.Boolean({ default: true }),
+  /** Given once to each newly registered node, as a `purchase` entry. */
+  openingGrantMicroGft: Type.Integer({ minimum: 0, maximum: 1_000_000_000_000, default: 0 }),
+  openingGrantReason: Type.String({ maxLength: 200, default: 'Opening grant by policy of this coordinator' }),
+  /** `any` lets a node introduce a model with its manifest; a list names the only models served here. */
+  acceptedModels: Type.Union(
+    [Type.Literal('any'), Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 1_000 })],
+    { default: 'any' },
+  ),
+  modelFolders: Type.Array(Type.String({ minLength: 1, maxLength: 4_096 }), { maxItems: 1_000, default: [] }),
+  /** Element type of activations between nodes; f16 and bf16 halve the bytes and change results slightly. */
+  activationDtype: Type.Union([Type.Literal('f32'), Type.Literal('f16'), Type.Literal('bf16')], { default: 'f32' }),
+  /**
+   * `public` refuses shard servers at loopback, private and link-local addresses, so that a stranger cannot point the
+   * coordinator at the operator's own network. Link-local addresses are refused in either case.
+   */
+  shardHosts: Type.Union([Type.Literal('any'), Type.Literal('public')], { default: 'any' }),
+  heartbeatSeconds: Type.Number({ minimum: 1, maximum: 3_600, default: INTERVALS.heartbeatSeconds }),
+  shardOfflineAfterSeconds: Seconds(INTERVALS.shardOfflineAfterSeconds),
+  challengeEverySeconds: Seconds(INTERVALS.challengeEverySeconds),
+  /** Delay of the first challenge after a shard registered over the WebSocket. */
+  firstChallengeAfterSeconds: Seconds(2),
+  taskTimeoutSeconds: Seconds(INTERVALS.taskTimeoutSeconds),
+  /** A connection that does not prove its key in this time is closed. */
+  authenticationSeconds: Seconds(10),
+  /** How long a lost connection can be resumed. */
+  resumeSeconds: Seconds(120),
+  /** Every shard of a pipeline must answer `pipeline-open` in this time. */
+  openTimeoutSeconds: Seconds(20),
+  /** One hop must answer a prefill or a decode step in this time. */
+  stepTimeoutSeconds: Seconds(120),
+  /** How often expired tasks, silent shards and due challenges are looked for. */
+  maintenanceSeconds: Seconds(1),
+  maxConnections: Type.Integer({ minimum: 1, maximum: 100_000, default: 10_000 }),
+  maxRequests: Type.Integer({ minimum: 1, maximum: 10_000, default: 64 }),
+  maxRequestsPerNode: Type.Integer({ minimum: 1, maximum: 1_000, default: 8 }),
+  /** A prompt of a million characters in JSON, with room for escapes. */
+  bodyLimitBytes: Type.Integer({ minimum: 1_024, maximum: 256 * 1024 * 1024, default: 4 * 1024 * 1024 }),
+  /** HTTP calls one address may make per minute. */
+  rateLimitPerMinute: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 1_200 }),
+});
+export type CoordinatorConfig = Static<typeof CoordinatorConfig>;
+
+/** What a caller has to give; the rest takes its default. */
+export type CoordinatorOptions = Partial<CoordinatorConfig> & Pick<CoordinatorConfig, 'databaseFile'>;
+
+const checker = Compile(CoordinatorConfig);
+
+/** Fills the defaults in and checks every field. */
+export function readConfig(options: CoordinatorOptions): CoordinatorResult<CoordinatorConfig> {
+  const filled: unknown = Value.Default(CoordinatorConfig, Value.Clone(options));
+  if (checker.Check(filled)) return success(filled);
+  const [first] = checker.Errors(filled);
+  const where = first === undefined ? '' : first.instancePath.slice(1).replaceAll('/', '.');
+  return refuse('config-invalid', `The setting "${where}" ${first?.message ?? 'is not valid'}.`, {
+    suggestion: 'Correct the setting and start again.',
+  });
+}

@@ -1,0 +1,176 @@
+import type { AddressInfo } from 'node:net';
+import { success } from '../protocol/result';
+import { createServer } from './api/server';
+import type { ApiServer } from './api/server-types';
+import { systemClock, systemRandom, type Clock, type Random } from './clock';
+import { readConfig, type CoordinatorConfig, type CoordinatorOptions } from './config';
+import { refuse, type CoordinatorResult } from './errors';
+import { silentLogger, type Logger } from './logger';
+import type { ManifestLoader } from './models/model-catalogue';
+import { loadManifestFromFolder } from './models/load-manifest';
+import { createServices, type CoordinatorServices } from './services';
+import type { Database } from './storage/database-schema';
+import { openDatabase } from './storage/open-database';
+import { storageErrorOf } from './storage/storage-error';
+
+/** Time running requests have to settle when the coordinator stops. */
+const STOP_GRACE_MS = 5_000;
+
+/** Where a started coordinator is. */
+export interface RunningCoordinator {
+  /** `http://host:port` */
+  readonly url: string;
+  readonly port: number;
+  /** Names this coordinator for as long as its database lives. */
+  readonly coordinatorId: string;
+}
+
+/** What a coordinator takes from its surroundings; everything has a default. */
+export interface CoordinatorSurroundings {
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly loadManifest?: ManifestLoader;
+}
+
+/** One coordinator of tore-0001, the same embedded and headless. */
+export interface Coordinator {
+  /** Fails with the codes of the group `start` in errors.ts; then nothing is left open. */
+  start(): Promise<CoordinatorResult<RunningCoordinator>>;
+  /** Ends running requests (settled for what they produced), closes connections and the database. May be called twice. */
+  stop(): Promise<void>;
+  /** The operator lets a node back in that is held for review. */
+  releaseNode(nodeId: string): Promise<CoordinatorResult<void>>;
+}
+
+interface Started {
+  readonly app: ApiServer;
+  readonly database: Database;
+  readonly services: CoordinatorServices;
+}
+
+/** The id of this coordinator, made on the first start. */
+async function coordinatorIdOf(database: Database, random: Random): Promise<string> {
+  await database
+    .insertInto('meta')
+    .values({ key: 'coordinator_id', value: random.uuid() })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const row = await database
+    .selectFrom('meta')
+    .select('value')
+    .where('key', '=', 'coordinator_id')
+    .executeTakeFirstOrThrow();
+  return row.value;
+}
+
+function listenFailure(thrown: unknown, config: CoordinatorConfig): ReturnType<typeof refuse> {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : null;
+  if (code === 'EADDRINUSE') {
+    return refuse('port-in-use', `Port ${config.port} of ${config.host} is used by another program.`, {
+      suggestion: 'Stop the other program, or choose another port.',
+    });
+  }
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  return refuse('listen-failed', `The coordinator cannot listen at ${config.host}:${config.port}: ${reason}`, {
+    suggestion: 'Check the host and the port.',
+  });
+}
+
+/** Makes a coordinator; `start` opens its database and listens. */
+export function createCoordinator(
+  options: CoordinatorOptions,
+  surroundings: CoordinatorSurroundings = {},
+): Coordinator {
+  const logger = surroundings.logger ?? silentLogger;
+  const clock = surroundings.clock ?? systemClock;
+  const random = surroundings.random ?? systemRandom;
+  let started: Started | null = null;
+
+  const open = async (
+    config: CoordinatorConfig,
+    database: Database,
+  ): Promise<CoordinatorResult<RunningCoordinator>> => {
+    const coordinatorId = await coordinatorIdOf(database, random);
+    const services = createServices(config, coordinatorId, database, { clock, random, logger });
+    await services.grid.load();
+    const loaded = await services.catalogue.load(
+      config.modelFolders,
+      surroundings.loadManifest ?? loadManifestFromFolder,
+    );
+    if (!loaded.ok) return loaded;
+    const app = await createServer(services);
+    try {
+      await app.listen({ host: config.host, port: config.port });
+    } catch (thrown) {
+      await app.close();
+      return listenFailure(thrown, config);
+    }
+    services.maintenance.start();
+    started = { app, database, services };
+    const { port } = app.server.address() as AddressInfo;
+    const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+    logger.info({ host: config.host, port, coordinatorId }, 'the coordinator listens');
+    return success({ url: `http://${host}:${port}`, port, coordinatorId });
+  };
+
+  return {
+    async start() {
+      if (started !== null) throw new Error('the coordinator was started already');
+      const config = readConfig(options);
+      if (!config.ok) return config;
+      const database = openDatabase(config.value.databaseFile);
+      if (!database.ok) return database;
+      try {
+        const opened = await open(config.value, database.value);
+        if (!opened.ok) await database.value.destroy();
+        return opened;
+      } catch (thrown) {
+        await database.value.destroy();
+        const stored = storageErrorOf(thrown);
+        if (stored !== null) return { ok: false, error: stored.failure };
+        throw thrown;
+      }
+    },
+
+    async stop() {
+      const running = started;
+      started = null;
+      if (running === null) return;
+      const { app, database, services } = running;
+      services.generation.stop();
+      const deadline = Date.now() + STOP_GRACE_MS;
+      while (services.generation.activeRequests > 0 && Date.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await services.maintenance.stop();
+      services.hub.stop();
+      await app.close();
+      await services.coverage.settled();
+      await database.destroy();
+      logger.info({}, 'the coordinator stopped');
+    },
+
+    async releaseNode(nodeId) {
+      if (started === null) return refuse('coordinator-stopping', 'The coordinator is not running.');
+      const released = await started.services.nodeService.releaseByOperator(nodeId);
+      return released.ok ? success(undefined) : released;
+    },
+  };
+}
+
+/**
+ * Lets a node back in that is held for review, in the database of a coordinator that may be running or not.
+ * Fails with `node-unknown`, `not-suspended` and the codes of `openDatabase`.
+ */
+export async function releaseHeldNode(databaseFile: string, nodeId: string): Promise<CoordinatorResult<void>> {
+  const config = readConfig({ databaseFile });
+  if (!config.ok) return config;
+  const database = openDatabase(databaseFile);
+  if (!database.ok) return database;
+  const surroundings = { clock: systemClock, random: systemRandom, logger: silentLogger };
+  const { nodeService } = createServices(config.value, '', database.value, surroundings);
+  const released = await nodeService.releaseByOperator(nodeId);
+  await database.value.destroy();
+  return released.ok ? success(undefined) : released;
+}

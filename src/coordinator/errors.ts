@@ -1,0 +1,77 @@
+import { failure, type Failure, type Result } from '../protocol/result';
+
+/**
+ * Everything that can go wrong in the coordinator and is not a bug.
+ *
+ * | group | codes |
+ * |---|---|
+ * | start | `config-invalid`, `port-in-use`, `listen-failed`, `database-unwritable`, `database-newer`, `database-corrupt`, `model-invalid` |
+ * | storage | `storage-full`, `storage-busy`, `storage-failed` |
+ * | nodes | `node-known`, `node-unknown`, `node-inactive`, `not-suspended`, `review-pending`, `key-mismatch`, `region-unknown` |
+ * | shards | `model-unknown`, `model-refused`, `manifest-mismatch`, `range-invalid`, `shard-unknown`, `memory-insufficient` |
+ * | requests | `balance-too-low`, `pipeline-unavailable`, `backend-unavailable`, `prompt-missing`, `prompt-too-long`, `request-id-used`, `request-unknown`, `too-many-requests`, `cancelled` |
+ * | pipelines | `node-lost`, `node-timeout`, `node-failed`, `frame-invalid`, `answer-invalid` |
+ * | challenges | `task-unknown`, `task-foreign`, `task-answered`, `task-expired`, `shard-missing` |
+ * | ledger | `tokens-off` |
+ * | connections | `message-invalid`, `not-registered`, `coordinator-stopping`, `coordinator-internal` |
+ */
+export type CoordinatorErrorCode =
+  | 'config-invalid'
+  | 'port-in-use'
+  | 'listen-failed'
+  | 'database-unwritable'
+  | 'database-newer'
+  | 'database-corrupt'
+  | 'model-invalid'
+  | 'storage-full'
+  | 'storage-busy'
+  | 'storage-failed'
+  | 'node-known'
+  | 'node-unknown'
+  | 'node-inactive'
+  | 'not-suspended'
+  | 'review-pending'
+  | 'key-mismatch'
+  | 'region-unknown'
+  | 'model-unknown'
+  | 'model-refused'
+  | 'manifest-mismatch'
+  | 'range-invalid'
+  | 'shard-unknown'
+  | 'memory-insufficient'
+  | 'balance-too-low'
+  | 'pipeline-unavailable'
+  | 'backend-unavailable'
+  | 'prompt-missing'
+  | 'prompt-too-long'
+  | 'request-id-used'
+  | 'request-unknown'
+  | 'too-many-requests'
+  | 'cancelled'
+  | 'node-lost'
+  | 'node-timeout'
+  | 'node-failed'
+  | 'frame-invalid'
+  | 'answer-invalid'
+  | 'task-unknown'
+  | 'task-foreign'
+  | 'task-answered'
+  | 'task-expired'
+  | 'shard-missing'
+  | 'tokens-off'
+  | 'message-invalid'
+  | 'not-registered'
+  | 'coordinator-stopping'
+  | 'coordinator-internal';
+
+export type CoordinatorFailure = Failure<CoordinatorErrorCode>;
+export type CoordinatorResult<Value> = Result<Value, CoordinatorErrorCode>;
+
+/** Builds a failure of this room. */
+export function refuse(
+  code: CoordinatorErrorCode,
+  message: string,
+  options: { readonly retryable?: boolean; readonly suggestion?: string } = {},
+): { readonly ok: false; readonly error: CoordinatorFailure } {
+  return failure<CoordinatorErrorCode>(code, message, options);
+}

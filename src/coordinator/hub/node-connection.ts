@@ -1,0 +1,186 @@
+import { Compile } from 'typebox/compile';
+import { WebSocket, type RawData } from 'ws';
+import { decodeFrameHeader, type ActivationFrameHeader } from '../../protocol/wire/activation-frame';
+import { WIRE_LIMITS } from '../../protocol/wire/limits';
+import { NodeMessage, type CoordinatorMessage, type MessageOf } from '../../protocol/wire/messages';
+import type { NodeLink } from '../pipeline/relay-router';
+import { CLOSE_REASONS, withDetail, type CloseReason } from './close-reason';
+
+/** Bytes waiting to leave after which the peer counts as too slow: one largest frame on the way, one behind it. */
+const MAX_BUFFERED_BYTES = 2 * WIRE_LIMITS.maxFrameBytes + WIRE_LIMITS.maxTextBytes;
+/** Bytes waiting to leave after which senders wait for each message to be written. */
+const HIGH_WATER_BYTES = 1024 * 1024;
+
+const messageChecker = Compile(NodeMessage);
+
+export type NodeCall = Extract<NodeMessage, { call_id: number }>;
+export type PipelineReport = MessageOf<NodeMessage, 'pipeline-opened' | 'pipeline-token' | 'pipeline-failed'>;
+
+/** What a connection tells its owner. */
+export interface ConnectionEvents {
+  authenticate(message: MessageOf<NodeMessage, 'authenticate'>): void;
+  call(call: NodeCall): void;
+  pipeline(report: PipelineReport): void;
+  frame(header: ActivationFrameHeader, bytes: Uint8Array): void;
+  closed(): void;
+}
+
+/** Says which field of a refused message is wrong; the schema is a union, so the errors of its other members are noise. */
+function problemOf(message: unknown): string {
+  if (typeof message !== 'object' || message === null || !('type' in message)) return 'it has no type';
+  const type = String(message.type).slice(0, 40);
+  const known = NodeMessage.anyOf.find((member) => member.properties.type.const === message.type);
+  if (known === undefined) return `unknown type ${type}`;
+  const [first] = Compile(known).Errors(message);
+  return `${type} ${first?.instancePath ?? ''} ${first?.message ?? ''}`.trim();
+}
+
+/**
+ * One WebSocket of a node: takes messages apart, checks them, and closes with a clear reason what is not tore.v1.
+ *
+ *   greeted ──authenticate──▶ proving ──accepted──▶ authenticated ──▶ closed
+ */
+export class NodeConnection implements NodeLink {
+  private state: 'greeted' | 'proving' | 'authenticated' | 'closed' = 'greeted';
+  private isAlive = true;
+  private pendingCalls = 0;
+
+  constructor(
+    private readonly socket: WebSocket,
+    private readonly events: ConnectionEvents,
+  ) {
+    socket.on('message', (data: RawData, isBinary: boolean) => this.receive(data, isBinary));
+    socket.on('pong', () => {
+      this.isAlive = true;
+    });
+    // The close that follows says everything; without a listener an error event would end the process.
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.end());
+  }
+
+  accept(): void {
+    if (this.state === 'proving') this.state = 'authenticated';
+  }
+
+  get isAuthenticated(): boolean {
+    return this.state === 'authenticated';
+  }
+
+  /** Sends a message; resolves at once while the peer keeps up, else when it was written. False when it cannot be sent. */
+  async send(message: CoordinatorMessage): Promise<boolean> {
+    if (!this.isOpen()) return false;
+    if (this.socket.bufferedAmount < HIGH_WATER_BYTES) {
+      this.socket.send(JSON.stringify(message));
+      return true;
+    }
+    return this.write(JSON.stringify(message));
+  }
+
+  sendFrame(bytes: Uint8Array): Promise<boolean> {
+    return this.isOpen() ? this.write(bytes) : Promise.resolve(false);
+  }
+
+  /** The reply to a call, which is then no longer pending. */
+  reply(message: MessageOf<CoordinatorMessage, 'reply'>): void {
+    this.pendingCalls -= 1;
+    void this.send(message);
+  }
+
+  /** Asks for a sign of life; a peer that gave none since the last time is cut off. */
+  probe(): void {
+    if (!this.isAlive) {
+      this.socket.terminate();
+      return;
+    }
+    this.isAlive = false;
+    if (this.isOpen()) this.socket.ping();
+  }
+
+  close(reason: CloseReason): void {
+    if (this.state === 'closed') return;
+    this.socket.close(reason.code, reason.reason);
+    this.end();
+    // A peer that does not answer the close would keep the socket for long.
+    setTimeout(() => this.socket.terminate(), 2_000).unref();
+  }
+
+  private isOpen(): boolean {
+    return this.state !== 'closed' && this.socket.readyState === WebSocket.OPEN;
+  }
+
+  private write(data: string | Uint8Array): Promise<boolean> {
+    if (this.socket.bufferedAmount > MAX_BUFFERED_BYTES) {
+      this.close(CLOSE_REASONS.tooSlow);
+      return Promise.resolve(false);
+    }
+    return new Promise((resolve) => {
+      this.socket.send(data, (error) => resolve(error === undefined || error === null));
+    });
+  }
+
+  private end(): void {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    this.events.closed();
+  }
+
+  private receive(data: RawData, isBinary: boolean): void {
+    if (this.state === 'closed') return;
+    this.isAlive = true;
+    const bytes = Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+    if (isBinary) this.receiveFrame(bytes);
+    else if (bytes.byteLength > WIRE_LIMITS.maxTextBytes) this.close(CLOSE_REASONS.tooLarge);
+    else this.receiveText(bytes);
+  }
+
+  private receiveFrame(bytes: Buffer): void {
+    if (this.state !== 'authenticated') {
+      this.close(CLOSE_REASONS.notAuthenticated);
+      return;
+    }
+    const header = decodeFrameHeader(bytes);
+    if (header.ok) this.events.frame(header.value, bytes);
+    else this.close(withDetail(CLOSE_REASONS.badMessage, header.error.message));
+  }
+
+  private receiveText(bytes: Buffer): void {
+    let message: unknown;
+    try {
+      message = JSON.parse(bytes.toString('utf8'));
+    } catch {
+      this.close(withDetail(CLOSE_REASONS.badMessage, 'it is not JSON'));
+      return;
+    }
+    if (!messageChecker.Check(message)) {
+      this.close(withDetail(CLOSE_REASONS.badMessage, problemOf(message)));
+      return;
+    }
+    this.dispatch(message);
+  }
+
+  private dispatch(message: NodeMessage): void {
+    if (message.type === 'authenticate') {
+      if (this.state !== 'greeted') {
+        this.close(withDetail(CLOSE_REASONS.badMessage, 'authenticate is sent once'));
+        return;
+      }
+      this.state = 'proving';
+      this.events.authenticate(message);
+      return;
+    }
+    if (this.state !== 'authenticated') {
+      this.close(CLOSE_REASONS.notAuthenticated);
+      return;
+    }
+    if (!('call_id' in message)) {
+      this.events.pipeline(message);
+      return;
+    }
+    if (this.pendingCalls >= WIRE_LIMITS.maxPendingCalls) {
+      this.close(CLOSE_REASONS.tooManyCalls);
+      return;
+    }
+    this.pendingCalls += 1;
+    this.events.call(message);
+  }
+}

@@ -1,0 +1,41 @@
+import type { Selectable } from 'kysely';
+import { classifyHardware, hardwareIndex } from '../../protocol/compute/formulas';
+import type { HardwareProfile } from '../../protocol/compute/http/nodes';
+import type { NodeTable } from '../storage/database-schema';
+
+export type NodeRow = Selectable<NodeTable>;
+
+/** A multiplier that moves by less than this is noise of the benchmark, not other hardware. */
+const HARDWARE_CHANGE_RATIO = 1.1;
+
+/** Class and multiplier that count now: a higher multiplier waits until its quarantine has passed. */
+export function effectiveHardware(node: NodeRow, nowMs: number): { multiplier: number; hardwareClass: string } {
+  const waiting = node.quarantine_until !== null && nowMs < Date.parse(node.quarantine_until);
+  if (waiting || node.pending_multiplier === null) {
+    return { multiplier: node.multiplier, hardwareClass: node.hardware_class };
+  }
+  return { multiplier: node.pending_multiplier, hardwareClass: node.pending_class ?? node.hardware_class };
+}
+
+/** Class and multiplier of a measured machine. */
+export function classOf(hardware: HardwareProfile): { hardwareClass: string; multiplier: number } {
+  return classifyHardware(hardwareIndex(hardware.matmul_score, hardware.memory_score, hardware.latency_score));
+}
+
+/** Whether a new profile describes other hardware, rather than another run of the benchmark on the same. */
+export function isHardwareChange(
+  before: { readonly fingerprint: string; readonly multiplier: number },
+  after: { readonly fingerprint: string; readonly multiplier: number },
+): boolean {
+  const [low, high] = [before.multiplier, after.multiplier].sort((left, right) => left - right);
+  const ratio = low === undefined || high === undefined || low <= 0 ? Infinity : high / low;
+  return before.fingerprint !== after.fingerprint || ratio >= HARDWARE_CHANGE_RATIO;
+}
+
+/** Whether a node offers its time now; the hours are `HH:MM` in UTC and may pass midnight. */
+export function isAvailableAt(node: Pick<NodeRow, 'availability_start' | 'availability_end'>, nowMs: number): boolean {
+  const { availability_start: start, availability_end: end } = node;
+  if (start === null || end === null || start === end) return true;
+  const now = new Date(nowMs).toISOString().slice(11, 16);
+  return start < end ? start <= now && now < end : now >= start || now < end;
+}

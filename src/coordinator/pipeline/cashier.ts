@@ -1,0 +1,206 @@
+import { countRequestFlops } from '../../protocol/compute/flops';
+import type { Precision } from '../../protocol/compute/formulas';
+import { formatGft, type MicroGft } from '../../protocol/compute/micro-gft';
+import type { ModelShape } from '../../protocol/compute/model';
+import { success } from '../../protocol/result';
+import type { PipelineHop } from '../../protocol/wire/messages';
+import { timestampOf, type Clock } from '../clock';
+import type { CoordinatorConfig } from '../config';
+import { refuse, type CoordinatorResult } from '../errors';
+import { Holds, Turnstile } from '../ledger/holds';
+import { OverdraftError, tokenExpiry, type LedgerStore, type WrittenEntry } from '../ledger/ledger-store';
+import { affordableTokens, estimatedPrice, maximumPrice } from '../ledger/pricing';
+import { settlementDrafts, type DeliveredWork } from '../ledger/settlement';
+import type { NodeNotifications } from '../notifications';
+import type { Database } from '../storage/database-schema';
+import { StorageError } from '../storage/storage-error';
+
+/** GFT set aside for one request. */
+export interface Hold {
+  readonly amountMicroGft: MicroGft;
+  release(): void;
+}
+
+/** What a request's settlement led to; nulls in tokenless mode and when nothing was produced. */
+export interface Settled {
+  readonly priceMicroGft: MicroGft;
+  readonly balanceMicroGft: MicroGft | null;
+  readonly ledgerRef: string | null;
+  readonly confirmedAt: string | null;
+}
+
+/** The parts of a request that price and record it. */
+export interface PricedRequest {
+  readonly nodeId: string;
+  readonly requestId: string;
+  readonly modelId: string;
+  readonly maxNewTokens: number;
+  readonly precision: Precision;
+  readonly sessionId?: string | undefined;
+  readonly participantId?: string | undefined;
+}
+
+export interface RequestEnd {
+  readonly reason: 'stop' | 'length' | 'cancelled';
+  readonly pipeline: readonly PipelineHop[];
+  readonly startedAtMs: number;
+  readonly hold: Hold;
+}
+
+const FREE: Hold = { amountMicroGft: 0, release: () => undefined };
+
+/**
+ * Money of requests: sets aside before the work, settles after it. Reading a balance, setting aside and settling take
+ * turns, so that concurrent requests of one node can never spend the same GFT twice.
+ */
+export class Cashier {
+  private readonly holds = new Holds();
+  private readonly turns = new Turnstile();
+
+  constructor(
+    private readonly database: Database,
+    private readonly ledger: LedgerStore,
+    private readonly notifications: NodeNotifications,
+    private readonly config: Pick<CoordinatorConfig, 'tokenEconomy'>,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Sets the most a request can cost aside. Fails with `request-id-used` or `balance-too-low`. */
+  async hold(request: PricedRequest, shape: ModelShape, maximumInput: number): Promise<CoordinatorResult<Hold>> {
+    const used = await this.database
+      .selectFrom('requests')
+      .select('request_id')
+      .where('node_id', '=', request.nodeId)
+      .where('request_id', '=', request.requestId)
+      .executeTakeFirst();
+    if (used !== undefined) return refuse('request-id-used', 'A request with this id was answered already.');
+    if (!this.config.tokenEconomy) return success(FREE);
+    const needed = maximumPrice(shape, maximumInput, request.maxNewTokens, request.precision);
+    return this.turns.run(async () => {
+      const balance = await this.ledger.balanceOf(request.nodeId);
+      const held = this.holds.heldFor(request.nodeId);
+      if (balance - held < needed) return this.tooLow(request, shape, maximumInput, { balance, held, needed });
+      return success({ amountMicroGft: needed, release: this.holds.place(request.nodeId, needed) });
+    });
+  }
+
+  /** Writes the request and all its ledger entries in one transaction, then gives the hold back. */
+  settle(request: PricedRequest, work: DeliveredWork, end: RequestEnd): Promise<CoordinatorResult<Settled>> {
+    return this.turns.run(async () => {
+      try {
+        const { priceMicroGft, drafts } = this.config.tokenEconomy
+          ? settlementDrafts(work, end.hold.amountMicroGft, tokenExpiry(this.clock.nowMs()))
+          : { priceMicroGft: 0, drafts: [] };
+        const written = await this.database.transaction().execute(async (transaction) => {
+          const entries = drafts.length === 0 ? [] : await this.ledger.append(transaction, drafts);
+          await transaction
+            .insertInto('requests')
+            .values({
+              node_id: request.nodeId,
+              request_id: request.requestId,
+              model_id: request.modelId,
+              status: end.reason === 'cancelled' ? 'cancelled' : 'finished',
+              finish_reason: end.reason,
+              input_tokens: work.inputTokens,
+              output_tokens: work.outputTokens,
+              charged_micro_gft: priceMicroGft,
+              ledger_ref: entries[0]?.entry.id ?? null,
+              pipeline_json: JSON.stringify(end.pipeline),
+              session_id: request.sessionId ?? null,
+              participant_id: request.participantId ?? null,
+              started_at: timestampOf(end.startedAtMs),
+              finished_at: timestampOf(this.clock.nowMs()),
+            })
+            .execute();
+          return entries;
+        });
+        end.hold.release();
+        this.announce(written);
+        const [redemption] = written;
+        return success({
+          priceMicroGft,
+          balanceMicroGft: this.config.tokenEconomy ? await this.ledger.balanceOf(request.nodeId) : null,
+          ledgerRef: redemption?.entry.id ?? null,
+          confirmedAt: redemption?.entry.timestamp ?? null,
+        });
+      } catch (thrown) {
+        if (thrown instanceof StorageError) return { ok: false, error: thrown.failure };
+        throw thrown;
+      }
+    });
+  }
+
+  /** The baseline's direct redemption, priced by output tokens. Fails with `balance-too-low` or `request-id-used`. */
+  async redeem(
+    nodeId: string,
+    requestId: string,
+    shape: ModelShape,
+    outputTokens: number,
+    precision: Precision,
+  ): Promise<CoordinatorResult<WrittenEntry>> {
+    const price = estimatedPrice(shape, outputTokens, precision);
+    return this.turns.run(async () => {
+      const balance = await this.ledger.balanceOf(nodeId);
+      const held = this.holds.heldFor(nodeId);
+      if (balance - held < price) {
+        return refuse(
+          'balance-too-low',
+          `The balance is too low: ${formatGft(balance - held)} GFT available, ${formatGft(price)} GFT required.`,
+        );
+      }
+      try {
+        const written = await this.database.transaction().execute((transaction) =>
+          this.ledger.append(transaction, [
+            {
+              eventType: 'redemption',
+              nodeId,
+              amountMicroGft: price === 0 ? 0 : -price,
+              inferenceRequestId: requestId,
+              flopsConsumed: countRequestFlops(shape, 1, outputTokens),
+              reason: `Redeemed for ${outputTokens} output tokens`,
+            },
+          ]),
+        );
+        this.announce(written);
+        const [entry] = written;
+        if (entry === undefined) throw new Error('one draft gives one entry');
+        return success(entry);
+      } catch (thrown) {
+        if (thrown instanceof OverdraftError) return refuse('balance-too-low', 'The balance is too low.');
+        throw thrown;
+      }
+    });
+  }
+
+  private tooLow(
+    request: PricedRequest,
+    shape: ModelShape,
+    maximumInput: number,
+    amounts: { balance: MicroGft; held: MicroGft; needed: MicroGft },
+  ): ReturnType<typeof refuse> {
+    const available = amounts.balance - amounts.held;
+    const tokens = affordableTokens(shape, maximumInput, request.maxNewTokens, request.precision, available);
+    const heldText = amounts.held > 0 ? `, ${formatGft(amounts.held)} GFT of it set aside for running requests` : '';
+    return refuse(
+      'balance-too-low',
+      `The request may cost up to ${formatGft(amounts.needed)} GFT; the balance is ${formatGft(amounts.balance)} GFT${heldText}.`,
+      {
+        suggestion:
+          tokens > 0
+            ? `Ask for at most ${tokens} new tokens, or contribute to earn GFT.`
+            : 'Contribute to earn GFT; not even one token of this request is covered.',
+      },
+    );
+  }
+
+  private announce(written: readonly WrittenEntry[]): void {
+    for (const entry of written) {
+      this.notifications.balance(entry.entry.node_id, {
+        balanceMicroGft: entry.balanceMicroGft,
+        amountMicroGft: entry.amountMicroGft,
+        eventType: entry.entry.event_type,
+        ledgerRef: entry.entry.id,
+      });
+    }
+  }
+}

@@ -1,0 +1,315 @@
+import type { Precision } from '../../protocol/compute/formulas';
+import { toWireGft, type MicroGft } from '../../protocol/compute/micro-gft';
+import type { ChatMessage, Sampling } from '../../protocol/compute/model';
+import { success } from '../../protocol/result';
+import type { GenerateOutcome, PipelineHop } from '../../protocol/wire/messages';
+import type { ChallengeService } from '../challenges/challenge-service';
+import type { Clock, Random } from '../clock';
+import type { CoordinatorConfig } from '../config';
+import { refuse, type CoordinatorResult } from '../errors';
+import type { Logger } from '../logger';
+import { maximumInputTokens, type PromptText } from '../ledger/pricing';
+import type { KnownModel } from '../models/model-catalogue';
+import type { NodeStore } from '../nodes/node-store';
+import { unknownNode } from '../nodes/node-service';
+import type { PipelinePlan, Scheduler } from '../scheduling/scheduler';
+import type { Cashier, Hold } from './cashier';
+import type { HopContext, HopDriver } from './hop-driver';
+import { HttpHop } from './http-driver';
+import { RelayHop } from './relay-driver';
+import type { NodeLinks, RelayRouter } from './relay-router';
+import { runPipeline, type PipelineEnd } from './run-pipeline';
+
+/** A request as both borders hand it in. */
+export interface GenerateRequest {
+  readonly nodeId: string;
+  /** The requester's own id of the request; unique per node. */
+  readonly requestId: string;
+  readonly modelId: string;
+  readonly prompt?: string | undefined;
+  readonly messages?: readonly ChatMessage[] | undefined;
+  readonly maxNewTokens: number;
+  readonly sampling: Sampling;
+  readonly precision: Precision;
+  readonly sessionId?: string | undefined;
+  readonly participantId?: string | undefined;
+}
+
+/** Told as the answer grows. Slowness here holds the pipeline back. */
+export interface GenerateListener {
+  started(pipeline: readonly PipelineHop[], inputTokens: number): Promise<void>;
+  token(index: number, tokenId: number, text: string): Promise<void>;
+}
+
+/** Pipelines tried before the first token; a node that fails to open is left out of the next. */
+const MAX_ATTEMPTS = 3;
+
+const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+interface Running {
+  readonly abort: AbortController;
+  readonly nodeId: string;
+}
+
+/** What holds a request together while it runs. */
+interface Admitted {
+  readonly request: GenerateRequest;
+  readonly model: KnownModel;
+  readonly text: PromptText;
+  readonly maximumInput: number;
+  readonly hold: Hold;
+  readonly startedAtMs: number;
+}
+
+/** Takes generate requests from admission to settlement. */
+export class GenerateService {
+  private readonly running = new Map<string, Running>();
+  private isStopping = false;
+
+  constructor(
+    private readonly config: CoordinatorConfig,
+    private readonly nodes: NodeStore,
+    private readonly scheduler: Scheduler,
+    private readonly cashier: Cashier,
+    private readonly challenges: ChallengeService,
+    private readonly links: NodeLinks,
+    private readonly router: RelayRouter,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * Answers a request. A cancelled one succeeds with what was produced, and is paid for that; a failed one costs
+   * nothing. Fails with the codes of the groups `requests` and `pipelines` in errors.ts.
+   */
+  async generate(
+    request: GenerateRequest,
+    listener: GenerateListener,
+    signal: AbortSignal,
+  ): Promise<CoordinatorResult<GenerateOutcome>> {
+    const refused = this.refuse(request);
+    if (refused !== null) return refused;
+    const key = `${request.nodeId} ${request.requestId}`;
+    const abort = new AbortController();
+    this.running.set(key, { abort, nodeId: request.nodeId });
+    try {
+      const admitted = await this.admit(request);
+      if (!admitted.ok) return admitted;
+      try {
+        return await this.answer(admitted.value, listener, AbortSignal.any([signal, abort.signal]));
+      } finally {
+        admitted.value.hold.release();
+      }
+    } finally {
+      this.running.delete(key);
+    }
+  }
+
+  /** Stops a running request of a node. False when there is none. */
+  cancel(nodeId: string, requestId: string): boolean {
+    const running = this.running.get(`${nodeId} ${requestId}`);
+    running?.abort.abort();
+    return running !== undefined;
+  }
+
+  /** Cancels everything and takes no more. */
+  stop(): void {
+    this.isStopping = true;
+    for (const running of this.running.values()) running.abort.abort();
+  }
+
+  get activeRequests(): number {
+    return this.running.size;
+  }
+
+  /** Checks that need no waiting, so that two requests cannot both pass. */
+  private refuse(request: GenerateRequest): ReturnType<typeof refuse> | null {
+    if (this.isStopping)
+      return refuse('coordinator-stopping', 'The coordinator is shutting down.', { retryable: true });
+    if (this.running.has(`${request.nodeId} ${request.requestId}`)) {
+      return refuse('request-id-used', 'A request with this id is running already.');
+    }
+    const own = [...this.running.values()].filter((running) => running.nodeId === request.nodeId).length;
+    if (this.running.size >= this.config.maxRequests || own >= this.config.maxRequestsPerNode) {
+      return refuse('too-many-requests', 'Too many requests are running; try again in a moment.', { retryable: true });
+    }
+    return null;
+  }
+
+  private async admit(request: GenerateRequest): Promise<CoordinatorResult<Admitted>> {
+    const startedAtMs = this.clock.nowMs();
+    const node = await this.nodes.find(request.nodeId);
+    if (node === undefined || node.status === 'deregistered') return unknownNode(request.nodeId);
+    const coverage = await this.scheduler.coverage(request.modelId);
+    if (coverage === null) return refuse('model-unknown', `The model ${request.modelId} is not known here.`);
+    if (coverage.plan === null) {
+      return refuse('pipeline-unavailable', `No pipeline is available: ${coverage.report.reason}`, {
+        retryable: true,
+        suggestion: 'Wait for nodes with the missing layers, or choose another model.',
+      });
+    }
+    const { model } = coverage.plan;
+    const text: PromptText | null =
+      request.messages !== undefined
+        ? { messages: request.messages, chatTemplate: model.manifest.chat_template }
+        : request.prompt !== undefined && request.prompt !== ''
+          ? { prompt: request.prompt }
+          : null;
+    if (text === null) return refuse('prompt-missing', 'The request has neither a prompt nor messages.');
+    const maximumInput = maximumInputTokens(text);
+    const hold = await this.cashier.hold(request, model.manifest.shape, maximumInput);
+    if (!hold.ok) return hold;
+    return success({ request, model, text, maximumInput, hold: hold.value, startedAtMs });
+  }
+
+  private async answer(
+    admitted: Admitted,
+    listener: GenerateListener,
+    signal: AbortSignal,
+  ): Promise<CoordinatorResult<GenerateOutcome>> {
+    const excluded = new Set<string>();
+    let lastFailure: ReturnType<typeof refuse> | null = null;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const plan = await this.scheduler.plan(admitted.request.modelId, excluded);
+      // Prices were set aside for one manifest; a pipeline of another one would cost something else.
+      if (plan === null || plan.model !== admitted.model) break;
+      const finish = this.scheduler.allocations.begin(plan.hops.map((hop) => hop.nodeId));
+      const end = await this.attempt(admitted, plan, attempt, listener, signal).finally(finish);
+      if (end.state.kind === 'finished') return this.settle(admitted, plan, end);
+      const { failure } = end.state;
+      lastFailure = { ok: false, error: failure };
+      if (end.failedHop?.isWrongAnswer === true) await this.blame(plan, end.failedHop);
+      this.logger.info(
+        { code: failure.code, nodeId: end.failedHop?.nodeId, attempt, modelId: admitted.request.modelId },
+        'a pipeline failed',
+      );
+      if (end.hasStarted || end.failedHop === null || !failure.retryable) break;
+      excluded.add(end.failedHop.nodeId);
+    }
+    return (
+      lastFailure ??
+      refuse('pipeline-unavailable', 'The pipeline went away before the request began.', { retryable: true })
+    );
+  }
+
+  private attempt(
+    admitted: Admitted,
+    plan: PipelinePlan,
+    attempt: number,
+    listener: GenerateListener,
+    signal: AbortSignal,
+  ): Promise<PipelineEnd> {
+    const { request, model } = admitted;
+    const contextLength = model.manifest.context_length;
+    const maxNewTokens = Math.min(request.maxNewTokens, Math.max(1, contextLength - 1));
+    const usable = attempt === 0 && UUID_PATTERN.test(request.requestId);
+    const shared = {
+      // A second attempt meets nodes that still close the first one, so it goes under a name of its own.
+      pipelineId: usable ? request.requestId : this.random.uuid(),
+      hops: plan.hops.length,
+      model,
+      manifestHash: plan.manifestHash,
+      dtype: this.config.activationDtype,
+      maxNewTokens,
+      text: 'prompt' in admitted.text ? admitted.text : { messages: admitted.text.messages },
+      sampling: request.sampling,
+      openTimeoutMs: this.config.openTimeoutSeconds * 1_000,
+      stepTimeoutMs: this.config.stepTimeoutSeconds * 1_000,
+    };
+    const contexts = plan.hops.map((hop, index): HopContext => ({
+      ...shared,
+      nodeId: hop.nodeId,
+      hop: index,
+      range: hop.range,
+    }));
+    const drivers = plan.hops.map((hop, index) => this.driver(contexts[index], hop.transport));
+    const [first] = contexts;
+    if (first === undefined) throw new Error('a plan has at least one hop');
+    return runPipeline(
+      drivers,
+      first,
+      { maximumInputTokens: admitted.maximumInput, contextLength, maxNewTokens },
+      {
+        started: (inputTokens) => listener.started(this.shownHops(plan), inputTokens),
+        tokens: async (tokenIds, text, firstIndex) => {
+          // The text of several tokens together cannot be divided among them, so the last one carries it.
+          for (const [offset, tokenId] of tokenIds.entries()) {
+            await listener.token(firstIndex + offset, tokenId, offset === tokenIds.length - 1 ? text : '');
+          }
+        },
+      },
+      signal,
+    );
+  }
+
+  private driver(context: HopContext | undefined, transport: PipelinePlan['hops'][number]['transport']): HopDriver {
+    if (context === undefined) throw new Error('every hop has its context');
+    return transport.kind === 'ws-relay'
+      ? new RelayHop(context, this.links, this.router)
+      : new HttpHop(context, transport);
+  }
+
+  private async settle(
+    admitted: Admitted,
+    plan: PipelinePlan,
+    end: PipelineEnd,
+  ): Promise<CoordinatorResult<GenerateOutcome>> {
+    const { request, model } = admitted;
+    const { state } = end;
+    if (state.kind !== 'finished') throw new Error('only a finished request is settled');
+    const settled = await this.cashier.settle(
+      request,
+      {
+        requesterId: request.nodeId,
+        requestId: request.requestId,
+        shape: model.manifest.shape,
+        precision: request.precision,
+        inputTokens: state.inputTokens,
+        outputTokens: state.outputTokens,
+        served: plan.hops,
+      },
+      { reason: state.reason, pipeline: this.shownHops(plan), startedAtMs: admitted.startedAtMs, hold: admitted.hold },
+    );
+    if (!settled.ok) return settled;
+    return success({
+      request_id: request.requestId,
+      text: end.text,
+      finish_reason: state.reason,
+      tokens: state.outputTokens,
+      input_tokens: state.inputTokens,
+      gft_deducted: toWireGft(settled.value.priceMicroGft),
+      new_balance: this.shownBalance(settled.value.balanceMicroGft),
+      backend: 'distributed',
+      pipeline: this.shownHops(plan),
+      latency_ms: Math.max(0, this.clock.nowMs() - admitted.startedAtMs),
+      model_id: request.modelId,
+      ledger_ref: settled.value.ledgerRef,
+      confirmed_at: settled.value.confirmedAt,
+    });
+  }
+
+  private shownBalance(balanceMicroGft: MicroGft | null): number | null {
+    return balanceMicroGft === null ? null : toWireGft(balanceMicroGft);
+  }
+
+  private shownHops(plan: PipelinePlan): PipelineHop[] {
+    return plan.hops.map((hop) => ({
+      node_id: hop.nodeId,
+      layer_start: hop.range.layer_start,
+      layer_end: hop.range.layer_end,
+      transport: hop.transport.kind,
+    }));
+  }
+
+  private async blame(plan: PipelinePlan, failure: { nodeId: string; message: string }): Promise<void> {
+    const hop = plan.hops.find((planned) => planned.nodeId === failure.nodeId);
+    await this.challenges.recordFault({
+      nodeId: failure.nodeId,
+      modelId: plan.model.manifest.model_id,
+      layerStart: hop?.range.layer_start ?? 0,
+      layerEnd: hop?.range.layer_end ?? 0,
+      what: failure.message,
+    });
+  }
+}

@@ -1,0 +1,224 @@
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { FinishReason } from '../../protocol/compute/model';
+import { decodeActivationFrame, encodeActivationFrame } from '../../protocol/wire/activation-frame';
+import { WIRE_LIMITS } from '../../protocol/wire/limits';
+import { postJson } from './bounded-json';
+import {
+  hopFailure,
+  type HopContext,
+  type HopDriver,
+  type HopResult,
+  type StepInput,
+  type StepOutput,
+} from './hop-driver';
+
+/** A number in JSON with its separators; Python prints up to 25 characters for a float. */
+const JSON_BYTES_PER_NUMBER = 32;
+/** Room for the other fields of an answer, and for the text of a whole generation. */
+const ANSWER_ALLOWANCE_BYTES = 4 * 1024 * 1024;
+
+const tokenizeChecker = Compile(
+  Type.Object({
+    input_ids: Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1, maxItems: WIRE_LIMITS.maxPositionsPerFrame }),
+  }),
+);
+const tokensChecker = Compile(
+  Type.Object({
+    output_ids: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: WIRE_LIMITS.maxPositionsPerFrame }),
+    text: Type.String(),
+    finish_reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  }),
+);
+const activationsChecker = Compile(Type.Object({ activations: Type.Array(Type.Unknown()) }));
+
+/** Flattens activations: `[[[…]]]`, `[[…]]` or a flat list of numbers. Null when anything else is in them. */
+export function flattenActivations(activations: readonly unknown[], expectedLength: number): Float32Array | null {
+  const values = new Float32Array(expectedLength);
+  let length = 0;
+  const pending: { readonly items: readonly unknown[]; index: number }[] = [{ items: activations, index: 0 }];
+  while (pending.length > 0) {
+    const level = pending.at(-1);
+    if (level === undefined || pending.length > 3) return null;
+    if (level.index >= level.items.length) {
+      pending.pop();
+      continue;
+    }
+    const item = level.items[level.index];
+    level.index += 1;
+    if (Array.isArray(item)) pending.push({ items: item, index: 0 });
+    else if (typeof item === 'number' && Number.isFinite(item) && length < expectedLength) values[length++] = item;
+    else return null;
+  }
+  return length === expectedLength && values.every(Number.isFinite) ? values : null;
+}
+
+function nestActivations(values: Float32Array, hiddenSize: number): number[][][] {
+  const rows: number[][] = [];
+  for (let start = 0; start < values.length; start += hiddenSize) {
+    rows.push(Array.from(values.subarray(start, start + hiddenSize)));
+  }
+  return [rows];
+}
+
+/**
+ * A hop over the HTTP baseline. The activation server keeps nothing between calls, so the whole growing sequence is
+ * sent at every step; a node that holds every layer is asked once for the whole answer.
+ */
+export class HttpHop implements HopDriver {
+  readonly nodeId: string;
+  private readonly baseUrl: string;
+  private ids: readonly number[] = [];
+  private rows = new Float32Array(0);
+
+  constructor(
+    private readonly context: HopContext,
+    address: { readonly host: string; readonly port: number },
+  ) {
+    this.nodeId = context.nodeId;
+    const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+    this.baseUrl = `http://${host}:${address.port}`;
+  }
+
+  async open(signal: AbortSignal): Promise<HopResult<{ inputIds: readonly number[] | null }>> {
+    if (this.context.hop > 0) return { ok: true, value: { inputIds: null } };
+    const { text } = this.context;
+    const body =
+      'prompt' in text
+        ? { prompt: text.prompt }
+        : {
+            // A baseline server knows no chat template: it gets labelled lines; ours reads `messages`.
+            prompt: `${text.messages.map((message) => `${message.role}: ${message.content}`).join('\n')}\nassistant:`,
+            messages: text.messages,
+          };
+    const answer = await this.post('/shard/tokenize', body, 0, this.context.openTimeoutMs, signal);
+    if (!answer.ok) return answer;
+    if (!tokenizeChecker.Check(answer.value)) return this.wrong('no token ids for the prompt');
+    return { ok: true, value: { inputIds: answer.value.input_ids } };
+  }
+
+  async step(input: StepInput, signal: AbortSignal): Promise<HopResult<StepOutput>> {
+    const { context } = this;
+    const isLast = context.hop === context.hops - 1;
+    const isWhole = isLast && context.hop === 0;
+    const hiddenSize = context.model.manifest.hidden_size;
+    const remainingTokens = input.kind === 'ids' && isWhole ? input.remainingTokens : 1;
+    const sequence = this.extend(input);
+    if (sequence === null) return this.wrong('values that are not finite to its neighbour');
+    const answer = await this.post(
+      '/shard/forward',
+      {
+        ...(input.kind === 'ids' ? { input_ids: this.ids } : { activations: nestActivations(this.rows, hiddenSize) }),
+        past_key_values: null,
+        is_first_shard: context.hop === 0,
+        is_last_shard: isLast,
+        max_new_tokens: remainingTokens,
+        temperature: context.sampling.temperature,
+      },
+      isLast ? 0 : sequence.length * hiddenSize,
+      context.stepTimeoutMs,
+      signal,
+    );
+    if (!answer.ok) return answer;
+    return isLast
+      ? this.readTokens(answer.value, remainingTokens, isWhole)
+      : this.readActivations(answer.value, sequence);
+  }
+
+  close(_reason: FinishReason): void {
+    this.ids = [];
+    this.rows = new Float32Array(0);
+  }
+
+  /** Adds a step's positions to what was sent before. Null when a neighbour's values cannot be used. */
+  private extend(input: StepInput): { readonly length: number; readonly position: number } | null {
+    if (input.kind === 'ids') {
+      this.ids = [...this.ids.slice(0, input.position), ...input.inputIds];
+      return { length: this.ids.length, position: input.position };
+    }
+    const frame = decodeActivationFrame(input.bytes);
+    if (!frame.ok) return null;
+    const { position, positions, hiddenSize, values } = frame.value;
+    const rows = new Float32Array((position + positions) * hiddenSize);
+    rows.set(this.rows.subarray(0, position * hiddenSize));
+    rows.set(values, position * hiddenSize);
+    this.rows = rows;
+    return { length: position + positions, position };
+  }
+
+  private readTokens(answer: unknown, asked: number, isWhole: boolean): HopResult<StepOutput> {
+    if (!tokensChecker.Check(answer)) return this.wrong('no output_ids and text');
+    const { output_ids: tokenIds, text } = answer;
+    if (tokenIds.length > asked) return this.wrong(`${tokenIds.length} tokens where ${asked} were asked for`);
+    const { vocab_size: vocabulary } = this.context.model.manifest;
+    if (tokenIds.some((token) => token >= vocabulary)) return this.wrong('a token the vocabulary does not have');
+    const said = answer.finish_reason;
+    // A server that was asked for the whole answer and wrote less than it could has come to its end.
+    const endedEarly = tokenIds.length < asked;
+    const finishReason = said === 'stop' || said === 'length' ? said : endedEarly ? 'stop' : isWhole ? 'length' : null;
+    return { ok: true, value: { kind: 'tokens', tokenIds, text, finishReason } };
+  }
+
+  private readActivations(
+    answer: unknown,
+    sequence: { readonly length: number; readonly position: number },
+  ): HopResult<StepOutput> {
+    const { context } = this;
+    const hiddenSize = context.model.manifest.hidden_size;
+    if (!activationsChecker.Check(answer)) return this.wrong('no activations');
+    const values = flattenActivations(answer.activations, sequence.length * hiddenSize);
+    if (values === null) {
+      return this.wrong(`activations that are not ${sequence.length} × ${hiddenSize} finite numbers`);
+    }
+    const header = {
+      requestId: context.pipelineId,
+      hop: context.hop + 1,
+      position: sequence.position,
+      positions: sequence.length - sequence.position,
+      hiddenSize,
+      dtype: context.dtype,
+    };
+    const bytes = encodeActivationFrame({ ...header, values: values.subarray(sequence.position * hiddenSize) });
+    return { ok: true, value: { kind: 'activation', header, bytes } };
+  }
+
+  private async post(
+    path: string,
+    body: Readonly<Record<string, unknown>>,
+    expectedNumbers: number,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<HopResult<unknown>> {
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const answer = await postJson(
+      this.baseUrl + path,
+      { ...body, request_id: this.context.pipelineId, model_id: this.context.model.manifest.model_id },
+      ANSWER_ALLOWANCE_BYTES + expectedNumbers * JSON_BYTES_PER_NUMBER,
+      AbortSignal.any([signal, timeout]),
+    );
+    const node = `Node ${this.nodeId} at ${this.baseUrl}`;
+    if (signal.aborted) return hopFailure(this.nodeId, 'cancelled', 'The request was cancelled.');
+    if (timeout.aborted) {
+      return hopFailure(this.nodeId, 'node-timeout', `${node} did not answer within ${timeoutMs / 1_000} s.`);
+    }
+    switch (answer.kind) {
+      case 'unreachable':
+        return hopFailure(this.nodeId, 'node-lost', `${node} cannot be reached: ${answer.reason}.`);
+      case 'too-large':
+        return this.wrong('an answer that is too large');
+      case 'not-json':
+        return this.wrong(`${answer.contentType} with status ${answer.status} instead of JSON`);
+      case 'json':
+        return answer.status === 200
+          ? { ok: true, value: answer.value }
+          : hopFailure(this.nodeId, 'node-failed', `${node} refused with status ${answer.status}.`);
+    }
+  }
+
+  private wrong(what: string): HopResult<never> {
+    const { layer_start: start, layer_end: end } = this.context.range;
+    return hopFailure(this.nodeId, 'answer-invalid', `Node ${this.nodeId} (layers ${start}-${end}) sent ${what}.`, {
+      isWrongAnswer: true,
+    });
+  }
+}

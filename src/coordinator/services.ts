@@ -1,0 +1,117 @@
+import { ChallengeService } from './challenges/challenge-service';
+import { ChallengeStore } from './challenges/challenge-store';
+import type { Clock, Random } from './clock';
+import type { CoordinatorConfig } from './config';
+import { GridStates } from './grid/grid-states';
+import { CoverageFeed } from './hub/coverage-feed';
+import { Hub } from './hub/hub';
+import { NodeCalls } from './hub/node-calls';
+import { LedgerStore } from './ledger/ledger-store';
+import { LedgerVerifier } from './ledger/ledger-verifier';
+import type { Logger } from './logger';
+import { Maintenance } from './maintenance';
+import { ModelCatalogue } from './models/model-catalogue';
+import { NodeService } from './nodes/node-service';
+import { NodeStore } from './nodes/node-store';
+import { Cashier } from './pipeline/cashier';
+import { GenerateService } from './pipeline/generate-service';
+import { RelayRouter } from './pipeline/relay-router';
+import { Scheduler } from './scheduling/scheduler';
+import { ShardRegistry } from './scheduling/shard-registry';
+import { ShardService } from './scheduling/shard-service';
+import type { Database } from './storage/database-schema';
+
+/** Everything a coordinator is made of, ready to be asked by its borders. */
+export interface CoordinatorServices {
+  readonly config: CoordinatorConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly ledger: LedgerStore;
+  readonly verifier: LedgerVerifier;
+  readonly nodes: NodeStore;
+  readonly nodeService: NodeService;
+  readonly catalogue: ModelCatalogue;
+  readonly registry: ShardRegistry;
+  readonly shards: ShardService;
+  readonly scheduler: Scheduler;
+  readonly grid: GridStates;
+  readonly challenges: ChallengeService;
+  readonly cashier: Cashier;
+  readonly generation: GenerateService;
+  readonly hub: Hub;
+  readonly coverage: CoverageFeed;
+  readonly maintenance: Maintenance;
+}
+
+/** Puts the services together; nothing runs yet. */
+export function createServices(
+  config: CoordinatorConfig,
+  coordinatorId: string,
+  database: Database,
+  surroundings: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
+): CoordinatorServices {
+  const { clock, random, logger } = surroundings;
+  const ledger = new LedgerStore(database, clock, random);
+  const verifier = new LedgerVerifier(database, ledger);
+  const nodes = new NodeStore(database, ledger, clock);
+  const registry = new ShardRegistry(config.shardOfflineAfterSeconds * 1_000, clock);
+  const router = new RelayRouter();
+  const hub = new Hub(coordinatorId, config, nodes, registry, router, clock, random, logger, (nodeId) =>
+    maintenance.scheduleFirstChallenge(nodeId),
+  );
+  registry.watchConnections((nodeId) => hub.isConnected(nodeId));
+  const nodeService = new NodeService(database, nodes, ledger, hub, config, clock, random);
+  const catalogue = new ModelCatalogue(database, config, clock);
+  const grid = new GridStates(database, clock);
+  const scheduler = new Scheduler(catalogue, registry, nodes, grid, clock);
+  const shards = new ShardService(registry, catalogue, nodes, hub, config, random);
+  const challengeStore = new ChallengeStore(database, clock);
+  const challenges = new ChallengeService(challengeStore, nodes, registry, catalogue, hub, config, clock, random);
+  const cashier = new Cashier(database, ledger, hub, config, clock);
+  const generation = new GenerateService(
+    config,
+    nodes,
+    scheduler,
+    cashier,
+    challenges,
+    hub,
+    router,
+    clock,
+    random,
+    logger,
+  );
+  const coverage = new CoverageFeed(catalogue, scheduler, (message) => hub.broadcast(message), logger);
+  hub.connectServices(new NodeCalls(nodeService, nodes, shards, registry, challenges, generation), coverage);
+  const maintenance: Maintenance = new Maintenance(
+    config,
+    hub,
+    registry,
+    challenges,
+    challengeStore,
+    verifier,
+    clock,
+    logger,
+  );
+  return {
+    config,
+    clock,
+    random,
+    logger,
+    ledger,
+    verifier,
+    nodes,
+    nodeService,
+    catalogue,
+    registry,
+    shards,
+    scheduler,
+    grid,
+    challenges,
+    cashier,
+    generation,
+    hub,
+    coverage,
+    maintenance,
+  };
+}

@@ -1,0 +1,41 @@
+import { success } from '../../protocol/result';
+import type { CoordinatorOptions } from '../config';
+import {
+  createCoordinator,
+  type Coordinator,
+  type CoordinatorSurroundings,
+  type RunningCoordinator,
+} from '../coordinator';
+import { hashManifest } from '../../inference/models/model-folder';
+import { testManifest } from './test-model';
+
+export interface TestCoordinator extends RunningCoordinator {
+  readonly coordinator: Coordinator;
+  readonly manifestHash: string;
+}
+
+/** Starts a coordinator for a test on a free loopback port, with the test model and short intervals. */
+export async function startTestCoordinator(
+  options: Partial<CoordinatorOptions> = {},
+  surroundings: CoordinatorSurroundings = {},
+): Promise<TestCoordinator> {
+  const manifest = testManifest();
+  const manifestHash = hashManifest(manifest);
+  const coordinator = createCoordinator(
+    {
+      databaseFile: ':memory:',
+      modelFolders: ['/models/test'],
+      openingGrantMicroGft: 10_000_000,
+      maintenanceSeconds: 0.05,
+      firstChallengeAfterSeconds: 3_600,
+      openTimeoutSeconds: 5,
+      stepTimeoutSeconds: 5,
+      rateLimitPerMinute: 1_000_000,
+      ...options,
+    },
+    { loadManifest: () => Promise.resolve(success({ manifest, manifestHash })), ...surroundings },
+  );
+  const started = await coordinator.start();
+  if (!started.ok) throw new Error(`${started.error.code}: ${started.error.message}`);
+  return { ...started.value, coordinator, manifestHash };
+}

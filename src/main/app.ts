@@ -1,0 +1,356 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { app, clipboard, dialog, ipcMain, nativeTheme, powerMonitor, safeStorage } from 'electron';
+import systemInformation from 'systeminformation';
+import { v7 as uuidV7 } from 'uuid';
+import { ContributorNode } from '../node/contributor';
+import { toMicroGft } from '../protocol/compute/micro-gft';
+import { reasonOf } from './errors';
+import { registerAppCalls } from './ipc/calls/app-calls';
+import { registerChatCalls } from './ipc/calls/chat-calls';
+import { registerCoordinatorCalls } from './ipc/calls/coordinator-calls';
+import { registerLedgerCalls } from './ipc/calls/ledger-calls';
+import { registerModelsCalls } from './ipc/calls/models-calls';
+import { registerNodeCalls } from './ipc/calls/node-calls';
+import { registerSettingsCalls } from './ipc/calls/settings-calls';
+import { CallRegistry } from './ipc/call-registry';
+import { createSendEvent } from './ipc/send-event';
+import { EmbeddedCoordinator } from './processes/embedded-coordinator';
+import { EngineHost } from './processes/engine-host';
+import { startUtilityProcess } from './processes/utility-process';
+import { AccessTokens } from './services/access-tokens';
+import { AppMemory, loadAppMemory } from './services/app-memory';
+import { ChatService } from './services/chat/chat-service';
+import { FileConversationStore } from './services/chat/conversation-store';
+import { CostEstimator } from './services/chat/cost-estimator';
+import { nodeAnswerSource } from './services/chat/node-answer-source';
+import { CoordinatorService } from './services/coordinator-service';
+import { EventList } from './services/event-list';
+import { dataFolders, type ShippedFiles } from './services/folders';
+import { identityStore } from './services/identity-store';
+import { initialSnapshot } from './services/initial-snapshot';
+import { LedgerService } from './services/ledger-service';
+import type { Log } from './services/log';
+import { readModelFolder } from './services/model-reader';
+import { ModelsService } from './services/models-service';
+import { nodeLogger } from './services/node-logger';
+import { NodeService } from './services/node-service';
+import { PowerService } from './services/power';
+import { PauseMemory } from './services/requested-pause';
+import { SecretVault } from './services/secret-vault';
+import { loadSettings } from './services/settings-document';
+import { SettingsService } from './services/settings-service';
+import { SnapshotService } from './services/snapshot-service';
+import { systemTimers as timers } from './services/timers';
+import { TrayService } from './services/tray';
+import { buildTrayModel, type TrayAction } from './services/tray-model';
+import { openElectronDocumentStore } from './storage/electron-document-store';
+import { MainWindow } from './windows/main-window';
+import type { PageAddress } from './windows/page-address';
+
+/** Enough for a first chat before anything was earned (tore-0001, opening grant). */
+const OPENING_GRANT_GFT = 10;
+
+/** Colour behind the page until it is drawn, as its own surfaces. */
+const BACKGROUND = { light: '#FAF8F4', dark: '#14161A' } as const;
+
+export interface AppPlaces {
+  readonly userData: string;
+  readonly shipped: ShippedFiles;
+  /** Folder of the built entries of main and its processes. */
+  readonly entryFolder: string;
+  readonly preload: string;
+  readonly address: PageAddress;
+}
+
+export interface RunningApp {
+  /** Brings the window to the front. */
+  show(): void;
+  /** From now on closing the window ends it. */
+  prepareToQuit(): void;
+  /** Saves and ends everything. */
+  close(): Promise<void>;
+}
+
+/** Builds the services, connects them and opens the window. Called once, when Electron is ready. */
+export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp> {
+  const folders = dataFolders(places.userData);
+  const notices: string[] = [];
+  const loadedSettings = await loadSettings(folders.settings, timers.now());
+  const settings = new SettingsService(
+    loadedSettings.settings,
+    openElectronDocumentStore('settings', places.userData, 'The settings'),
+  );
+  const rememberedState = await loadAppMemory(folders.memory, log);
+  const memory = new AppMemory(rememberedState, openElectronDocumentStore('state', places.userData, 'The state'), log);
+  const opened = await SecretVault.open(folders.secrets, safeStorage, {
+    platform: process.platform,
+    nowMs: timers.now(),
+    log,
+  });
+  const { vault } = opened;
+  for (const notice of [loadedSettings.notice, opened.notice]) if (notice !== null) notices.push(notice);
+  const accessTokens = new AccessTokens(vault);
+  const pauses = new PauseMemory(memory, timers);
+
+  // --- What a window shows ---------------------------------------------------------------------------------------
+  nativeTheme.themeSource = settings.current.theme;
+  // The window exists first, though unseen: everything below may want to send it something.
+  const window = new MainWindow({
+    page: places.address.page,
+    preload: places.preload,
+    icon: process.platform === 'linux' ? join(places.shipped.icons, 'app', '256x256.png') : null,
+    backgroundColor: () => (nativeTheme.shouldUseDarkColors ? BACKGROUND.dark : BACKGROUND.light),
+    // Without a tray a hidden window could only be brought back by starting the app again.
+    hidesOnClose: () => process.platform === 'darwin' || (settings.current.closeToTray && tray.available),
+    onVisibility: (visible) => {
+      if (visible) models.refreshSoon();
+    },
+    onClosed: () => app.quit(),
+    memory,
+    timers,
+    log,
+  });
+  const send = createSendEvent(() => window.webContents);
+  const snapshots = new SnapshotService(
+    initialSnapshot({
+      appVersion: app.getVersion(),
+      settings: settings.current,
+      hasRemoteAccessToken: accessTokens.hasRemote(settings.current.coordinator),
+      secretsEncrypted: vault.encrypted,
+    }),
+    send,
+    timers,
+  );
+  const events = new EventList(timers, (list) => snapshots.update({ events: list }));
+  const addEvent: EventList['add'] = (kind, text) => events.add(kind, text);
+  for (const notice of notices) addEvent('notice', notice);
+
+  // --- Processes --------------------------------------------------------------------------------------------------
+  const embeddedToken = await accessTokens.embedded();
+  if (!embeddedToken.ok) throw new Error(embeddedToken.error.message);
+  await mkdir(folders.coordinatorFolder, { recursive: true, mode: 0o700 });
+  const engines = new EngineHost(
+    () => startUtilityProcess(join(places.entryFolder, 'engine-process.js'), 'Tore inference'),
+    log.child({ process: 'engine' }),
+    timers,
+  );
+  const embedded = new EmbeddedCoordinator({
+    start: () => startUtilityProcess(join(places.entryFolder, 'coordinator-process.js'), 'Tore coordinator'),
+    configuration: () => ({
+      name: 'This computer',
+      preferredPort: memory.current.coordinatorPort,
+      databaseFile: folders.coordinatorDatabase,
+      accessToken: embeddedToken.value,
+      tokenEconomy: settings.current.embeddedTokenEconomy,
+      openingGrantMicroGft: toMicroGft(OPENING_GRANT_GFT),
+      modelFolders: [places.shipped.model],
+    }),
+    onPort: (coordinatorPort) => memory.remember({ coordinatorPort }),
+    onState: (embeddedCoordinator) => {
+      snapshots.update({ embeddedCoordinator });
+      if (embeddedCoordinator.kind === 'failed') addEvent('error', embeddedCoordinator.error.message);
+      coordinators.update();
+    },
+    log: log.child({ process: 'coordinator' }),
+    timers,
+  });
+
+  // --- The node and what it reads ---------------------------------------------------------------------------------
+  const power = new PowerService({
+    monitor: powerMonitor,
+    readBatteryPercent: async () => {
+      const battery = await systemInformation.battery();
+      return battery.hasBattery ? battery.percent : null;
+    },
+    onReadings: (readings) => nodeService.applyPower(readings),
+    onSuspend: () => log.info({}, 'the computer goes to sleep'),
+    onResume: () => nodeService.wokeUp(),
+    timers,
+    log,
+  });
+  const nodeService = new NodeService({
+    createNode: (preferences, readings) =>
+      new ContributorNode({
+        dataFolder: folders.node,
+        appVersion: app.getVersion(),
+        secretStore: identityStore(vault),
+        startEngine: engines.startEngine,
+        hardwareReader: systemInformation,
+        preferences,
+        readings,
+        logger: nodeLogger(log.child({ process: 'node' })),
+      }),
+    shippedModelFolder: places.shipped.model,
+    settings: settings.current,
+    power: power.readings,
+    pauses,
+    onSnapshot: (node) => {
+      snapshots.update({ node });
+      const { state, nodeId, coordinator } = node;
+      const seen = [state.kind, nodeId, coordinator.url, coordinator.transport].join('|');
+      if (seen !== lastSeen) models.refreshSoon();
+      lastSeen = seen;
+    },
+    onCoverageChanged: () => models.refreshSoon(),
+    addEvent,
+    formatClock,
+    timers,
+  });
+  let lastSeen = '';
+  const models = new ModelsService({
+    source: nodeService,
+    ownModelId: () => nodeService.ownModelId,
+    isVisible: () => window.visible,
+    onModels: (list) => snapshots.update({ models: list }),
+    onCoverage: (coverage) => snapshots.update({ coverage }),
+    timers,
+    log,
+  });
+  const coordinators = new CoordinatorService({
+    embedded,
+    accessTokens,
+    embeddedToken: embeddedToken.value,
+    settings: settings.current,
+    onTarget: (target) => nodeService.setTarget(target),
+    nodeCommand: headlessNodeCommand(places.entryFolder),
+  });
+
+  // --- Chat -------------------------------------------------------------------------------------------------------
+  await mkdir(folders.conversations, { recursive: true, mode: 0o700 });
+  const chat = new ChatService({
+    store: new FileConversationStore(folders.conversations),
+    source: nodeAnswerSource(nodeService.node),
+    settings: () => settings.current.chat,
+    contextLengthOf: (modelId) => Promise.resolve(models.contextLengthOf(modelId)),
+    send,
+    onSummaries: (conversations) => snapshots.update({ conversations }),
+    addEvent,
+    newId: uuidV7,
+    timers,
+    log: log.child({ part: 'chat' }),
+  });
+
+  // --- Tray -------------------------------------------------------------------------------------------------------
+  const act = (action: TrayAction): void => {
+    switch (action.kind) {
+      case 'open':
+        return window.show();
+      case 'pause':
+        return nodeService.pause(action.minutes);
+      case 'resume':
+        return nodeService.resume();
+      case 'retry':
+        return retry();
+      case 'quit':
+        return app.quit();
+    }
+  };
+  const tray = new TrayService(places.shipped.icons, act, log);
+  const showTray = (): void => tray.show(buildTrayModel(nodeService.snapshot(), formatClock));
+  snapshots.onChange(showTray);
+  const retry = (): void => {
+    engines.forgetCrashes();
+    coordinators.retry();
+    nodeService.retry();
+  };
+
+  settings.onChange((current, previous) => {
+    if (current.theme !== previous.theme) nativeTheme.themeSource = current.theme;
+    snapshots.update({
+      settings: current,
+      hasRemoteAccessToken: accessTokens.hasRemote(current.coordinator),
+    });
+    coordinators.applySettings(current);
+    nodeService.applySettings(current);
+    models.refreshSoon();
+  });
+
+  // --- Calls of the window ----------------------------------------------------------------------------------------
+  const calls = new CallRegistry(
+    ipcMain,
+    { webContentsId: () => window.webContents?.id ?? null, origin: places.address.origin },
+    log.child({ part: 'ipc' }),
+  );
+  registerAppCalls(calls, { snapshots, copyText: (text) => clipboard.writeText(text), quit: () => app.quit() });
+  registerSettingsCalls(calls, {
+    settings,
+    accessTokens,
+    onAccessToken: () => {
+      snapshots.update({ hasRemoteAccessToken: accessTokens.hasRemote(settings.current.coordinator) });
+      coordinators.update();
+    },
+    timers,
+  });
+  registerNodeCalls(calls, {
+    pause: (minutes) => nodeService.pause(minutes),
+    resume: () => nodeService.resume(),
+    retry,
+    measureHardware: () => nodeService.node.measureHardware(),
+  });
+  registerCoordinatorCalls(calls, {
+    check: (url) => coordinators.check(url),
+    joinDetails: () => coordinators.joinDetails(),
+  });
+  registerModelsCalls(calls, {
+    pickFolder: async () => {
+      const options = {
+        title: 'Choose the folder of a model',
+        properties: ['openDirectory' as const, 'dontAddToRecent' as const],
+      };
+      const parent = window.browserWindow;
+      const picked = await (parent === null ? dialog.showOpenDialog(options) : dialog.showOpenDialog(parent, options));
+      return picked.canceled ? null : (picked.filePaths[0] ?? null);
+    },
+    readModel: (folder) => readModelFolder(engines.startEngine, folder),
+  });
+  registerChatCalls(calls, {
+    chat,
+    estimator: new CostEstimator({
+      source: nodeService,
+      maxNewTokens: () => settings.current.chat.maxNewTokens,
+      inputTokensAtMost: (id, modelId, text) => chat.inputTokensAtMost(id, modelId, text),
+    }),
+  });
+  registerLedgerCalls(calls, new LedgerService(nodeService));
+
+  // --- Start ------------------------------------------------------------------------------------------------------
+  snapshots.update({ node: nodeService.snapshot() });
+  showTray();
+  window.show();
+  coordinators.start();
+  await chat.load();
+
+  return {
+    show: () => window.show(),
+    prepareToQuit: () => window.prepareToQuit(),
+    close: async () => {
+      await finish('chat', chat.close(), log);
+      models.close();
+      power.close();
+      await finish('node', nodeService.close(), log);
+      await Promise.all([finish('engine', engines.close(), log), finish('coordinator', coordinators.close(), log)]);
+      tray.close();
+    },
+  };
+}
+
+/** One part that cannot end must not keep the others from ending. */
+async function finish(part: string, work: Promise<void>, log: Log): Promise<void> {
+  try {
+    await work;
+  } catch (thrown) {
+    log.error({ part, error: reasonOf(thrown) }, 'a part did not end cleanly');
+  }
+}
+
+/** Time of day as this computer writes it. */
+function formatClock(time: string): string {
+  return new Date(time).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
+}
+
+function headlessNodeCommand(entryFolder: string): string {
+  if (app.isPackaged) return 'tore-node';
+  const file = join(entryFolder, 'tore-node.js');
+  return `node ${/\s/.test(file) ? `"${file}"` : file}`;
+}

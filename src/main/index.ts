@@ -1,0 +1,115 @@
+import { join } from 'node:path';
+import { app, protocol } from 'electron';
+import { startApp, type RunningApp } from './app';
+import { reasonOf } from './errors';
+import { dataFolders, shippedFiles } from './services/folders';
+import { openLog, type Log } from './services/log';
+import { APP_SCHEME, createAppProtocolHandler } from './windows/app-protocol';
+import { pageAddress } from './windows/page-address';
+import { guardWebContents } from './windows/web-contents-guard';
+
+/** Everything is saved long before this; after it the app ends whatever still hangs. */
+const QUIT_TIMEOUT_MS = 20_000;
+
+const entryFolder = import.meta.dirname;
+const projectFolder = join(entryFolder, '..', '..');
+
+const profileOverride = process.env['TORE_USER_DATA'];
+if (!app.isPackaged && profileOverride !== undefined && profileOverride !== '') {
+  app.setPath('userData', profileOverride);
+}
+// One app per profile: a second one would write into the same files.
+if (app.requestSingleInstanceLock()) run();
+else app.exit(0);
+
+function run(): void {
+  const userData = app.getPath('userData');
+  const log = openLog(dataFolders(userData).log, {
+    level: process.env['TORE_LOG_LEVEL'] ?? 'info',
+    echo: !app.isPackaged,
+  });
+  reportFaults(log);
+  log.info({ version: app.getVersion(), electron: process.versions['electron'], platform: process.platform }, 'start');
+  const address = pageAddress(app.isPackaged, process.env['ELECTRON_RENDERER_URL']);
+  protocol.registerSchemesAsPrivileged([
+    { scheme: APP_SCHEME, privileges: { standard: true, secure: true, supportFetchAPI: true, codeCache: true } },
+  ]);
+
+  let running: RunningApp | null = null;
+  let showWhenReady = false;
+  app.on('second-instance', () => {
+    if (running === null) showWhenReady = true;
+    else running.show();
+  });
+  app.on('activate', () => running?.show());
+  // The window's own owner decides whether its end is the app's end.
+  app.on('window-all-closed', () => undefined);
+  endInOrder(() => running, log);
+
+  const start = async (): Promise<void> => {
+    await app.whenReady();
+    protocol.handle(APP_SCHEME, createAppProtocolHandler(join(projectFolder, 'out', 'renderer')));
+    guardWebContents(address.origin, address.developmentOrigin, log);
+    running = await startApp(
+      {
+        userData,
+        shipped: shippedFiles(app.isPackaged ? process.resourcesPath : join(projectFolder, 'resources')),
+        entryFolder,
+        preload: join(entryFolder, '..', 'preload', 'index.cjs'),
+        address,
+      },
+      log,
+    );
+    if (showWhenReady) running.show();
+  };
+  start().catch((thrown: unknown) => {
+    log.error({ error: reasonOf(thrown), stack: thrown instanceof Error ? thrown.stack : undefined }, 'start failed');
+    app.exit(1);
+  });
+}
+
+/** A fault that nobody caught is a bug: it is written down, and the app goes on with what still works. */
+function reportFaults(log: Log): void {
+  process.on('uncaughtException', (error) => {
+    log.error({ error: error.message, stack: error.stack }, 'a fault was not caught');
+  });
+  process.on('unhandledRejection', (reason) => {
+    log.error(
+      { error: reasonOf(reason), stack: reason instanceof Error ? reason.stack : undefined },
+      'a failed promise was not handled',
+    );
+  });
+  app.on('child-process-gone', (_event, { type, reason, exitCode, name }) => {
+    // Utility processes have owners in this app, who know whether their end was wanted.
+    if (type === 'Utility' || reason === 'clean-exit') return;
+    log.error({ type, reason, exitCode, name }, 'a child process is gone');
+  });
+}
+
+/** Holds the end of the app back until everything is saved and every process has ended, for a bounded time. */
+function endInOrder(running: () => RunningApp | null, log: Log): void {
+  let ending = false;
+  let ended = false;
+  app.on('before-quit', () => running()?.prepareToQuit());
+  app.on('will-quit', (event) => {
+    const current = running();
+    if (ended || current === null) return;
+    event.preventDefault();
+    if (ending) return;
+    ending = true;
+    const finish = (): void => {
+      ended = true;
+      log.info({}, 'end');
+      app.exit(0);
+    };
+    const timer = setTimeout(() => {
+      log.error({}, 'some parts did not end in time');
+      finish();
+    }, QUIT_TIMEOUT_MS);
+    void current.close().finally(() => {
+      clearTimeout(timer);
+      finish();
+    });
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => app.quit());
+}

@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+
+/** Where the app keeps what it owns; all below the user data folder. */
+export interface DataFolders {
+  readonly log: string;
+  readonly settings: string;
+  readonly memory: string;
+  readonly secrets: string;
+  readonly conversations: string;
+  readonly node: string;
+  readonly coordinatorFolder: string;
+  readonly coordinatorDatabase: string;
+}
+
+export function dataFolders(userData: string): DataFolders {
+  return {
+    log: join(userData, 'logs', 'main.log'),
+    settings: join(userData, 'settings.json'),
+    memory: join(userData, 'state.json'),
+    secrets: join(userData, 'secrets.json'),
+    conversations: join(userData, 'conversations'),
+    node: join(userData, 'node'),
+    coordinatorFolder: join(userData, 'coordinator'),
+    coordinatorDatabase: join(userData, 'coordinator', 'coordinator.sqlite'),
+  };
+}
+
+/** Files that come with the app. */
+export interface ShippedFiles {
+  readonly icons: string;
+  readonly model: string;
+}
+
+/** @param resources - the system's folder of a packaged app, or the repository's `resources` */
+export function shippedFiles(resources: string): ShippedFiles {
+  return { icons: join(resources, 'icons'), model: join(resources, 'models', 'tore-tiny') };
+}

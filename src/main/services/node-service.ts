@@ -1,0 +1,245 @@
+import { basename } from 'node:path';
+import type { EmbeddedCoordinatorState } from '../../contract/snapshot';
+import type { AppEvent } from '../../contract/snapshot';
+import type { Settings } from '../../contract/settings';
+import type { ContributorNode } from '../../node/contributor';
+import { DEFAULT_ACTIVATION_SERVER, type NodePreferences, type NodeReadings } from '../../node/contributor-options';
+import type { NodeSnapshot, NodeState } from '../../protocol/compute/node-snapshot';
+import type { Result } from '../../protocol/result';
+import type { CoordinatorSource } from './coordinator-reader';
+import { balanceText, challengeText, isLasting, joinLayers, stateKey } from './node-texts';
+import type { PowerReadings } from './power';
+import type { PauseMemory } from './requested-pause';
+import type { Timers } from './timers';
+import { buildTrayModel } from './tray-model';
+
+const BYTES_PER_MEBIBYTE = 1_048_576;
+/** After this long without a token the node is idle; it says nothing by itself when it becomes so. */
+const IDLE_AFTER_MS = 4_000;
+
+/** Where the node's coordinator is, as far as it is known. */
+export type CoordinatorTarget =
+  | { readonly kind: 'known'; readonly url: string; readonly accessToken: string | null }
+  /** The embedded coordinator is starting. */
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'unavailable'; readonly error: Extract<EmbeddedCoordinatorState, { kind: 'failed' }>['error'] };
+
+/** The part of the contributing node that this service uses. */
+export type ContributorPort = Pick<
+  ContributorNode,
+  | 'snapshot'
+  | 'onSnapshot'
+  | 'on'
+  | 'start'
+  | 'stop'
+  | 'retry'
+  | 'updatePreferences'
+  | 'updateReadings'
+  | 'measureHardware'
+  | 'generate'
+  | 'fetchJson'
+>;
+
+export interface NodeServiceOptions {
+  readonly createNode: (preferences: NodePreferences, readings: NodeReadings) => ContributorPort;
+  readonly shippedModelFolder: string;
+  readonly settings: Settings;
+  readonly power: PowerReadings;
+  readonly pauses: PauseMemory;
+  readonly onSnapshot: (snapshot: NodeSnapshot) => void;
+  readonly onCoverageChanged: () => void;
+  readonly addEvent: (kind: AppEvent['kind'], text: string) => void;
+  readonly formatClock: (time: string) => string;
+  readonly timers: Timers;
+}
+
+/** Runs the contributing node as settings, power and the user's pauses say, and tells what happens to it. */
+export class NodeService implements CoordinatorSource {
+  readonly node: ContributorPort;
+  readonly #options: NodeServiceOptions;
+  #target: CoordinatorTarget = { kind: 'starting' };
+  #settings: Settings;
+  #power: PowerReadings;
+  #wanted = false;
+  #started = false;
+  /** Starting and stopping happen one after the other. */
+  #lifecycle: Promise<void> = Promise.resolve();
+  #lastStateKey = '';
+  #lastVerdict = '';
+  readonly #lastCoverage = new Map<string, string>();
+  #cancelIdle: (() => void) | null = null;
+
+  constructor(options: NodeServiceOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    this.#power = options.power;
+    this.node = options.createNode(this.#preferences(), this.#readings());
+    this.node.onSnapshot(() => this.#publish());
+    this.node.on('balance', (event) => {
+      const told = balanceText(event);
+      if (told !== null) options.addEvent(told.kind, told.text);
+    });
+    this.node.on('challenge', (record) => {
+      const text = challengeText(record);
+      // The verdict may come twice: as the answer to the result and as word about the node's standing.
+      if (text === null || this.#lastVerdict === `${record.taskId} ${record.verdict}`) return;
+      this.#lastVerdict = `${record.taskId} ${record.verdict}`;
+      options.addEvent('challenge', text);
+    });
+    this.node.on('coverage', (event) => this.#coverageChanged(event));
+    this.node.on('notice', ({ text }) => options.addEvent('notice', text));
+  }
+
+  /** The node as it is, or what stands in its way before it can start. */
+  snapshot(): NodeSnapshot {
+    const snapshot = this.node.snapshot();
+    if (snapshot.state.kind !== 'off') return snapshot;
+    return { ...snapshot, state: this.#stateBeforeStart() };
+  }
+
+  fetchJson(path: string): Promise<Result<unknown>> {
+    return this.node.fetchJson(path);
+  }
+
+  /** The model this computer serves or would serve. */
+  get ownModelId(): string {
+    return this.node.snapshot().shard?.modelId ?? basename(this.#modelFolder());
+  }
+
+  /** Points the node at its coordinator; a change is made while it runs. */
+  setTarget(target: CoordinatorTarget): void {
+    this.#target = target;
+    if (target.kind === 'known') {
+      this.node.updatePreferences({ coordinatorUrl: target.url, accessToken: target.accessToken });
+      this.#run(true);
+    }
+    // While its coordinator restarts the node keeps trying; without one it must not stay with the one before.
+    if (target.kind === 'unavailable') this.#run(false);
+    this.#publish();
+  }
+
+  applySettings(settings: Settings): void {
+    this.#settings = settings;
+    this.node.updatePreferences(this.#preferences());
+    this.node.updateReadings(this.#readings());
+    this.#publish();
+  }
+
+  applyPower(power: PowerReadings): void {
+    this.#power = power;
+    this.node.updateReadings(this.#readings());
+  }
+
+  /** @param minutes - null pauses until resumed */
+  pause(minutes: number | null): void {
+    this.#options.pauses.pause(minutes);
+    this.node.updateReadings(this.#readings());
+  }
+
+  resume(): void {
+    this.#options.pauses.resume();
+    this.node.updateReadings(this.#readings());
+  }
+
+  retry(): void {
+    if (this.#started) this.node.retry();
+  }
+
+  /** After a sleep of the computer connections are gone and waiting times have passed. */
+  wokeUp(): void {
+    const { kind } = this.node.snapshot().state;
+    if (kind === 'waiting' || kind === 'failed') this.retry();
+  }
+
+  async close(): Promise<void> {
+    this.#cancelIdle?.();
+    this.#run(false);
+    await this.#lifecycle;
+  }
+
+  #modelFolder(): string {
+    return this.#settings.contribution.modelFolder ?? this.#options.shippedModelFolder;
+  }
+
+  #preferences(): NodePreferences {
+    const { contribution, region } = this.#settings;
+    const target = this.#target;
+    return {
+      coordinatorUrl: target.kind === 'known' ? target.url : '',
+      accessToken: target.kind === 'known' ? target.accessToken : null,
+      modelFolder: this.#modelFolder(),
+      activationServer: DEFAULT_ACTIVATION_SERVER,
+      pauseOnBattery: contribution.pauseOnBattery,
+      cpuThreads: contribution.cpuThreads,
+      memoryBudgetBytes: contribution.memoryBudgetMb * BYTES_PER_MEBIBYTE,
+      layerChoice: contribution.layerChoice,
+      region,
+    };
+  }
+
+  #readings(): NodeReadings {
+    const pause = this.#options.pauses.current;
+    return {
+      consent: this.#settings.consentAt !== null,
+      pausedByUser: pause?.kind === 'user',
+      snoozedUntil: pause?.kind === 'snoozed' ? pause.until : null,
+      onBattery: this.#power.onBattery,
+      batteryPercent: this.#power.batteryPercent,
+    };
+  }
+
+  #run(wanted: boolean): void {
+    this.#wanted = wanted;
+    this.#lifecycle = this.#lifecycle.then(async () => {
+      if (this.#wanted === this.#started) return;
+      this.#started = this.#wanted;
+      if (this.#started) this.node.start();
+      else await this.node.stop();
+    });
+  }
+
+  #stateBeforeStart(): NodeState {
+    if (this.#settings.consentAt === null) return { kind: 'paused', reason: { kind: 'no-consent' } };
+    switch (this.#target.kind) {
+      case 'starting':
+        return { kind: 'connecting', attempt: 1 };
+      case 'unavailable':
+        return { kind: 'failed', error: this.#target.error };
+      case 'known':
+        return { kind: 'off' };
+    }
+  }
+
+  #publish(): void {
+    const snapshot = this.snapshot();
+    this.#cancelIdle?.();
+    this.#cancelIdle =
+      snapshot.tokensPerSecond === null ? null : this.#options.timers.after(IDLE_AFTER_MS, () => this.#publish());
+    this.#tellState(snapshot);
+    this.#options.onSnapshot(snapshot);
+  }
+
+  #tellState({ state }: NodeSnapshot): void {
+    const key = stateKey(state);
+    if (!isLasting(state) || key === this.#lastStateKey) return;
+    this.#lastStateKey = key;
+    const quiet = { state, balanceMicroGft: null, tokensPerSecond: null, requestsActive: 0 };
+    const { stateLine } = buildTrayModel(quiet, this.#options.formatClock);
+    this.#options.addEvent(
+      state.kind === 'failed' ? 'error' : 'state',
+      /[.!?]$/.test(stateLine) ? stateLine : `${stateLine}.`,
+    );
+  }
+
+  #coverageChanged(event: { modelId: string; available: boolean; layersMissing: readonly number[] }): void {
+    const { modelId, available, layersMissing } = event;
+    const text = available
+      ? `Every layer of ${modelId} is held; it can answer.`
+      : `Nobody holds ${layersMissing.length === 1 ? 'layer' : 'layers'} ${joinLayers(layersMissing)} of ${modelId}.`;
+    const before = this.#lastCoverage.get(modelId);
+    this.#lastCoverage.set(modelId, text);
+    // The first word about a model is no news: it comes with every connection.
+    if (before !== undefined && before !== text) this.#options.addEvent('coverage', text);
+    this.#options.onCoverageChanged();
+  }
+}

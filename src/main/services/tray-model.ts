@@ -1,0 +1,131 @@
+import type { NodeSnapshot, PauseReason } from '../../protocol/compute/node-snapshot';
+import { formatGft } from '../../protocol/compute/micro-gft';
+
+/** Files `tray-<icon>-<light|dark>` in resources/icons. */
+export type TrayIcon = 'working' | 'paused' | 'snoozed' | 'offline' | 'attention';
+
+export type TrayAction =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'pause'; readonly minutes: number | null }
+  | { readonly kind: 'resume' }
+  | { readonly kind: 'retry' }
+  | { readonly kind: 'quit' };
+
+export type TrayMenuItem =
+  | { readonly kind: 'text'; readonly label: string }
+  | { readonly kind: 'separator' }
+  | { readonly kind: 'action'; readonly label: string; readonly action: TrayAction };
+
+export interface TrayModel {
+  readonly icon: TrayIcon;
+  /** One line: the state and its reason. */
+  readonly stateLine: string;
+  readonly tooltip: string;
+  readonly menu: readonly TrayMenuItem[];
+}
+
+const PAUSES: readonly { readonly label: string; readonly minutes: number | null }[] = [
+  { label: 'Pause for 15 minutes', minutes: 15 },
+  { label: 'Pause for 1 hour', minutes: 60 },
+  { label: 'Pause until resumed', minutes: null },
+];
+
+/** Everything the tray shows, from the state of the node. `formatClock` gives a time of day, as "14:05". */
+export function buildTrayModel(
+  node: Pick<NodeSnapshot, 'state' | 'balanceMicroGft' | 'tokensPerSecond' | 'requestsActive'>,
+  formatClock: (time: string) => string,
+): TrayModel {
+  const { icon, line } = describeState(node, formatClock);
+  const balance = node.balanceMicroGft === null ? '' : `\nBalance ${formatGft(node.balanceMicroGft)} GFT`;
+  return {
+    icon,
+    stateLine: line,
+    tooltip: `Tore: ${line}${balance}`,
+    menu: [
+      { kind: 'text', label: line },
+      { kind: 'separator' },
+      { kind: 'action', label: 'Open Tore', action: { kind: 'open' } },
+      ...workItems(node.state),
+      { kind: 'separator' },
+      { kind: 'action', label: 'Quit', action: { kind: 'quit' } },
+    ],
+  };
+}
+
+function workItems(state: NodeSnapshot['state']): readonly TrayMenuItem[] {
+  if (state.kind === 'off') return [];
+  if (state.kind === 'failed') return [{ kind: 'action', label: 'Try again', action: { kind: 'retry' } }];
+  if (state.kind === 'paused') {
+    const liftable = state.reason.kind === 'user' || state.reason.kind === 'snoozed';
+    const resume: TrayMenuItem = { kind: 'action', label: 'Resume', action: { kind: 'resume' } };
+    // A pause by battery or by the coordinator passes by itself, and consent is given in the window.
+    return liftable ? [resume] : [];
+  }
+  return PAUSES.map(({ label, minutes }) => ({ kind: 'action', label, action: { kind: 'pause', minutes } }));
+}
+
+function describeState(
+  node: Pick<NodeSnapshot, 'state' | 'tokensPerSecond' | 'requestsActive'>,
+  formatClock: (time: string) => string,
+): { readonly icon: TrayIcon; readonly line: string } {
+  const { state } = node;
+  switch (state.kind) {
+    case 'off':
+      return { icon: 'offline', line: 'Not running' };
+    case 'preparing':
+      return { icon: 'offline', line: preparingLine(state.step) };
+    case 'connecting':
+      return { icon: 'offline', line: 'Connecting to the coordinator' };
+    case 'registering':
+      return { icon: 'offline', line: 'Registering this computer' };
+    case 'loading':
+      return {
+        icon: 'offline',
+        line: `Loading layers ${state.range.layer_start}-${state.range.layer_end} of ${state.modelId}`,
+      };
+    case 'serving': {
+      const speed = node.tokensPerSecond === null ? '' : `, ${Math.round(node.tokensPerSecond)} tokens/s`;
+      const layers = `layers ${state.range.layer_start}-${state.range.layer_end} of ${state.modelId}`;
+      return { icon: 'working', line: `${node.requestsActive > 0 ? 'Working on' : 'Serving'} ${layers}${speed}` };
+    }
+    case 'paused':
+      return describePause(state.reason, formatClock);
+    case 'waiting':
+      return { icon: 'offline', line: `${state.error.message} Next attempt at ${formatClock(state.retryAt)}.` };
+    case 'failed':
+      return { icon: 'attention', line: state.error.message };
+  }
+}
+
+function preparingLine(step: Extract<NodeSnapshot['state'], { kind: 'preparing' }>['step']): string {
+  switch (step) {
+    case 'identity':
+      return 'Preparing the key of this computer';
+    case 'hardware':
+      return 'Reading the hardware';
+    case 'benchmark':
+      return 'Measuring this computer';
+    case 'model':
+      return 'Reading the model';
+  }
+}
+
+function describePause(
+  reason: PauseReason,
+  formatClock: (time: string) => string,
+): { readonly icon: TrayIcon; readonly line: string } {
+  switch (reason.kind) {
+    case 'user':
+      return { icon: 'paused', line: 'Paused until resumed' };
+    case 'snoozed':
+      return { icon: 'snoozed', line: `Paused until ${formatClock(reason.until)}` };
+    case 'no-consent':
+      return { icon: 'paused', line: 'Waiting for your agreement in the window' };
+    case 'on-battery': {
+      const percent = reason.percent === null ? '' : ` (${Math.round(reason.percent)} %)`;
+      return { icon: 'paused', line: `Paused: on battery${percent}. Resumes on mains.` };
+    }
+    case 'suspended':
+      return { icon: 'attention', line: `Suspended by the coordinator: ${reason.message}` };
+  }
+}

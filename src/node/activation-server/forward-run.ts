@@ -1,0 +1,97 @@
+import type { Engine, ForwardInput } from '../../inference';
+import { countFlops, countRangeRequestFlops } from '../../protocol/compute/flops';
+import { success, type Result } from '../../protocol/result';
+import { nodeFailure } from '../errors';
+import type { ServedShard } from '../shard/served-shard';
+import type { ForwardCall } from './forward-call';
+
+/** What a forward call produced. */
+export type ForwardResult =
+  | { readonly kind: 'activation'; readonly activation: Float32Array; readonly flops: number }
+  | {
+      readonly kind: 'text';
+      readonly outputIds: number[];
+      readonly text: string;
+      /** Null when the answer may go on in another call. */
+      readonly finishReason: 'stop' | 'length' | null;
+      readonly flops: number;
+    };
+
+export interface ForwardRun {
+  readonly engine: Engine;
+  readonly shard: ServedShard;
+  readonly sequenceId: string;
+  readonly onStep: () => void;
+  /** The caller went away. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs one forward call without keeping anything for the next one: one pass through the shard's own layers, or, where it
+ * holds every layer and is asked for text, the whole answer.
+ */
+export async function runForward(call: ForwardCall, run: ForwardRun): Promise<Result<ForwardResult>> {
+  const { engine, shard, sequenceId, signal } = run;
+  const { shardKey, range, totalLayers } = shard.handle;
+  const holdsFirst = range.layer_start === 0;
+  const holdsLast = range.layer_end === totalLayers - 1;
+  if (holdsFirst !== (call.inputIds !== null)) {
+    const expected = holdsFirst ? 'input_ids' : 'activations';
+    return nodeFailure(
+      'input-invalid',
+      `This node holds layers ${range.layer_start} to ${range.layer_end} of ${totalLayers} and needs ${expected}.`,
+    );
+  }
+  const wantedTokens = holdsFirst && holdsLast && call.isLastShard ? call.maxNewTokens : 1;
+  const opened = await engine.openSequence({
+    shardKey,
+    sequenceId,
+    maxPositions: Math.min(call.positions + wantedTokens, shard.manifest.context_length),
+    ...(holdsLast
+      ? { sampling: { temperature: call.temperature, top_k: 0, top_p: 1 }, maxNewTokens: wantedTokens }
+      : {}),
+  });
+  if (!opened.ok) return opened;
+  const cancel = (): void => void engine.closeSequence(shardKey, sequenceId);
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    return await pass(call, run, wantedTokens);
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    await engine.closeSequence(shardKey, sequenceId);
+  }
+}
+
+async function pass(call: ForwardCall, run: ForwardRun, wantedTokens: number): Promise<Result<ForwardResult>> {
+  const { engine, shard, sequenceId } = run;
+  const { shardKey, range } = shard.handle;
+  const { shape } = shard.manifest;
+  const outputIds: number[] = [];
+  let text = '';
+  let finishReason: 'stop' | 'length' | null = null;
+  let position = 0;
+  let input: ForwardInput =
+    call.activation === null
+      ? { inputIds: call.inputIds ?? [] }
+      : { activation: call.activation, positions: call.positions };
+  for (;;) {
+    if (run.signal.aborted) return nodeFailure('cancelled', 'The caller went away.');
+    const output = await engine.forward({ shardKey, sequenceId, position, input });
+    if (!output.ok) return output;
+    run.onStep();
+    if (output.value.kind === 'activation') {
+      const flops = countFlops(shape, range, call.positions, 0, 0);
+      return success({ kind: 'activation', activation: output.value.activation, flops });
+    }
+    outputIds.push(output.value.tokenId);
+    text += output.value.text;
+    finishReason = output.value.finishReason ?? null;
+    if (finishReason !== null || outputIds.length >= wantedTokens) break;
+    position = call.positions + outputIds.length - 1;
+    input = { inputIds: [output.value.tokenId] };
+  }
+  const flops = countRangeRequestFlops(shape, range, call.positions, outputIds.length);
+  // A call for one token always ends with it; that is not the end of the answer.
+  if (wantedTokens === 1 && finishReason === 'length') finishReason = null;
+  return success({ kind: 'text', outputIds, text, finishReason, flops });
+}

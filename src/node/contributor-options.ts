@@ -1,0 +1,69 @@
+import type { Clock } from './clock';
+import type { CoordinatorEvent } from './coordinator-client/coordinator-client';
+import type { StartEngine } from './engine-process-spawner';
+import type { HardwareReader } from './hardware/hardware-facts';
+import type { SecretStore } from './identity/secret-store';
+import type { NodeLogger } from './logger';
+import type { RunPreferences, RunReadings } from './policy/run-policy';
+import type { ChallengeRecord } from '../protocol/compute/node-snapshot';
+
+/** The HTTP server through which coordinators without a WebSocket reach this node. */
+export interface ActivationServerPreferences {
+  /** Run it although the coordinator has a WebSocket. Without `/ws` it always runs, being the only way to serve. */
+  readonly enabled: boolean;
+  /** Address to listen on. Anything but loopback lets the network send work to this computer. */
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Name or address coordinators shall use, when it differs from `host`. */
+  readonly announcedHost: string | null;
+}
+
+export const DEFAULT_ACTIVATION_SERVER: ActivationServerPreferences = {
+  enabled: false,
+  host: '127.0.0.1',
+  port: 0,
+  announcedHost: null,
+};
+
+/** Everything the person decides about the node. */
+export interface NodePreferences extends RunPreferences {
+  readonly coordinatorUrl: string;
+  readonly accessToken: string | null;
+  /** Folder of the model to serve; null serves nothing. */
+  readonly modelFolder: string | null;
+  readonly activationServer: ActivationServerPreferences;
+}
+
+/** What the surroundings tell the node; the clock's time and suspension it knows itself. */
+export type NodeReadings = Omit<RunReadings, 'nowMs' | 'suspended'>;
+
+export const DEFAULT_READINGS: NodeReadings = {
+  consent: false,
+  pausedByUser: false,
+  snoozedUntil: null,
+  onBattery: false,
+  batteryPercent: null,
+};
+
+export interface ContributorOptions {
+  /** Folder of the node's own files: cached shards, figures, node ids. */
+  readonly dataFolder: string;
+  readonly appVersion: string;
+  readonly secretStore: SecretStore;
+  readonly startEngine: StartEngine;
+  readonly hardwareReader: HardwareReader;
+  readonly preferences: NodePreferences;
+  readonly readings?: Partial<NodeReadings>;
+  readonly clock?: Clock;
+  readonly logger?: NodeLogger;
+}
+
+/** What the node tells beside its snapshots. */
+export interface ContributorEvents {
+  readonly balance: Omit<Extract<CoordinatorEvent, { kind: 'balance' }>, 'kind'>;
+  readonly challenge: ChallengeRecord;
+  readonly coverage: Omit<Extract<CoordinatorEvent, { kind: 'coverage' }>, 'kind'>;
+  /** Something worth telling a person, in one sentence. */
+  readonly notice: { readonly text: string };
+}

@@ -1,0 +1,426 @@
+import type { GenerateOutcome } from '../protocol/wire/messages';
+import type { NodeSnapshot, PauseReason } from '../protocol/compute/node-snapshot';
+import { success, type Failure, type Result } from '../protocol/result';
+import { systemClock, timeText, type Clock } from './clock';
+import { BackOff } from './coordinator-client/back-off';
+import type {
+  CoordinatorConnection,
+  CoordinatorEvent,
+  GenerateOptions,
+  GenerateRequest,
+  ResumePoint,
+} from './coordinator-client/coordinator-client';
+import { connectToCoordinator } from './coordinator-client/connect';
+import { parseCoordinatorUrl } from './coordinator-client/coordinator-url';
+import { ActivationDoor } from './activation-server/activation-door';
+import {
+  DEFAULT_READINGS,
+  type ContributorEvents,
+  type ContributorOptions,
+  type NodePreferences,
+  type NodeReadings,
+} from './contributor-options';
+import { nodeFailure } from './errors';
+import { ChallengeDuty } from './jobs/challenge-duty';
+import { Listeners } from './listeners';
+import { silentLogger, type NodeLogger } from './logger';
+import { NodeView } from './node-view';
+import { decideRun, type RunDecision } from './policy/run-policy';
+import { NodePreparation, type PreparedNode } from './preparation';
+import { Registration } from './registration';
+import { Requester } from './requester';
+import { ShardKeeper } from './shard/shard-keeper';
+import { ShardService, type ShardReach, type ShardWish } from './shard/shard-service';
+import { Wake } from './wake';
+
+/** How long stopping waits for the coordinator to hear of it. */
+const GOODBYE_TIMEOUT_MS = 3_000;
+
+type EventListeners = { readonly [Name in keyof ContributorEvents]: Listeners<ContributorEvents[Name]> };
+
+/**
+ * A contributing node: prepares itself, connects, registers, serves a shard, answers challenges, and asks for answers on
+ * behalf of its person. One loop owns the state; everything that happens only wakes it.
+ *
+ * It never throws for what the world does: failures show in the state and come as `Result` values.
+ */
+export class ContributorNode {
+  private readonly clock: Clock;
+  private readonly logger: NodeLogger;
+  private readonly view: NodeView;
+  private readonly wake: Wake;
+  private readonly keeper: ShardKeeper;
+  private readonly shards: ShardService;
+  private readonly duty: ChallengeDuty;
+  private readonly preparation: NodePreparation;
+  private readonly registration: Registration;
+  private readonly door: ActivationDoor;
+  private readonly backOff: BackOff;
+  private readonly requester = new Requester(() => this.preferences);
+  private readonly events: EventListeners = {
+    balance: new Listeners(),
+    challenge: new Listeners(),
+    coverage: new Listeners(),
+    notice: new Listeners(),
+  };
+  private preferences: NodePreferences;
+  private readings: NodeReadings;
+  private suspended: string | null = null;
+  private running: Promise<void> | null = null;
+  private stopping: AbortController | null = null;
+  private connection: CoordinatorConnection | null = null;
+  private nodeId: string | null = null;
+  private resumeFrom: { readonly url: string; readonly point: ResumePoint } | null = null;
+  /** Counts wishes to try again now, so that a waiting loop notices one. */
+  private retries = 0;
+
+  constructor(options: ContributorOptions) {
+    this.clock = options.clock ?? systemClock;
+    this.logger = options.logger ?? silentLogger;
+    this.preferences = options.preferences;
+    this.readings = { ...DEFAULT_READINGS, ...options.readings };
+    this.view = new NodeView(this.clock, this.logger);
+    this.wake = new Wake(this.clock);
+    this.backOff = new BackOff(this.clock);
+    this.keeper = new ShardKeeper(options.startEngine, options.dataFolder, this.logger, (reason) => {
+      this.shards.engineGone(reason);
+      this.wake.signal();
+    });
+    this.shards = new ShardService({
+      keeper: this.keeper,
+      hardwareReader: options.hardwareReader,
+      view: this.view,
+      clock: this.clock,
+      logger: this.logger,
+      fetchJson: (path) => this.fetchJson(path),
+      onNotice: (text) => this.notice(text),
+    });
+    this.duty = new ChallengeDuty(this.clock, this.view, (record) => this.events.challenge.emit(record));
+    this.preparation = new NodePreparation(options, this.keeper, this.view, this.clock, this.logger);
+    this.registration = new Registration(options.dataFolder, this.view, this.logger);
+    this.door = new ActivationDoor(this.keeper, this.view, this.logger);
+    this.view.set({ coordinator: { ...this.snapshot().coordinator, url: this.preferences.coordinatorUrl } });
+  }
+
+  /** The node as it is now. */
+  snapshot(): NodeSnapshot {
+    return this.view.snapshot();
+  }
+
+  /** Calls a listener with the whole snapshot when something changed, at most ten times a second. */
+  onSnapshot(listener: (snapshot: NodeSnapshot) => void): () => void {
+    return this.view.changed.add(listener);
+  }
+
+  /** Calls a listener for one kind of event; returns a function that ends it. */
+  on<Name extends keyof ContributorEvents>(name: Name, listener: (event: ContributorEvents[Name]) => void): () => void {
+    return (this.events[name] as Listeners<ContributorEvents[Name]>).add(listener);
+  }
+
+  /** Begins to work, as far as the run policy allows. Does nothing when it runs already. */
+  start(): void {
+    if (this.running !== null) return this.retry();
+    const stopping = new AbortController();
+    this.stopping = stopping;
+    this.view.apply({ type: 'started' });
+    this.running = this.run(stopping.signal);
+  }
+
+  /** Ends all work, tells the coordinator, frees the engine. Resolves when everything is closed. */
+  async stop(): Promise<void> {
+    const { running } = this;
+    if (running === null) return;
+    this.stopping?.abort();
+    this.shards.abandonUnless(null);
+    this.wake.signal();
+    await running;
+    this.running = null;
+  }
+
+  /** Pauses by the person's wish, for good or until a time. */
+  pause(reason: Extract<PauseReason, { kind: 'user' | 'snoozed' }> = { kind: 'user' }): void {
+    this.updateReadings(reason.kind === 'user' ? { pausedByUser: true } : { snoozedUntil: reason.until });
+  }
+
+  /** Lifts the person's own pause or snooze; other reasons stay. */
+  resume(): void {
+    this.updateReadings({ pausedByUser: false, snoozedUntil: null });
+  }
+
+  /** Tries again now what waits or has failed. */
+  retry(): void {
+    this.retries += 1;
+    this.shards.tryAgain();
+    if (this.preferences.modelFolder !== null) this.keeper.forgetModel(this.preferences.modelFolder);
+    this.view.apply({ type: 'started' });
+    this.wake.signal();
+  }
+
+  updatePreferences(changes: Partial<NodePreferences>): void {
+    const before = this.preferences;
+    this.preferences = { ...before, ...changes };
+    const { coordinatorUrl, accessToken } = this.preferences;
+    if (coordinatorUrl !== before.coordinatorUrl || accessToken !== before.accessToken) {
+      this.retries += 1;
+      this.backOff.reset();
+      this.view.set({
+        coordinator: { url: coordinatorUrl, name: null, version: null, transport: null, tokenMode: null },
+      });
+    }
+    this.policyChanged();
+  }
+
+  updateReadings(changes: Partial<NodeReadings>): void {
+    this.readings = { ...this.readings, ...changes };
+    this.policyChanged();
+  }
+
+  /** Measures the hardware anew. The coordinator is told only when it is other hardware: each report counts as a change. */
+  async measureHardware(signal?: AbortSignal): Promise<Result<void>> {
+    const measured = await this.preparation.measureAgain(signal);
+    if (!measured.ok) return measured;
+    return success(undefined);
+  }
+
+  /** Asks the coordinator for an answer, streamed where it can stream. */
+  generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<Result<GenerateOutcome>> {
+    // Without a node id the coordinator would not know whom to charge.
+    return this.requester.generate(this.nodeId === null ? null : this.connection, request, options);
+  }
+
+  /** Reads a JSON document of the coordinator, for screens that show its models, pipelines or ledger. */
+  fetchJson(path: string, signal?: AbortSignal): Promise<Result<unknown>> {
+    return this.requester.fetchJson(path, signal);
+  }
+
+  /** Asks the coordinator to lift a suspension. */
+  async requestUnsuspension(): Promise<Result<void>> {
+    if (this.nodeId === null) return nodeFailure('not-connected', 'This node is not registered yet.');
+    const lifted = await this.requester.requestUnsuspension(this.nodeId);
+    if (!lifted.ok) return lifted;
+    this.suspended = null;
+    this.policyChanged();
+    return success(undefined);
+  }
+
+  private notice(text: string): void {
+    this.logger.info(text);
+    this.events.notice.emit({ text });
+  }
+
+  private decide(): RunDecision {
+    const { readings, suspended } = this;
+    return decideRun({ ...readings, nowMs: this.clock.now(), suspended }, this.preferences);
+  }
+
+  private wish(): ShardWish {
+    const { modelFolder, layerChoice, cpuThreads, memoryBudgetBytes } = this.preferences;
+    return { modelFolder, layerChoice, cpuThreads, memoryBudgetBytes };
+  }
+
+  private policyChanged(): void {
+    this.shards.abandonUnless(this.decide().run ? this.wish() : null);
+    this.wake.signal();
+  }
+
+  /** The loop of the node's life: prepare, connect, work until the connection ends, again. */
+  private async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const decision = this.decide();
+      if (!decision.run && decision.reason.kind === 'no-consent') {
+        this.view.apply({ type: 'paused', reason: decision.reason });
+        await this.wake.wait(null);
+        continue;
+      }
+      const prepared = await this.preparation.prepare(signal);
+      const ended = prepared.ok ? await this.connectAndWork(prepared.value, signal) : prepared.error;
+      if (signal.aborted) break;
+      if (ended !== null) await this.pauseAfter(ended, signal);
+    }
+    await this.door.close();
+    await this.keeper.release();
+    this.view.apply({ type: 'stopped' });
+  }
+
+  /** Shows a failure and waits: for its retry time when that may help, else until the person changes something. */
+  private async pauseAfter(error: Failure, signal: AbortSignal): Promise<void> {
+    const before = this.retries;
+    let atMs: number | null = null;
+    if (error.retryable) {
+      atMs = this.clock.now() + this.backOff.nextDelayMs();
+      this.view.apply({ type: 'retry-planned', error, retryAt: timeText(atMs) });
+    } else {
+      this.view.apply({ type: 'failed', error });
+    }
+    this.logger.warn('The node waits', { code: error.code, reason: error.message, retry: error.retryable });
+    while (!signal.aborted && this.retries === before) {
+      const remainingMs = atMs === null ? null : atMs - this.clock.now();
+      if (remainingMs !== null && remainingMs <= 0) return;
+      const decision = this.decide();
+      if (!decision.run && decision.reason.kind === 'no-consent') return;
+      await this.wake.wait(remainingMs);
+    }
+  }
+
+  private async connectAndWork(prepared: PreparedNode, signal: AbortSignal): Promise<Failure | null> {
+    const { coordinatorUrl, accessToken } = this.preferences;
+    const url = parseCoordinatorUrl(coordinatorUrl);
+    if (!url.ok) return url.error;
+    this.view.apply({ type: 'connecting', attempt: this.backOff.attempt + 1 });
+    const record = await this.registration.find(url.value.base, prepared);
+    if (!record.ok) return record.error;
+    // Events may come before `connectToCoordinator` returns; they wait for the connection.
+    const early: CoordinatorEvent[] = [];
+    let deliver = (event: CoordinatorEvent): void => void early.push(event);
+    const connected = await connectToCoordinator({
+      url: coordinatorUrl,
+      accessToken,
+      identity: prepared.identity,
+      clock: this.clock,
+      logger: this.logger,
+      resume: this.resumeFrom?.url === url.value.base ? this.resumeFrom.point : null,
+      storedNodeId: record.value?.nodeId ?? null,
+      onEvent: (event) => deliver(event),
+      signal,
+    });
+    if (!connected.ok) return signal.aborted ? null : connected.error;
+    const connection = connected.value;
+    const link: { lost: Failure | null } = { lost: null };
+    const noticeLoss = async (): Promise<void> => {
+      link.lost = await connection.closed;
+      this.wake.signal();
+    };
+    void noticeLoss();
+    this.view.apply({ type: 'connected' });
+    this.showCoordinator(connection, coordinatorUrl);
+    const registered = await this.registration.register(connection, prepared, record.value);
+    if (!registered.ok) {
+      connection.close();
+      return registered.error;
+    }
+    this.nodeId = registered.value.nodeId;
+    this.noteStatus(registered.value.status, null);
+    this.connection = connection;
+    deliver = (event) => this.receive(connection, event);
+    for (const event of early) deliver(event);
+    try {
+      while (link.lost === null && !signal.aborted && this.belongsAt(coordinatorUrl, accessToken)) {
+        await this.work(connection, registered.value.nodeId);
+        if (link.lost === null && !signal.aborted) await this.wake.wait(this.nextWorkInMs());
+      }
+    } finally {
+      await this.leave(connection, url.value.base, link.lost !== null);
+    }
+    return link.lost;
+  }
+
+  /** Whether the person still wants to be connected, and to this coordinator. */
+  private belongsAt(url: string, accessToken: string | null): boolean {
+    const { coordinatorUrl, accessToken: token } = this.preferences;
+    return this.readings.consent && coordinatorUrl === url && token === accessToken;
+  }
+
+  private async leave(connection: CoordinatorConnection, baseUrl: string, lost: boolean): Promise<void> {
+    const point = connection.resumePoint();
+    this.resumeFrom = point === null ? null : { url: baseUrl, point };
+    if (lost) {
+      this.shards.connectionLost();
+    } else {
+      const goodbye = this.shards.retire({
+        code: 'not-serving',
+        message: 'This node is leaving.',
+        retryable: true,
+      });
+      await Promise.race([
+        goodbye,
+        new Promise<void>((resolve) => void setTimeout(resolve, GOODBYE_TIMEOUT_MS).unref()),
+      ]);
+      this.shards.connectionLost();
+    }
+    this.connection = null;
+    connection.close();
+    this.view.set({
+      requestsActive: 0,
+      coordinator: { ...this.snapshot().coordinator, transport: null },
+    });
+  }
+
+  private showCoordinator(connection: CoordinatorConnection, url: string): void {
+    const { name, version, tokenMode } = connection.info;
+    this.view.set({ coordinator: { url, name, version, tokenMode, transport: connection.transport } });
+  }
+
+  /** Brings the node in line with what the policy decides now. Called after every change; does only what is missing. */
+  private async work(connection: CoordinatorConnection, nodeId: string): Promise<void> {
+    const decision = this.decide();
+    if (!decision.run) {
+      this.view.apply({ type: 'paused', reason: decision.reason });
+      await this.shards.retire({ code: 'not-serving', message: 'This node is paused.', retryable: true });
+      await this.keeper.release();
+      return;
+    }
+    const reach = await this.openDoor(connection, nodeId);
+    if (!reach.ok) {
+      this.view.apply({ type: 'failed', error: reach.error });
+      return;
+    }
+    await this.shards.reconcile(connection, this.wish(), reach.value);
+  }
+
+  private async openDoor(connection: CoordinatorConnection, nodeId: string): Promise<Result<ShardReach>> {
+    const { region, activationServer } = this.preferences;
+    const relayed = connection.transport === 'websocket';
+    const relay = { transport: 'ws-relay', version: '1', priority: 10 };
+    if (relayed && !activationServer.enabled) {
+      await this.door.close();
+      return success({ nodeId, region, host: null, port: null, transports: [relay] });
+    }
+    const opened = await this.door.open(activationServer, nodeId);
+    if (!opened.ok) return opened;
+    const { host, port } = opened.value;
+    const direct = { transport: 'http', version: '1', port, priority: 20 };
+    return success({ nodeId, region, host, port, transports: relayed ? [relay, direct] : [direct] });
+  }
+
+  private nextWorkInMs(): number | null {
+    const decision = this.decide();
+    if (decision.run) return this.shards.retryInMs;
+    if (decision.reason.kind !== 'snoozed') return null;
+    return Math.max(1, Date.parse(decision.reason.until) - this.clock.now());
+  }
+
+  private noteStatus(status: string | null, message: string | null): void {
+    if (status === null) return;
+    const suspended = status === 'suspended' ? (message ?? 'The coordinator says this node is suspended.') : null;
+    const changed = (suspended === null) !== (this.suspended === null);
+    this.suspended = suspended;
+    if (changed) this.policyChanged();
+  }
+
+  private receive(connection: CoordinatorConnection, event: CoordinatorEvent): void {
+    switch (event.kind) {
+      case 'pipeline':
+        return this.shards.handlePipeline(connection, event.message);
+      case 'activation':
+        return this.shards.handleActivation(event.bytes);
+      case 'task':
+        void this.duty.answer(connection, event.task, this.nodeId ?? '');
+        return;
+      case 'shard-lost':
+        this.notice('The coordinator no longer knows this shard; it is registered again.');
+        this.shards.registrationLost();
+        return this.wake.signal();
+      case 'balance':
+        this.view.set({ balanceMicroGft: event.balanceMicroGft });
+        return this.events.balance.emit(event);
+      case 'node-status':
+        if (event.reliability !== null) this.view.set({ reliability: event.reliability });
+        if (event.taskId !== null) this.duty.judgeLater(event.taskId, event.passed, event.message);
+        return this.noteStatus(event.status, event.message);
+      case 'coverage':
+        return this.events.coverage.emit(event);
+      case 'notice':
+        return this.notice(event.text);
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+import { ManualClock } from '../test-doubles/manual-clock';
+import { BackOff } from './back-off';
+
+it('doubles the pause up to a minute, with jitter in its upper half', () => {
+  const clock = new ManualClock();
+  const backOff = new BackOff(clock);
+  clock.chance = 0;
+  expect([1, 2, 3, 4, 5, 6, 7, 8].map(() => backOff.nextDelayMs())).toEqual([
+    500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000,
+  ]);
+  clock.chance = 0.999999;
+  expect(backOff.nextDelayMs()).toBe(60_000);
+});
+
+it('starts small again after a reset or a calm time', () => {
+  const clock = new ManualClock();
+  const backOff = new BackOff(clock);
+  for (let attempt = 0; attempt < 5; attempt += 1) backOff.nextDelayMs();
+  backOff.reset();
+  expect(backOff.nextDelayMs()).toBe(750);
+  clock.advance(60_000);
+  expect(backOff.nextDelayMs()).toBe(1_500);
+  clock.advance(121_000);
+  expect(backOff.nextDelayMs()).toBe(750);
+});

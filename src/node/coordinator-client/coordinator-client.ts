@@ -1,0 +1,107 @@
+import type { ChatMessage, ModelManifest, Sampling } from '../../protocol/compute/model';
+import type { NodeRegistration } from '../../protocol/compute/http/nodes';
+import type { ShardRegistration } from '../../protocol/compute/http/shards';
+import type { TaskResultBody } from '../../protocol/compute/http/tasks';
+import type { CoordinatorTransport } from '../../protocol/compute/node-snapshot';
+import type { Failure, Result } from '../../protocol/result';
+import type {
+  CoordinatorMessage,
+  GenerateOutcome,
+  MessageOf,
+  NodeMessage,
+  PipelineHop,
+} from '../../protocol/wire/messages';
+import type { NodeRecord, ReadTask, ReadVerdict } from './reading';
+
+/** Who answers at an address. */
+export interface CoordinatorInfo {
+  readonly baseUrl: string;
+  readonly name: string;
+  readonly version: string;
+  readonly tokenMode: boolean | null;
+}
+
+/** What a coordinator tells a node without being asked. */
+export type CoordinatorEvent =
+  | { readonly kind: 'task'; readonly task: ReadTask }
+  | {
+      readonly kind: 'balance';
+      readonly balanceMicroGft: number;
+      /** The change behind it; null when only the balance is known. */
+      readonly amountMicroGft: number | null;
+      readonly eventType: string | null;
+      readonly ledgerRef: string | null;
+    }
+  | {
+      readonly kind: 'node-status';
+      readonly status: string;
+      readonly reliability: number | null;
+      readonly message: string;
+      readonly taskId: string | null;
+      readonly passed: boolean | null;
+    }
+  | {
+      readonly kind: 'coverage';
+      readonly modelId: string;
+      readonly available: boolean;
+      readonly layersMissing: readonly number[];
+    }
+  | { readonly kind: 'notice'; readonly text: string }
+  | { readonly kind: 'pipeline'; readonly message: PipelineMessage }
+  | { readonly kind: 'activation'; readonly bytes: Uint8Array }
+  /** The coordinator no longer knows our shard (it restarted): register it again. */
+  | { readonly kind: 'shard-lost' };
+
+export type PipelineMessage = MessageOf<CoordinatorMessage, 'pipeline-open' | 'pipeline-step' | 'pipeline-close'>;
+export type PipelineReport = MessageOf<NodeMessage, 'pipeline-opened' | 'pipeline-token' | 'pipeline-failed'>;
+
+/** A request for an answer. Exactly one of `prompt` (taken as it is) and `messages` (through the chat template) is given. */
+export interface GenerateRequest {
+  /** UUID chosen by the requester. */
+  readonly requestId: string;
+  readonly modelId: string;
+  readonly prompt?: string;
+  readonly messages?: readonly ChatMessage[];
+  readonly maxNewTokens: number;
+  readonly sampling: Sampling;
+}
+
+export interface GenerateOptions {
+  readonly onStarted?: ((started: { pipeline: readonly PipelineHop[]; inputTokens: number }) => void) | undefined;
+  readonly onToken?: ((token: { index: number; tokenId: number; text: string }) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ShardOffer {
+  readonly shard: ShardRegistration;
+  readonly manifestHash: string;
+  /** Introduces the model where the coordinator does not know it yet. */
+  readonly manifest: ModelManifest;
+}
+
+/** One connection to one coordinator, over either transport. A closed connection is never opened again. */
+export interface CoordinatorConnection {
+  readonly transport: CoordinatorTransport;
+  readonly info: CoordinatorInfo;
+  /** The node this key registered here earlier; null: register now. */
+  readonly knownNode: NodeRecord | null;
+  /** Resolves once, with what ended the connection. */
+  readonly closed: Promise<Failure>;
+  /** Where to continue after the connection is lost; null where the transport has no such thing. */
+  resumePoint(): ResumePoint | null;
+  registerNode(registration: NodeRegistration): Promise<Result<NodeRecord>>;
+  updateHardware(registration: NodeRegistration): Promise<Result<void>>;
+  registerShard(offer: ShardOffer): Promise<Result<void>>;
+  removeShard(modelId: string): Promise<Result<void>>;
+  submitTaskResult(result: TaskResultBody): Promise<Result<ReadVerdict>>;
+  generate(request: GenerateRequest, options: GenerateOptions): Promise<Result<GenerateOutcome>>;
+  /** Sends a report of a pipeline job; dropped when the connection is closed, since nobody waits for it any more. */
+  report(message: PipelineReport): void;
+  sendActivation(bytes: Uint8Array): void;
+  close(): void;
+}
+
+export interface ResumePoint {
+  readonly connectionId: string;
+  readonly lastEvent: number;
+}

@@ -1,0 +1,97 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { GenerateRequest } from './coordinator-client';
+import { generateOverHttp, promptOf } from './http-generate';
+import { CoordinatorHttp } from './http-requests';
+import { readServerSentEvents } from './server-sent-events';
+
+let server: Server | null = null;
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+async function answering(status: number, contentType: string, parts: string[], end = true): Promise<CoordinatorHttp> {
+  server = createServer((_request, response) => {
+    response.writeHead(status, { 'content-type': contentType });
+    for (const part of parts) response.write(part);
+    if (end) response.end();
+  });
+  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  return new CoordinatorHttp(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, null);
+}
+
+const request: GenerateRequest = {
+  requestId: 'r',
+  modelId: 'm',
+  messages: [{ role: 'user', content: 'Hi' }],
+  maxNewTokens: 4,
+  sampling: { temperature: 0, top_k: 0, top_p: 1 },
+};
+
+describe('generateOverHttp', () => {
+  it('streams where the coordinator does', async () => {
+    const http = await answering(200, 'text/event-stream', [
+      'event: started\ndata: {"pipeline":[{"node_id":"n","layer_start":0,"layer_end":3,"transport":"http"}],"input_tokens":2}\n\n',
+      'event: token\ndata: {"index":0,"token_id":5,"te',
+      'xt":"a"}\n\nevent: token\r\ndata: {"index":1,"token_id":6,"text":"b"}\r\n\r\n: comment\n\n',
+      'event: done\ndata: {"text":"ab","tokens":2,"finish_reason":"length","gft_deducted":0.5}\n\n',
+    ]);
+    const texts: string[] = [];
+    const outcome = await generateOverHttp(http, 'node', request, { onToken: ({ text }) => texts.push(text) });
+    expect(outcome).toMatchObject({ ok: true, value: { text: 'ab', finish_reason: 'length', gft_deducted: 0.5 } });
+    expect(texts).toEqual(['a', 'b']);
+  });
+
+  it('reports an error in the stream and a stream that breaks off', async () => {
+    const failed = await answering(200, 'text/event-stream', ['event: error\ndata: {"detail":"A node left."}\n\n']);
+    expect(await generateOverHttp(failed, 'node', request, {})).toMatchObject({ error: { message: 'A node left.' } });
+    server?.close();
+    const broken = await answering(200, 'text/event-stream', ['event: token\ndata: {"text":"a"}\n\n']);
+    expect(await generateOverHttp(broken, 'node', request, {})).toMatchObject({ error: { code: 'connection-lost' } });
+  });
+
+  it.each([
+    [402, '{"detail":"Balance too low"}', 'balance-too-low'],
+    [503, '{"detail":"No pipeline"}', 'no-pipeline'],
+    [422, '{"detail":[{"loc":["body"],"msg":"bad"}]}', 'coordinator-refused'],
+    [500, 'Internal Server Error', 'coordinator-fault'],
+    [200, '{"tokens":1}', 'answer-invalid'],
+  ])('turns %i %s into %s', async (status, body, code) => {
+    const http = await answering(status, 'application/json', [body]);
+    expect(await generateOverHttp(http, 'node', request, {})).toMatchObject({ ok: false, error: { code } });
+  });
+
+  it('ends when it is cancelled', async () => {
+    const http = await answering(200, 'text/event-stream', ['event: token\ndata: {"text":"a"}\n\n'], false);
+    const controller = new AbortController();
+    const outcome = generateOverHttp(http, 'node', request, {
+      signal: controller.signal,
+      onToken: () => controller.abort(),
+    });
+    expect(await outcome).toMatchObject({ ok: false, error: { code: 'cancelled' } });
+  });
+
+  it('makes one prompt of a chat', () => {
+    expect(promptOf(request)).toBe('Hi');
+    const messages = [
+      { role: 'user' as const, content: 'Hi' },
+      { role: 'assistant' as const, content: 'Hello' },
+      { role: 'user' as const, content: 'Bye' },
+    ];
+    expect(promptOf({ ...request, messages })).toBe('user: Hi\nassistant: Hello\nuser: Bye\nassistant:');
+  });
+});
+
+describe('readServerSentEvents', () => {
+  it('refuses an event without end', async () => {
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(1_048_576).fill(97)),
+    });
+    const read = async (): Promise<void> => {
+      for await (const event of readServerSentEvents(body)) void event;
+    };
+    await expect(read()).rejects.toThrow('too large');
+  });
+});

@@ -1,0 +1,185 @@
+import type { FinishReason } from '../../protocol/compute/model';
+import { success, type Result } from '../../protocol/result';
+import type { GenerateOutcome, PipelineHop } from '../../protocol/wire/messages';
+import { nodeFailure, reasonOf } from '../errors';
+import type { GenerateOptions, GenerateRequest } from './coordinator-client';
+import { GENERATE_TIMEOUT_MS, type CoordinatorHttp, type HttpAnswer, type HttpRequest } from './http-requests';
+import { readServerSentEvents } from './server-sent-events';
+import { readDetail, readErrorCode, readInteger, readNumber, readRecord, readText, readTime } from './reading';
+import { quoteAnswer } from './http-requests';
+import { unauthorizedFailure } from './probe';
+
+const FINISH_REASONS: readonly string[] = ['stop', 'length', 'cancelled', 'error'] satisfies FinishReason[];
+
+/**
+ * The prompt for coordinators that take no messages. One question is sent as it is; a longer chat becomes labelled
+ * lines, since the model's own template is at the first shard, which such coordinators do not ask for it.
+ */
+export function promptOf(request: GenerateRequest): string {
+  if (request.prompt !== undefined) return request.prompt;
+  const messages = request.messages ?? [];
+  const [only] = messages;
+  if (messages.length === 1 && only !== undefined) return only.content;
+  return `${messages.map(({ role, content }) => `${role}: ${content}`).join('\n')}\nassistant:`;
+}
+
+function readHops(value: unknown): PipelineHop[] {
+  if (!Array.isArray(value)) return [];
+  return value.slice(0, 256).flatMap((entry): PipelineHop[] => {
+    // The baseline lists node ids alone.
+    if (typeof entry === 'string')
+      return [{ node_id: entry.slice(0, 200), layer_start: 0, layer_end: 0, transport: '' }];
+    const record = readRecord(entry);
+    const nodeId = readText(record?.['node_id'], 200);
+    if (nodeId === null) return [];
+    return [
+      {
+        node_id: nodeId,
+        layer_start: Math.max(0, readInteger(record?.['layer_start']) ?? 0),
+        layer_end: Math.max(0, readInteger(record?.['layer_end']) ?? 0),
+        transport: readText(record?.['transport'], 40) ?? '',
+      },
+    ];
+  });
+}
+
+/** Reads the settled answer of `POST /inference/generate`; null when it has no text. */
+export function readGenerateOutcome(value: unknown, request: GenerateRequest): GenerateOutcome | null {
+  const record = readRecord(value);
+  const text = record?.['text'];
+  if (record === null || typeof text !== 'string') return null;
+  const tokens = Math.max(0, readInteger(record['tokens']) ?? 0);
+  const finishReason = readText(record['finish_reason'], 20);
+  return {
+    request_id: readText(record['request_id'], 200) ?? request.requestId,
+    text,
+    finish_reason: FINISH_REASONS.includes(finishReason ?? '')
+      ? (finishReason as FinishReason)
+      : tokens >= request.maxNewTokens
+        ? 'length'
+        : 'stop',
+    tokens,
+    input_tokens: Math.max(0, readInteger(record['input_tokens']) ?? 0),
+    gft_deducted: readNumber(record['gft_deducted']) ?? 0,
+    new_balance: readNumber(record['new_balance']),
+    backend: readText(record['backend'], 40) ?? 'unknown',
+    // Our own coordinators add the layers of each node beside the baseline's list of ids.
+    pipeline: readHops(record['hops'] ?? record['pipeline']),
+    latency_ms: Math.max(0, readNumber(record['latency_ms']) ?? 0),
+    model_id: readText(record['model_id'], 200) ?? request.modelId,
+    ledger_ref: readText(record['ledger_ref'], 200),
+    confirmed_at: readTime(record['confirmed_at']),
+  };
+}
+
+function generateRefusal(answer: HttpAnswer): ReturnType<typeof nodeFailure> {
+  const said = readDetail(answer.json) ?? quoteAnswer(answer);
+  if (answer.status === 401) return unauthorizedFailure(answer.status, readDetail(answer.json));
+  if (answer.status === 402) {
+    return nodeFailure('balance-too-low', `The balance does not cover this request: ${said}`, {
+      suggestion: 'Earn GFT by contributing, or ask for fewer tokens.',
+    });
+  }
+  if (answer.status === 503) {
+    return nodeFailure('no-pipeline', `No pipeline can answer now: ${said}`, { retryable: true });
+  }
+  return nodeFailure(
+    answer.status >= 500 ? 'coordinator-fault' : 'coordinator-refused',
+    `The request failed: ${said}`,
+    {
+      retryable: answer.status >= 500 || answer.status === 429,
+    },
+  );
+}
+
+async function readStream(
+  body: ReadableStream<Uint8Array>,
+  request: GenerateRequest,
+  options: GenerateOptions,
+): Promise<Result<GenerateOutcome>> {
+  let tokens = 0;
+  for await (const event of readServerSentEvents(body)) {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(event.data);
+    } catch {
+      continue; // Markers such as "[DONE]" carry nothing.
+    }
+    const record = readRecord(parsed);
+    const kind = (readText(record?.['type'], 60) ?? event.name).replace(/^generate-/, '');
+    if (kind === 'started') {
+      options.onStarted?.({
+        pipeline: readHops(record?.['pipeline']),
+        inputTokens: Math.max(0, readInteger(record?.['input_tokens']) ?? 0),
+      });
+    } else if (kind === 'token') {
+      options.onToken?.({
+        index: readInteger(record?.['index']) ?? tokens,
+        tokenId: readInteger(record?.['token_id']) ?? 0,
+        text: typeof record?.['text'] === 'string' ? record['text'] : '',
+      });
+      tokens += 1;
+    } else if (kind === 'error') {
+      const message = readDetail(parsed) ?? readDetail(record?.['error']) ?? 'no reason given';
+      return {
+        ok: false,
+        error: { code: readErrorCode(parsed) ?? 'coordinator-fault', message, retryable: true },
+      };
+    } else {
+      const outcome = readGenerateOutcome(parsed, request);
+      if (outcome !== null) return success(outcome);
+    }
+  }
+  return nodeFailure('connection-lost', 'The answer ended before the coordinator settled it.', { retryable: true });
+}
+
+/**
+ * Asks for an answer over HTTP: streamed as server-sent events where the coordinator offers them, else one answer, which
+ * is then reported as a single token so that both look alike to the caller.
+ */
+export async function generateOverHttp(
+  http: CoordinatorHttp,
+  nodeId: string,
+  request: GenerateRequest,
+  options: GenerateOptions,
+): Promise<Result<GenerateOutcome>> {
+  const call: HttpRequest = {
+    method: 'POST',
+    path: '/inference/generate',
+    accept: 'text/event-stream, application/json;q=0.9',
+    timeoutMs: GENERATE_TIMEOUT_MS,
+    signal: options.signal,
+    body: {
+      node_id: nodeId,
+      model_id: request.modelId,
+      prompt: promptOf(request),
+      ...(request.messages === undefined ? {} : { messages: request.messages }),
+      max_new_tokens: request.maxNewTokens,
+      temperature: request.sampling.temperature,
+      precision: 'fp32',
+      request_id: request.requestId,
+      sampling: request.sampling,
+    },
+  };
+  const response = await http.open(call);
+  if (!response.ok) return response;
+  const streams = response.value.headers.get('content-type')?.startsWith('text/event-stream') === true;
+  if (response.value.status < 300 && streams && response.value.body !== null) {
+    try {
+      return await readStream(response.value.body, request, options);
+    } catch (thrown) {
+      if (options.signal?.aborted === true) return nodeFailure('cancelled', 'The request was cancelled.');
+      return nodeFailure('connection-lost', `The answer broke off: ${reasonOf(thrown)}.`, { retryable: true });
+    }
+  }
+  const answer = await http.read(response.value, call);
+  if (!answer.ok) return answer;
+  if (answer.value.status >= 300) return generateRefusal(answer.value);
+  const outcome = readGenerateOutcome(answer.value.json, request);
+  if (outcome === null) {
+    return nodeFailure('answer-invalid', `The coordinator's answer holds no text (${quoteAnswer(answer.value)}).`);
+  }
+  options.onStarted?.({ pipeline: outcome.pipeline, inputTokens: outcome.input_tokens });
+  options.onToken?.({ index: 0, tokenId: 0, text: outcome.text });
+  return success(outcome);
+}

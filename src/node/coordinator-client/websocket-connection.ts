@@ -1,0 +1,327 @@
+import { Compile } from 'typebox/compile';
+import { WebSocket, type RawData } from 'ws';
+import type { NodeRegistration } from '../../protocol/compute/http/nodes';
+import type { TaskResultBody } from '../../protocol/compute/http/tasks';
+import { success, type Failure, type Result } from '../../protocol/result';
+import { WIRE_LIMITS } from '../../protocol/wire/limits';
+import { CoordinatorMessage, GenerateOutcome, type MessageOf, type NodeMessage } from '../../protocol/wire/messages';
+import { repeat, type Clock } from '../clock';
+import { nodeFailure } from '../errors';
+import type { NodeLogger } from '../logger';
+import type {
+  CoordinatorConnection,
+  CoordinatorEvent,
+  CoordinatorInfo,
+  GenerateOptions,
+  GenerateRequest,
+  PipelineReport,
+  ResumePoint,
+  ShardOffer,
+} from './coordinator-client';
+import { CALL_TIMEOUT_MS, GENERATE_TIMEOUT_MS } from './http-requests';
+import { eventOf } from './websocket-events';
+import { readInteger, readNode, readRecord, readText, readVerdict, type NodeRecord, type ReadVerdict } from './reading';
+
+const coordinatorMessage = Compile(CoordinatorMessage);
+const generateOutcome = Compile(GenerateOutcome);
+
+/** Bytes waiting to be sent after which the coordinator is too slow to go on with. */
+const MAX_BUFFERED_BYTES = 4 * WIRE_LIMITS.maxFrameBytes;
+
+type Call = Extract<NodeMessage, { call_id: number }>;
+type CallBody = Call extends infer One ? (One extends Call ? Omit<One, 'call_id'> : never) : never;
+type Reply = MessageOf<CoordinatorMessage, 'reply'>;
+type Hello = MessageOf<CoordinatorMessage, 'hello'>;
+type Authenticated = MessageOf<CoordinatorMessage, 'authenticated'>;
+
+interface GenerateListeners {
+  readonly onStarted: GenerateOptions['onStarted'];
+  readonly onToken: GenerateOptions['onToken'];
+}
+
+function bytesOf(data: RawData): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+}
+
+/** Close code of a coordinator that serves another connection of the same key now. */
+const REPLACED_CLOSE_CODE = 4_409;
+
+function closeFailure(code: number, said: string): Failure {
+  if (code === REPLACED_CLOSE_CODE) {
+    // Coming back would push the other one out, which would come back as well.
+    return nodeFailure(
+      'connection-replaced',
+      'Another program connected to the coordinator with the key of this node.',
+      {
+        suggestion: 'Give each program a data folder of its own, or end the other one and try again.',
+      },
+    ).error;
+  }
+  const detail = `code ${code}${said === '' ? '' : `: ${said}`}`;
+  return nodeFailure('connection-lost', `The connection to the coordinator was lost (${detail}).`, { retryable: true })
+    .error;
+}
+
+/** Parses and checks one text message; null (and a log line) for what this version does not understand. */
+export function parseCoordinatorMessage(data: RawData, logger: NodeLogger): CoordinatorMessage | null {
+  const bytes = bytesOf(data);
+  if (bytes.byteLength > WIRE_LIMITS.maxTextBytes) {
+    logger.warn('A message of the coordinator is too large', { bytes: bytes.byteLength });
+    return null;
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    logger.warn('A message of the coordinator is no JSON');
+    return null;
+  }
+  if (coordinatorMessage.Check(parsed)) return parsed;
+  const type = readText(readRecord(parsed)?.['type'], 60) ?? 'none';
+  const [first] = coordinatorMessage.Errors(parsed);
+  logger.warn('A message of the coordinator is not understood', { type, reason: first?.message });
+  return null;
+}
+
+/** The WebSocket binding after the key was proved: calls with replies, events, pipeline messages and activations. */
+export class WebSocketConnection implements CoordinatorConnection {
+  readonly transport = 'websocket';
+  readonly closed: Promise<Failure>;
+  readonly knownNode: NodeRecord | null;
+  private settleClosed: (reason: Failure) => void = () => undefined;
+  private endReason: Failure | null = null;
+  private nextCallId = 1;
+  private hasShard = false;
+  private readonly pendingCalls = new Map<number, (reply: Result<unknown>) => void>();
+  private readonly generating = new Map<string, GenerateListeners>();
+  private lastEvent: number;
+  private readonly stopHeartbeat: () => void;
+
+  constructor(
+    private readonly socket: WebSocket,
+    readonly info: CoordinatorInfo,
+    hello: Hello,
+    private readonly session: Authenticated,
+    resume: ResumePoint | null,
+    private readonly clock: Clock,
+    private readonly logger: NodeLogger,
+    private readonly onEvent: (event: CoordinatorEvent) => void,
+  ) {
+    this.closed = new Promise((resolve) => {
+      this.settleClosed = resolve;
+    });
+    this.knownNode = session.node === null ? null : readNode(session.node);
+    this.lastEvent = session.resumed && resume !== null ? resume.lastEvent : 0;
+    this.stopHeartbeat = repeat(clock, hello.heartbeat_seconds * 1_000, () => this.heartbeat());
+    socket.on('message', (data, isBinary) => this.receive(data, isBinary));
+    socket.on('close', (code, reason) => {
+      this.end(closeFailure(code, reason.toString('utf8').slice(0, 200)));
+    });
+    socket.on('error', (error) => logger.warn('The connection reported an error', { reason: error.message }));
+  }
+
+  resumePoint(): ResumePoint {
+    return { connectionId: this.session.connection_id, lastEvent: this.lastEvent };
+  }
+
+  async registerNode(registration: NodeRegistration): Promise<Result<NodeRecord>> {
+    const reply = await this.call({ type: 'register-node', registration });
+    if (!reply.ok) return reply;
+    const node = readNode(reply.value);
+    return node === null
+      ? nodeFailure('answer-invalid', 'The coordinator registered this node but named no id.')
+      : success(node);
+  }
+
+  async updateHardware(registration: NodeRegistration): Promise<Result<void>> {
+    const reply = await this.call({ type: 'update-hardware', registration });
+    return reply.ok ? success(undefined) : reply;
+  }
+
+  async registerShard(offer: ShardOffer): Promise<Result<void>> {
+    const { shard, manifestHash, manifest } = offer;
+    const reply = await this.call({ type: 'register-shard', shard, manifest_hash: manifestHash, manifest });
+    if (!reply.ok) return reply;
+    this.hasShard = true;
+    return success(undefined);
+  }
+
+  async removeShard(modelId: string): Promise<Result<void>> {
+    this.hasShard = false;
+    const reply = await this.call({ type: 'remove-shard', model_id: modelId });
+    return reply.ok ? success(undefined) : reply;
+  }
+
+  async submitTaskResult(result: TaskResultBody): Promise<Result<ReadVerdict>> {
+    const reply = await this.call({ type: 'task-result', result });
+    return reply.ok ? success(readVerdict(reply.value)) : reply;
+  }
+
+  async generate(request: GenerateRequest, options: GenerateOptions): Promise<Result<GenerateOutcome>> {
+    const { requestId } = request;
+    const { signal } = options;
+    if (signal?.aborted === true) return nodeFailure('cancelled', 'The request was cancelled.');
+    this.generating.set(requestId, { onStarted: options.onStarted, onToken: options.onToken });
+    const cancel = async (): Promise<void> => {
+      const reply = await this.call({ type: 'cancel-generate', request_id: requestId });
+      if (!reply.ok) this.logger.info('A request could not be cancelled', { reason: reply.error.message });
+    };
+    signal?.addEventListener('abort', cancel, { once: true });
+    const reply = await this.call(
+      {
+        type: 'generate',
+        request_id: requestId,
+        model_id: request.modelId,
+        ...(request.prompt === undefined ? {} : { prompt: request.prompt }),
+        ...(request.messages === undefined ? {} : { messages: [...request.messages] }),
+        max_new_tokens: request.maxNewTokens,
+        sampling: request.sampling,
+      },
+      GENERATE_TIMEOUT_MS,
+    );
+    signal?.removeEventListener('abort', cancel);
+    this.generating.delete(requestId);
+    if (!reply.ok) return reply;
+    return generateOutcome.Check(reply.value)
+      ? success(reply.value)
+      : nodeFailure('answer-invalid', 'The coordinator settled the request with an answer this version cannot read.');
+  }
+
+  report(message: PipelineReport): void {
+    this.sendText(message);
+  }
+
+  sendActivation(bytes: Uint8Array): void {
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    if (this.socket.bufferedAmount > MAX_BUFFERED_BYTES) {
+      this.logger.warn('The coordinator takes activations too slowly; the connection is given up');
+      this.socket.terminate();
+      return;
+    }
+    this.socket.send(bytes, { binary: true });
+  }
+
+  close(): void {
+    this.endReason = {
+      code: 'connection-lost',
+      message: 'The connection was closed by this node.',
+      retryable: true,
+    };
+    this.socket.close(1000);
+    // A peer that does not answer the close would hold the socket for 30 s.
+    this.end(this.endReason);
+  }
+
+  private end(reason: Failure): void {
+    this.stopHeartbeat();
+    for (const settle of this.pendingCalls.values()) settle({ ok: false, error: reason });
+    this.pendingCalls.clear();
+    this.settleClosed(this.endReason ?? reason);
+  }
+
+  private sendText(message: NodeMessage): boolean {
+    if (this.socket.readyState !== WebSocket.OPEN) return false;
+    this.socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  private call(body: CallBody, timeoutMs: number = CALL_TIMEOUT_MS): Promise<Result<unknown>> {
+    if (this.pendingCalls.size >= WIRE_LIMITS.maxPendingCalls) {
+      return Promise.resolve(
+        nodeFailure('call-timeout', `${WIRE_LIMITS.maxPendingCalls} calls wait for the coordinator already.`, {
+          retryable: true,
+        }),
+      );
+    }
+    const callId = this.nextCallId;
+    this.nextCallId += 1;
+    return new Promise((resolve) => {
+      const cancelTimer = this.clock.schedule(timeoutMs, () => {
+        this.pendingCalls.delete(callId);
+        resolve(
+          nodeFailure('call-timeout', `The coordinator did not answer “${body.type}” within ${timeoutMs / 1_000} s.`, {
+            retryable: true,
+          }),
+        );
+      });
+      this.pendingCalls.set(callId, (reply) => {
+        cancelTimer();
+        resolve(reply);
+      });
+      if (this.sendText({ ...body, call_id: callId })) return;
+      this.pendingCalls.delete(callId);
+      cancelTimer();
+      resolve(nodeFailure('connection-lost', 'The connection to the coordinator is closed.', { retryable: true }));
+    });
+  }
+
+  private async heartbeat(): Promise<void> {
+    const reply = await this.call({ type: 'heartbeat' });
+    if (!reply.ok) {
+      if (reply.error.code === 'call-timeout') this.socket.terminate();
+      else this.logger.warn('A heartbeat was refused', { code: reply.error.code, reason: reply.error.message });
+      return;
+    }
+    const answer = readRecord(reply.value);
+    if (this.hasShard && readInteger(answer?.['shards']) === 0) {
+      this.hasShard = false;
+      this.onEvent({ kind: 'shard-lost' });
+    }
+    const status = readText(answer?.['status'], 40);
+    if (status === 'suspended' || status === 'active') {
+      this.onEvent({
+        kind: 'node-status',
+        status,
+        reliability: null,
+        message: `The coordinator says this node is ${status}.`,
+        taskId: null,
+        passed: null,
+      });
+    }
+  }
+
+  private receive(data: RawData, isBinary: boolean): void {
+    if (isBinary) {
+      this.onEvent({ kind: 'activation', bytes: bytesOf(data) });
+      return;
+    }
+    const message = parseCoordinatorMessage(data, this.logger);
+    if (message === null) return;
+    if ('event' in message) {
+      // After a resumption the coordinator may repeat what arrived just before the loss.
+      if (message.event <= this.lastEvent) return;
+      this.lastEvent = message.event;
+    }
+    switch (message.type) {
+      case 'reply':
+        return this.settle(message);
+      case 'generate-started':
+        return this.generating
+          .get(message.request_id)
+          ?.onStarted?.({ pipeline: message.pipeline, inputTokens: message.input_tokens });
+      case 'generate-token':
+        return this.generating
+          .get(message.request_id)
+          ?.onToken?.({ index: message.index, tokenId: message.token_id, text: message.text });
+      case 'hello':
+      case 'authenticated':
+        return this.logger.warn('The coordinator repeated its greeting', { type: message.type });
+      default: {
+        const event = eventOf(message);
+        if (event === null) this.logger.warn('A challenge could not be understood');
+        else this.onEvent(event);
+      }
+    }
+  }
+
+  private settle(reply: Reply): void {
+    const settle = this.pendingCalls.get(reply.call_id);
+    this.pendingCalls.delete(reply.call_id);
+    if (settle === undefined) {
+      this.logger.debug('A reply came too late', { callId: reply.call_id });
+      return;
+    }
+    settle(reply.ok ? { ok: true, value: reply.value } : { ok: false, error: reply.error });
+  }
+}

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { readHeadlessOptions } from './headless-options';
+
+const needed = ['--coordinator', 'http://127.0.0.1:1', '--model-folder', '/models/tiny'];
+
+describe('readHeadlessOptions', () => {
+  it('has defaults that open nothing', () => {
+    expect(readHeadlessOptions(needed, {})).toMatchObject({
+      ok: true,
+      value: {
+        kind: 'run',
+        json: false,
+        preferences: {
+          coordinatorUrl: 'http://127.0.0.1:1',
+          accessToken: null,
+          modelFolder: '/models/tiny',
+          layerChoice: { kind: 'automatic' },
+          cpuThreads: null,
+          memoryBudgetBytes: null,
+          region: null,
+          activationServer: { enabled: false, host: '127.0.0.1', port: 0 },
+        },
+      },
+    });
+  });
+
+  it('reads everything', () => {
+    const text =
+      '--layers 2-5 --threads 3 --memory-mb 512 --region US-NY --json --data-folder /data --access-token a ' +
+      '--activation-host 0.0.0.0 --activation-port 9000';
+    const args = text.split(' ');
+    expect(readHeadlessOptions([...needed, ...args], { TORE_ACCESS_TOKEN: 'b' })).toMatchObject({
+      value: {
+        dataFolder: '/data',
+        json: true,
+        preferences: {
+          accessToken: 'a',
+          layerChoice: { kind: 'range', start: 2, end: 5 },
+          cpuThreads: 3,
+          memoryBudgetBytes: 536_870_912,
+          region: 'US-NY',
+          activationServer: { enabled: true, host: '0.0.0.0', port: 9_000 },
+        },
+      },
+    });
+    expect(readHeadlessOptions(needed, { TORE_ACCESS_TOKEN: 'b' })).toMatchObject({
+      value: { preferences: { accessToken: 'b' } },
+    });
+  });
+
+  it.each([
+    [['--coordinator', 'x']],
+    [['--model-folder', 'x']],
+    [[...needed, '--layers', '5-2']],
+    [[...needed, '--layers', 'all']],
+    [[...needed, '--threads', '0']],
+    [[...needed, '--memory-mb', '1.5']],
+    [[...needed, '--activation-port', '70000']],
+    [[...needed, '--region', 'a b']],
+    [[...needed, '--unknown']],
+    [[...needed, 'extra']],
+  ])('refuses %j', (args) => {
+    expect(readHeadlessOptions(args, {})).toMatchObject({ ok: false, error: { code: 'input-invalid' } });
+  });
+
+  it('knows help and version without anything else', () => {
+    expect(readHeadlessOptions(['--help'], {})).toEqual({ ok: true, value: { kind: 'help' } });
+    expect(readHeadlessOptions(['--version'], {})).toEqual({ ok: true, value: { kind: 'version' } });
+  });
+});

@@ -1,0 +1,142 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { success, type Result } from '../protocol/result';
+import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from './contributor-options';
+import { nodeFailure, type NodeErrorCode } from './errors';
+import type { LayerChoice } from './policy/run-policy';
+
+/** What the command line of `tore-node` asks for. */
+export type HeadlessCommand =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' }
+  | {
+      readonly kind: 'run';
+      readonly dataFolder: string;
+      /** State changes as JSON lines instead of sentences. */
+      readonly json: boolean;
+      readonly preferences: NodePreferences;
+    };
+
+const BYTES_PER_MIB = 1_048_576;
+/** Below this not even the runtime itself fits. */
+const MIN_MEMORY_MB = 64;
+
+export const HEADLESS_HELP = `tore-node: share this computer with a tore cooperative, without a window.
+
+Usage: tore-node --coordinator URL --model-folder FOLDER [options]
+
+  --coordinator URL       address of the coordinator
+  --access-token TOKEN    its access token; better in the variable TORE_ACCESS_TOKEN, which other users cannot see
+  --model-folder FOLDER   model to serve (config.json, safetensors, tokenizer.json)
+  --layers A-B            layers to serve, both included; "automatic" lets the coordinator choose (default)
+  --data-folder FOLDER    key, cached shards and figures (default: ~/.tore-node)
+  --threads N             processor threads to use
+  --memory-mb N           memory to use, in MiB (default: 60 % of what is free)
+  --region CODE           where the computer roughly is, e.g. US-NY; not sent unless given
+  --activation-host HOST  also listen for work over HTTP on this address (off by default; needed, and then on
+  --activation-port PORT    127.0.0.1, only where the coordinator has no WebSocket)
+  --json                  one JSON line per change of state instead of a sentence
+  --help, --version
+
+Running it is your consent to the following.
+  It uses processor, memory and network until you end it (Ctrl-C), also on battery power.
+  The coordinator sees: this computer's network address, a key made for this purpose, processor and graphics card
+  models, memory size, measured speed, the layers it serves and, if given, the region. It holds no name or account.
+  Who holds the first layers can read the prompts of others, who holds the last ones their answers; the same is true
+  of your prompts on their computers. Activations of the layers between leak some of both.
+  It listens on no port unless --activation-host or --activation-port is given or the coordinator has no WebSocket.`;
+
+function refuse(message: string): ReturnType<typeof nodeFailure> {
+  return nodeFailure('input-invalid', message, { suggestion: 'Run tore-node --help.' });
+}
+
+function readWholeNumber(text: string, minimum: number, maximum: number): number | null {
+  if (!/^\d{1,9}$/.test(text)) return null;
+  const number = Number(text);
+  return number >= minimum && number <= maximum ? number : null;
+}
+
+function readLayers(text: string): LayerChoice | null {
+  if (text === 'automatic') return { kind: 'automatic' };
+  const match = /^(\d{1,4})-(\d{1,4})$/.exec(text);
+  if (match === null) return null;
+  const [start, end] = [Number(match[1]), Number(match[2])];
+  return start <= end ? { kind: 'range', start, end } : null;
+}
+
+/**
+ * Reads the command line of `tore-node`.
+ * @returns `input-invalid` with a message for the person when it makes no sense
+ */
+export function readHeadlessOptions(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Result<HeadlessCommand, NodeErrorCode> {
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: [...args],
+      options: {
+        coordinator: { type: 'string' },
+        'access-token': { type: 'string' },
+        'model-folder': { type: 'string' },
+        layers: { type: 'string', default: 'automatic' },
+        'data-folder': { type: 'string' },
+        threads: { type: 'string' },
+        'memory-mb': { type: 'string' },
+        region: { type: 'string' },
+        'activation-host': { type: 'string' },
+        'activation-port': { type: 'string' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+        version: { type: 'boolean', default: false },
+      },
+    });
+  } catch (thrown) {
+    return refuse(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+  const { values } = parsed;
+  if (values.help) return success({ kind: 'help' });
+  if (values.version) return success({ kind: 'version' });
+  const { coordinator, 'model-folder': modelFolder } = values;
+  if (coordinator === undefined) return refuse('The address of a coordinator is missing (--coordinator URL).');
+  if (modelFolder === undefined) return refuse('The model to serve is missing (--model-folder FOLDER).');
+  const layerChoice = readLayers(values.layers);
+  if (layerChoice === null) return refuse('--layers takes a range such as 0-3, or automatic.');
+  const cpuThreads = values.threads === undefined ? null : readWholeNumber(values.threads, 1, 1_024);
+  if (values.threads !== undefined && cpuThreads === null) return refuse('--threads takes a number from 1 to 1024.');
+  const memoryMb = values['memory-mb'];
+  const memory = memoryMb === undefined ? null : readWholeNumber(memoryMb, MIN_MEMORY_MB, 16_777_216);
+  if (memoryMb !== undefined && memory === null)
+    return refuse(`--memory-mb takes a number of at least ${MIN_MEMORY_MB}.`);
+  const portText = values['activation-port'];
+  const port = portText === undefined ? DEFAULT_ACTIVATION_SERVER.port : readWholeNumber(portText, 0, 65_535);
+  if (port === null) return refuse('--activation-port takes a number from 0 to 65535.');
+  if (values.region !== undefined && !/^[A-Za-z0-9-]{1,40}$/.test(values.region)) {
+    return refuse('--region takes a code such as DE or US-NY.');
+  }
+  const accessToken = values['access-token'] ?? environment['TORE_ACCESS_TOKEN'] ?? '';
+  return success({
+    kind: 'run',
+    dataFolder: resolve(values['data-folder'] ?? join(homedir(), '.tore-node')),
+    json: values.json,
+    preferences: {
+      coordinatorUrl: coordinator,
+      accessToken: accessToken === '' ? null : accessToken,
+      modelFolder: resolve(modelFolder),
+      // A machine that runs this on purpose shall not stop because it is a laptop.
+      pauseOnBattery: false,
+      cpuThreads,
+      memoryBudgetBytes: memory === null ? null : memory * BYTES_PER_MIB,
+      layerChoice,
+      region: values.region ?? null,
+      activationServer: {
+        ...DEFAULT_ACTIVATION_SERVER,
+        enabled: values['activation-host'] !== undefined || portText !== undefined,
+        host: values['activation-host'] ?? DEFAULT_ACTIVATION_SERVER.host,
+        port,
+      },
+    },
+  });
+}

@@ -1,0 +1,55 @@
+import type { ChallengeRecord } from '../../protocol/compute/node-snapshot';
+import { timeText, type Clock } from '../clock';
+import type { CoordinatorConnection } from '../coordinator-client/coordinator-client';
+import type { ReadTask } from '../coordinator-client/reading';
+import type { NodeView } from '../node-view';
+import { answerChallenge } from './challenge-answer';
+import { ChallengeLog } from './challenge-log';
+
+/** Answers challenges and keeps what became of them. */
+export class ChallengeDuty {
+  private readonly log = new ChallengeLog();
+  /** Challenges whose reply is on its way. */
+  private readonly answering = new Set<string>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly view: NodeView,
+    private readonly onChanged: (record: ChallengeRecord) => void,
+  ) {}
+
+  /** Answers one challenge and waits for its verdict. One that was seen before is not answered twice. */
+  async answer(connection: CoordinatorConnection, task: ReadTask, nodeId: string): Promise<void> {
+    const receivedMs = this.clock.now();
+    if (!this.log.receive(task, timeText(receivedMs))) return;
+    this.show(task.taskId);
+    this.answering.add(task.taskId);
+    const started = this.clock.now();
+    const body = answerChallenge(task, nodeId, 0);
+    const verdict = await connection.submitTaskResult({ ...body, execution_time_ms: this.clock.now() - started });
+    this.answering.delete(task.taskId);
+    const durationMs = this.clock.now() - receivedMs;
+    if (verdict.ok) {
+      this.log.judge(task.taskId, verdict.value, durationMs);
+      if (verdict.value.reliability !== null) this.view.set({ reliability: verdict.value.reliability });
+    } else {
+      this.log.fail(task.taskId, verdict.error, durationMs);
+    }
+    this.show(task.taskId);
+  }
+
+  /** Notes a verdict that came later, by itself. */
+  judgeLater(taskId: string, passed: boolean | null, message: string): void {
+    const known = this.log.records.find((record) => record.taskId === taskId);
+    // The reply to the answer says the same and comes right after it.
+    if (known === undefined || passed === null || this.answering.has(taskId)) return;
+    this.log.judge(taskId, { passed, status: null, reliability: null, message }, known.durationMs);
+    this.show(taskId);
+  }
+
+  private show(taskId: string): void {
+    this.view.set({ challenges: this.log.records });
+    const record = this.log.records.find((one) => one.taskId === taskId);
+    if (record !== undefined) this.onChanged(record);
+  }
+}

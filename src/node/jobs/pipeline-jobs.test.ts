@@ -1,0 +1,213 @@
+import { describe, expect, it } from 'vitest';
+import { encodeActivationFrame, decodeActivationFrame } from '../../protocol/wire/activation-frame';
+import type { PipelineMessage, PipelineReport } from '../coordinator-client/coordinator-client';
+import { silentLogger } from '../logger';
+import { until } from '../test-doubles/manual-clock';
+import { TinyEngine } from '../test-doubles/tiny-engine';
+import { TINY_HASH } from '../test-doubles/tiny-model';
+import { JOB_LIMITS, PipelineJobs } from './pipeline-jobs';
+
+type Open = Extract<PipelineMessage, { type: 'pipeline-open' }>;
+const id = (number: number): string => `0190f0f0-0000-7000-8000-${String(number).padStart(12, '0')}`;
+const sampling = { temperature: 0, top_k: 0, top_p: 1 };
+
+async function createJobs(start: number, end: number) {
+  const engine = new TinyEngine(() => undefined);
+  const loaded = await engine.loadShard({
+    folder: '/models/tiny',
+    range: { layer_start: start, layer_end: end },
+    cacheFolder: '/',
+    memoryBudgetBytes: 1e9,
+  });
+  if (!loaded.ok) throw new Error(loaded.error.message);
+  const reports: PipelineReport[] = [];
+  const frames: Uint8Array[] = [];
+  const counts = { active: 0, steps: 0, served: 0, failed: 0 };
+  const jobs = new PipelineJobs(
+    engine,
+    { handle: loaded.value, manifest: engine.manifest, chosenBy: 'user' },
+    { report: (message) => reports.push(message), sendActivation: (bytes) => frames.push(bytes) },
+    {
+      onActiveChanged: (active) => (counts.active = active),
+      onStep: () => (counts.steps += 1),
+      onServed: () => (counts.served += 1),
+      onFailed: () => (counts.failed += 1),
+    },
+    silentLogger,
+  );
+  const open = (changes: Partial<Open> = {}): Open => ({
+    type: 'pipeline-open',
+    request_id: id(1),
+    hop: start === 0 ? 0 : 1,
+    hops: start === 0 && end === 3 ? 1 : 2,
+    model_id: 'test/tiny',
+    manifest_hash: TINY_HASH,
+    layer_start: start,
+    layer_end: end,
+    activation_dtype: 'f32',
+    max_new_tokens: 4,
+    ...(start === 0 ? { prompt: 'ab' } : {}),
+    ...(end === 3 ? { sampling } : {}),
+    ...changes,
+  });
+  return { engine, jobs, reports, frames, counts, open };
+}
+
+function frame(
+  changes: { requestId?: string; hop?: number; position?: number; values?: number[]; width?: number } = {},
+): Uint8Array {
+  const values = Float32Array.from(changes.values ?? [35, 0, 36, 1]);
+  const hiddenSize = changes.width ?? 2;
+  return encodeActivationFrame({
+    requestId: changes.requestId ?? id(1),
+    hop: changes.hop ?? 1,
+    position: changes.position ?? 0,
+    positions: values.length / hiddenSize,
+    hiddenSize,
+    dtype: 'f32',
+    values,
+  });
+}
+
+const step = (position: number, input_ids: number[]): PipelineMessage => ({
+  type: 'pipeline-step',
+  request_id: id(1),
+  position,
+  input_ids,
+});
+
+describe('PipelineJobs', () => {
+  it('tokenizes on the first hop and passes hidden states on', async () => {
+    const { jobs, reports, frames, open, engine } = await createJobs(0, 1);
+    jobs.handle(open());
+    await until(() => reports.length === 1);
+    expect(reports[0]).toEqual({ type: 'pipeline-opened', request_id: id(1), hop: 0, input_ids: [33, 34] });
+    expect([...engine.sequences.values()][0]?.open).toMatchObject({ maxPositions: 6 });
+    jobs.handle(step(0, [33, 34]));
+    await until(() => frames.length === 1);
+    expect(decodeActivationFrame(frames[0] ?? new Uint8Array())).toMatchObject({
+      ok: true,
+      value: { requestId: id(1), hop: 1, position: 0, positions: 2, values: Float32Array.from([35, 0, 36, 1]) },
+    });
+  });
+
+  it('gives tokens on the last hop, in order, with the sequence opened for the prompt’s length', async () => {
+    const { jobs, reports, open, engine, counts } = await createJobs(2, 3);
+    jobs.handle(open());
+    expect(reports).toEqual([{ type: 'pipeline-opened', request_id: id(1), hop: 1 }]);
+    expect(engine.sequences.size).toBe(0);
+    jobs.handleActivation(frame());
+    jobs.handleActivation(frame({ position: 2, values: [41, 2] }));
+    await until(() => reports.length === 3);
+    expect(reports.slice(1)).toEqual([
+      { type: 'pipeline-token', request_id: id(1), position: 2, token_id: 39, text: '<39>' },
+      { type: 'pipeline-token', request_id: id(1), position: 3, token_id: 44, text: '<44>' },
+    ]);
+    expect([...engine.sequences.values()][0]?.open).toMatchObject({ maxPositions: 6, maxNewTokens: 4 });
+    jobs.handle({ type: 'pipeline-close', request_id: id(1), reason: 'stop' });
+    await until(() => engine.sequences.size === 0);
+    expect(counts).toEqual({ active: 0, steps: 2, served: 1, failed: 0 });
+  });
+
+  it.each<[string, Partial<Open>, string]>([
+    ['another model', { model_id: 'other' }, 'shard-mismatch'],
+    ['another manifest', { manifest_hash: 'cd'.repeat(32) }, 'shard-mismatch'],
+    ['other layers', { layer_end: 2 }, 'shard-mismatch'],
+    ['a hop that does not begin the model', { hop: 1, hops: 2 }, 'hop-mismatch'],
+    ['a hop that ends the model', { hops: 1 }, 'hop-mismatch'],
+    ['prompt and messages', { messages: [{ role: 'user', content: 'x' }] }, 'input-invalid'],
+  ])('refuses %s', async (_name, changes, code) => {
+    const { jobs, reports, open, counts } = await createJobs(0, 1);
+    jobs.handle(open(changes));
+    expect(reports).toMatchObject([{ type: 'pipeline-failed', code }]);
+    expect(counts).toMatchObject({ active: 0, failed: 1 });
+  });
+
+  it.each<[string, () => Uint8Array, string]>([
+    ['the wrong width', () => frame({ width: 4 }), 'input-invalid'],
+    ['the wrong hop', () => frame({ hop: 2 }), 'hop-mismatch'],
+    ['a wrong position', () => frame({ position: 9 }), 'position-mismatch'],
+    ['a value that is not finite', () => frame({ values: [Number.NaN, 0] }), 'frame-values'],
+    ['a missing byte', () => frame().subarray(0, -1), 'frame-length'],
+  ])('fails a request on a frame with %s', async (_name, build, code) => {
+    const { jobs, reports, open, engine } = await createJobs(2, 3);
+    jobs.handle(open());
+    jobs.handleActivation(build());
+    await until(() => reports.length === 2);
+    expect(reports[1]).toMatchObject({ type: 'pipeline-failed', hop: 1, code });
+    await until(() => engine.sequences.size === 0);
+    jobs.handleActivation(frame());
+    expect(jobs.active).toBe(0);
+  });
+
+  it('ignores frames of nobody', async () => {
+    const { jobs, reports } = await createJobs(2, 3);
+    jobs.handleActivation(frame());
+    jobs.handleActivation(new Uint8Array(3));
+    expect(reports).toEqual([]);
+  });
+
+  it('reports what the engine refuses', async () => {
+    const { jobs, reports, open, engine } = await createJobs(0, 3);
+    jobs.handle(open());
+    await until(() => reports.length === 1);
+    engine.failNext = { code: 'run-failed', message: 'The run failed.' };
+    jobs.handle(step(0, [33, 34]));
+    await until(() => reports.length === 2);
+    expect(reports[1]).toEqual({
+      type: 'pipeline-failed',
+      request_id: id(1),
+      hop: 0,
+      code: 'run-failed',
+      message: 'The run failed.',
+      retryable: false,
+    });
+  });
+
+  it('bounds open requests and waiting steps', async () => {
+    const { jobs, reports, open, engine } = await createJobs(2, 3);
+    for (let number = 1; number <= JOB_LIMITS.maxOpenRequests + 1; number += 1) {
+      jobs.handle(open({ request_id: id(number) }));
+    }
+    expect(reports.at(-1)).toMatchObject({ type: 'pipeline-failed', code: 'too-many-requests', retryable: true });
+    jobs.handle(open());
+    expect(reports.at(-1)).toMatchObject({ code: 'request-exists' });
+    let release = (): void => undefined;
+    engine.gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    for (let sent = 0; sent <= JOB_LIMITS.maxWaitingSteps + 1; sent += 1) jobs.handleActivation(frame());
+    expect(reports.at(-1)).toMatchObject({ code: 'too-many-steps' });
+    release();
+    expect(jobs.active).toBe(JOB_LIMITS.maxOpenRequests - 1);
+  });
+
+  it('lets a request come again while its old pass still ends', async () => {
+    const { jobs, reports, open, engine } = await createJobs(2, 3);
+    let release = (): void => undefined;
+    engine.gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    jobs.handle(open());
+    jobs.handleActivation(frame());
+    await until(() => engine.sequences.size === 1);
+    jobs.handle({ type: 'pipeline-close', request_id: id(1), reason: 'cancelled' });
+    jobs.handle(open());
+    jobs.handleActivation(frame());
+    release();
+    engine.gate = null;
+    await until(() => reports.some(({ type }) => type === 'pipeline-token'));
+    expect(reports.map(({ type }) => type)).toEqual(['pipeline-opened', 'pipeline-opened', 'pipeline-token']);
+  });
+
+  it('ends everything at once, telling only who still listens', async () => {
+    const { jobs, reports, open, engine } = await createJobs(2, 3);
+    jobs.handle(open());
+    jobs.closeAll({ code: 'engine-gone', message: 'gone', retryable: true });
+    expect(reports.at(-1)).toMatchObject({ type: 'pipeline-failed', code: 'engine-gone', retryable: true });
+    jobs.handle(open());
+    jobs.closeAll(null);
+    expect(reports.filter(({ type }) => type === 'pipeline-failed')).toHaveLength(1);
+    expect(engine.sequences.size).toBe(0);
+  });
+});

@@ -1,0 +1,27 @@
+import type { ShardHandle } from '../../inference';
+import type { ModelManifest } from '../../protocol/compute/model';
+import type { ShardReport } from '../../protocol/compute/node-snapshot';
+
+/** A shard in memory with the model it was cut from. */
+export interface ServedShard {
+  readonly handle: ShardHandle;
+  readonly manifest: ModelManifest;
+  readonly chosenBy: ShardReport['chosenBy'];
+}
+
+/** The shard as a person sees it. */
+export function reportShard({ handle, manifest, chosenBy }: ServedShard): ShardReport {
+  return {
+    modelId: handle.modelId,
+    friendlyName: manifest.friendly_name,
+    manifestHash: handle.manifestHash,
+    range: handle.range,
+    totalLayers: handle.totalLayers,
+    provider: handle.provider,
+    providerReasons: handle.providerReasons,
+    weightBytes: handle.weightBytes,
+    cacheBytesPerPosition: handle.kvBytesPerPosition,
+    memoryBytes: handle.memoryBytes,
+    chosenBy,
+  };
+}

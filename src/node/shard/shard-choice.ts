@@ -1,0 +1,70 @@
+import type { LayerRange, ModelManifest } from '../../protocol/compute/model';
+import type { ShardReport } from '../../protocol/compute/node-snapshot';
+import { success, type Result } from '../../protocol/result';
+import { nodeFailure, type NodeErrorCode } from '../errors';
+import type { LayerChoice } from '../policy/run-policy';
+
+/** Share of the free memory used when the person set no limit: other programs keep working. */
+const SHARE_OF_FREE_MEMORY = 0.6;
+
+export interface ChosenRange {
+  readonly range: LayerRange;
+  readonly chosenBy: ShardReport['chosenBy'];
+}
+
+/** Memory a shard may use: the person's limit, but never more than is free; without a limit a share of what is free. */
+export function memoryBudget(limitBytes: number | null, freeBytes: number): number {
+  return Math.floor(limitBytes === null ? freeBytes * SHARE_OF_FREE_MEMORY : Math.min(limitBytes, freeBytes));
+}
+
+/** Bytes of the stored weights of a range, with embedding and head where it holds them. */
+export function storedBytes(manifest: ModelManifest, range: LayerRange): number {
+  let bytes = range.layer_start === 0 ? manifest.embedding_bytes : 0;
+  if (range.layer_end === manifest.total_layers - 1) bytes += manifest.head_bytes;
+  for (let layer = range.layer_start; layer <= range.layer_end; layer += 1)
+    bytes += manifest.bytes_per_layer[layer] ?? 0;
+  return bytes;
+}
+
+/**
+ * The layers to serve. The person's own range is taken as it is; else the coordinator's suggestion; without a usable
+ * suggestion (it does not know the model yet) as many layers from the first on as fit.
+ *
+ * @param suggestion - what the coordinator suggested, or null
+ * @returns `range-invalid` when the person's range is not in the model
+ */
+export function chooseRange(
+  choice: LayerChoice,
+  manifest: ModelManifest,
+  suggestion: LayerRange | null,
+  budgetBytes: number,
+): Result<ChosenRange, NodeErrorCode> {
+  const last = manifest.total_layers - 1;
+  if (choice.kind === 'range') {
+    const { start, end } = choice;
+    if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end < start || end > last) {
+      return nodeFailure(
+        'range-invalid',
+        `Layers ${start} to ${end} are not in ${manifest.model_id}: it has layers 0 to ${last}.`,
+        {
+          suggestion: 'Choose other layers, or let the coordinator choose.',
+        },
+      );
+    }
+    return success({ range: { layer_start: start, layer_end: end }, chosenBy: 'user' });
+  }
+  if (suggestion !== null && suggestion.layer_start <= last) {
+    const range = { layer_start: suggestion.layer_start, layer_end: Math.min(suggestion.layer_end, last) };
+    return success({ range, chosenBy: 'coordinator' });
+  }
+  let end = last;
+  while (end > 0 && storedBytes(manifest, { layer_start: 0, layer_end: end }) > budgetBytes) end -= 1;
+  return success({ range: { layer_start: 0, layer_end: end }, chosenBy: 'coordinator' });
+}
+
+/** The first half of a range, for when the whole did not fit; null when there is nothing smaller. */
+export function smallerRange(range: LayerRange): LayerRange | null {
+  const layers = range.layer_end - range.layer_start + 1;
+  if (layers <= 1) return null;
+  return { layer_start: range.layer_start, layer_end: range.layer_start + Math.floor(layers / 2) - 1 };
+}

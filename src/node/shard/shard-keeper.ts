@@ -1,0 +1,133 @@
+import { join } from 'node:path';
+import type { Engine, LoadedModel, LongCallOptions } from '../../inference';
+import { success, type Result } from '../../protocol/result';
+import type { RunningEngine, StartEngine } from '../engine-process-spawner';
+import { nodeFailure } from '../errors';
+import type { NodeLogger } from '../logger';
+import { smallerRange, type ChosenRange } from './shard-choice';
+import type { ServedShard } from './served-shard';
+
+export interface LoadPlan {
+  readonly model: LoadedModel;
+  readonly chosen: ChosenRange;
+  readonly memoryBudgetBytes: number;
+  readonly cpuThreads: number | null;
+  /** Take fewer layers when these do not fit; false when the person chose them. */
+  readonly mayShrink: boolean;
+}
+
+/**
+ * Keeps the engine process and the shard in it. Each shard gets a fresh process: onnxruntime does not return all memory
+ * of a session to the system, so ending the process is what really frees a shard.
+ */
+export class ShardKeeper {
+  private running: RunningEngine | null = null;
+  private starting: Promise<Result<Engine>> | null = null;
+  private shard: ServedShard | null = null;
+  private readonly models = new Map<string, LoadedModel>();
+
+  /**
+   * @param dataFolder - cut shards are kept below it
+   * @param onGone - the engine process ended although nobody asked it to; its shard is gone with it
+   */
+  constructor(
+    private readonly startEngine: StartEngine,
+    private readonly dataFolder: string,
+    private readonly logger: NodeLogger,
+    private readonly onGone: (reason: string) => void,
+  ) {}
+
+  /** The shard in memory, or null. */
+  get served(): ServedShard | null {
+    return this.shard;
+  }
+
+  /** The engine while its process runs. */
+  get engine(): Engine | null {
+    return this.running?.engine ?? null;
+  }
+
+  /** The running engine, started when there is none. */
+  async ensureEngine(): Promise<Result<Engine>> {
+    if (this.running !== null) return success(this.running.engine);
+    this.starting ??= this.start().finally(() => {
+      this.starting = null;
+    });
+    return this.starting;
+  }
+
+  private async start(): Promise<Result<Engine>> {
+    const started = await this.startEngine();
+    if (!started.ok) return started;
+    const running = started.value;
+    this.running = running;
+    void this.watch(running);
+    return success(running.engine);
+  }
+
+  private async watch(running: RunningEngine): Promise<void> {
+    const reason = await running.exited;
+    // Whoever releases the engine forgets it first.
+    if (this.running !== running) return;
+    this.running = null;
+    this.shard = null;
+    this.logger.error('The engine process ended unexpectedly', { reason });
+    this.onGone(reason);
+  }
+
+  /** Reads a model folder; its files are hashed once per run of this program. */
+  async readModel(folder: string, options: LongCallOptions): Promise<Result<LoadedModel>> {
+    const known = this.models.get(folder);
+    if (known !== undefined) return success(known);
+    const engine = await this.ensureEngine();
+    if (!engine.ok) return engine;
+    const model = await engine.value.readModel(folder, options);
+    if (model.ok) this.models.set(folder, model.value);
+    return model;
+  }
+
+  /** Forgets what a folder held, for when its files may have changed. */
+  forgetModel(folder: string): void {
+    this.models.delete(folder);
+  }
+
+  /** Loads a shard. One that does not fit is refused with numbers, or made smaller where the plan allows it. */
+  async load(plan: LoadPlan, options: LongCallOptions): Promise<Result<ServedShard>> {
+    const engine = await this.ensureEngine();
+    if (!engine.ok) return engine;
+    const { model } = plan;
+    let { range } = plan.chosen;
+    for (;;) {
+      const loaded = await engine.value.loadShard(
+        {
+          folder: model.folder,
+          range,
+          cacheFolder: join(this.dataFolder, 'shards'),
+          memoryBudgetBytes: plan.memoryBudgetBytes,
+          ...(plan.cpuThreads === null ? {} : { threads: plan.cpuThreads }),
+        },
+        options,
+      );
+      if (loaded.ok) {
+        if (this.running?.engine !== engine.value) {
+          return nodeFailure('engine-gone', 'The engine process ended while it loaded.', { retryable: true });
+        }
+        this.shard = { handle: loaded.value, manifest: model.manifest, chosenBy: plan.chosen.chosenBy };
+        return success(this.shard);
+      }
+      const smaller = plan.mayShrink && loaded.error.code === 'memory-insufficient' ? smallerRange(range) : null;
+      if (smaller === null) return loaded;
+      this.logger.info('The shard does not fit; fewer layers are tried', { reason: loaded.error.message });
+      range = smaller;
+    }
+  }
+
+  /** Ends the engine process and with it the shard. */
+  async release(): Promise<void> {
+    if (this.starting !== null) await this.starting;
+    const running = this.running;
+    this.running = null;
+    this.shard = null;
+    if (running !== null) await running.engine.close();
+  }
+}

@@ -1,0 +1,327 @@
+import type { TransportOffer } from '../../protocol/compute/http/shards';
+import type { Failure, Result } from '../../protocol/result';
+import { success } from '../../protocol/result';
+import type { Clock } from '../clock';
+import { timeText } from '../clock';
+import { BackOff } from '../coordinator-client/back-off';
+import type { CoordinatorConnection, PipelineMessage } from '../coordinator-client/coordinator-client';
+import { modelPath } from '../coordinator-client/coordinator-url';
+import { readModelIds, readSuggestion } from '../coordinator-client/reading';
+import { nodeFailure, type NodeErrorCode } from '../errors';
+import { readFreeMemoryBytes, type HardwareReader } from '../hardware/hardware-facts';
+import { PipelineJobs } from '../jobs/pipeline-jobs';
+import type { NodeLogger } from '../logger';
+import type { NodeView } from '../node-view';
+import type { LayerChoice } from '../policy/run-policy';
+import { chooseRange, memoryBudget } from './shard-choice';
+import type { ShardKeeper } from './shard-keeper';
+import { reportShard, type ServedShard } from './served-shard';
+
+const BYTES_PER_GIB = 1_073_741_824;
+
+/** What shall be in memory, from the person's preferences. */
+export interface ShardWish {
+  readonly modelFolder: string | null;
+  readonly layerChoice: LayerChoice;
+  readonly cpuThreads: number | null;
+  readonly memoryBudgetBytes: number | null;
+}
+
+/** How others reach the shard. */
+export interface ShardReach {
+  readonly nodeId: string;
+  readonly region: string | null;
+  readonly host: string | null;
+  readonly port: number | null;
+  readonly transports: readonly TransportOffer[];
+}
+
+export interface ShardServiceOptions {
+  readonly keeper: ShardKeeper;
+  readonly hardwareReader: HardwareReader;
+  readonly view: NodeView;
+  readonly clock: Clock;
+  readonly logger: NodeLogger;
+  /** Reads a JSON document of the coordinator. */
+  readonly fetchJson: (path: string) => Promise<Result<unknown>>;
+  readonly onNotice: (text: string) => void;
+}
+
+/**
+ * Brings the shard in memory and its registration in line with what is wished, again and again: `reconcile` may be
+ * called at any time and does only what is missing.
+ */
+export class ShardService {
+  private readonly backOff: BackOff;
+  private jobs: PipelineJobs | null = null;
+  /** The wish the loaded shard was made from. */
+  private loadedFor: string | null = null;
+  /** Connection and reach the shard is registered with. */
+  private registered: {
+    readonly connection: CoordinatorConnection;
+    readonly key: string;
+    readonly modelId: string;
+  } | null = null;
+  private retry: { readonly atMs: number } | null = null;
+  private failedFor: string | null = null;
+  private loading: { readonly wish: string; readonly controller: AbortController } | null = null;
+
+  constructor(private readonly options: ShardServiceOptions) {
+    this.backOff = new BackOff(options.clock);
+  }
+
+  /** Milliseconds until `reconcile` has something to do without anything else happening, or null. */
+  get retryInMs(): number | null {
+    return this.retry === null ? null : Math.max(0, this.retry.atMs - this.options.clock.now());
+  }
+
+  /** Forgets earlier failures, so that the next `reconcile` tries at once. */
+  tryAgain(): void {
+    this.retry = null;
+    this.failedFor = null;
+    this.backOff.reset();
+  }
+
+  /** Stops loading something that is no longer wished; null means that nothing is. */
+  abandonUnless(wish: ShardWish | null): void {
+    if (this.loading !== null && (wish === null || keyOf(wish) !== this.loading.wish)) this.loading.controller.abort();
+  }
+
+  async reconcile(connection: CoordinatorConnection, wish: ShardWish, reach: ShardReach): Promise<void> {
+    const key = keyOf(wish);
+    if (this.failedFor !== null && this.failedFor !== key) this.tryAgain();
+    if (this.failedFor !== null || (this.retry !== null && this.options.clock.now() < this.retry.atMs)) return;
+    this.retry = null;
+    if (this.options.keeper.served === null || this.loadedFor !== key) {
+      await this.retire({
+        code: 'not-serving',
+        message: 'This node is changing the layers it serves.',
+        retryable: true,
+      });
+      const loaded = await this.load(wish, key);
+      if (!loaded.ok) return this.planAfter(loaded.error, key);
+    }
+    const shard = this.options.keeper.served;
+    if (shard === null) return; // The engine went away meanwhile, which planned its own retry.
+    const registered = await this.register(connection, shard, reach);
+    if (!registered.ok) return this.planAfter(registered.error, key);
+    this.options.view.apply({ type: 'shard-registered', modelId: shard.handle.modelId, range: shard.handle.range });
+  }
+
+  private async planAfter(error: Failure, key: string): Promise<void> {
+    // A cancelled load makes room for another one; a lost connection is dealt with by the connection's own loop.
+    if (error.code === 'cancelled' || error.code === 'connection-lost') return;
+    // The engine's end has planned its retry already.
+    if (this.retry !== null) return;
+    if (error.retryable) {
+      this.planRetry(error);
+      return;
+    }
+    this.failedFor = key;
+    this.options.view.apply({ type: 'failed', error });
+    await this.retire(error);
+  }
+
+  private planRetry(error: Failure): number {
+    const delayMs = this.backOff.nextDelayMs();
+    const atMs = this.options.clock.now() + delayMs;
+    this.retry = { atMs };
+    this.options.view.apply({ type: 'retry-planned', error, retryAt: timeText(atMs) });
+    return delayMs;
+  }
+
+  private async load(wish: ShardWish, key: string): Promise<Result<ServedShard>> {
+    const { keeper, view, hardwareReader } = this.options;
+    if (wish.modelFolder === null) {
+      return nodeFailure('model-unset', 'No model is chosen, so there is nothing to serve.', {
+        suggestion: 'Choose a model folder.',
+      });
+    }
+    const controller = new AbortController();
+    this.loading = { wish: key, controller };
+    const { signal } = controller;
+    try {
+      view.apply({ type: 'preparing', step: 'model', fraction: 0 });
+      const model = await keeper.readModel(wish.modelFolder, {
+        signal,
+        onProgress: (fraction) => view.apply({ type: 'preparing', step: 'model', fraction }),
+      });
+      if (!model.ok) return model;
+      const free = await readFreeMemoryBytes(hardwareReader);
+      if (!free.ok) return free;
+      const budgetBytes = memoryBudget(wish.memoryBudgetBytes, free.value);
+      const { manifest } = model.value;
+      const suggestion =
+        wish.layerChoice.kind === 'automatic' ? await this.askForSuggestion(manifest.model_id, budgetBytes) : null;
+      const chosen = chooseRange(wish.layerChoice, manifest, suggestion, budgetBytes);
+      if (!chosen.ok) return chosen;
+      if (signal.aborted) return nodeFailure('cancelled', 'Loading was cancelled.');
+      view.apply({ type: 'load-started', modelId: manifest.model_id, range: chosen.value.range });
+      const loaded = await keeper.load(
+        {
+          model: model.value,
+          chosen: chosen.value,
+          memoryBudgetBytes: budgetBytes,
+          cpuThreads: wish.cpuThreads,
+          mayShrink: wish.layerChoice.kind === 'automatic',
+        },
+        { signal, onProgress: (fraction) => view.apply({ type: 'load-progressed', fraction }) },
+      );
+      if (loaded.ok) {
+        this.loadedFor = key;
+        view.set({ shard: reportShard(loaded.value) });
+      }
+      return loaded;
+    } finally {
+      this.loading = null;
+    }
+  }
+
+  private async askForSuggestion(modelId: string, budgetBytes: number): Promise<ReturnType<typeof readSuggestion>> {
+    const gib = Math.round((budgetBytes / BYTES_PER_GIB) * 1_000) / 1_000;
+    const answer = await this.options.fetchJson(`/inference/suggest/${modelPath(modelId)}?vram_gb=${gib}`);
+    if (answer.ok) return readSuggestion(answer.value);
+    this.options.logger.info('The coordinator suggested no layers; this node chooses itself', {
+      reason: answer.error.message,
+    });
+    return null;
+  }
+
+  private async register(
+    connection: CoordinatorConnection,
+    shard: ServedShard,
+    reach: ShardReach,
+  ): Promise<Result<void, string>> {
+    const { handle, manifest } = shard;
+    const key = JSON.stringify([handle.shardKey, reach]);
+    if (this.registered?.connection === connection && this.registered.key === key) return success(undefined);
+    const engine = this.options.keeper.engine;
+    if (engine === null) return nodeFailure('engine-gone', 'The engine process ended.', { retryable: true });
+    if (this.jobs === null) this.jobs = this.openJobs(connection, shard, engine);
+    const registered = await connection.registerShard({
+      shard: {
+        node_id: reach.nodeId,
+        model_id: handle.modelId,
+        layer_start: handle.range.layer_start,
+        layer_end: handle.range.layer_end,
+        vram_gb: Math.round((handle.memoryBytes / BYTES_PER_GIB) * 1_000) / 1_000,
+        region: reach.region,
+        host: reach.host,
+        port: reach.port,
+        transports: [...reach.transports],
+        manifest_hash: handle.manifestHash,
+      },
+      manifestHash: handle.manifestHash,
+      manifest,
+    });
+    if (!registered.ok) return this.explainRefusal(manifest.model_id, registered.error);
+    this.registered = { connection, key, modelId: handle.modelId };
+    return success(undefined);
+  }
+
+  /** Finds out whether a refusal means that the coordinator does not take this model at all. */
+  private async explainRefusal(modelId: string, error: Failure): Promise<Result<void, NodeErrorCode | string>> {
+    if (error.retryable || error.code === 'connection-lost') return { ok: false, error };
+    const models = await this.options.fetchJson('/inference/models');
+    const ids = models.ok ? readModelIds(models.value) : null;
+    if (ids === null || ids.includes(modelId)) return { ok: false, error };
+    const offered = ids.length === 0 ? 'It lists no model.' : `It lists ${ids.slice(0, 10).join(', ')}.`;
+    return nodeFailure(
+      'model-unknown',
+      `The coordinator does not take the model ${modelId}. ${offered} It says: ${error.message}`,
+      {
+        suggestion: 'Choose a model the coordinator lists, or ask its operator to add this one.',
+      },
+    );
+  }
+
+  private openJobs(
+    connection: CoordinatorConnection,
+    shard: ServedShard,
+    engine: NonNullable<ShardKeeper['engine']>,
+  ): PipelineJobs {
+    const { view, logger } = this.options;
+    return new PipelineJobs(
+      engine,
+      shard,
+      connection,
+      {
+        onActiveChanged: (active) => view.set({ requestsActive: active }),
+        onStep: () => view.countStep(),
+        onServed: () => view.countServed(),
+        onFailed: () => view.countFailed(),
+      },
+      logger,
+    );
+  }
+
+  handlePipeline(connection: CoordinatorConnection, message: PipelineMessage): void {
+    if (this.jobs !== null) return this.jobs.handle(message);
+    if (message.type !== 'pipeline-open') return;
+    connection.report({
+      type: 'pipeline-failed',
+      request_id: message.request_id,
+      hop: message.hop,
+      code: 'not-serving',
+      message: 'This node serves no layers at the moment.',
+      retryable: true,
+    });
+  }
+
+  handleActivation(bytes: Uint8Array): void {
+    this.jobs?.handleActivation(bytes);
+  }
+
+  /** The coordinator forgot the shard; the next `reconcile` registers it again. */
+  registrationLost(): void {
+    this.registered = null;
+  }
+
+  /** The connection is gone: requests end, the shard stays loaded for the next connection. */
+  connectionLost(): void {
+    this.jobs?.closeAll(null);
+    this.jobs = null;
+    this.registered = null;
+  }
+
+  /** The engine process ended by itself: requests fail, and the shard is loaded again after a pause. */
+  engineGone(reason: string): void {
+    const error: Failure = {
+      code: 'engine-gone',
+      message: `The engine process ended unexpectedly (${reason}).`,
+      retryable: true,
+    };
+    this.jobs?.closeAll(error);
+    this.jobs = null;
+    this.loadedFor = null;
+    this.options.view.set({ shard: null });
+    const delayMs = this.planRetry(error);
+    this.options.onNotice(`${error.message} The shard is loaded again in ${Math.ceil(delayMs / 1_000)} s.`);
+    void this.unregister();
+  }
+
+  /** Ends the work: requests fail with a reason, the registration is removed, the engine process ended. */
+  async retire(reason: Failure): Promise<void> {
+    this.jobs?.closeAll(reason);
+    this.jobs = null;
+    this.loadedFor = null;
+    await this.unregister();
+    // A benchmark or a model just read may have left an engine without a shard: that one is still fresh.
+    if (this.options.keeper.served !== null) await this.options.keeper.release();
+    this.options.view.set({ shard: null, requestsActive: 0 });
+  }
+
+  private async unregister(): Promise<void> {
+    const { registered } = this;
+    this.registered = null;
+    if (registered === null) return;
+    const removed = await registered.connection.removeShard(registered.modelId);
+    if (!removed.ok) {
+      this.options.logger.info('The shard registration was not removed', { reason: removed.error.message });
+    }
+  }
+}
+
+function keyOf(wish: ShardWish): string {
+  return JSON.stringify([wish.modelFolder, wish.layerChoice, wish.cpuThreads, wish.memoryBudgetBytes]);
+}

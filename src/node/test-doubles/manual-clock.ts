@@ -1,0 +1,47 @@
+import type { Clock } from '../clock';
+
+/** A clock that stands still until a test moves it. */
+export class ManualClock implements Clock {
+  private time = Date.parse('2026-01-01T00:00:00Z');
+  private actions: { atMs: number; action: () => void }[] = [];
+  chance = 0.5;
+
+  now(): number {
+    return this.time;
+  }
+
+  random(): number {
+    return this.chance;
+  }
+
+  schedule(delayMs: number, action: () => void): () => void {
+    const entry = { atMs: this.time + delayMs, action };
+    this.actions.push(entry);
+    return () => {
+      this.actions = this.actions.filter((other) => other !== entry);
+    };
+  }
+
+  /** Delays of everything that waits, in milliseconds from now. */
+  get waiting(): number[] {
+    return this.actions.map(({ atMs }) => atMs - this.time).sort((left, right) => left - right);
+  }
+
+  /** Lets time pass and runs what becomes due, in order. */
+  advance(milliseconds: number): void {
+    const end = this.time + milliseconds;
+    for (;;) {
+      const [next] = this.actions.filter(({ atMs }) => atMs <= end).sort((left, right) => left.atMs - right.atMs);
+      if (next === undefined) break;
+      this.actions = this.actions.filter((other) => other !== next);
+      this.time = Math.max(this.time, next.atMs);
+      next.action();
+    }
+    this.time = end;
+  }
+}
+
+/** Waits until something holds; the test's own time limit ends a wait that is in vain. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -1,0 +1,29 @@
+import type { Clock } from './clock';
+
+/** Wakes one waiting loop. A signal given while nobody waits is kept for the next wait. */
+export class Wake {
+  private pending = false;
+  private wakeUp: (() => void) | null = null;
+
+  constructor(private readonly clock: Clock) {}
+
+  signal(): void {
+    this.pending = true;
+    this.wakeUp?.();
+  }
+
+  /** Resolves at the next signal, at the latest after `timeoutMs`; null waits without end. */
+  async wait(timeoutMs: number | null): Promise<void> {
+    if (!this.pending && (timeoutMs === null || timeoutMs > 0)) {
+      await new Promise<void>((resolve) => {
+        const cancel = timeoutMs === null ? () => undefined : this.clock.schedule(timeoutMs, resolve);
+        this.wakeUp = () => {
+          cancel();
+          resolve();
+        };
+      });
+      this.wakeUp = null;
+    }
+    this.pending = false;
+  }
+}

@@ -1,0 +1,68 @@
+import { MantineProvider } from '@mantine/core';
+import { useColorScheme } from '@mantine/hooks';
+import { Notifications } from '@mantine/notifications';
+import { useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Mark } from '../components/Mark';
+import { Welcome } from '../features/welcome/Welcome';
+import { useSnapshotStore } from '../stores/snapshot-store';
+import { setWelcomeOpen, useUiStore } from '../stores/ui-store';
+import classes from './App.module.css';
+import { ErrorBoundary } from './ErrorBoundary';
+import { Shell } from './Shell';
+import { cssVariablesResolver, theme } from './theme';
+import { useWindowEvents } from './use-window-events';
+
+/** Until the first snapshot is here. */
+function StartScreen() {
+  const { t } = useTranslation();
+  const failure = useSnapshotStore(({ failure }) => failure);
+  return (
+    <main className={classes.start} aria-busy={failure === null}>
+      <Mark width={96} />
+      {failure === null ? (
+        <p className={classes.startText} role="status">
+          {t('app.loading')}
+        </p>
+      ) : (
+        <div className={classes.startText} role="alert">
+          <p className={classes.startTitle}>{t('app.loadingFailed')}</p>
+          <p>
+            {failure.message} {t('app.loadingRetry')}
+          </p>
+        </div>
+      )}
+    </main>
+  );
+}
+
+function Content() {
+  const consented = useSnapshotStore(({ snapshot }) =>
+    snapshot === null ? null : snapshot.settings.consentAt !== null,
+  );
+  const welcomeOpen = useUiStore(({ welcomeOpen }) => welcomeOpen);
+  useEffect(() => {
+    if (consented !== null && useUiStore.getState().welcomeOpen === null) setWelcomeOpen(!consented);
+  }, [consented]);
+  if (consented === null || welcomeOpen === null) return <StartScreen />;
+  return welcomeOpen ? <Welcome /> : <Shell />;
+}
+
+/** The whole window. */
+export function App() {
+  useWindowEvents();
+  const system = useColorScheme('light', { getInitialValueInEffect: false });
+  const choice = useSnapshotStore(({ snapshot }) => snapshot?.settings.theme ?? 'system');
+  return (
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={cssVariablesResolver}
+      forceColorScheme={choice === 'system' ? system : choice}
+    >
+      <Notifications position="bottom-right" limit={3} />
+      <ErrorBoundary>
+        <Content />
+      </ErrorBoundary>
+    </MantineProvider>
+  );
+}

@@ -1,0 +1,103 @@
+import { Button, Menu } from '@mantine/core';
+import { IconChevronDown, IconPlayerPause, IconPlayerPlay, IconRefresh } from '@tabler/icons-react';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { minutesUntilMorning } from '../format/times';
+import type { NodeStatus } from './node-status';
+import { callOrNotify } from './notify';
+
+type PauseChoice = 'minutes15' | 'hour1' | 'hours4' | 'untilMorning' | 'untilResumed';
+
+const PAUSE_CHOICES: readonly PauseChoice[] = ['minutes15', 'hour1', 'hours4', 'untilMorning', 'untilResumed'];
+
+/** Minutes of a choice from now on; null is without an end. */
+function pauseMinutes(choice: PauseChoice): number | null {
+  switch (choice) {
+    case 'minutes15':
+      return 15;
+    case 'hour1':
+      return 60;
+    case 'hours4':
+      return 240;
+    case 'untilMorning':
+      return minutesUntilMorning(Date.now());
+    case 'untilResumed':
+      return null;
+  }
+}
+
+interface StateButtonProps {
+  readonly action: NodeStatus['action'];
+}
+
+function PauseButton() {
+  const { t } = useTranslation();
+  const [busy, setBusy] = useState(false);
+  const pause = async (choice: PauseChoice): Promise<void> => {
+    setBusy(true);
+    await callOrNotify('pause', 'node:pause', { minutes: pauseMinutes(choice) });
+    setBusy(false);
+  };
+  return (
+    <Menu position="bottom-end" width={208}>
+      <Menu.Target>
+        <Button
+          variant="default"
+          loading={busy}
+          leftSection={<IconPlayerPause size={16} stroke={1.5} />}
+          rightSection={<IconChevronDown size={14} stroke={1.5} />}
+          data-testid="pause-button"
+        >
+          {t('statusLine.pause')}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{t('statusLine.pauseFor')}</Menu.Label>
+        {PAUSE_CHOICES.map((choice) => (
+          <Menu.Item key={choice} data-testid={`pause-${choice}`} onClick={() => void pause(choice)}>
+            {t(`statusLine.${choice}`)}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+/** The one thing to do about the state: pause, resume or try again. */
+export function StateButton({ action }: StateButtonProps) {
+  const { t } = useTranslation();
+  const [busy, setBusy] = useState(false);
+  const run = async (name: 'resume' | 'retry'): Promise<void> => {
+    setBusy(true);
+    await callOrNotify(name, name === 'resume' ? 'node:resume' : 'node:retry', null);
+    setBusy(false);
+  };
+  switch (action) {
+    case 'pause':
+      return <PauseButton />;
+    case 'resume':
+      return (
+        <Button
+          loading={busy}
+          leftSection={<IconPlayerPlay size={16} stroke={1.5} />}
+          data-testid="resume-button"
+          onClick={() => void run('resume')}
+        >
+          {t('statusLine.resume')}
+        </Button>
+      );
+    case 'retry':
+      return (
+        <Button
+          loading={busy}
+          leftSection={<IconRefresh size={16} stroke={1.5} />}
+          data-testid="retry-button"
+          onClick={() => void run('retry')}
+        >
+          {t('statusLine.retry')}
+        </Button>
+      );
+    case 'none':
+      return null;
+  }
+}

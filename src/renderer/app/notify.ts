@@ -1,0 +1,36 @@
+import { notifications } from '@mantine/notifications';
+import i18next from 'i18next';
+import type { CallInput, CallOutput, Channel } from '../../contract';
+import type { Failure } from '../../protocol/result';
+import type { en } from '../i18n/en';
+import { callTore } from '../stores/tore-api';
+
+type FailureTitle = keyof typeof en.failure;
+
+/** Long enough to read a sentence or two and act on it. */
+const SHOWN_MS = 12_000;
+
+/** Shows what did not work, why, and what to do. */
+export function notifyFailure(title: FailureTitle, error: Failure): void {
+  notifications.show({
+    // One note per kind of failure: trying again must not pile them up.
+    id: `failure-${title}`,
+    title: i18next.t(`failure.${title}`),
+    message: [error.message, error.suggestion].filter(Boolean).join(' '),
+    color: 'coral',
+    autoClose: SHOWN_MS,
+    role: 'alert',
+  });
+}
+
+/** Calls main and shows a failure; for calls whose answer needs no place of its own on the screen. */
+export async function callOrNotify<Name extends Channel>(
+  title: FailureTitle,
+  channel: Name,
+  input: CallInput<Name>,
+): Promise<CallOutput<Name>> {
+  const result = await callTore(channel, input);
+  if (result.ok) notifications.hide(`failure-${title}`);
+  else notifyFailure(title, result.error);
+  return result;
+}

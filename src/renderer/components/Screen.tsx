@@ -1,0 +1,29 @@
+import type { ReactNode } from 'react';
+import classes from './Screen.module.css';
+
+interface ScreenProps {
+  readonly title: string;
+  readonly lead?: ReactNode;
+  readonly actions?: ReactNode;
+  readonly children: ReactNode;
+  /** The title is read by screen readers only: the first card says it in its own way. */
+  readonly titleHidden?: boolean;
+}
+
+/** A scrolling page of cards. */
+export function Screen({ title, lead, actions, children, titleHidden = false }: ScreenProps) {
+  return (
+    <div className={classes.scroll}>
+      <div className={classes.page}>
+        <header className={titleHidden ? classes.headerHidden : classes.header}>
+          <div className={classes.heading}>
+            <h1 className={classes.title}>{title}</h1>
+            {lead !== undefined && <p className={classes.lead}>{lead}</p>}
+          </div>
+          {actions}
+        </header>
+        {children}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,78 @@
+import { IconArrowRight } from '@tabler/icons-react';
+import { useTranslation } from 'react-i18next';
+import type { AnswerFacts, AnswerHop } from '../../../contract';
+import { Amount } from '../../components/Amount';
+import { formatCount, formatLayers, formatSpeed, shortenId } from '../../format/numbers';
+import { formatDuration, formatMoment } from '../../format/times';
+import { useSnapshot } from '../../stores/snapshot-store';
+import classes from './Chat.module.css';
+
+function Hop({ hop }: { readonly hop: AnswerHop }) {
+  const { t } = useTranslation();
+  const layers = formatLayers(hop.layerStart, hop.layerEnd);
+  return (
+    <span
+      className={classes.hop}
+      title={t('chat.hopTitle', { node: hop.nodeId, layers, transport: hop.transport })}
+      data-mine={hop.isThisComputer || undefined}
+    >
+      {hop.isThisComputer ? t('common.thisComputer') : <code>{shortenId(hop.nodeId)}</code>} {layers}
+    </span>
+  );
+}
+
+interface AnswerFactsLineProps {
+  readonly facts: AnswerFacts;
+  readonly finished: boolean;
+}
+
+/** What an answer took: model, nodes with their layers, tokens, speed, and what the ledger confirmed. */
+export function AnswerFactsLine({ facts, finished }: AnswerFactsLineProps) {
+  const { t } = useTranslation();
+  const model = useSnapshot(({ models }) => models.find(({ modelId }) => modelId === facts.modelId) ?? null);
+  const tokenMode = useSnapshot(({ node }) => node.coordinator.tokenMode);
+  const { hops, settledCost } = facts;
+  return (
+    <div className={classes.facts} data-testid="answer-facts">
+      <span className={classes.fact}>{model?.friendlyName ?? facts.modelId}</span>
+      {hops.length > 0 && (
+        <ol className={classes.hops} aria-label={t('chat.path')}>
+          {hops.map((hop, index) => (
+            <li key={`${hop.nodeId}-${hop.layerStart}`}>
+              {index > 0 && <IconArrowRight size={12} stroke={1.5} aria-hidden="true" />}
+              <Hop hop={hop} />
+            </li>
+          ))}
+        </ol>
+      )}
+      <span
+        className={classes.fact}
+        title={t('chat.tokensTitle', {
+          input: formatCount(facts.inputTokens),
+          output: formatCount(facts.outputTokens),
+        })}
+      >
+        {t('chat.tokens', { count: facts.outputTokens, shown: formatCount(facts.outputTokens) })}
+      </span>
+      {facts.tokensPerSecond !== null && (
+        <span className={classes.fact} title={facts.durationMs === null ? undefined : formatDuration(facts.durationMs)}>
+          {t('chat.speed', { speed: formatSpeed(facts.tokensPerSecond) })}
+        </span>
+      )}
+      {settledCost !== null && (
+        <span
+          className={classes.fact}
+          title={t('chat.settledTitle', {
+            time: formatMoment(settledCost.confirmedAt, Date.now()),
+            entry: settledCost.ledgerRef,
+          })}
+        >
+          {t('chat.settledWord')} <Amount microGft={settledCost.microGft} />
+        </span>
+      )}
+      {settledCost === null && finished && tokenMode === false && (
+        <span className={classes.fact}>{t('chat.free')}</span>
+      )}
+    </div>
+  );
+}

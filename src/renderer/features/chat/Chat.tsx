@@ -1,0 +1,52 @@
+import { Drawer } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useChatStore } from '../../stores/chat-store';
+import { useSnapshot } from '../../stores/snapshot-store';
+import { ChatHeader } from './ChatHeader';
+import classes from './Chat.module.css';
+import { chooseModel } from './choose-model';
+import { Composer } from './Composer';
+import { ConversationList } from './ConversationList';
+import { Thread } from './Thread';
+
+/** Below this width the list of conversations opens over the thread. */
+const NARROW = '(max-width: 960px)';
+
+/** Conversations, the open one, and the place to write. */
+export function Chat() {
+  const { t } = useTranslation();
+  const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
+  const [listOpen, setListOpen] = useState(false);
+  const [picked, setPicked] = useState<string | null>(null);
+  const openId = useChatStore(({ openId }) => openId);
+  const models = useSnapshot((snapshot) => snapshot.models);
+  const served = useSnapshot(({ coverage }) => coverage?.modelId ?? null);
+  const model = chooseModel(models, picked, served);
+  return (
+    <div className={classes.chat}>
+      <h1 className={classes.hidden}>{t('chat.title')}</h1>
+      {narrow ? (
+        <Drawer
+          opened={listOpen}
+          onClose={() => setListOpen(false)}
+          size={280}
+          title={t('chat.conversations')}
+          closeButtonProps={{ 'aria-label': t('common.close') }}
+        >
+          <ConversationList onPick={() => setListOpen(false)} />
+        </Drawer>
+      ) : (
+        <aside className={classes.list} aria-label={t('chat.conversations')}>
+          <ConversationList />
+        </aside>
+      )}
+      <div className={classes.main}>
+        <ChatHeader model={model} onPickModel={setPicked} onOpenList={narrow ? () => setListOpen(true) : null} />
+        <Thread key={openId ?? 'new'} conversationId={openId} model={model} />
+        <Composer conversationId={openId} model={model} />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,77 @@
+import { ActionIcon, Button, Popover, Select, Tooltip } from '@mantine/core';
+import { IconAdjustmentsHorizontal, IconEdit, IconLayoutSidebar } from '@tabler/icons-react';
+import { useTranslation } from 'react-i18next';
+import type { ModelSummary } from '../../../contract';
+import { shortcutLabel } from '../../app/shortcuts';
+import { startNewChat } from '../../app/use-window-events';
+import { GenerationFields } from '../../components/GenerationFields';
+import { useSnapshot } from '../../stores/snapshot-store';
+import classes from './Chat.module.css';
+
+interface ChatHeaderProps {
+  readonly model: ModelSummary | null;
+  readonly onPickModel: (modelId: string | null) => void;
+  /** Null where the list stands beside the thread. */
+  readonly onOpenList: (() => void) | null;
+}
+
+/** Model, generation settings, and a new conversation. */
+export function ChatHeader({ model, onPickModel, onOpenList }: ChatHeaderProps) {
+  const { t } = useTranslation();
+  const models = useSnapshot((snapshot) => snapshot.models);
+  const newChatLabel = `${t('chat.new')} (${shortcutLabel('N', window.tore.platform)})`;
+  return (
+    <div className={classes.header}>
+      {onOpenList !== null && (
+        <>
+          <Tooltip label={t('chat.showConversations')}>
+            <ActionIcon
+              variant="default"
+              size={36}
+              aria-label={t('chat.showConversations')}
+              onClick={onOpenList}
+              data-testid="chat-open-list"
+            >
+              <IconLayoutSidebar size={18} stroke={1.5} />
+            </ActionIcon>
+          </Tooltip>
+          <Tooltip label={newChatLabel}>
+            <ActionIcon variant="default" size={36} aria-label={newChatLabel} onClick={() => startNewChat()}>
+              <IconEdit size={18} stroke={1.5} />
+            </ActionIcon>
+          </Tooltip>
+        </>
+      )}
+      <Select
+        className={classes.model ?? ''}
+        aria-label={t('chat.model')}
+        placeholder={t('chat.noModels')}
+        disabled={models.length === 0}
+        data={models.map(({ modelId, friendlyName, pipelineAvailable }) => ({
+          value: modelId,
+          label: pipelineAvailable ? friendlyName : t('chat.modelIncomplete', { model: friendlyName }),
+        }))}
+        value={model?.modelId ?? null}
+        onChange={onPickModel}
+        allowDeselect={false}
+        data-testid="chat-model"
+      />
+      <Popover position="bottom-end" width={320} trapFocus withinPortal>
+        <Popover.Target>
+          <Button
+            variant="default"
+            leftSection={<IconAdjustmentsHorizontal size={16} stroke={1.5} />}
+            data-testid="chat-generation-settings"
+          >
+            {t('chat.settingsButton')}
+          </Button>
+        </Popover.Target>
+        <Popover.Dropdown aria-label={t('chat.settingsTitle')}>
+          <h2 className={classes.popoverTitle}>{t('chat.settingsTitle')}</h2>
+          <p className={classes.quiet}>{t('chat.settingsHint')}</p>
+          <GenerationFields />
+        </Popover.Dropdown>
+      </Popover>
+    </div>
+  );
+}

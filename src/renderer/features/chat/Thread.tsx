@@ -1,0 +1,89 @@
+import { Button, Skeleton } from '@mantine/core';
+import { IconAlertTriangle, IconArrowDown } from '@tabler/icons-react';
+import { useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { ConversationView, ModelSummary } from '../../../contract';
+import { EmptyState } from '../../components/EmptyState';
+import { fetchConversation, useChatStore } from '../../stores/chat-store';
+import { Answer } from './Answer';
+import classes from './Chat.module.css';
+import { FirstQuestions } from './FirstQuestions';
+import { useStickToBottom } from './use-stick-to-bottom';
+
+interface ThreadProps {
+  readonly conversationId: string | null;
+  readonly model: ModelSummary | null;
+}
+
+function Entries({ view }: { readonly view: ConversationView }) {
+  const { t } = useTranslation();
+  const last = view.entries.at(-1);
+  return (
+    <ol className={classes.entries}>
+      {view.entries.map((entry) => (
+        <li key={entry.id}>
+          {entry.role === 'user' ? (
+            <div className={classes.question}>
+              <span className={classes.hidden}>{t('chat.you')}: </span>
+              {entry.text}
+            </div>
+          ) : (
+            <Answer conversationId={view.id} entry={entry} isLast={entry.id === last?.id} />
+          )}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+/** The open conversation, or the first questions of a new one. */
+export function Thread({ conversationId, model }: ThreadProps) {
+  const { t } = useTranslation();
+  const view = useChatStore(({ views }) => (conversationId === null ? null : (views[conversationId] ?? null)));
+  const failure = useChatStore(({ failures }) => (conversationId === null ? null : (failures[conversationId] ?? null)));
+  const { scrollRef, atBottom, toBottom, follow } = useStickToBottom();
+  useEffect(follow, [view, follow]);
+
+  return (
+    <div className={classes.threadFrame}>
+      <div ref={scrollRef} className={classes.thread} role="region" aria-label={t('chat.thread')} tabIndex={0}>
+        <div className={classes.column}>
+          {conversationId === null && <FirstQuestions model={model} />}
+          {view !== null && <Entries view={view} />}
+          {conversationId !== null && view === null && failure === null && (
+            <div role="status" aria-label={t('chat.opening')} className={classes.opening}>
+              <Skeleton height={40} width="60%" ml="auto" />
+              <Skeleton height={96} />
+            </div>
+          )}
+          {conversationId !== null && view === null && failure !== null && (
+            <EmptyState
+              icon={IconAlertTriangle}
+              tone="attention"
+              title={t('chat.openFailed')}
+              action={
+                <Button variant="default" onClick={() => void fetchConversation(conversationId)}>
+                  {t('common.retry')}
+                </Button>
+              }
+            >
+              {[failure.message, failure.suggestion].filter(Boolean).join(' ')}
+            </EmptyState>
+          )}
+        </div>
+      </div>
+      {!atBottom && view !== null && (
+        <Button
+          className={classes.jump ?? ''}
+          variant="default"
+          size="xs"
+          radius="xl"
+          leftSection={<IconArrowDown size={14} stroke={1.5} />}
+          onClick={toBottom}
+        >
+          {t('chat.jumpToLatest')}
+        </Button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,28 @@
+import { useTranslation } from 'react-i18next';
+import { Screen } from '../../components/Screen';
+import classes from './Dashboard.module.css';
+import { EarningsCard } from './EarningsCard';
+import { EventsCard } from './EventsCard';
+import { PipelineCard } from './PipelineCard';
+import { ReliabilityCard } from './ReliabilityCard';
+import { StateCard } from './StateCard';
+import { WorkCard } from './WorkCard';
+
+/** Is it working, if not why, did it help. */
+export function Dashboard() {
+  const { t } = useTranslation();
+  return (
+    <Screen title={t('dashboard.title')} titleHidden>
+      <StateCard />
+      <PipelineCard />
+      <div className={classes.columns}>
+        <EarningsCard />
+        <div className={classes.side}>
+          <WorkCard />
+          <ReliabilityCard />
+        </div>
+      </div>
+      <EventsCard />
+    </Screen>
+  );
+}

@@ -1,0 +1,136 @@
+import { Button, Radio, TextInput } from '@mantine/core';
+import { IconCircleCheck } from '@tabler/icons-react';
+import { useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { CoordinatorCheck } from '../../../contract';
+import { changeSettings } from '../../app/change-settings';
+import { SettingRow } from '../../components/SettingRow';
+import { useSnapshot } from '../../stores/snapshot-store';
+import { callTore } from '../../stores/tore-api';
+import classes from './Settings.module.css';
+
+function EmbeddedState() {
+  const { t } = useTranslation();
+  const state = useSnapshot((snapshot) => snapshot.embeddedCoordinator);
+  switch (state.kind) {
+    case 'running':
+      return <p className={classes.quiet}>{t('settings.coordinator.running', { url: state.url })}</p>;
+    case 'starting':
+      return <p className={classes.quiet}>{t('settings.coordinator.starting')}</p>;
+    case 'off':
+      return null;
+    case 'failed':
+      return (
+        <p className={classes.problem} role="alert">
+          {[state.error.message, state.error.suggestion].filter(Boolean).join(' ')}
+        </p>
+      );
+  }
+}
+
+function RemoteForm({ currentUrl }: { readonly currentUrl: string | null }) {
+  const { t } = useTranslation();
+  const [url, setUrl] = useState(currentUrl ?? '');
+  const [found, setFound] = useState<CoordinatorCheck | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+
+  const checkAndUse = async (): Promise<void> => {
+    setBusy(true);
+    const result = await callTore('coordinator:check', { url: url.trim() });
+    setProblem(result.ok ? null : [result.error.message, result.error.suggestion].filter(Boolean).join(' '));
+    setFound(result.ok ? result.value : null);
+    if (result.ok) await changeSettings({ coordinator: { kind: 'remote', url: result.value.url } });
+    setBusy(false);
+  };
+
+  return (
+    <form
+      className={classes.remote}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (url.trim() !== '') void checkAndUse();
+      }}
+    >
+      <div className={classes.inline}>
+        <TextInput
+          className={classes.grow ?? ''}
+          label={t('settings.coordinator.url')}
+          placeholder={t('settings.coordinator.urlPlaceholder')}
+          value={url}
+          inputMode="url"
+          spellCheck={false}
+          error={problem !== null}
+          aria-describedby="coordinator-outcome"
+          onChange={(event) => {
+            setUrl(event.currentTarget.value);
+            setProblem(null);
+            setFound(null);
+          }}
+          data-testid="coordinator-url"
+        />
+        <Button type="submit" variant="default" loading={busy} disabled={url.trim() === ''}>
+          {t('settings.coordinator.use')}
+        </Button>
+      </div>
+      <div id="coordinator-outcome" role="status">
+        {problem !== null && <p className={classes.problem}>{problem}</p>}
+        {found !== null && (
+          <p className={classes.found}>
+            <IconCircleCheck size={18} stroke={1.5} aria-hidden="true" />
+            <span>
+              {t('welcome.where.found', { name: found.name, version: found.version })}{' '}
+              {found.tokenMode ? t('welcome.where.foundTokens') : t('welcome.where.foundNoTokens')}
+            </span>
+          </p>
+        )}
+        {problem === null && found === null && currentUrl !== null && (
+          <p className={classes.quiet}>{t('settings.coordinator.inUse', { url: currentUrl })}</p>
+        )}
+      </div>
+    </form>
+  );
+}
+
+/** The coordinator of this app: its own, or one reached by a URL. */
+export function CoordinatorRow() {
+  const { t } = useTranslation();
+  const choice = useSnapshot(({ settings }) => settings.coordinator);
+  const [shown, setShown] = useState(choice.kind);
+  useEffect(() => setShown(choice.kind), [choice.kind]);
+  const pick = (kind: string): void => {
+    setShown(kind === 'remote' ? 'remote' : 'embedded');
+    if (kind === 'embedded' && choice.kind !== 'embedded') {
+      void changeSettings({ coordinator: { kind: 'embedded' } });
+    }
+  };
+  return (
+    <SettingRow
+      title={t('settings.coordinator.title')}
+      hint={t('settings.coordinator.hint')}
+      below={
+        <div className={classes.choices}>
+          <Radio.Group value={shown} onChange={pick} aria-label={t('settings.coordinator.title')}>
+            <div className={classes.radios}>
+              <Radio
+                value="embedded"
+                label={t('settings.coordinator.embedded')}
+                description={t('settings.coordinator.embeddedHint')}
+              />
+              <Radio
+                value="remote"
+                label={t('settings.coordinator.remote')}
+                description={t('settings.coordinator.remoteHint')}
+              />
+            </div>
+          </Radio.Group>
+          {shown === 'embedded' ? (
+            <EmbeddedState />
+          ) : (
+            <RemoteForm currentUrl={choice.kind === 'remote' ? choice.url : null} />
+          )}
+        </div>
+      }
+    />
+  );
+}

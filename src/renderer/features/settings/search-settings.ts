@@ -1,0 +1,22 @@
+/** What of a setting can be searched. */
+export interface SearchableSetting {
+  readonly title: string;
+  readonly hint: string;
+  /** Other words people use for it. */
+  readonly keywords: string;
+}
+
+function fold(text: string): string {
+  return text
+    .toLowerCase()
+    .normalize('NFD')
+    .replace(/\p{Diacritic}/gu, '');
+}
+
+/** Whether every word of the query occurs in the setting's texts, in any order and case. */
+export function matchesSetting(setting: SearchableSetting, query: string): boolean {
+  const text = fold(`${setting.title} ${setting.hint} ${setting.keywords}`);
+  return fold(query)
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}

@@ -1,0 +1,58 @@
+import { useTranslation } from 'react-i18next';
+import { useSnapshot } from '../../stores/snapshot-store';
+import { AboutRow } from './AboutRow';
+import { AccessTokenRow } from './AccessTokenRow';
+import { CoordinatorRow } from './CoordinatorRow';
+import { JoinRow } from './JoinRow';
+import type { SearchableSetting } from './search-settings';
+import { ChatDefaultsRow, EconomyRow, LimitsRow, QuitRow, RegionRow, ThemeRow, TrayRow } from './simple-rows';
+
+export const SETTING_GROUPS = ['coordinator', 'contribution', 'window', 'chat', 'about'] as const;
+
+export interface SettingItem extends SearchableSetting {
+  readonly name: string;
+  readonly group: (typeof SETTING_GROUPS)[number];
+  readonly Row: () => React.JSX.Element;
+}
+
+/** Every setting that means something now, in order. */
+export function useSettingItems(): SettingItem[] {
+  const { t } = useTranslation();
+  const embedded = useSnapshot(({ settings }) => settings.coordinator.kind === 'embedded');
+  const item = (
+    group: SettingItem['group'],
+    name:
+      | 'coordinator'
+      | 'accessToken'
+      | 'join'
+      | 'economy'
+      | 'region'
+      | 'limits'
+      | 'theme'
+      | 'tray'
+      | 'quit'
+      | 'chat'
+      | 'about',
+    Row: SettingItem['Row'],
+  ): SettingItem => ({
+    group,
+    name,
+    Row,
+    title: t(`settings.${name}.title`),
+    hint: t(`settings.${name}.hint`),
+    keywords: t(`settings.${name}.keywords`),
+  });
+  return [
+    item('coordinator', 'coordinator', CoordinatorRow),
+    ...(embedded
+      ? [item('coordinator', 'join', JoinRow), item('coordinator', 'economy', EconomyRow)]
+      : [item('coordinator', 'accessToken', AccessTokenRow)]),
+    item('contribution', 'region', RegionRow),
+    item('contribution', 'limits', LimitsRow),
+    item('window', 'theme', ThemeRow),
+    item('window', 'tray', TrayRow),
+    item('window', 'quit', QuitRow),
+    item('chat', 'chat', ChatDefaultsRow),
+    item('about', 'about', AboutRow),
+  ];
+}

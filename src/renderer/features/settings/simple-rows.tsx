@@ -1,0 +1,99 @@
+import { Button, SegmentedControl, Switch } from '@mantine/core';
+import { useTranslation } from 'react-i18next';
+import type { ThemeChoice } from '../../../contract';
+import { changeSettings } from '../../app/change-settings';
+import { callOrNotify } from '../../app/notify';
+import { GenerationFields } from '../../components/GenerationFields';
+import { RegionSelect } from '../../components/RegionSelect';
+import { SettingRow } from '../../components/SettingRow';
+import { useSnapshot } from '../../stores/snapshot-store';
+import { showScreen } from '../../stores/ui-store';
+
+const THEMES = ['system', 'light', 'dark'] as const satisfies readonly ThemeChoice[];
+
+export function ThemeRow() {
+  const { t } = useTranslation();
+  const theme = useSnapshot(({ settings }) => settings.theme);
+  return (
+    <SettingRow title={t('settings.theme.title')} hint={t('settings.theme.hint')}>
+      <SegmentedControl
+        aria-label={t('settings.theme.title')}
+        size="xs"
+        value={theme}
+        onChange={(value) => void changeSettings({ theme: value })}
+        data={THEMES.map((value) => ({ value, label: t(`settings.theme.${value}`) }))}
+        data-testid="theme-select"
+      />
+    </SettingRow>
+  );
+}
+
+export function TrayRow() {
+  const { t } = useTranslation();
+  const closeToTray = useSnapshot(({ settings }) => settings.closeToTray);
+  return (
+    <SettingRow title={t('settings.tray.title')} hint={t('settings.tray.hint')}>
+      <Switch
+        aria-label={t('settings.tray.label')}
+        checked={closeToTray}
+        onChange={(event) => void changeSettings({ closeToTray: event.currentTarget.checked })}
+      />
+    </SettingRow>
+  );
+}
+
+export function QuitRow() {
+  const { t } = useTranslation();
+  return (
+    <SettingRow title={t('settings.quit.title')} hint={t('settings.quit.hint')}>
+      <Button variant="default" size="xs" onClick={() => void callOrNotify('quit', 'app:quit', null)}>
+        {t('settings.quit.action')}
+      </Button>
+    </SettingRow>
+  );
+}
+
+export function EconomyRow() {
+  const { t } = useTranslation();
+  const kept = useSnapshot(({ settings }) => settings.embeddedTokenEconomy);
+  return (
+    <SettingRow title={t('settings.economy.title')} hint={t('settings.economy.hint')}>
+      <Switch
+        aria-label={t('settings.economy.label')}
+        checked={kept}
+        onChange={(event) => void changeSettings({ embeddedTokenEconomy: event.currentTarget.checked })}
+      />
+    </SettingRow>
+  );
+}
+
+export function RegionRow() {
+  const { t } = useTranslation();
+  const region = useSnapshot(({ settings }) => settings.region);
+  return (
+    <SettingRow title={t('settings.region.title')} hint={t('settings.region.hint')}>
+      <RegionSelect
+        label={t('settings.region.title')}
+        labelHidden
+        value={region}
+        onChange={(value) => void changeSettings({ region: value })}
+      />
+    </SettingRow>
+  );
+}
+
+export function LimitsRow() {
+  const { t } = useTranslation();
+  return (
+    <SettingRow title={t('settings.limits.title')} hint={t('settings.limits.hint')}>
+      <Button variant="default" size="xs" onClick={() => showScreen('contribute')}>
+        {t('settings.limits.open')}
+      </Button>
+    </SettingRow>
+  );
+}
+
+export function ChatDefaultsRow() {
+  const { t } = useTranslation();
+  return <SettingRow title={t('settings.chat.title')} hint={t('settings.chat.hint')} below={<GenerationFields />} />;
+}

@@ -1,0 +1,151 @@
+import { Button, NumberInput, TextInput } from '@mantine/core';
+import { IconCircleCheck } from '@tabler/icons-react';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { MEMORY_BUDGET_MB, type CoordinatorCheck } from '../../../contract';
+import { callOrNotify } from '../../app/notify';
+import { RegionSelect } from '../../components/RegionSelect';
+import { formatCount } from '../../format/numbers';
+import { useSnapshot } from '../../stores/snapshot-store';
+import { callTore } from '../../stores/tore-api';
+import classes from './Welcome.module.css';
+
+/** Step 2: where this computer is, how much it gives, and to whom. Agreeing starts the work. */
+export function WhereStep({ onBack }: { readonly onBack: () => void }) {
+  const { t } = useTranslation();
+  const settings = useSnapshot((snapshot) => snapshot.settings);
+  const [region, setRegion] = useState(settings.region);
+  const [memoryMb, setMemoryMb] = useState<number | string>(settings.contribution.memoryBudgetMb);
+  const [url, setUrl] = useState(settings.coordinator.kind === 'remote' ? settings.coordinator.url : '');
+  const [found, setFound] = useState<CoordinatorCheck | null>(null);
+  const [urlError, setUrlError] = useState<string | null>(null);
+  const [busy, setBusy] = useState<'check' | 'accept' | null>(null);
+
+  const memoryValid =
+    typeof memoryMb === 'number' &&
+    Number.isInteger(memoryMb) &&
+    memoryMb >= MEMORY_BUDGET_MB.minimum &&
+    memoryMb <= MEMORY_BUDGET_MB.maximum;
+
+  const check = async (): Promise<CoordinatorCheck | null> => {
+    const result = await callTore('coordinator:check', { url: url.trim() });
+    setFound(result.ok ? result.value : null);
+    setUrlError(result.ok ? null : [result.error.message, result.error.suggestion].filter(Boolean).join(' '));
+    return result.ok ? result.value : null;
+  };
+
+  const runCheck = async (): Promise<void> => {
+    setBusy('check');
+    await check();
+    setBusy(null);
+  };
+
+  const accept = async (): Promise<void> => {
+    if (!memoryValid) return;
+    setBusy('accept');
+    const remote = url.trim() === '' ? null : (found ?? (await check()));
+    if (url.trim() === '' || remote !== null) {
+      const saved = await callOrNotify('accept', 'settings:update', {
+        region,
+        contribution: { memoryBudgetMb: memoryMb },
+        coordinator: remote === null ? { kind: 'embedded' } : { kind: 'remote', url: remote.url },
+      });
+      if (saved.ok) await callOrNotify('accept', 'welcome:accept', { region });
+    }
+    setBusy(null);
+  };
+
+  return (
+    <>
+      <div>
+        <h1 className={classes.title}>{t('welcome.where.title')}</h1>
+        <p className={classes.lead}>{t('welcome.where.lead')}</p>
+      </div>
+      <div className={classes.fields}>
+        <RegionSelect
+          label={t('welcome.where.region')}
+          description={t('welcome.where.regionHint')}
+          value={region}
+          onChange={setRegion}
+        />
+        <NumberInput
+          label={t('welcome.where.memory')}
+          description={t('welcome.where.memoryHint')}
+          value={memoryMb}
+          onChange={setMemoryMb}
+          step={256}
+          allowDecimal={false}
+          allowNegative={false}
+          suffix=" MB"
+          thousandSeparator=","
+          error={
+            memoryValid
+              ? null
+              : t('welcome.where.memoryOutside', {
+                  minimum: formatCount(MEMORY_BUDGET_MB.minimum),
+                  maximum: formatCount(MEMORY_BUDGET_MB.maximum),
+                })
+          }
+          data-testid="welcome-memory"
+        />
+        <div>
+          <div className={classes.joinRow}>
+            <TextInput
+              className={classes.joinField ?? ''}
+              label={t('welcome.where.join')}
+              description={t('welcome.where.joinHint')}
+              placeholder={t('welcome.where.joinPlaceholder')}
+              value={url}
+              onChange={(event) => {
+                setUrl(event.currentTarget.value);
+                setFound(null);
+                setUrlError(null);
+              }}
+              inputMode="url"
+              spellCheck={false}
+              error={urlError !== null}
+              aria-describedby="join-outcome"
+              data-testid="welcome-coordinator-url"
+            />
+            <Button
+              variant="default"
+              disabled={url.trim() === ''}
+              loading={busy === 'check'}
+              onClick={() => void runCheck()}
+            >
+              {t('common.check')}
+            </Button>
+          </div>
+          <div id="join-outcome" role="status">
+            {urlError !== null && <p className={classes.problem}>{urlError}</p>}
+            {found !== null && (
+              <p className={classes.found}>
+                <IconCircleCheck size={18} stroke={1.5} aria-hidden="true" />
+                <span>
+                  {t('welcome.where.found', { name: found.name, version: found.version })}{' '}
+                  {found.tokenMode ? t('welcome.where.foundTokens') : t('welcome.where.foundNoTokens')}
+                </span>
+              </p>
+            )}
+          </div>
+        </div>
+      </div>
+      <div className={classes.actions}>
+        <Button variant="default" size="md" onClick={onBack}>
+          {t('welcome.back')}
+        </Button>
+        <Button
+          className={classes.push}
+          size="md"
+          loading={busy === 'accept'}
+          disabled={!memoryValid || busy === 'check'}
+          data-testid="welcome-accept"
+          onClick={() => void accept()}
+        >
+          {t('welcome.where.accept')}
+        </Button>
+        <p className={classes.note}>{t('welcome.where.acceptNote')}</p>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { formatAmount, formatBytes, formatCount, formatLayers, formatPercent, formatSpeed, shortenId } from './numbers';
+
+const space = '\u202f';
+
+describe('numbers for people', () => {
+  it('groups counts and shortens huge ones', () => {
+    expect(formatCount(0)).toBe('0');
+    expect(formatCount(1204)).toBe('1,204');
+    expect(formatCount(9_999_999)).toBe('9,999,999');
+    expect(formatCount(12_345_678)).toBe('12.3M');
+  });
+
+  it('writes GFT with grouping, sign and at least two digits', () => {
+    expect(formatAmount(10_000_000)).toBe('10.00');
+    expect(formatAmount(341)).toBe('0.000341');
+    expect(formatAmount(-500_000)).toBe('\u22120.50');
+    expect(formatAmount(1_234_567_890_000, 'always')).toBe('+1,234,567.89');
+    expect(formatAmount(0, 'always')).toBe('0.00');
+  });
+
+  it('writes speeds, shares and layers', () => {
+    expect(formatSpeed(4.25)).toBe('4.3');
+    expect(formatSpeed(42.4)).toBe('42');
+    expect(formatSpeed(0)).toBe('0');
+    expect(formatPercent(0.624)).toBe(`62${space}%`);
+    expect(formatLayers(0, 3)).toBe('0-3');
+    expect(formatLayers(4, 4)).toBe('4');
+  });
+
+  it('writes memory in steps of 1,024', () => {
+    expect(formatBytes(0)).toBe(`0${space}B`);
+    expect(formatBytes(1_024)).toBe(`1${space}kB`);
+    expect(formatBytes(1_048_575)).toBe(`1${space}MB`);
+    expect(formatBytes(3.4 * 1_048_576)).toBe(`3.4${space}MB`);
+    expect(formatBytes(16 * 1_073_741_824)).toBe(`16${space}GB`);
+  });
+
+  it('shortens long ids only', () => {
+    expect(shortenId('node-1')).toBe('node-1');
+    expect(shortenId('0190a3c2-aaaa-bbbb-cccc-0123456789ab')).toBe('0190…89ab');
+  });
+});

@@ -1,0 +1,76 @@
+import type { TFunction } from 'i18next';
+import { NARROW_SPACE } from './numbers';
+
+/** Dates are written in this way until another language is chosen: day before month, 24 hours. */
+const LOCALE = 'en-GB';
+
+const clock = new Intl.DateTimeFormat(LOCALE, { hour: '2-digit', minute: '2-digit' });
+const day = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'short' });
+const dayAndYear = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'short', year: 'numeric' });
+const exact = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'medium', timeStyle: 'medium' });
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+function isSameDay(first: Date, second: Date): boolean {
+  return first.toDateString() === second.toDateString();
+}
+
+/** `14:30`. */
+export function formatClock(at: Date): string {
+  return clock.format(at);
+}
+
+/** `22 Nov`. */
+export function formatDay(at: Date): string {
+  return day.format(at);
+}
+
+/** Date and time to the second, for titles. */
+export function formatExactTime(iso: string): string {
+  const at = new Date(iso);
+  return Number.isNaN(at.getTime()) ? iso : exact.format(at);
+}
+
+/** The shortest form that is still clear: `14:30` today, `22 Nov, 14:30` this year, with the year before. */
+export function formatMoment(iso: string, nowMs: number): string {
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime())) return iso;
+  const now = new Date(nowMs);
+  if (isSameDay(at, now)) return clock.format(at);
+  const date = at.getFullYear() === now.getFullYear() ? day.format(at) : dayAndYear.format(at);
+  return `${date}, ${clock.format(at)}`;
+}
+
+/** `just now`, `5 min ago`, `3 h ago`, else the moment. */
+export function formatAgo(t: TFunction, iso: string, nowMs: number): string {
+  const passedMs = nowMs - Date.parse(iso);
+  if (Number.isNaN(passedMs)) return iso;
+  if (passedMs < MINUTE_MS) return t('time.justNow');
+  if (passedMs < HOUR_MS) return t('time.minutesAgo', { minutes: Math.floor(passedMs / MINUTE_MS) });
+  if (passedMs < DAY_MS / 2) return t('time.hoursAgo', { hours: Math.floor(passedMs / HOUR_MS) });
+  return formatMoment(iso, nowMs);
+}
+
+/** `340 ms`, `1.2 s`, `2 min 5 s`. */
+export function formatDuration(durationMs: number): string {
+  if (durationMs < 1_000) return `${Math.round(durationMs)}${NARROW_SPACE}ms`;
+  const seconds = durationMs / 1_000;
+  if (seconds < 59.95) return `${seconds.toFixed(1)}${NARROW_SPACE}s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)}${NARROW_SPACE}min ${whole % 60}${NARROW_SPACE}s`;
+}
+
+/** Whole seconds until a moment, never below zero. */
+export function secondsUntil(iso: string, nowMs: number): number {
+  return Math.max(0, Math.ceil((Date.parse(iso) - nowMs) / 1_000));
+}
+
+/** Minutes until the next morning at seven, local time, at least one. */
+export function minutesUntilMorning(nowMs: number): number {
+  const morning = new Date(nowMs);
+  morning.setHours(7, 0, 0, 0);
+  if (morning.getTime() <= nowMs) morning.setDate(morning.getDate() + 1);
+  return Math.max(1, Math.round((morning.getTime() - nowMs) / MINUTE_MS));
+}

@@ -1,0 +1,11 @@
+import { challenges } from './en/challenges';
+import { chat } from './en/chat';
+import { contribute } from './en/contribute';
+import { dashboard } from './en/dashboard';
+import { frame } from './en/frame';
+import { ledger } from './en/ledger';
+import { settings } from './en/settings';
+import { welcome } from './en/welcome';
+
+/** Every text a person can see, in English. Numbers and dates arrive formatted. */
+export const en = { ...frame, welcome, dashboard, contribute, challenges, chat, ledger, settings } as const;

@@ -1,0 +1,23 @@
+export const challenges = {
+  title: 'Challenges',
+  lead: 'Now and then a coordinator asks every node to prove its work. Passed challenges raise the reliability, failed ones lower it, and the earnings with it.',
+  proofTitle: 'What a challenge proves',
+  proof:
+    'A challenge is a small task with a deadline, sent to one node. The baseline form asks for a checksum of the task’s own text: it shows that this node is online, registered and speaks the protocol. It does not prove that any layer was computed, because the answer follows from the task alone.',
+  summary: '{{passed}} passed, {{failed}} failed',
+  summaryWaiting: '{{passed}} passed, {{failed}} failed, {{waiting}} waiting',
+  historyTitle: 'History',
+  table: 'History of challenges',
+  time: 'Time',
+  model: 'Model',
+  layers: 'Layers',
+  verdict: 'Verdict',
+  duration: 'Took',
+  message: 'Message',
+  passed: 'Passed',
+  failed: 'Failed',
+  error: 'Not answered',
+  waiting: 'Waiting',
+  emptyTitle: 'No challenge so far',
+  empty: 'The first one usually comes within five minutes after this computer starts to serve.',
+} as const;

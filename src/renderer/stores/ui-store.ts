@@ -1,0 +1,38 @@
+import { create } from 'zustand';
+import type { ScreenName } from '../../contract';
+
+interface UiStore {
+  readonly screen: ScreenName;
+  /** What the user chose; a narrow window collapses the rail whatever it says. */
+  readonly railCollapsed: boolean;
+  /** Whether the welcome steps are on show; null until the first snapshot decides. */
+  readonly welcomeOpen: boolean | null;
+  /** Counts up when the composer should take the focus. */
+  readonly composerFocusRequests: number;
+}
+
+const RAIL_KEY = 'tore.rail-collapsed';
+
+export const useUiStore = create<UiStore>(() => ({
+  screen: 'dashboard',
+  railCollapsed: globalThis.localStorage?.getItem(RAIL_KEY) === 'true',
+  welcomeOpen: null,
+  composerFocusRequests: 0,
+}));
+
+export function showScreen(screen: ScreenName): void {
+  useUiStore.setState({ screen });
+}
+
+export function setRailCollapsed(railCollapsed: boolean): void {
+  globalThis.localStorage?.setItem(RAIL_KEY, String(railCollapsed));
+  useUiStore.setState({ railCollapsed });
+}
+
+export function setWelcomeOpen(welcomeOpen: boolean): void {
+  useUiStore.setState({ welcomeOpen });
+}
+
+export function focusComposer(): void {
+  useUiStore.setState(({ composerFocusRequests }) => ({ composerFocusRequests: composerFocusRequests + 1 }));
+}
