@@ -333,6 +333,8 @@ describe('ContributorNode over the WebSocket', () => {
     };
     expect(await node.generate(request)).toMatchObject({ ok: false, error: { code: 'not-connected' } });
     node.start();
+    // Asked while the connection is still being made: the question waits for it.
+    expect(await node.generate(request)).toMatchObject({ ok: true, value: { text: 'Hello' } });
     await reached(node, 'serving');
     const texts: string[] = [];
     let inputTokens = 0;

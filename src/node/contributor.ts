@@ -36,6 +36,9 @@ import { Wake } from './wake';
 /** How long stopping waits for the coordinator to hear of it. */
 const GOODBYE_TIMEOUT_MS = 3_000;
 
+/** How long a question waits for a connection that is being made; short losses then cost a moment, not the question. */
+const CONNECTION_WAIT_MS = 10_000;
+
 type EventListeners = { readonly [Name in keyof ContributorEvents]: Listeners<ContributorEvents[Name]> };
 
 /**
@@ -57,6 +60,7 @@ export class ContributorNode {
   private readonly door: ActivationDoor;
   private readonly backOff: BackOff;
   private readonly requester = new Requester(() => this.preferences);
+  private readonly connected = new Listeners<null>();
   private readonly events: EventListeners = {
     balance: new Listeners(),
     challenge: new Listeners(),
@@ -182,10 +186,28 @@ export class ContributorNode {
     return success(undefined);
   }
 
-  /** Asks the coordinator for an answer, streamed where it can stream. */
-  generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<Result<GenerateOutcome>> {
-    // Without a node id the coordinator would not know whom to charge.
-    return this.requester.generate(this.nodeId === null ? null : this.connection, request, options);
+  /** Asks the coordinator for an answer, streamed where it can stream. Waits a moment for a connection under way. */
+  async generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<Result<GenerateOutcome>> {
+    return this.requester.generate(await this.usableConnection(options.signal), request, options);
+  }
+
+  /** The connection, once there is one and a node id with it: without that nobody could be charged. */
+  private async usableConnection(signal: AbortSignal | undefined): Promise<CoordinatorConnection | null> {
+    if (this.connection === null && this.running !== null && this.readings.consent) {
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          unsubscribe();
+          signal?.removeEventListener('abort', done);
+          resolve();
+        };
+        const timer = setTimeout(done, CONNECTION_WAIT_MS);
+        const unsubscribe = this.connected.add(done);
+        signal?.addEventListener('abort', done);
+        if (signal?.aborted === true) done();
+      });
+    }
+    return this.nodeId === null ? null : this.connection;
   }
 
   /** Reads a JSON document of the coordinator, for screens that show its models, pipelines or ledger. */
@@ -301,6 +323,7 @@ export class ContributorNode {
     this.nodeId = registered.value.nodeId;
     this.noteStatus(registered.value.status, null);
     this.connection = connection;
+    this.connected.emit(null);
     deliver = (event) => this.receive(connection, event);
     for (const event of early) deliver(event);
     try {
