@@ -27,7 +27,7 @@ export async function goldenCase(question: string): Promise<GoldenCase> {
 export async function completeWelcome(window: Page): Promise<void> {
   await acceptWelcome(window);
   await window.getByTestId('welcome-open-dashboard').click();
-  await expect(window.getByTestId('status-state')).toBeVisible();
+  await expect(window.getByTestId('status-state')).toContainText('Serving', { timeout: READY_TIMEOUT_MS });
 }
 
 /** Agrees in Welcome and waits for the verdict; Welcome stays open. */

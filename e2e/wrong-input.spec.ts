@@ -24,10 +24,10 @@ test('a coordinator address that answers with a web page is refused, the old one
   try {
     await completeWelcome(window);
     await openScreen(window, 'settings');
-    await window.getByTestId('coordinator-kind-remote').click();
+    await window.getByRole('radio', { name: /^Another one/ }).click();
     await window.getByTestId('coordinator-url').fill(url);
-    await window.getByTestId('coordinator-check').click();
-    await expect(window.getByTestId('coordinator-check-result')).toContainText(/web page|HTML/i);
+    await window.getByTestId('coordinator-url').press('Enter');
+    await expect(window.locator('#coordinator-outcome')).toContainText(/web page|HTML/i);
     await tore.screenshot('settings-html-coordinator');
     await openScreen(window, 'dashboard');
     await expect(layerTile(window, 0)).toHaveAttribute('data-holder', 'mine');
@@ -47,8 +47,8 @@ test('a broken model folder is refused by name, the shipped model keeps serving'
       dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [picked] });
     }, folder);
     await openScreen(window, 'contribute');
-    await window.getByTestId('model-choose-folder').click();
-    await expect(window.getByText(/model\.safetensors/).first()).toBeVisible();
+    await window.getByRole('button', { name: 'Choose a folder' }).click();
+    await expect(window.getByText(/safetensors file is broken/).first()).toBeVisible();
     await tore.screenshot('contribute-broken-model');
 
     const golden = await goldenCase('What is GFT?');
@@ -78,6 +78,6 @@ test('a conversation survives a restart, and so do balance and settings', async 
   const second = await launchTore({ profile: first.profile });
   await expect(second.window.getByTestId('status-balance')).toHaveText(balance, { timeout: READY_TIMEOUT_MS });
   await openScreen(second.window, 'chat');
-  await second.window.getByTestId('conversation-item').first().click();
+  await second.window.getByRole('button', { name: /^What is GFT\?/ }).click();
   await expect(second.window.getByTestId('answer-text').last()).toHaveText(golden.greedy_text);
 });
