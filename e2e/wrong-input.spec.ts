@@ -1,4 +1,5 @@
 // Wrong input in a real window: each gives a clear error, and what worked before goes on working.
+import type { Locator } from '@playwright/test';
 import { cp, mkdtemp, rm, truncate } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,6 +14,17 @@ function listen(server: Server): Promise<string> {
   return new Promise((fulfil) => {
     server.listen(0, '127.0.0.1', () => fulfil(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
   });
+}
+
+/** Text of a figure that counts softly to its value, once it rests. */
+async function settledText(locator: Locator): Promise<string> {
+  let text = '';
+  await expect(async () => {
+    const before = text;
+    text = await locator.innerText();
+    expect(text).toBe(before);
+  }).toPass({ intervals: [1_000] });
+  return text;
 }
 
 test('a coordinator address that answers with a web page is refused, the old one stays', async ({ tore }) => {
@@ -72,7 +84,7 @@ test('a conversation survives a restart, and so do balance and settings', async 
     timeout: READY_TIMEOUT_MS,
   });
   await expect(first.window.getByTestId('answer-facts').last()).toContainText('GFT');
-  const balance = await first.window.getByTestId('status-balance').innerText();
+  const balance = await settledText(first.window.getByTestId('status-balance'));
   await first.close();
 
   const second = await launchTore({ profile: first.profile });

@@ -213,7 +213,8 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     embeddedToken: embeddedToken.value,
     settings: settings.current,
     onTarget: (target) => nodeService.setTarget(target),
-    nodeCommand: headlessNodeCommand(places.entryFolder),
+    nodeCommand: () =>
+      headlessNodeCommand(places.entryFolder, settings.current.contribution.modelFolder ?? places.shipped.model),
   });
 
   // --- Chat -------------------------------------------------------------------------------------------------------
@@ -349,8 +350,9 @@ function formatClock(time: string): string {
   return new Date(time).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
 }
 
-function headlessNodeCommand(entryFolder: string): string {
-  if (app.isPackaged) return 'tore-node';
-  const file = join(entryFolder, 'tore-node.js');
-  return `node ${/\s/.test(file) ? `"${file}"` : file}`;
+/** `tore-node` with the model this computer serves; on another computer its folder is elsewhere. */
+function headlessNodeCommand(entryFolder: string, modelFolder: string): string {
+  const quoted = (path: string): string => (/[^\w./\\:@-]/.test(path) ? `"${path}"` : path);
+  const program = app.isPackaged ? 'tore-node' : `node ${quoted(join(entryFolder, 'tore-node.js'))}`;
+  return `${program} --model-folder ${quoted(modelFolder)}`;
 }

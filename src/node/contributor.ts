@@ -326,15 +326,18 @@ export class ContributorNode {
     this.connected.emit(null);
     deliver = (event) => this.receive(connection, event);
     for (const event of early) deliver(event);
+    // What ended the connection; leaving of our own accord closes it too, which is no loss.
+    let lost: Failure | null = null;
     try {
       while (link.lost === null && !signal.aborted && this.belongsAt(coordinatorUrl, accessToken)) {
         await this.work(connection, registered.value.nodeId);
         if (link.lost === null && !signal.aborted) await this.wake.wait(this.nextWorkInMs());
       }
     } finally {
-      await this.leave(connection, url.value.base, link.lost !== null);
+      lost = link.lost;
+      await this.leave(connection, url.value.base, lost !== null);
     }
-    return link.lost;
+    return lost;
   }
 
   /** Whether the person still wants to be connected, and to this coordinator. */

@@ -17,6 +17,8 @@ const UNBOUND_TOKEN = `${REMOTE_TOKEN_PREFIX}unbound`;
  */
 export class AccessTokens {
   readonly #vault: SecretVault;
+  /** Address of the coordinator that last refused to answer without a token; the next token entered is meant for it. */
+  #asking: string | null = null;
 
   constructor(vault: SecretVault) {
     this.#vault = vault;
@@ -32,11 +34,20 @@ export class AccessTokens {
     return saved.ok ? success(token) : saved;
   }
 
-  /** Keeps the token of the chosen remote coordinator; null removes it. */
+  /** A coordinator that was tried asked for a token, before it was chosen in the settings. */
+  noteAsking(url: string): void {
+    this.#asking = url;
+  }
+
+  /** Keeps a token for the coordinator that asked for one, else for the chosen one; null removes the chosen one's. */
   async setRemote(choice: CoordinatorChoice, token: string | null): Promise<Result<void, MainErrorCode>> {
-    const name = choice.kind === 'remote' ? nameFor(choice.url) : UNBOUND_TOKEN;
-    if (token !== null) return this.#vault.write(name, token);
-    const removed = await this.#vault.remove(name);
+    const chosen = choice.kind === 'remote' ? nameFor(choice.url) : UNBOUND_TOKEN;
+    if (token !== null) {
+      const name = this.#asking === null ? chosen : nameFor(this.#asking);
+      this.#asking = null;
+      return this.#vault.write(name, token);
+    }
+    const removed = await this.#vault.remove(chosen);
     return removed.ok ? this.#vault.remove(UNBOUND_TOKEN) : removed;
   }
 
@@ -52,10 +63,13 @@ export class AccessTokens {
     return removed.ok ? unbound : removed;
   }
 
-  /** The token for an address, without binding one to it. */
-  peekRemote(url: string): string | null {
-    const bound = this.#vault.read(nameFor(url));
-    return bound.ok ? bound.value : null;
+  /** The token to try an address with: its own, or one that was entered for a coordinator yet to be named. */
+  forTrying(url: string): string | null {
+    for (const name of [nameFor(url), UNBOUND_TOKEN]) {
+      const stored = this.#vault.read(name);
+      if (stored.ok && stored.value !== null) return stored.value;
+    }
+    return null;
   }
 
   /** Whether there is a token for the chosen coordinator, or one waiting for a coordinator to be chosen. */

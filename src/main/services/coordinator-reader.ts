@@ -29,8 +29,3 @@ export async function readFromCoordinator<Schema extends TSchema>(
     },
   );
 }
-
-/** A model id in a path: its slashes stay, everything else is escaped (as the baseline's clients do). */
-export function modelPath(modelId: string): string {
-  return modelId.split('/').map(encodeURIComponent).join('/');
-}

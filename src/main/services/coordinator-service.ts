@@ -17,8 +17,8 @@ export interface CoordinatorServiceOptions {
   readonly embeddedToken: string;
   readonly settings: Settings;
   readonly onTarget: (target: CoordinatorTarget) => void;
-  /** How a headless node is started here, before its arguments. */
-  readonly nodeCommand: string;
+  /** How a headless node is started here, up to the arguments that name the coordinator. */
+  readonly nodeCommand: () => string;
 }
 
 /** Decides which coordinator the node uses, and runs the embedded one when that is it. */
@@ -81,9 +81,13 @@ export class CoordinatorService {
   async check(address: string): Promise<Result<CoordinatorCheck>> {
     const url = parseCoordinatorUrl(address);
     if (!url.ok) return url;
-    const token = this.#options.accessTokens.peekRemote(url.value.base);
+    const { accessTokens } = this.#options;
+    const token = accessTokens.forTrying(url.value.base);
     const probed = await probeCoordinator(new CoordinatorHttp(url.value.base, token));
-    if (!probed.ok) return probed;
+    if (!probed.ok) {
+      if (probed.error.code === 'coordinator-unauthorized') accessTokens.noteAsking(url.value.base);
+      return probed;
+    }
     const { baseUrl, name, version, tokenMode } = probed.value;
     return success({ url: baseUrl, name, version, tokenMode: tokenMode ?? false });
   }
@@ -91,7 +95,7 @@ export class CoordinatorService {
   /** How another computer or process joins the embedded coordinator. */
   joinDetails(): Promise<Result<JoinDetails>> {
     const { state } = this.#options.embedded;
-    return Promise.resolve(joinDetailsOf(state, this.#options.embeddedToken, this.#options.nodeCommand));
+    return Promise.resolve(joinDetailsOf(state, this.#options.embeddedToken, this.#options.nodeCommand()));
   }
 
   async #decide(): Promise<CoordinatorTarget> {

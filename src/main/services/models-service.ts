@@ -1,6 +1,7 @@
 import type { ModelCoverage, ModelSummary } from '../../contract/snapshot';
+import { modelPath } from '../../node/coordinator-client/coordinator-url';
 import { ModelsAnswer, PipelineAnswer, RegistryAnswer } from './coordinator-answers';
-import { modelPath, readFromCoordinator, type CoordinatorSource } from './coordinator-reader';
+import { readFromCoordinator, type CoordinatorSource } from './coordinator-reader';
 import type { Log } from './log';
 import { buildCoverage, summarizeModels } from './model-coverage';
 import type { Timers } from './timers';

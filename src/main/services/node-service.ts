@@ -17,6 +17,9 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
 /** After this long without a token the node is idle; it says nothing by itself when it becomes so. */
 const IDLE_AFTER_MS = 4_000;
 
+/** Layers that come back within this time, as in a reconnection, are not worth a line. */
+const COVERAGE_CALM_MS = 3_000;
+
 /** Where the node's coordinator is, as far as it is known. */
 export type CoordinatorTarget =
   | { readonly kind: 'known'; readonly url: string; readonly accessToken: string | null }
@@ -58,6 +61,8 @@ export class NodeService implements CoordinatorSource {
   readonly node: ContributorPort;
   readonly #options: NodeServiceOptions;
   #target: CoordinatorTarget = { kind: 'starting' };
+  /** The coordinator the node was last pointed at; it stays with it while that one restarts. */
+  #known: Extract<CoordinatorTarget, { kind: 'known' }> | null = null;
   #settings: Settings;
   #power: PowerReadings;
   #wanted = false;
@@ -66,7 +71,8 @@ export class NodeService implements CoordinatorSource {
   #lifecycle: Promise<void> = Promise.resolve();
   #lastStateKey = '';
   #lastVerdict = '';
-  readonly #lastCoverage = new Map<string, string>();
+  /** The last sentence told about each model, and how to take back the one that waits. */
+  readonly #coverage = new Map<string, { readonly told: string; readonly cancel: () => void }>();
   #cancelIdle: (() => void) | null = null;
 
   constructor(options: NodeServiceOptions) {
@@ -110,8 +116,11 @@ export class NodeService implements CoordinatorSource {
   setTarget(target: CoordinatorTarget): void {
     this.#target = target;
     if (target.kind === 'known') {
+      this.#known = target;
       this.node.updatePreferences({ coordinatorUrl: target.url, accessToken: target.accessToken });
       this.#run(true);
+      // It may be waiting for its next attempt at a coordinator that has just come back.
+      this.wokeUp();
     }
     // While its coordinator restarts the node keeps trying; without one it must not stay with the one before.
     if (target.kind === 'unavailable') this.#run(false);
@@ -145,7 +154,7 @@ export class NodeService implements CoordinatorSource {
     if (this.#started) this.node.retry();
   }
 
-  /** After a sleep of the computer connections are gone and waiting times have passed. */
+  /** After a sleep of the computer, or of its coordinator, there is no sense in waiting for the next attempt. */
   wokeUp(): void {
     const { kind } = this.node.snapshot().state;
     if (kind === 'waiting' || kind === 'failed') this.retry();
@@ -153,6 +162,7 @@ export class NodeService implements CoordinatorSource {
 
   async close(): Promise<void> {
     this.#cancelIdle?.();
+    for (const { cancel } of this.#coverage.values()) cancel();
     this.#run(false);
     await this.#lifecycle;
   }
@@ -163,10 +173,9 @@ export class NodeService implements CoordinatorSource {
 
   #preferences(): NodePreferences {
     const { contribution, region } = this.#settings;
-    const target = this.#target;
     return {
-      coordinatorUrl: target.kind === 'known' ? target.url : '',
-      accessToken: target.kind === 'known' ? target.accessToken : null,
+      coordinatorUrl: this.#known?.url ?? '',
+      accessToken: this.#known?.accessToken ?? null,
       modelFolder: this.#modelFolder(),
       activationServer: DEFAULT_ACTIVATION_SERVER,
       pauseOnBattery: contribution.pauseOnBattery,
@@ -236,10 +245,15 @@ export class NodeService implements CoordinatorSource {
     const text = available
       ? `Every layer of ${modelId} is held; it can answer.`
       : `Nobody holds ${layersMissing.length === 1 ? 'layer' : 'layers'} ${joinLayers(layersMissing)} of ${modelId}.`;
-    const before = this.#lastCoverage.get(modelId);
-    this.#lastCoverage.set(modelId, text);
-    // The first word about a model is no news: it comes with every connection.
-    if (before !== undefined && before !== text) this.#options.addEvent('coverage', text);
+    const last = this.#coverage.get(modelId);
+    last?.cancel();
+    // The first word about a model is no news: it comes with every first connection.
+    const told = last?.told ?? text;
+    const cancel = this.#options.timers.after(COVERAGE_CALM_MS, () => {
+      this.#coverage.set(modelId, { told: text, cancel: () => undefined });
+      if (told !== text) this.#options.addEvent('coverage', text);
+    });
+    this.#coverage.set(modelId, { told, cancel });
     this.#options.onCoverageChanged();
   }
 }

@@ -118,6 +118,17 @@ describe('AccessTokens', () => {
     expect(await tokens.remote('https://two.example')).toEqual({ ok: true, value: null });
   });
 
+  it('keeps a token for the coordinator that asked for it, not for the one in use', async () => {
+    const tokens = new AccessTokens((await open()).vault);
+    await tokens.setRemote(at('https://one.example'), 'first');
+    tokens.noteAsking('https://two.example');
+    await tokens.setRemote(at('https://one.example'), 'second');
+    expect(tokens.forTrying('https://one.example')).toBe('first');
+    expect(tokens.forTrying('https://two.example')).toBe('second');
+    await tokens.setRemote(at('https://one.example'), 'third');
+    expect(tokens.forTrying('https://one.example')).toBe('third');
+  });
+
   it('forgets a token', async () => {
     const tokens = new AccessTokens((await open()).vault);
     await tokens.setRemote(at('https://one.example'), 'secret');

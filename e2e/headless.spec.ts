@@ -1,0 +1,92 @@
+// Both headless programs as they are shipped: a coordinator and two nodes in processes of their own, asked over HTTP.
+import { expect, test } from '@playwright/test';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { goldenCase, READY_TIMEOUT_MS } from './actions';
+import { startHeadlessNode, type HeadlessNode } from './headless-node';
+
+const projectDirectory = resolve(import.meta.dirname, '..');
+const accessToken = 'a-token-for-this-test-only';
+const headers = { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' };
+
+/** Starts `tore-coordinator` on a free port and resolves with its address once it prints it. */
+async function startCoordinator(folder: string): Promise<{ process: ChildProcess; url: string }> {
+  const child = spawn(
+    process.execPath,
+    [
+      resolve(projectDirectory, 'out/main/tore-coordinator.js'),
+      ...['--port', '0', '--database', join(folder, 'coordinator.sqlite'), '--opening-grant', '5'],
+      ...['--model-folder', resolve(projectDirectory, 'resources/models/tore-tiny')],
+    ],
+    { env: { ...process.env, TORE_ACCESS_TOKEN: accessToken }, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  let printed = '';
+  child.stdout.setEncoding('utf8');
+  for await (const chunk of child.stdout) {
+    printed += String(chunk);
+    const url = /https?:\/\/127\.0\.0\.1:\d+/.exec(printed)?.[0];
+    if (url !== undefined) {
+      child.stdout.resume();
+      return { process: child, url };
+    }
+  }
+  throw new Error(`tore-coordinator ended: ${printed}`);
+}
+
+test('a coordinator and two nodes without any window answer, pay and stop in order', async () => {
+  test.setTimeout(240_000);
+  const folder = await mkdtemp(join(tmpdir(), 'tore-headless-'));
+  const nodes: HeadlessNode[] = [];
+  const coordinator = await startCoordinator(folder);
+  const read = async (path: string): Promise<Record<string, unknown>> => {
+    const response = await fetch(new URL(path, coordinator.url), { headers });
+    return (await response.json()) as Record<string, unknown>;
+  };
+  try {
+    expect((await fetch(new URL('/inference/models', coordinator.url))).status, 'without the token').toBe(401);
+    nodes.push(startHeadlessNode({ url: coordinator.url, accessToken }, join(folder, 'first'), ['--layers', '0-2']));
+    await expect
+      .poll(async () => (await read('/inference/pipeline/tore-tiny'))['layers_covered'], { timeout: READY_TIMEOUT_MS })
+      .toBe(3);
+    nodes.push(startHeadlessNode({ url: coordinator.url, accessToken }, join(folder, 'second')));
+    await expect
+      .poll(async () => (await read('/inference/pipeline/tore-tiny'))['available'], { timeout: READY_TIMEOUT_MS })
+      .toBe(true);
+
+    const registry = JSON.stringify(await read('/inference/shards/registry'));
+    const nodeId = /"node_id":"([^"]+)"/.exec(registry)?.[1];
+    const golden = await goldenCase('Who are you?');
+    const response = await fetch(new URL('/inference/generate', coordinator.url), {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({
+        node_id: nodeId,
+        model_id: 'tore-tiny',
+        messages: golden.messages,
+        prompt: '',
+        max_new_tokens: 160,
+        temperature: 0,
+      }),
+    });
+    const answer = (await response.json()) as Record<string, unknown>;
+    expect(response.status, JSON.stringify(answer)).toBe(200);
+    expect(answer).toMatchObject({ text: golden.greedy_text, model_id: 'tore-tiny' });
+    expect(answer['pipeline']).toHaveLength(2);
+    expect(answer['gft_deducted']).toBeGreaterThan(0);
+    expect(await read('/health')).toMatchObject({ status: 'healthy', ledger_valid: true });
+
+    const ended = once(coordinator.process, 'exit');
+    coordinator.process.kill('SIGTERM');
+    expect(await ended, 'ends in order').toEqual([0, null]);
+  } catch (thrown) {
+    await test.info().attach('output of the nodes', { body: nodes.map((node) => node.output.join('')).join('\n\n') });
+    throw thrown;
+  } finally {
+    for (const node of nodes) await node.kill();
+    coordinator.process.kill('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+  }
+});
