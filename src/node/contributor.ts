@@ -21,6 +21,7 @@ import {
   type NodeReadings,
 } from './contributor-options';
 import { nodeFailure } from './errors';
+import { ChallengeHistory } from './jobs/challenge-history';
 import { ChallengeDuty } from './jobs/challenge-duty';
 import { Listeners } from './listeners';
 import { silentLogger, type NodeLogger } from './logger';
@@ -99,7 +100,10 @@ export class ContributorNode {
       fetchJson: (path) => this.fetchJson(path),
       onNotice: (text) => this.notice(text),
     });
-    this.duty = new ChallengeDuty(this.clock, this.view, (record) => this.events.challenge.emit(record));
+    const history = new ChallengeHistory(options.dataFolder, this.logger);
+    this.duty = new ChallengeDuty(this.clock, this.view, history, this.logger, (record) =>
+      this.events.challenge.emit(record),
+    );
     this.preparation = new NodePreparation(options, this.keeper, this.view, this.clock, this.logger);
     this.registration = new Registration(options.dataFolder, this.view, this.logger);
     this.door = new ActivationDoor(this.keeper, this.view, this.logger);
@@ -247,6 +251,7 @@ export class ContributorNode {
 
   /** The loop of the node's life: prepare, connect, work until the connection ends, again. */
   private async run(signal: AbortSignal): Promise<void> {
+    await this.duty.restore();
     while (!signal.aborted) {
       const decision = this.decide();
       if (!decision.run && decision.reason.kind === 'no-consent') {
@@ -261,6 +266,7 @@ export class ContributorNode {
     }
     await this.door.close();
     await this.keeper.release();
+    await this.duty.settled();
     this.view.apply({ type: 'stopped' });
   }
 

@@ -4,6 +4,8 @@ import type { CoordinatorConnection } from '../coordinator-client/coordinator-cl
 import type { ReadTask } from '../coordinator-client/reading';
 import type { NodeView } from '../node-view';
 import { answerChallenge } from './challenge-answer';
+import type { NodeLogger } from '../logger';
+import type { ChallengeHistory } from './challenge-history';
 import { ChallengeLog } from './challenge-log';
 
 /** Answers challenges and keeps what became of them. */
@@ -15,8 +17,26 @@ export class ChallengeDuty {
   constructor(
     private readonly clock: Clock,
     private readonly view: NodeView,
+    private readonly history: ChallengeHistory,
+    private readonly logger: NodeLogger,
     private readonly onChanged: (record: ChallengeRecord) => void,
   ) {}
+
+  /** Shows the challenges of earlier runs. */
+  async restore(): Promise<void> {
+    const earlier = await this.history.read();
+    if (!earlier.ok) {
+      this.logger.warn('Earlier challenges are not shown', { reason: earlier.error.message });
+      return;
+    }
+    this.log.restore(earlier.value);
+    this.view.set({ challenges: this.log.records });
+  }
+
+  /** Resolves when everything that happened is kept. */
+  settled(): Promise<void> {
+    return this.history.settled();
+  }
 
   /** Answers one challenge and waits for its verdict. One that was seen before is not answered twice. */
   async answer(connection: CoordinatorConnection, task: ReadTask, nodeId: string): Promise<void> {
@@ -49,6 +69,7 @@ export class ChallengeDuty {
 
   private show(taskId: string): void {
     this.view.set({ challenges: this.log.records });
+    this.history.keep(this.log.records);
     const record = this.log.records.find((one) => one.taskId === taskId);
     if (record !== undefined) this.onChanged(record);
   }

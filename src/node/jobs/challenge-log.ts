@@ -13,6 +13,18 @@ export class ChallengeLog {
     return this.list;
   }
 
+  /** Puts the challenges of earlier runs below those of this one; one that never got its verdict will not get it now. */
+  restore(earlier: readonly ChallengeRecord[]): void {
+    const known = new Set(this.list.map((record) => record.taskId));
+    const old = earlier
+      .filter((record) => !known.has(record.taskId))
+      .map((record): ChallengeRecord => {
+        if (record.verdict !== 'waiting') return record;
+        return { ...record, verdict: 'error', message: 'The program ended before the verdict came.' };
+      });
+    this.list = [...this.list, ...old].slice(0, MAX_RECORDS);
+  }
+
   /** Notes a challenge; false when it is known already, as after a reconnection. */
   receive(task: ReadTask, receivedAt: string): boolean {
     if (this.list.some((record) => record.taskId === task.taskId)) return false;
