@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'vite';
-import { EngineClient, LocalEngine, portToForkedProcess, type Engine, type ForwardInput } from '../src/inference';
+import { EngineClient, portToForkedProcess, type Engine, type ForwardInput } from '../src/inference';
+import { LocalEngine } from '../src/inference/engine/local-engine';
 
 /**
  * Tokens per second of the shipped model whole and split, with all shards in this process and with one engine process

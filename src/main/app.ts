@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { app, clipboard, dialog, ipcMain, nativeTheme, powerMonitor, safeStorage } from 'electron';
 import systemInformation from 'systeminformation';
 import { v7 as uuidV7 } from 'uuid';
-import { ContributorNode } from '../node/contributor';
+import { ContributorNode } from '../node';
 import { toMicroGft } from '../protocol/compute/micro-gft';
 import { reasonOf } from './errors';
 import { registerAppCalls } from './ipc/calls/app-calls';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import systeminformation from 'systeminformation';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { LocalEngine } from '../inference';
+import { LocalEngine } from '../inference/engine/local-engine';
 import { success } from '../protocol/result';
 import { ContributorNode } from './contributor';
 import { DEFAULT_ACTIVATION_SERVER } from './contributor-options';

@@ -2,17 +2,15 @@
 export { ContributorNode } from './contributor';
 export {
   DEFAULT_ACTIVATION_SERVER,
-  DEFAULT_READINGS,
-  type ActivationServerPreferences,
   type ContributorEvents,
-  type ContributorOptions,
   type NodePreferences,
   type NodeReadings,
 } from './contributor-options';
-export type { GenerateOptions, GenerateRequest, CoordinatorInfo } from './coordinator-client/coordinator-client';
-export { checkCoordinator } from './coordinator-client/check-coordinator';
-export { engineOverPort, forkEngine, type RunningEngine, type StartEngine } from './engine-process-spawner';
-export type { NodeErrorCode } from './errors';
+export { modelPath, parseCoordinatorUrl } from './coordinator-client/coordinator-url';
+export { CoordinatorHttp } from './coordinator-client/http-requests';
+export { probeCoordinator } from './coordinator-client/probe';
+export { engineOverPort, forkEngine, type StartEngine } from './engine-process-spawner';
+export { nodeFailure } from './errors';
 export type { HardwareReader } from './hardware/hardware-facts';
 export { fileSecretStore, type SecretStore } from './identity/secret-store';
 export type { NodeLogger } from './logger';

@@ -5,6 +5,9 @@ import { handmadeFrame, serveFirst, serveLast, WsNode } from '../testing/ws-node
 
 type Json = Record<string, unknown>;
 
+/** Generous, for machines that are busy with other things. */
+const WITHIN = { timeout: 20_000 };
+
 let target: TestCoordinator;
 let nodes: WsNode[] = [];
 
@@ -161,7 +164,7 @@ describe('generating', () => {
       body: JSON.stringify({ node_id: first.nodeId, model_id: 'org/test-model', prompt: 'hello' }),
       signal: abort.signal,
     });
-    await expect.poll(() => last.frames.length).toBe(2);
+    await expect.poll(() => last.frames.length, WITHIN).toBe(2);
     abort.abort();
     await expect(request).rejects.toThrow('abort');
     expect(await last.next('pipeline-close')).toMatchObject({ reason: 'cancelled' });
@@ -216,7 +219,7 @@ describe('generating', () => {
     serveLast(last, { beforeToken: () => false });
     const call = generate();
     first.begin(call);
-    await expect.poll(() => last.frames.length).toBe(1);
+    await expect.poll(() => last.frames.length, WITHIN).toBe(1);
     const stranger = await connect();
     await stranger.register();
     stranger.send({ type: 'pipeline-token', request_id: call['request_id'], position: 5, token_id: 1, text: 'evil' });
@@ -293,7 +296,7 @@ describe('generating', () => {
     });
     serveLast(last, { beforeToken: () => gate });
     const calls = Array.from({ length: 10 }, () => spender.begin(generate()));
-    await expect.poll(() => spender.messages.filter((reply) => reply['type'] === 'reply').length).toBe(8);
+    await expect.poll(() => spender.messages.filter((reply) => reply['type'] === 'reply').length, WITHIN).toBe(8);
     release();
     const replies = await Promise.all(calls.map((id) => spender.next('reply', (reply) => reply['call_id'] === id)));
     expect(replies.filter((reply) => reply['ok'] === true)).toHaveLength(2);

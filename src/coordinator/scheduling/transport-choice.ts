@@ -5,8 +5,8 @@ import type { TransportOffer } from '../../protocol/compute/http/shards';
 export type HopTransport =
   { readonly kind: 'ws-relay' } | { readonly kind: 'http'; readonly host: string; readonly port: number };
 
-/** Host names and addresses; nothing that could change the meaning of a URL. */
-const HOST_PATTERN = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?$|^[0-9a-fA-F:]{2,45}$/;
+/** Host names and IPv4 addresses; nothing that could change the meaning of a URL. */
+const HOST_PATTERN = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?$/;
 
 function isPrivateV4(address: string): boolean {
   const [first = 0, second = 0] = address.split('.').map(Number);
@@ -21,27 +21,38 @@ function isPrivateV4(address: string): boolean {
 }
 
 /**
+ * The address as a URL means it: `2130706433`, `0x7f.1` and `::ffff:7f00:1` all stand for 127.0.0.1. Null when the text
+ * is more than a host.
+ */
+function meantHost(host: string): string | null {
+  if (isIP(host) !== 6 && !HOST_PATTERN.test(host)) return null;
+  if (host.includes('%')) return null;
+  const text = `http://${isIP(host) === 6 ? `[${host}]` : host}/`;
+  if (!URL.canParse(text)) return null;
+  const meant = new URL(text).hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(meant);
+  if (mapped === null) return meant;
+  const [high, low] = [Number.parseInt(mapped[1] ?? '', 16), Number.parseInt(mapped[2] ?? '', 16)];
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+}
+
+const PRIVATE_NAME = /^localhost$|\.(?:localhost|local|internal)$/;
+
+/**
  * Why a shard server's address is refused, or null. Link-local addresses are refused always: cloud providers hand out
- * credentials there. `public` refuses the operator's own networks as well.
+ * credentials there. `public` refuses the operator's own networks as well. A name is judged as a name; what it resolves
+ * to is not known here.
  */
 export function hostProblem(host: string, policy: 'any' | 'public'): string | null {
-  if (!HOST_PATTERN.test(host)) return 'it is not a host name or address';
-  const lower = host.toLowerCase();
-  const version = isIP(lower);
-  const mapped = version === 6 && lower.startsWith('::ffff:') ? lower.slice(7) : lower;
-  if (mapped.startsWith('169.254.') || (version === 6 && /^fe[89ab]/.test(lower)))
+  const meant = meantHost(host);
+  if (meant === null) return 'it is not a host name or address';
+  const version = isIP(meant);
+  if (meant.startsWith('169.254.') || (version === 6 && /^fe[89ab]/.test(meant))) {
     return 'link-local addresses are refused';
-  if (policy === 'any') return null;
-  if (version === 0) {
-    return lower === 'localhost' ||
-      lower.endsWith('.localhost') ||
-      lower.endsWith('.local') ||
-      lower.endsWith('.internal')
-      ? 'it names a machine of a private network'
-      : null;
   }
-  const isPrivate =
-    isIP(mapped) === 4 ? isPrivateV4(mapped) : lower === '::' || lower === '::1' || /^f[cd]/.test(lower);
+  if (policy === 'any') return null;
+  if (version === 0) return PRIVATE_NAME.test(meant) ? 'it names a machine of a private network' : null;
+  const isPrivate = version === 4 ? isPrivateV4(meant) : meant === '::' || meant === '::1' || /^f[cd]/.test(meant);
   return isPrivate ? 'it is an address of a private network' : null;
 }
 

@@ -25,6 +25,19 @@ function adaptStatement(statement: Statement): SqliteStatement {
   };
 }
 
+/** SQLite rolls back by itself when the disk is full; a second rollback would hide that behind an error of its own. */
+function rollbackStatement(database: DatabaseSyncInstance): SqliteStatement {
+  return {
+    reader: false,
+    all: () => [],
+    run: () => {
+      if (database.isTransaction) mapped(() => database.exec('rollback'));
+      return { changes: 0, lastInsertRowid: 0 };
+    },
+    iterate: () => [].values(),
+  };
+}
+
 /**
  * Kysely's SQLite dialect over the synchronous API of node:sqlite, which @photostructure/sqlite mirrors. A transaction
  * begins IMMEDIATE: it takes the write lock first, so a balance it reads cannot change before it writes.
@@ -39,6 +52,7 @@ export function createSqliteDialect(database: DatabaseSyncInstance): SqliteDiale
     prepare: (sql) => {
       const known = cached.get(sql);
       if (known !== undefined) return known;
+      if (sql === 'rollback') return rollbackStatement(database);
       const statement = mapped(() => adaptStatement(database.prepare(sql === 'begin' ? 'begin immediate' : sql)));
       if (cached.size >= MAX_CACHED_STATEMENTS) cached.clear();
       cached.set(sql, statement);

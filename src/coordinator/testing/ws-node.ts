@@ -110,7 +110,7 @@ export class WsNode {
     const message = await new Promise<Json>((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Error(`no ${type} came; closed: ${JSON.stringify(this.closed)}`)),
-        4_000,
+        20_000,
       );
       this.waiters.push({
         matches: fits,

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { portToForkedProcess, portToParent, portToUtilityProcess } from './port';
+import { portToForkedProcess, portToParent } from './port';
 
 class FakeChild extends EventEmitter {
   readonly sent: unknown[] = [];
@@ -40,21 +40,6 @@ describe('portToForkedProcess', () => {
     child.connected = false;
     portToForkedProcess(child).post(1);
     expect(child.sent).toEqual([]);
-  });
-});
-
-describe('portToUtilityProcess', () => {
-  it('sends, receives and tells the end', () => {
-    const child = new FakeChild();
-    const port = portToUtilityProcess(child);
-    const seen: unknown[] = [];
-    port.onMessage((message) => seen.push(message));
-    port.onClose((reason) => seen.push(reason));
-    port.post(1);
-    child.emit('message', 2);
-    child.emit('exit', 3);
-    expect(child.sent).toEqual([1]);
-    expect(seen).toEqual([2, 'it ended with code 3']);
   });
 });
 

@@ -18,14 +18,6 @@ export interface ForkedProcess {
   kill(): boolean;
 }
 
-/** What is needed of Electron's `utilityProcess.fork`. */
-export interface UtilityProcessLike {
-  postMessage(message: unknown): void;
-  on(event: 'message', listener: (message: unknown) => void): unknown;
-  on(event: 'exit', listener: (code: number) => void): unknown;
-  kill(): boolean;
-}
-
 /** The parent's end of the channel to a forked Node process. */
 export function portToForkedProcess(child: ForkedProcess): Port {
   return {
@@ -42,17 +34,6 @@ export function portToForkedProcess(child: ForkedProcess): Port {
   };
 }
 
-/** Main's end of the channel to an Electron utility process. */
-export function portToUtilityProcess(child: UtilityProcessLike): Port {
-  return {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a process has no origin
-    post: (message) => child.postMessage(message),
-    onMessage: (callback) => void child.on('message', callback),
-    onClose: (callback) => void child.on('exit', (code) => callback(`it ended with code ${code}`)),
-    close: () => void child.kill(),
-  };
-}
-
 /** Electron's `process.parentPort` inside a utility process. */
 interface ParentPort {
   postMessage(message: unknown): void;
@@ -64,7 +45,6 @@ export function portToParent(): Port | undefined {
   const { parentPort } = process as typeof process & { readonly parentPort?: ParentPort };
   if (parentPort !== undefined) {
     return {
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a process has no origin
       post: (message) => parentPort.postMessage(message),
       onMessage: (callback) => void parentPort.on('message', ({ data }) => callback(data)),
       // A utility process is ended together with the app by Electron itself.

@@ -1,5 +1,4 @@
-import { engineOverPort, type StartEngine } from '../../node/engine-process-spawner';
-import { nodeFailure } from '../../node/errors';
+import { engineOverPort, nodeFailure, type StartEngine } from '../../node';
 import { success } from '../../protocol/result';
 import { reasonOf } from '../errors';
 import type { Log } from '../services/log';

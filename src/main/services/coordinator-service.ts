@@ -1,9 +1,7 @@
 import type { CoordinatorCheck } from '../../contract/calls';
 import type { Settings } from '../../contract/settings';
 import type { EmbeddedCoordinatorState, JoinDetails } from '../../contract/snapshot';
-import { parseCoordinatorUrl } from '../../node/coordinator-client/coordinator-url';
-import { CoordinatorHttp } from '../../node/coordinator-client/http-requests';
-import { probeCoordinator } from '../../node/coordinator-client/probe';
+import { CoordinatorHttp, parseCoordinatorUrl, probeCoordinator } from '../../node';
 import { success, type Result } from '../../protocol/result';
 import { mainFailure } from '../errors';
 import type { EmbeddedCoordinator } from '../processes/embedded-coordinator';

@@ -1,4 +1,4 @@
-import type { SecretStore } from '../../node/identity/secret-store';
+import type { SecretStore } from '../../node';
 import { success } from '../../protocol/result';
 import type { SecretVault } from './secret-vault';
 

@@ -1,4 +1,4 @@
-import type { StartEngine } from '../../node/engine-process-spawner';
+import type { StartEngine } from '../../node';
 import { success, type Result } from '../../protocol/result';
 
 /** Reads and checks a model folder in an engine of its own, which ends afterwards. */

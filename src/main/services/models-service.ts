@@ -1,5 +1,5 @@
 import type { ModelCoverage, ModelSummary } from '../../contract/snapshot';
-import { modelPath } from '../../node/coordinator-client/coordinator-url';
+import { modelPath } from '../../node';
 import { ModelsAnswer, PipelineAnswer, RegistryAnswer } from './coordinator-answers';
 import { readFromCoordinator, type CoordinatorSource } from './coordinator-reader';
 import type { Log } from './log';

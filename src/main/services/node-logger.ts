@@ -1,4 +1,4 @@
-import type { NodeLogger } from '../../node/logger';
+import type { NodeLogger } from '../../node';
 import type { Log } from './log';
 
 /** The node's lines in the app's log. */

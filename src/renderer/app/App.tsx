@@ -21,12 +21,12 @@ function StartScreen() {
     <main className={classes.start} aria-busy={failure === null}>
       <Mark width={96} />
       {failure === null ? (
-        <p className={classes.startText} role="status">
-          {t('app.loading')}
-        </p>
+        <div role="status">
+          <h1 className={classes.startTitle}>{t('app.loading')}</h1>
+        </div>
       ) : (
         <div className={classes.startText} role="alert">
-          <p className={classes.startTitle}>{t('app.loadingFailed')}</p>
+          <h1 className={classes.startTitle}>{t('app.loadingFailed')}</h1>
           <p>
             {failure.message} {t('app.loadingRetry')}
           </p>

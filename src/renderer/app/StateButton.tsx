@@ -28,6 +28,9 @@ function pauseMinutes(choice: PauseChoice): number | null {
 
 interface StateButtonProps {
   readonly action: NodeStatus['action'];
+  readonly size?: 'sm' | 'md';
+  /** Put before the test ids where the button stands a second time. */
+  readonly testIdPrefix?: string;
 }
 
 function PauseButton() {
@@ -39,7 +42,7 @@ function PauseButton() {
     setBusy(false);
   };
   return (
-    <Menu position="bottom-end" width={208}>
+    <Menu position="bottom-end" width={208} withinPortal={false} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <Button
           variant="default"
@@ -64,7 +67,7 @@ function PauseButton() {
 }
 
 /** The one thing to do about the state: pause, resume or try again. */
-export function StateButton({ action }: StateButtonProps) {
+export function StateButton({ action, size = 'sm', testIdPrefix = '' }: StateButtonProps) {
   const { t } = useTranslation();
   const [busy, setBusy] = useState(false);
   const run = async (name: 'resume' | 'retry'): Promise<void> => {
@@ -80,7 +83,8 @@ export function StateButton({ action }: StateButtonProps) {
         <Button
           loading={busy}
           leftSection={<IconPlayerPlay size={16} stroke={1.5} />}
-          data-testid="resume-button"
+          size={size}
+          data-testid={`${testIdPrefix}resume-button`}
           onClick={() => void run('resume')}
         >
           {t('statusLine.resume')}
@@ -91,7 +95,8 @@ export function StateButton({ action }: StateButtonProps) {
         <Button
           loading={busy}
           leftSection={<IconRefresh size={16} stroke={1.5} />}
-          data-testid="retry-button"
+          size={size}
+          data-testid={`${testIdPrefix}retry-button`}
           onClick={() => void run('retry')}
         >
           {t('statusLine.retry')}

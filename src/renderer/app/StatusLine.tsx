@@ -16,9 +16,9 @@ export function StatusLine() {
   const activity = describeActivity(t, node);
   const reason = [status.reason, activity ?? status.next].filter(Boolean).join(activity === null ? ' ' : ' · ');
   return (
-    <header className={classes.line} aria-label={t('app.status')}>
+    <section className={classes.line} aria-label={t('app.status')}>
       <div className={classes.state}>
-        <span role="status">
+        <span role="status" className={classes.word}>
           <StateBadge tone={status.tone} word={status.word} testId="status-state" />
         </span>
         <Tooltip label={reason} disabled={reason.length < 40}>
@@ -42,6 +42,6 @@ export function StatusLine() {
         </div>
       )}
       <StateButton action={status.action} />
-    </header>
+    </section>
   );
 }

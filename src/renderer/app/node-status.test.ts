@@ -87,7 +87,7 @@ describe('describeActivity', () => {
 
   it('speaks only while serving', () => {
     expect(describeActivity(i18next.t, nodeIn({ kind: 'off' }))).toBeNull();
-    expect(describeActivity(i18next.t, nodeIn(serving))).toBe('waiting for a question');
+    expect(describeActivity(i18next.t, nodeIn(serving))).toBe('no request right now');
     expect(describeActivity(i18next.t, nodeIn(serving, { requestsActive: 1, tokensPerSecond: 41.7 }))).toBe(
       '1 request now · 42 tok/s',
     );

@@ -20,6 +20,7 @@ export function notifyFailure(title: FailureTitle, error: Failure): void {
     color: 'coral',
     autoClose: SHOWN_MS,
     role: 'alert',
+    closeButtonProps: { 'aria-label': i18next.t('common.close') },
   });
 }
 

@@ -40,7 +40,7 @@ export function Amount({ microGft, unit = true, sign = 'negative' }: AmountProps
   const shown = useCountedValue(microGft);
   return (
     <span style={{ whiteSpace: 'nowrap' }}>
-      {formatAmount(shown, sign)}
+      {formatAmount(shown, { sign })}
       {unit && ` ${t('common.gft')}`}
     </span>
   );

@@ -46,9 +46,7 @@ export function GenerationFields() {
             maximum: decimals > 0 ? String(maximum) : maximum.toLocaleString('en'),
           })}
           testId={`generation-${name}`}
-          onCommit={(value) => {
-            if (value !== null || name === 'seed') void changeSettings({ chat: { [name]: value } });
-          }}
+          onCommit={(value) => changeSettings({ chat: { [name]: value } })}
         />
       ))}
     </div>

@@ -1,5 +1,5 @@
 import { NumberInput } from '@mantine/core';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 
 interface NumberFieldProps {
   readonly label: string;
@@ -7,8 +7,11 @@ interface NumberFieldProps {
   /** Names the field for screen readers only, where a heading stands beside it. */
   readonly labelHidden?: boolean;
   readonly value: number | null;
-  /** Called with whole valid values, when the field is left or Enter is pressed. Null only with `optional`. */
-  readonly onCommit: (value: number | null) => void;
+  /**
+   * Called with valid values, when the field is left or Enter is pressed; null only with `optional`. Answers whether
+   * the value was taken: one that was not is put back.
+   */
+  readonly onCommit: (value: number | null) => Promise<boolean>;
   readonly minimum: number;
   readonly maximum: number;
   readonly step?: number;
@@ -25,13 +28,17 @@ interface NumberFieldProps {
 export function NumberField(props: NumberFieldProps) {
   const { value, onCommit, minimum, maximum, decimals = 0, optional = false } = props;
   const [typed, setTyped] = useState<number | string>(value ?? '');
-  useEffect(() => setTyped(value ?? ''), [value]);
+  const [previousValue, setPreviousValue] = useState(value);
+  if (value !== previousValue) {
+    setPreviousValue(value);
+    setTyped(value ?? '');
+  }
   const empty = typed === '';
   const valid = empty ? optional : typeof typed === 'number' && typed >= minimum && typed <= maximum;
-  const commit = (next: number | string): void => {
+  const commit = async (next: number | string): Promise<void> => {
     const parsed = next === '' ? null : Number(next);
     const accepted = parsed === null ? optional : parsed >= minimum && parsed <= maximum;
-    if (accepted && parsed !== value) onCommit(parsed);
+    if (accepted && parsed !== value && !(await onCommit(parsed))) setTyped(value ?? '');
   };
   return (
     <NumberInput
@@ -40,9 +47,9 @@ export function NumberField(props: NumberFieldProps) {
         : { label: props.label, description: props.description })}
       value={typed}
       onChange={setTyped}
-      onBlur={() => commit(typed)}
+      onBlur={() => void commit(typed)}
       onKeyDown={(event) => {
-        if (event.key === 'Enter') commit(typed);
+        if (event.key === 'Enter') void commit(typed);
       }}
       step={props.step ?? 1}
       min={minimum}

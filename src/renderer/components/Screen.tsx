@@ -13,7 +13,7 @@ interface ScreenProps {
 /** A scrolling page of cards. */
 export function Screen({ title, lead, actions, children, titleHidden = false }: ScreenProps) {
   return (
-    <div className={classes.scroll}>
+    <div className={classes.scroll} role="region" aria-label={title} tabIndex={0}>
       <div className={classes.page}>
         <header className={titleHidden ? classes.headerHidden : classes.header}>
           <div className={classes.heading}>

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { formatAmount, formatBytes, formatCount, formatLayers, formatPercent, formatSpeed, shortenId } from './numbers';
+import {
+  formatAmount,
+  formatBytes,
+  formatCount,
+  formatLayers,
+  formatPercent,
+  formatSpeed,
+  formatTick,
+  shortenId,
+} from './numbers';
 
 const space = '\u202f';
 
@@ -15,14 +24,18 @@ describe('numbers for people', () => {
     expect(formatAmount(10_000_000)).toBe('10.00');
     expect(formatAmount(341)).toBe('0.000341');
     expect(formatAmount(-500_000)).toBe('\u22120.50');
-    expect(formatAmount(1_234_567_890_000, 'always')).toBe('+1,234,567.89');
-    expect(formatAmount(0, 'always')).toBe('0.00');
+    expect(formatAmount(1_234_567_890_000, { sign: 'always' })).toBe('+1,234,567.89');
+    expect(formatAmount(0, { sign: 'always' })).toBe('0.00');
+    expect(formatAmount(120, { digits: 'all' })).toBe('0.000120');
+    expect(formatAmount(Number.MAX_SAFE_INTEGER)).toBe('9,007,199,254.740991');
   });
 
   it('writes speeds, shares and layers', () => {
     expect(formatSpeed(4.25)).toBe('4.3');
     expect(formatSpeed(42.4)).toBe('42');
     expect(formatSpeed(0)).toBe('0');
+    expect(formatTick(0.00060012)).toBe('0.0006');
+    expect(formatTick(8_000_000)).toBe('8M');
     expect(formatPercent(0.624)).toBe(`62${space}%`);
     expect(formatLayers(0, 3)).toBe('0-3');
     expect(formatLayers(4, 4)).toBe('4');

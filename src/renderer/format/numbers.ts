@@ -1,4 +1,4 @@
-import { formatGft, type MicroGft } from '../../protocol/compute/micro-gft';
+import { MICRO_GFT_PER_GFT, type MicroGft } from '../../protocol/compute/micro-gft';
 
 /** Numbers are written in this way until another language is chosen. */
 const LOCALE = 'en';
@@ -16,11 +16,27 @@ export function formatCount(value: number): string {
   return Math.abs(value) >= COMPACT_FROM ? compact.format(value) : grouped.format(value);
 }
 
-/** GFT with grouping and two to six fraction digits, without the unit; `sign` puts a plus before gains. */
-export function formatAmount(microGft: MicroGft, sign: 'always' | 'negative' = 'negative'): string {
-  const [whole = '0', fraction = '00'] = formatGft(Math.abs(microGft)).split('.');
+interface AmountStyle {
+  /** `always` puts a plus before gains. */
+  readonly sign?: 'always' | 'negative';
+  /** `all` writes six fraction digits, so that amounts in a column line up; else two to six. */
+  readonly digits?: 'needed' | 'all';
+}
+
+/** GFT with grouping, without the unit. */
+export function formatAmount(microGft: MicroGft, { sign = 'negative', digits = 'needed' }: AmountStyle = {}): string {
+  // Whole numbers throughout: a division would round the largest amounts.
+  const size = Math.abs(microGft);
+  const rest = size % MICRO_GFT_PER_GFT;
+  const fraction = String(rest).padStart(6, '0');
   const prefix = microGft < 0 ? MINUS : sign === 'always' && microGft > 0 ? '+' : '';
-  return `${prefix}${grouped.format(Number(whole))}.${fraction}`;
+  const shown = digits === 'all' ? fraction : fraction.replace(/0{1,4}$/, '');
+  return `${prefix}${grouped.format((size - rest) / MICRO_GFT_PER_GFT)}.${shown}`;
+}
+
+/** Numbers at an axis: three digits that matter, large ones in short form. */
+export function formatTick(value: number): string {
+  return value >= 10_000 ? compact.format(value) : String(Number(value.toPrecision(3)));
 }
 
 /** Speeds: one decimal below ten, none above. */

@@ -2,7 +2,7 @@ import { useEffect } from 'react';
 import { create } from 'zustand';
 import type { LedgerPage, LedgerVerification } from '../../contract';
 import type { Failure } from '../../protocol/result';
-import { useSnapshot } from './snapshot-store';
+import { useSnapshot, useSnapshotStore } from './snapshot-store';
 import { callTore } from './tore-api';
 
 /** The most entries one call gives; earnings older than those count only in the coordinator's totals. */
@@ -43,11 +43,16 @@ export async function refreshLedger(): Promise<void> {
 
 /** Keeps the page current while a screen shows it: read at first and whenever the balance or the work done changed. */
 export function useLedger(): LedgerStore {
-  const balance = useSnapshot(({ node }) => node.balanceMicroGft);
-  const served = useSnapshot(({ node }) => node.requestsServed);
   const enabled = useSnapshot(({ node }) => node.coordinator.tokenMode === true);
   useEffect(() => {
-    if (enabled) void refreshLedger();
-  }, [balance, served, enabled]);
+    if (!enabled) return undefined;
+    void refreshLedger();
+    return useSnapshotStore.subscribe(({ snapshot: now }, { snapshot: before }) => {
+      const changed =
+        now?.node.balanceMicroGft !== before?.node.balanceMicroGft ||
+        now?.node.requestsServed !== before?.node.requestsServed;
+      if (changed) void refreshLedger();
+    });
+  }, [enabled]);
   return useLedgerStore();
 }

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import type { SettingsPatch } from '../../../contract/calls';
-import { parseCoordinatorUrl } from '../../../node/coordinator-client/coordinator-url';
+import { parseCoordinatorUrl } from '../../../node';
 import { success, type Result } from '../../../protocol/result';
 import { mainFailure } from '../../errors';
 import type { AccessTokens } from '../../services/access-tokens';

@@ -41,8 +41,13 @@ function History({ challenges }: { readonly challenges: readonly ChallengeRecord
   const { t } = useTranslation();
   const nowMs = useNow(60_000);
   return (
-    <Table.ScrollContainer minWidth={560} type="native">
-      <Table className={classes.table ?? ''} aria-label={t('challenges.table')} verticalSpacing="sm">
+    <Table.ScrollContainer minWidth={560} type="native" role="region" aria-label={t('challenges.table')} tabIndex={0}>
+      <Table
+        className={classes.table ?? ''}
+        aria-label={t('challenges.table')}
+        horizontalSpacing="md"
+        verticalSpacing="sm"
+      >
         <Table.Thead>
           <Table.Tr>
             {(['time', 'verdict', 'model', 'layers', 'duration', 'message'] as const).map((column) => (
@@ -61,7 +66,9 @@ function History({ challenges }: { readonly challenges: readonly ChallengeRecord
               <Table.Td className={classes.fixed ?? ''}>
                 <Verdict verdict={record.verdict} />
               </Table.Td>
-              <Table.Td className={classes.long ?? ''}>{record.modelId}</Table.Td>
+              <Table.Td className={classes.long ?? ''} title={record.modelId}>
+                {record.modelId}
+              </Table.Td>
               <Table.Td className={classes.fixed ?? ''}>
                 {formatLayers(record.range.layer_start, record.range.layer_end)}
               </Table.Td>

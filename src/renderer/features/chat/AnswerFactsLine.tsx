@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import type { AnswerFacts, AnswerHop } from '../../../contract';
 import { Amount } from '../../components/Amount';
 import { formatCount, formatLayers, formatSpeed, shortenId } from '../../format/numbers';
-import { formatDuration, formatMoment } from '../../format/times';
+import { formatDuration, formatExactTime } from '../../format/times';
 import { useSnapshot } from '../../stores/snapshot-store';
 import classes from './Chat.module.css';
 
@@ -63,7 +63,7 @@ export function AnswerFactsLine({ facts, finished }: AnswerFactsLineProps) {
         <span
           className={classes.fact}
           title={t('chat.settledTitle', {
-            time: formatMoment(settledCost.confirmedAt, Date.now()),
+            time: formatExactTime(settledCost.confirmedAt),
             entry: settledCost.ledgerRef,
           })}
         >

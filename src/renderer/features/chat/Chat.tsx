@@ -42,10 +42,10 @@ export function Chat() {
           <ConversationList />
         </aside>
       )}
-      <div className={classes.main}>
+      <div className={classes.main} inert={narrow && listOpen}>
         <ChatHeader model={model} onPickModel={setPicked} onOpenList={narrow ? () => setListOpen(true) : null} />
         <Thread key={openId ?? 'new'} conversationId={openId} model={model} />
-        <Composer conversationId={openId} model={model} />
+        <Composer key={`composer-${openId ?? 'new'}`} conversationId={openId} model={model} />
       </div>
     </div>
   );

@@ -66,7 +66,7 @@ export function ChatHeader({ model, onPickModel, onOpenList }: ChatHeaderProps) 
             {t('chat.settingsButton')}
           </Button>
         </Popover.Target>
-        <Popover.Dropdown aria-label={t('chat.settingsTitle')}>
+        <Popover.Dropdown className={classes.popover ?? ''} aria-label={t('chat.settingsTitle')}>
           <h2 className={classes.popoverTitle}>{t('chat.settingsTitle')}</h2>
           <p className={classes.quiet}>{t('chat.settingsHint')}</p>
           <GenerationFields />

@@ -37,13 +37,20 @@ export function Composer({ conversationId, model }: ComposerProps) {
   const draftKey = conversationId ?? NEW_CONVERSATION;
   const text = useChatStore(({ drafts }) => drafts[draftKey] ?? '');
   const view = useChatStore(({ views }) => (conversationId === null ? null : (views[conversationId] ?? null)));
-  const focusRequests = useUiStore(({ composerFocusRequests }) => composerFocusRequests);
   const inputRef = useRef<HTMLTextAreaElement>(null);
   const [sending, setSending] = useState(false);
   const answering = answerInProgress(view) !== null;
+  const last = view?.entries.at(-1);
+  // The failed answer says itself which layers are missing.
+  const lastFailed = last?.role === 'assistant' && last.state.kind === 'failed';
   const estimate = useEstimate(conversationId, model?.modelId ?? null, text);
 
-  useEffect(() => inputRef.current?.focus(), [focusRequests, conversationId]);
+  useEffect(() => {
+    inputRef.current?.focus();
+    return useUiStore.subscribe((state, previous) => {
+      if (state.composerFocusRequests !== previous.composerFocusRequests) inputRef.current?.focus();
+    });
+  }, []);
 
   const canSend = model !== null && text.trim() !== '' && !sending && !answering;
 
@@ -73,7 +80,7 @@ export function Composer({ conversationId, model }: ComposerProps) {
   return (
     <div className={classes.composer}>
       <div className={classes.column}>
-        <PipelineNotice model={model} />
+        {!lastFailed && <PipelineNotice model={model} />}
         <div className={classes.composerRow}>
           <Textarea
             ref={inputRef}

@@ -14,28 +14,37 @@ export type EstimateState =
   | { readonly kind: 'known'; readonly estimate: CostEstimate }
   | { readonly kind: 'failed'; readonly error: Failure };
 
-/** What the typed question would cost at most; asked again when it, the model or the sampling changes. */
+interface EstimateAnswer {
+  /** What it was asked for. */
+  readonly key: string;
+  readonly state: EstimateState;
+}
+
+/** What the typed question would cost at most; asked again when it, the model, the sampling or the balance changes. */
 export function useEstimate(conversationId: string | null, modelId: string | null, text: string): EstimateState {
   const [pausedText] = useDebouncedValue(text, TYPING_PAUSE_MS);
   const maxNewTokens = useSnapshot(({ settings }) => settings.chat.maxNewTokens);
   const balance = useSnapshot(({ node }) => node.balanceMicroGft);
-  const [state, setState] = useState<EstimateState>({ kind: 'none' });
+  const [answer, setAnswer] = useState<EstimateAnswer | null>(null);
+  const key = JSON.stringify([conversationId, modelId, pausedText, maxNewTokens, balance]);
 
   useEffect(() => {
-    if (modelId === null || pausedText.trim() === '') {
-      setState({ kind: 'none' });
-      return undefined;
-    }
+    if (modelId === null || pausedText.trim() === '') return undefined;
     let current = true;
-    setState((previous) => (previous.kind === 'known' ? previous : { kind: 'working' }));
     void callTore('chat:estimate', { conversationId, modelId, text: pausedText }).then((result) => {
       if (!current) return;
-      setState(result.ok ? { kind: 'known', estimate: result.value } : { kind: 'failed', error: result.error });
+      const state: EstimateState = result.ok
+        ? { kind: 'known', estimate: result.value }
+        : { kind: 'failed', error: result.error };
+      setAnswer({ key, state });
     });
     return () => {
       current = false;
     };
-  }, [conversationId, modelId, pausedText, maxNewTokens, balance]);
+  }, [conversationId, modelId, pausedText, key]);
 
-  return text.trim() === '' ? { kind: 'none' } : state;
+  if (modelId === null || text.trim() === '') return { kind: 'none' };
+  if (answer?.key === key) return answer.state;
+  // The last figure stays until the next one is here, so that the line does not flicker while typing.
+  return answer?.state.kind === 'known' ? answer.state : { kind: 'working' };
 }

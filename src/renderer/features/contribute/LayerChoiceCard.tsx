@@ -1,5 +1,5 @@
 import { Button, NumberInput, Radio } from '@mantine/core';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { LayerChoice } from '../../../contract';
 import { changeSettings } from '../../app/change-settings';
@@ -63,7 +63,7 @@ function RangeForm({ choice }: RangeFormProps) {
             clampBehavior="none"
             allowDecimal={false}
             allowNegative={false}
-            error={!check.ok}
+            error={!check.ok && check.fields.includes(name)}
             aria-describedby="layer-range-problem"
             data-testid={`layer-range-${name}`}
           />
@@ -85,11 +85,12 @@ function RangeForm({ choice }: RangeFormProps) {
 export function LayerChoiceCard() {
   const { t } = useTranslation();
   const choice = useSnapshot(({ settings }) => settings.contribution.layerChoice);
-  const [shown, setShown] = useState(choice.kind);
-  useEffect(() => setShown(choice.kind), [choice.kind]);
+  // The range is entered before it becomes the choice.
+  const [entering, setEntering] = useState(false);
+  const shown = entering ? 'range' : choice.kind;
 
   const pick = (kind: string): void => {
-    setShown(kind === 'range' ? 'range' : 'automatic');
+    setEntering(kind === 'range');
     if (kind === 'automatic' && choice.kind !== 'automatic') {
       void changeSettings({ contribution: { layerChoice: { kind: 'automatic' } } });
     }

@@ -41,7 +41,7 @@ function ThreadsControl() {
           minimum={1}
           maximum={most}
           error={t('chat.outside', { minimum: '1', maximum: formatCount(most) })}
-          onCommit={(cpuThreads) => void changeSettings({ contribution: { cpuThreads } })}
+          onCommit={(cpuThreads) => changeSettings({ contribution: { cpuThreads } })}
         />
       )}
     </div>
@@ -68,9 +68,9 @@ export function LimitsCard() {
               minimum: formatCount(MEMORY_BUDGET_MB.minimum),
               maximum: formatCount(MEMORY_BUDGET_MB.maximum),
             })}
-            onCommit={(value) => {
-              if (value !== null) void changeSettings({ contribution: { memoryBudgetMb: value } });
-            }}
+            onCommit={async (value) =>
+              value !== null && (await changeSettings({ contribution: { memoryBudgetMb: value } }))
+            }
           />
         </SettingRow>
         <SettingRow title={t('contribute.limits.threads')} hint={t('contribute.limits.threadsHint')}>

@@ -9,11 +9,11 @@ describe('checkRange', () => {
   });
 
   it('says what is wrong', () => {
-    expect(checkRange('', 3, 8)).toEqual({ ok: false, problem: 'errorNumber' });
-    expect(checkRange(0.5, 3, 8)).toEqual({ ok: false, problem: 'errorNumber' });
-    expect(checkRange(-1, 3, 8)).toEqual({ ok: false, problem: 'errorNumber' });
-    expect(checkRange(0, 5_000, null)).toEqual({ ok: false, problem: 'errorNumber' });
-    expect(checkRange(4, 3, 8)).toEqual({ ok: false, problem: 'errorOrder' });
-    expect(checkRange(0, 8, 8)).toEqual({ ok: false, problem: 'errorTotal' });
+    expect(checkRange('', 3, 8)).toEqual({ ok: false, problem: 'errorNumber', fields: ['start'] });
+    expect(checkRange(0.5, 3, 8)).toEqual({ ok: false, problem: 'errorNumber', fields: ['start'] });
+    expect(checkRange(-1, '', 8)).toEqual({ ok: false, problem: 'errorNumber', fields: ['start', 'end'] });
+    expect(checkRange(0, 5_000, null)).toEqual({ ok: false, problem: 'errorNumber', fields: ['end'] });
+    expect(checkRange(4, 3, 8)).toEqual({ ok: false, problem: 'errorOrder', fields: ['start', 'end'] });
+    expect(checkRange(0, 8, 8)).toEqual({ ok: false, problem: 'errorTotal', fields: ['end'] });
   });
 });

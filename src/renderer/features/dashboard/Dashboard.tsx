@@ -6,7 +6,6 @@ import { EventsCard } from './EventsCard';
 import { PipelineCard } from './PipelineCard';
 import { ReliabilityCard } from './ReliabilityCard';
 import { StateCard } from './StateCard';
-import { WorkCard } from './WorkCard';
 
 /** Is it working, if not why, did it help. */
 export function Dashboard() {
@@ -17,10 +16,7 @@ export function Dashboard() {
       <PipelineCard />
       <div className={classes.columns}>
         <EarningsCard />
-        <div className={classes.side}>
-          <WorkCard />
-          <ReliabilityCard />
-        </div>
+        <ReliabilityCard />
       </div>
       <EventsCard />
     </Screen>

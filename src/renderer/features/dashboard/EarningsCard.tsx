@@ -9,7 +9,6 @@ import { Section } from '../../components/Section';
 import { LEDGER_PAGE_LIMIT, refreshLedger, useLedger } from '../../stores/ledger-store';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { useNow } from '../../stores/use-now';
-import classes from './Dashboard.module.css';
 import { EARNINGS_RANGES, earningsBuckets, earningsTotals, type EarningsRange } from './earnings';
 
 // The plotting library is the largest part of the window and not needed for the first picture.
@@ -68,16 +67,13 @@ function EarningsBody({ range }: { readonly range: EarningsRange }) {
   return (
     <>
       <FigureList>
-        <Figure label={t('dashboard.earnings.balance')} size="large">
-          <Amount microGft={page.balanceMicroGft} />
-        </Figure>
-        <Figure label={t('dashboard.earnings.today')} size="large">
+        <Figure label={t('dashboard.earnings.today')}>
           <Amount microGft={totals.today} />
         </Figure>
-        <Figure label={t('dashboard.earnings.week')} size="large">
+        <Figure label={t('dashboard.earnings.week')}>
           <Amount microGft={totals.week} />
         </Figure>
-        <Figure label={t('dashboard.earnings.all')} size="large">
+        <Figure label={t('dashboard.earnings.all')}>
           <Amount microGft={totals.all} />
         </Figure>
       </FigureList>
@@ -93,6 +89,7 @@ export function EarningsCard() {
   const { t } = useTranslation();
   const [range, setRange] = useState<EarningsRange>('day');
   const tokenMode = useSnapshot(({ node }) => node.coordinator.tokenMode);
+  const balance = useSnapshot(({ node }) => node.balanceMicroGft);
   const labels = {
     day: t('dashboard.earnings.rangeDay'),
     week: t('dashboard.earnings.rangeWeek'),
@@ -100,8 +97,14 @@ export function EarningsCard() {
   };
   return (
     <Section
-      className={classes.earnings}
       title={t('dashboard.earnings.title')}
+      hint={
+        tokenMode === true && balance !== null ? (
+          <>
+            {t('dashboard.earnings.balance')} <Amount microGft={balance} />
+          </>
+        ) : undefined
+      }
       actions={
         tokenMode === true && (
           <SegmentedControl

@@ -2,7 +2,8 @@ import { BarChart } from '@mantine/charts';
 import { VisuallyHidden } from '@mantine/core';
 import { useReducedMotion } from '@mantine/hooks';
 import { useTranslation } from 'react-i18next';
-import { formatAmount } from '../../format/numbers';
+import { MICRO_GFT_PER_GFT } from '../../../protocol/compute/micro-gft';
+import { formatAmount, formatTick } from '../../format/numbers';
 import { formatClock, formatDay } from '../../format/times';
 import type { EarningsBucket, EarningsRange } from './earnings';
 
@@ -12,11 +13,6 @@ interface EarningsChartProps {
 }
 
 const HEIGHT_PX = 168;
-
-/** Few digits, so that the axis stays narrow. */
-function formatTick(microGft: number): string {
-  return String(Number((microGft / 1_000_000).toPrecision(3)));
-}
 
 /** The plot of earnings, with the same figures as a table for those who cannot see it. */
 export function EarningsChart({ buckets, range }: EarningsChartProps) {
@@ -52,13 +48,13 @@ export function EarningsChart({ buckets, range }: EarningsChartProps) {
           dataKey="name"
           series={[{ name: 'microGft', label: series, color: 'var(--tore-cobalt)' }]}
           valueFormatter={(microGft) => `${formatAmount(microGft)} ${t('common.gft')}`}
-          yAxisProps={{ tickFormatter: formatTick, width: 64 }}
+          yAxisProps={{ tickFormatter: (microGft: number) => formatTick(microGft / MICRO_GFT_PER_GFT), width: 68 }}
           xAxisProps={{ minTickGap: 24 }}
           barProps={{ isAnimationActive: !still, animationDuration: 180, radius: [3, 3, 0, 0] }}
           barChartProps={{ accessibilityLayer: false, margin: { top: 8, right: 0, bottom: 0, left: 0 } }}
           tooltipAnimationDuration={still ? 0 : 100}
           maxBarWidth={40}
-          gridAxis="y"
+          gridAxis="x"
           strokeDasharray="0"
           tickLine="none"
         />

@@ -45,7 +45,7 @@ export function ReliabilityCard() {
     <Section
       title={t('dashboard.reliability.title')}
       actions={
-        <Anchor component="button" type="button" onClick={() => showScreen('challenges')}>
+        <Anchor component="button" type="button" size="sm" onClick={() => showScreen('challenges')}>
           {t('dashboard.reliability.history')}
         </Anchor>
       }

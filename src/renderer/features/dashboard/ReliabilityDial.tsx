@@ -2,9 +2,9 @@ import { useTranslation } from 'react-i18next';
 import classes from './Dashboard.module.css';
 import { arcPath, RELIABILITY_SCALE, scalePosition } from './reliability-scale';
 
-const SIZE_PX = 96;
+const SIZE_PX = 112;
 const CENTRE = SIZE_PX / 2;
-const RADIUS = 40;
+const RADIUS = 48;
 
 /** Reliability on its scale from 0.50 to 1.00, with a mark where a node is suspended. */
 export function ReliabilityDial({ value }: { readonly value: number }) {

@@ -78,7 +78,7 @@ export function EntriesCard({ page }: { readonly page: LedgerPage }) {
               {t('ledger.sum', {
                 count: entries.length,
                 shown: formatCount(entries.length),
-                amount: formatAmount(sumMicroGft, 'always'),
+                amount: formatAmount(sumMicroGft, { sign: 'always' }),
               })}
             </p>
             {left > 0 && (

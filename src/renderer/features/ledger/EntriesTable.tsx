@@ -53,7 +53,9 @@ function EntryRow({ entry, isOwn, nowMs }: EntryRowProps) {
           {t(`ledger.${entry.eventType}`)}
         </span>
       </Table.Td>
-      <Table.Td className={classes.number ?? ''}>{formatAmount(entry.microGft, 'always')}</Table.Td>
+      <Table.Td className={classes.number ?? ''}>
+        {formatAmount(entry.microGft, { sign: 'always', digits: 'all' })}
+      </Table.Td>
       <Table.Td className={classes.fixed ?? ''}>{isOwn ? t('ledger.mine') : <ShortId id={entry.nodeId} />}</Table.Td>
       <Table.Td
         className={classes.purpose ?? ''}
@@ -86,8 +88,13 @@ export function EntriesTable({ entries, ownNodeId }: EntriesTableProps) {
   const { t } = useTranslation();
   const nowMs = useNow(60_000);
   return (
-    <Table.ScrollContainer minWidth={600} type="native">
-      <Table className={classes.table ?? ''} aria-label={t('ledger.table')} data-testid="ledger-table">
+    <Table.ScrollContainer minWidth={600} type="native" role="region" aria-label={t('ledger.table')} tabIndex={0}>
+      <Table
+        className={classes.table ?? ''}
+        aria-label={t('ledger.table')}
+        horizontalSpacing="md"
+        data-testid="ledger-table"
+      >
         <Table.Thead>
           <Table.Tr>
             <Table.Th scope="col">{t('ledger.time')}</Table.Th>

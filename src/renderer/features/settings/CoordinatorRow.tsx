@@ -1,6 +1,6 @@
 import { Button, Radio, TextInput } from '@mantine/core';
 import { IconCircleCheck } from '@tabler/icons-react';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { CoordinatorCheck } from '../../../contract';
 import { changeSettings } from '../../app/change-settings';
@@ -96,10 +96,11 @@ function RemoteForm({ currentUrl }: { readonly currentUrl: string | null }) {
 export function CoordinatorRow() {
   const { t } = useTranslation();
   const choice = useSnapshot(({ settings }) => settings.coordinator);
-  const [shown, setShown] = useState(choice.kind);
-  useEffect(() => setShown(choice.kind), [choice.kind]);
+  // The URL is entered and checked before it becomes the choice.
+  const [entering, setEntering] = useState(false);
+  const shown = entering ? 'remote' : choice.kind;
   const pick = (kind: string): void => {
-    setShown(kind === 'remote' ? 'remote' : 'embedded');
+    setEntering(kind === 'remote');
     if (kind === 'embedded' && choice.kind !== 'embedded') {
       void changeSettings({ coordinator: { kind: 'embedded' } });
     }

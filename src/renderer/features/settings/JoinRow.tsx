@@ -6,6 +6,7 @@ import { callOrNotify } from '../../app/notify';
 import { CopyButton } from '../../components/CopyButton';
 import { SettingRow } from '../../components/SettingRow';
 import { useSnapshot } from '../../stores/snapshot-store';
+import { isLoopback } from './loopback';
 import classes from './Settings.module.css';
 
 /** How others join the coordinator on this computer; the token is read only when asked for. */
@@ -33,23 +34,26 @@ export function JoinRow() {
       hint={running ? t('settings.join.hint') : t('settings.join.unavailable')}
       below={
         shown !== null && (
-          <dl className={classes.join}>
-            {(
-              [
-                ['url', shown.url],
-                ['token', shown.accessToken],
-                ['command', shown.command],
-              ] as const
-            ).map(([name, value]) => (
-              <div key={name} className={classes.joinItem}>
-                <dt>{t(`settings.join.${name}`)}</dt>
-                <dd>
-                  <code data-testid={`join-${name}`}>{value}</code>
-                  <CopyButton text={value} label={t('settings.join.copy', { what: t(`settings.join.${name}`) })} />
-                </dd>
-              </div>
-            ))}
-          </dl>
+          <>
+            {isLoopback(shown.url) && <p className={classes.quiet}>{t('settings.join.loopback')}</p>}
+            <dl className={classes.join}>
+              {(
+                [
+                  ['url', shown.url],
+                  ['token', shown.accessToken],
+                  ['command', shown.command],
+                ] as const
+              ).map(([name, value]) => (
+                <div key={name} className={classes.joinItem}>
+                  <dt>{t(`settings.join.${name}`)}</dt>
+                  <dd>
+                    <code data-testid={`join-${name}`}>{value}</code>
+                    <CopyButton text={value} label={t('settings.join.copy', { what: t(`settings.join.${name}`) })} />
+                  </dd>
+                </div>
+              ))}
+            </dl>
+          </>
         )
       }
     >

@@ -1,6 +1,6 @@
 import { Button, Progress } from '@mantine/core';
 import { IconAlertTriangle, IconCircle, IconCircleCheckFilled, IconLoader2, type Icon } from '@tabler/icons-react';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { StateButton } from '../../app/StateButton';
 import { useNodeStatus } from '../../app/use-node-status';
@@ -73,8 +73,9 @@ export function ReadyStep() {
   const state = useSnapshot(({ node }) => node.state);
   const status = useNodeStatus();
   const [furthest, setFurthest] = useState<WelcomeStep>('identity');
-  useEffect(() => setFurthest((previous) => furthestStep(previous, state)), [state]);
-  const { steps, outcome } = welcomeProgress(state, furthest);
+  const reached = furthestStep(furthest, state);
+  if (reached !== furthest) setFurthest(reached);
+  const { steps, outcome } = welcomeProgress(state, reached);
   const done = steps.filter(({ state }) => state === 'done').length;
   const running = steps.find(({ state }) => state === 'running')?.fraction ?? 0;
   const leave = (go: () => void): void => {
@@ -99,12 +100,12 @@ export function ReadyStep() {
         {outcome === 'stopped' && <p className={classes.lead}>{status.reason}</p>}
         {(outcome === 'ready' || outcome === 'paused') && <Verdict />}
       </div>
-      {outcome === 'stopped' && <p className={classes.verdictNote}>{status.next}</p>}
       <ul className={classes.progress} aria-label={t('welcome.ready.steps')}>
         {steps.map((progress) => (
           <StepRow key={progress.step} progress={progress} />
         ))}
       </ul>
+      {outcome === 'stopped' && status.next !== null && <p>{status.next}</p>}
       {outcome === 'working' && (
         <Progress
           value={((done + running) / steps.length) * 100}
@@ -116,8 +117,8 @@ export function ReadyStep() {
       <div className={classes.actions}>
         {outcome === 'stopped' && (
           <>
-            <StateButton action="retry" />
-            <Button variant="default" onClick={() => leave(() => showScreen('settings'))}>
+            <StateButton action="retry" size="md" />
+            <Button variant="default" size="md" onClick={() => leave(() => showScreen('settings'))}>
               {t('welcome.ready.openSettings')}
             </Button>
           </>
@@ -131,14 +132,16 @@ export function ReadyStep() {
         >
           {t('welcome.ready.openDashboard')}
         </Button>
-        <Button
-          size="md"
-          disabled={outcome !== 'ready'}
-          data-testid="welcome-open-chat"
-          onClick={() => leave(() => startNewChat(t('chat.suggestions.shard')))}
-        >
-          {t('welcome.ready.askFirst')}
-        </Button>
+        {outcome !== 'stopped' && (
+          <Button
+            size="md"
+            disabled={outcome !== 'ready'}
+            data-testid="welcome-open-chat"
+            onClick={() => leave(() => startNewChat(t('chat.suggestions.shard')))}
+          >
+            {t('welcome.ready.askFirst')}
+          </Button>
+        )}
       </div>
     </>
   );

@@ -1,6 +1,6 @@
-import { Button, NumberInput, TextInput } from '@mantine/core';
+import { Button, Input, NumberInput, TextInput } from '@mantine/core';
 import { IconCircleCheck } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { MEMORY_BUDGET_MB, type CoordinatorCheck } from '../../../contract';
 import { callOrNotify } from '../../app/notify';
@@ -9,6 +9,11 @@ import { formatCount } from '../../format/numbers';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { callTore } from '../../stores/tore-api';
 import classes from './Welcome.module.css';
+
+/** Puts the field and its button side by side, below the label. */
+function joinRow(children: ReactNode): ReactNode {
+  return <div className={classes.joinRow}>{children}</div>;
+}
 
 /** Step 2: where this computer is, how much it gives, and to whom. Agreeing starts the work. */
 export function WhereStep({ onBack }: { readonly onBack: () => void }) {
@@ -89,11 +94,15 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
           data-testid="welcome-memory"
         />
         <div>
-          <div className={classes.joinRow}>
+          <Input.Wrapper
+            id="welcome-join"
+            label={t('welcome.where.join')}
+            description={t('welcome.where.joinHint')}
+            inputContainer={joinRow}
+          >
             <TextInput
               className={classes.joinField ?? ''}
-              label={t('welcome.where.join')}
-              description={t('welcome.where.joinHint')}
+              id="welcome-join"
               placeholder={t('welcome.where.joinPlaceholder')}
               value={url}
               onChange={(event) => {
@@ -115,7 +124,7 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
             >
               {t('common.check')}
             </Button>
-          </div>
+          </Input.Wrapper>
           <div id="join-outcome" role="status">
             {urlError !== null && <p className={classes.problem}>{urlError}</p>}
             {found !== null && (

@@ -29,12 +29,11 @@ export const dashboard = {
     failedTitle: 'The ledger could not be read',
   },
   work: {
-    title: 'Work done',
     requests: 'Requests served',
     tokens: 'Tokens served',
     failed_one: '{{shown}} failed',
     failed_other: '{{shown}} failed',
-    since: 'Since the app started.',
+    since: 'since the app started',
   },
   reliability: {
     title: 'Reliability',

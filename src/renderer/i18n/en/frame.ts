@@ -81,7 +81,7 @@ export const frame = {
     speed: '{{speed}} tok/s',
     requests_one: '{{shown}} request now',
     requests_other: '{{shown}} requests now',
-    idle: 'waiting for a question',
+    idle: 'no request right now',
   },
   statusLine: {
     balance: 'Balance',

@@ -12,7 +12,7 @@ export const settings = {
     about: 'About',
   },
   coordinator: {
-    title: 'Coordinator',
+    title: 'Which coordinator',
     keywords: 'server cooperative institution url embedded remote',
     hint: 'Who hands out the work and keeps the ledger.',
     embedded: 'On this computer',
@@ -47,6 +47,7 @@ export const settings = {
     hint: 'Whoever has the token can contribute to this coordinator and ask questions. It stays hidden until you show it.',
     show: 'Show the details',
     hide: 'Hide the details',
+    loopback: 'This address is reached from this computer only: other processes here can join, other computers cannot.',
     unavailable: 'Possible while the coordinator on this computer runs.',
     url: 'URL',
     token: 'Access token',

@@ -1,0 +1,138 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock, systemRandom } from '../clock';
+import { LedgerStore } from '../ledger/ledger-store';
+import { LedgerVerifier } from '../ledger/ledger-verifier';
+import { maximumPrice } from '../ledger/pricing';
+import type { NodeNotifications } from '../notifications';
+import type { Database } from '../storage/database-schema';
+import { openDatabase } from '../storage/open-database';
+import { testManifest } from '../testing/test-model';
+import { Cashier } from './cashier';
+
+const { shape } = testManifest();
+const GRANT = 1_000_000;
+const silent: NodeNotifications = {
+  task: () => false,
+  balance: () => undefined,
+  standing: () => undefined,
+  coverageMayHaveChanged: () => undefined,
+};
+
+let folder = '';
+let database: Database;
+let ledger: LedgerStore;
+let cashier: Cashier;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tore-cashier-'));
+  const opened = openDatabase(join(folder, 'c.db'));
+  if (!opened.ok) throw new Error(opened.error.message);
+  database = opened.value;
+  ledger = new LedgerStore(database, systemClock, systemRandom);
+  cashier = new Cashier(database, ledger, silent, { tokenEconomy: true }, systemClock);
+  for (const id of ['payer', 'worker']) {
+    await sql`insert into nodes (id, public_key, hardware_json, hardware_class, multiplier, status, reliability,
+      max_gpu_utilization, protocol_version, registered_at, last_seen)
+      values (${id}, ${id}, '{}', 'x', 1, 'active', 1, 1, '0.1', '', '')`.execute(database);
+  }
+  await database
+    .transaction()
+    .execute((transaction) =>
+      ledger.append(transaction, [{ eventType: 'purchase', nodeId: 'payer', amountMicroGft: GRANT, reason: 'test' }]),
+    );
+});
+afterEach(async () => {
+  await database.destroy();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const request = { nodeId: 'payer', requestId: 'r', modelId: 'm', maxNewTokens: 20, precision: 'fp32' as const };
+const work = {
+  requesterId: 'payer',
+  requestId: 'r',
+  shape,
+  precision: 'fp32' as const,
+  inputTokens: 5,
+  outputTokens: 20,
+  served: [{ nodeId: 'worker', range: { layer_start: 0, layer_end: 7 }, multiplier: 1, reliability: 1 }],
+};
+
+async function holdFor(requestId = 'r'): ReturnType<Cashier['hold']> {
+  return cashier.hold({ ...request, requestId }, shape, 5);
+}
+
+describe('the cashier', () => {
+  it('keeps everything as it was when the disk is full, and settles once there is room', async () => {
+    const hold = await holdFor();
+    if (!hold.ok) throw new Error(hold.error.message);
+    const pages = await sql<{ page_count: number }>`pragma page_count`.execute(database);
+    await sql`pragma max_page_count = ${sql.lit(pages.rows[0]?.page_count ?? 1)}`.execute(database);
+    // More than fits into the pages there are, so that the insert after the ledger entries fails.
+    const hop = { node_id: 'n'.repeat(20_000), layer_start: 0, layer_end: 7, transport: 'http' };
+    const end = { reason: 'stop' as const, pipeline: [hop], startedAtMs: 0, hold: hold.value };
+    expect(await cashier.settle(request, work, end)).toMatchObject({
+      ok: false,
+      error: { code: 'storage-full', retryable: true },
+    });
+    expect(await ledger.balanceOf('payer')).toBe(GRANT);
+    expect(await ledger.balanceOf('worker')).toBe(0);
+    expect(await new LedgerVerifier(database, ledger).verifyAll()).toMatchObject({
+      chain_valid: true,
+      total_entries: 1,
+    });
+
+    await sql`pragma max_page_count = 100000`.execute(database);
+    const settled = await cashier.settle(request, work, end);
+    if (!settled.ok) throw new Error(settled.error.message);
+    expect(await ledger.balanceOf('payer')).toBe(GRANT - settled.value.priceMicroGft);
+    expect(await holdFor()).toMatchObject({ ok: false, error: { code: 'request-id-used' } });
+  });
+
+  it('never sets more aside than there is, however many ask at once', async () => {
+    const price = maximumPrice(shape, 5, 20, 'fp32');
+    const fitting = Math.floor(GRANT / price);
+    const asked = Array.from({ length: fitting + 20 }, (_, index) => holdFor(String(index)));
+    const holds = await Promise.all(asked);
+    expect(holds.filter((hold) => hold.ok)).toHaveLength(fitting);
+    const refused = holds.find((hold) => !hold.ok);
+    expect(refused).toMatchObject({ error: { code: 'balance-too-low' } });
+    for (const hold of holds) if (hold.ok) hold.value.release();
+    expect((await holdFor('later')).ok).toBe(true);
+  });
+
+  it('does not let a redemption take what is set aside', async () => {
+    const price = maximumPrice(shape, 5, 20, 'fp32');
+    const fitting = Math.floor(GRANT / price);
+    for (let index = 0; index < fitting; index += 1) await holdFor(String(index));
+    expect(await cashier.redeem('payer', 'x', shape, 100, 'fp32')).toMatchObject({
+      ok: false,
+      error: { code: 'balance-too-low' },
+    });
+  });
+
+  it('names amounts and a number of tokens that would fit', async () => {
+    const poor = { ...request, nodeId: 'worker' };
+    await database.transaction().execute((transaction) =>
+      ledger.append(transaction, [
+        {
+          eventType: 'purchase',
+          nodeId: 'worker',
+          amountMicroGft: maximumPrice(shape, 5, 7, 'fp32'),
+          reason: 'test',
+        },
+      ]),
+    );
+    const refused = await cashier.hold(poor, shape, 5);
+    expect(refused).toMatchObject({
+      ok: false,
+      error: {
+        message: expect.stringMatching(/up to [0-9.]+ GFT; the balance is [0-9.]+ GFT/),
+        suggestion: expect.stringContaining('at most 7 '),
+      },
+    });
+  });
+});
