@@ -19,8 +19,10 @@ export function startHeadlessNode(join: JoinDetails, dataFolder: string, args: s
     process.execPath,
     [
       resolve(projectDirectory, 'out/main/tore-node.js'),
-      ...['--coordinator', join.url, '--data-folder', dataFolder, '--json'],
-      ...['--model-folder', resolve(projectDirectory, 'resources/models/tore-tiny')],
+      `--coordinator=${join.url}`,
+      `--data-folder=${dataFolder}`,
+      `--model-folder=${resolve(projectDirectory, 'resources/models/tore-tiny')}`,
+      '--json',
       ...args,
     ],
     { env: { ...process.env, TORE_ACCESS_TOKEN: join.accessToken }, stdio: ['ignore', 'pipe', 'pipe'], detached: true },

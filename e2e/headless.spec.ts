@@ -18,8 +18,10 @@ async function startCoordinator(folder: string): Promise<{ process: ChildProcess
     process.execPath,
     [
       resolve(projectDirectory, 'out/main/tore-coordinator.js'),
-      ...['--port', '0', '--database', join(folder, 'coordinator.sqlite'), '--opening-grant', '5'],
-      ...['--model-folder', resolve(projectDirectory, 'resources/models/tore-tiny')],
+      '--port=0',
+      `--database=${join(folder, 'coordinator.sqlite')}`,
+      '--opening-grant=5',
+      `--model-folder=${resolve(projectDirectory, 'resources/models/tore-tiny')}`,
     ],
     { env: { ...process.env, TORE_ACCESS_TOKEN: accessToken }, stdio: ['ignore', 'pipe', 'inherit'] },
   );

@@ -1,4 +1,5 @@
 // The main job in a real window: one computer is a cooperative, a second process completes the model, both earn.
+import type { Page } from '@playwright/test';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +35,7 @@ async function read<Answer>(details: JoinDetails, path: string): Promise<Answer>
 }
 
 /** Keeps every text the newest answer showed, so that streaming can be told from one final paint. */
-async function recordAnswerTexts(window: import('@playwright/test').Page): Promise<() => Promise<string[]>> {
+async function recordAnswerTexts(window: Page): Promise<() => Promise<string[]>> {
   await window.evaluate(() => {
     const seen: string[] = [];
     Object.assign(globalThis, { seenAnswerTexts: seen });

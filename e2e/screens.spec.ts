@@ -1,5 +1,5 @@
 // Every screen in light and dark, wide and narrow: a picture to look at, and no accessibility violation.
-import AxeBuilder from '@axe-core/playwright';
+import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { ask, completeWelcome, openScreen, READY_TIMEOUT_MS, type Screen } from './actions';
 import { expect, test, type ToreApp } from './fixtures';
