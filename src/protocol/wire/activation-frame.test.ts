@@ -121,12 +121,14 @@ describe('activation frames', () => {
 
 describe('half and bfloat16', () => {
   it('decode and encode all 65,536 bit patterns to themselves', () => {
+    const changed: number[] = [];
     for (let bits = 0; bits < 65_536; bits += 1) {
       const half = decodeHalf(bits);
-      if (!Number.isNaN(half)) expect(encodeHalf(half)).toBe(bits);
       const bfloat = decodeBfloat(bits);
-      if (!Number.isNaN(bfloat)) expect(encodeBfloat(bfloat)).toBe(bits);
+      if (!Number.isNaN(half) && encodeHalf(half) !== bits) changed.push(bits);
+      if (!Number.isNaN(bfloat) && encodeBfloat(bfloat) !== bits) changed.push(bits);
     }
+    expect(changed).toEqual([]);
   });
 
   it('agree with values worked out by hand', () => {
