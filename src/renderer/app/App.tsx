@@ -59,7 +59,7 @@ export function App() {
       cssVariablesResolver={cssVariablesResolver}
       forceColorScheme={choice === 'system' ? system : choice}
     >
-      <Notifications position="bottom-right" limit={3} />
+      <Notifications className={classes.notifications ?? ''} position="top-right" limit={3} />
       <ErrorBoundary>
         <Content />
       </ErrorBoundary>

@@ -14,7 +14,7 @@ interface SettingRowProps {
 export function SettingRow({ title, hint, children, below }: SettingRowProps) {
   return (
     <div className={classes.row}>
-      <div className={classes.text}>
+      <div>
         <h3 className={classes.title}>{title}</h3>
         {hint !== undefined && <p className={classes.hint}>{hint}</p>}
       </div>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChallengeRecord } from '../../../protocol/compute/node-snapshot';
-import { sortChallenges, summarizeChallenges } from './challenge-summary';
+import { lastDecided, sortChallenges, summarizeChallenges } from './challenge-summary';
 
 function record(verdict: ChallengeRecord['verdict'], receivedAt: string): ChallengeRecord {
   return {
@@ -25,6 +25,12 @@ describe('challenges', () => {
   it('are counted by verdict', () => {
     expect(summarizeChallenges(records)).toEqual({ passed: 1, failed: 2, waiting: 1 });
     expect(summarizeChallenges([])).toEqual({ passed: 0, failed: 0, waiting: 0 });
+  });
+
+  it('know which one moved the reliability last', () => {
+    expect(lastDecided(records)?.verdict).toBe('error');
+    expect(lastDecided(records.slice(1, 2))?.verdict).toBe('waiting');
+    expect(lastDecided([])).toBeNull();
   });
 
   it('are listed newest first, however their times are written', () => {

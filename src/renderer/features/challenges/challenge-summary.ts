@@ -17,3 +17,9 @@ export function summarizeChallenges(challenges: readonly ChallengeRecord[]): Cha
 export function sortChallenges(challenges: readonly ChallengeRecord[]): ChallengeRecord[] {
   return [...challenges].sort((first, second) => Date.parse(second.receivedAt) - Date.parse(first.receivedAt));
 }
+
+/** The challenge that moved the reliability last; while none was decided, the one that waits; null without any. */
+export function lastDecided(challenges: readonly ChallengeRecord[]): ChallengeRecord | null {
+  const sorted = sortChallenges(challenges);
+  return sorted.find(({ verdict }) => verdict !== 'waiting') ?? sorted[0] ?? null;
+}

@@ -10,7 +10,7 @@ import { coverageSentence } from '../../components/coverage';
 import { keepConversation } from '../../stores/chat-store';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { AnswerFactsLine } from './AnswerFactsLine';
-import classes from './Chat.module.css';
+import classes from './Answer.module.css';
 
 type AnswerEntry = Extract<ChatEntry, { role: 'assistant' }>;
 

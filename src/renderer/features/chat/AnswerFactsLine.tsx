@@ -5,7 +5,7 @@ import { Amount } from '../../components/Amount';
 import { formatCount, formatLayers, formatSpeed, shortenId } from '../../format/numbers';
 import { formatDuration, formatExactTime } from '../../format/times';
 import { useSnapshot } from '../../stores/snapshot-store';
-import classes from './Chat.module.css';
+import classes from './Answer.module.css';
 
 function Hop({ hop }: { readonly hop: AnswerHop }) {
   const { t } = useTranslation();

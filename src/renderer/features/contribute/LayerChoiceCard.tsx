@@ -6,6 +6,7 @@ import { changeSettings } from '../../app/change-settings';
 import { Section } from '../../components/Section';
 import { formatCount } from '../../format/numbers';
 import { useSnapshot } from '../../stores/snapshot-store';
+import { usePicked } from '../../stores/use-picked';
 import classes from './Contribute.module.css';
 import { checkRange } from './layer-range';
 
@@ -85,15 +86,13 @@ function RangeForm({ choice }: RangeFormProps) {
 export function LayerChoiceCard() {
   const { t } = useTranslation();
   const choice = useSnapshot(({ settings }) => settings.contribution.layerChoice);
-  // The range is entered before it becomes the choice.
-  const [entering, setEntering] = useState(false);
-  const shown = entering ? 'range' : choice.kind;
+  // A range is entered before it becomes the choice.
+  const [shown, setShown] = usePicked(choice.kind);
 
   const pick = (kind: string): void => {
-    setEntering(kind === 'range');
-    if (kind === 'automatic' && choice.kind !== 'automatic') {
-      void changeSettings({ contribution: { layerChoice: { kind: 'automatic' } } });
-    }
+    if (kind === 'range') void setShown('range');
+    else if (choice.kind === 'automatic') void setShown('automatic');
+    else void setShown('automatic', changeSettings({ contribution: { layerChoice: { kind: 'automatic' } } }));
   };
 
   const rangeKey = choice.kind === 'range' ? `${choice.start}-${choice.end}` : 'automatic';

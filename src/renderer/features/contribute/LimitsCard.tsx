@@ -1,8 +1,9 @@
-import { SegmentedControl, Switch } from '@mantine/core';
+import { SegmentedControl } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { MEMORY_BUDGET_MB } from '../../../contract';
 import { changeSettings } from '../../app/change-settings';
 import { NumberField } from '../../components/NumberField';
+import { SavedSwitch } from '../../components/SavedSwitch';
 import { Section } from '../../components/Section';
 import { SettingRow } from '../../components/SettingRow';
 import { formatCount } from '../../format/numbers';
@@ -54,7 +55,7 @@ export function LimitsCard() {
   const { memoryBudgetMb, pauseOnBattery } = useSnapshot(({ settings }) => settings.contribution);
   return (
     <Section title={t('contribute.limits.title')}>
-      <div className={classes.rows}>
+      <div>
         <SettingRow title={t('contribute.limits.memory')} hint={t('contribute.limits.memoryHint')}>
           <NumberField
             label={t('contribute.limits.memory')}
@@ -77,10 +78,10 @@ export function LimitsCard() {
           <ThreadsControl />
         </SettingRow>
         <SettingRow title={t('contribute.limits.battery')} hint={t('contribute.limits.batteryHint')}>
-          <Switch
-            aria-label={t('contribute.limits.battery')}
+          <SavedSwitch
+            label={t('contribute.limits.battery')}
             checked={pauseOnBattery}
-            onChange={(event) => void changeSettings({ contribution: { pauseOnBattery: event.currentTarget.checked } })}
+            onSave={(checked) => changeSettings({ contribution: { pauseOnBattery: checked } })}
           />
         </SettingRow>
       </div>

@@ -7,18 +7,12 @@ import { formatAgo } from '../../format/times';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { showScreen } from '../../stores/ui-store';
 import { useNow } from '../../stores/use-now';
+import { lastDecided } from '../challenges/challenge-summary';
 import classes from './Dashboard.module.css';
 import { RELIABILITY_SCALE } from './reliability-scale';
 import { ReliabilityDial } from './ReliabilityDial';
 
 const REFRESH_MS = 30_000;
-
-function newest(challenges: readonly ChallengeRecord[]): ChallengeRecord | null {
-  return challenges.reduce<ChallengeRecord | null>(
-    (best, record) => (best === null || Date.parse(record.receivedAt) > Date.parse(best.receivedAt) ? record : best),
-    null,
-  );
-}
 
 function describeLast(t: TFunction, last: ChallengeRecord | null, nowMs: number): string {
   if (last === null) return t('dashboard.reliability.none');
@@ -56,7 +50,7 @@ export function ReliabilityCard() {
         <div className={classes.reliability}>
           <ReliabilityDial value={reliability} />
           <div>
-            <p>{describeLast(t, newest(challenges), nowMs)}</p>
+            <p>{describeLast(t, lastDecided(challenges), nowMs)}</p>
             <p className={classes.quiet}>
               {t('dashboard.reliability.scale', { limit: RELIABILITY_SCALE.suspendedBelow.toFixed(2) })}
             </p>

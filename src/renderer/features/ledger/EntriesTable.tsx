@@ -88,7 +88,7 @@ export function EntriesTable({ entries, ownNodeId }: EntriesTableProps) {
   const { t } = useTranslation();
   const nowMs = useNow(60_000);
   return (
-    <Table.ScrollContainer minWidth={600} type="native" role="region" aria-label={t('ledger.table')} tabIndex={0}>
+    <Table.ScrollContainer minWidth={600} type="native" role="region" aria-label={t('ledger.scroll')} tabIndex={0}>
       <Table
         className={classes.table ?? ''}
         aria-label={t('ledger.table')}

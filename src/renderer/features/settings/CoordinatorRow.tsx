@@ -7,6 +7,7 @@ import { changeSettings } from '../../app/change-settings';
 import { SettingRow } from '../../components/SettingRow';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { callTore } from '../../stores/tore-api';
+import { usePicked } from '../../stores/use-picked';
 import classes from './Settings.module.css';
 
 function EmbeddedState() {
@@ -97,13 +98,11 @@ export function CoordinatorRow() {
   const { t } = useTranslation();
   const choice = useSnapshot(({ settings }) => settings.coordinator);
   // The URL is entered and checked before it becomes the choice.
-  const [entering, setEntering] = useState(false);
-  const shown = entering ? 'remote' : choice.kind;
+  const [shown, setShown] = usePicked(choice.kind);
   const pick = (kind: string): void => {
-    setEntering(kind === 'remote');
-    if (kind === 'embedded' && choice.kind !== 'embedded') {
-      void changeSettings({ coordinator: { kind: 'embedded' } });
-    }
+    if (kind === 'remote') void setShown('remote');
+    else if (choice.kind === 'embedded') void setShown('embedded');
+    else void setShown('embedded', changeSettings({ coordinator: { kind: 'embedded' } }));
   };
   return (
     <SettingRow

@@ -1,26 +1,28 @@
-import { Button, SegmentedControl, Switch } from '@mantine/core';
+import { Button, SegmentedControl } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import type { ThemeChoice } from '../../../contract';
 import { changeSettings } from '../../app/change-settings';
 import { callOrNotify } from '../../app/notify';
 import { GenerationFields } from '../../components/GenerationFields';
 import { RegionSelect } from '../../components/RegionSelect';
+import { SavedSwitch } from '../../components/SavedSwitch';
 import { SettingRow } from '../../components/SettingRow';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { showScreen } from '../../stores/ui-store';
+import { usePicked } from '../../stores/use-picked';
 
 const THEMES = ['system', 'light', 'dark'] as const satisfies readonly ThemeChoice[];
 
 export function ThemeRow() {
   const { t } = useTranslation();
-  const theme = useSnapshot(({ settings }) => settings.theme);
+  const [theme, pick] = usePicked<ThemeChoice>(useSnapshot(({ settings }) => settings.theme));
   return (
     <SettingRow title={t('settings.theme.title')} hint={t('settings.theme.hint')}>
       <SegmentedControl
         aria-label={t('settings.theme.title')}
         size="xs"
         value={theme}
-        onChange={(value) => void changeSettings({ theme: value })}
+        onChange={(value) => void pick(value, changeSettings({ theme: value }))}
         data={THEMES.map((value) => ({ value, label: t(`settings.theme.${value}`) }))}
         data-testid="theme-select"
       />
@@ -33,10 +35,10 @@ export function TrayRow() {
   const closeToTray = useSnapshot(({ settings }) => settings.closeToTray);
   return (
     <SettingRow title={t('settings.tray.title')} hint={t('settings.tray.hint')}>
-      <Switch
-        aria-label={t('settings.tray.label')}
+      <SavedSwitch
+        label={t('settings.tray.label')}
         checked={closeToTray}
-        onChange={(event) => void changeSettings({ closeToTray: event.currentTarget.checked })}
+        onSave={(checked) => changeSettings({ closeToTray: checked })}
       />
     </SettingRow>
   );
@@ -58,10 +60,10 @@ export function EconomyRow() {
   const kept = useSnapshot(({ settings }) => settings.embeddedTokenEconomy);
   return (
     <SettingRow title={t('settings.economy.title')} hint={t('settings.economy.hint')}>
-      <Switch
-        aria-label={t('settings.economy.label')}
+      <SavedSwitch
+        label={t('settings.economy.label')}
         checked={kept}
-        onChange={(event) => void changeSettings({ embeddedTokenEconomy: event.currentTarget.checked })}
+        onSave={(checked) => changeSettings({ embeddedTokenEconomy: checked })}
       />
     </SettingRow>
   );

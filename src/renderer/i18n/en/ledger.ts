@@ -21,6 +21,7 @@ export const ledger = {
   sum_other: '{{shown}} entries, {{amount}} GFT',
   newestOnly: 'The newest {{limit}} entries.',
   table: 'Entries of the ledger',
+  scroll: 'Table of entries',
   time: 'Time',
   type: 'Type',
   node: 'Node',

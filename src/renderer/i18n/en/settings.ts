@@ -25,7 +25,6 @@ export const settings = {
     inUse: 'In use: {{url}}',
     running: 'Running at {{url}}',
     starting: 'Starting',
-    off: 'Off',
   },
   accessToken: {
     title: 'Access token',

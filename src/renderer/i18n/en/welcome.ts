@@ -24,7 +24,6 @@ export const welcome = {
     lead: 'Every choice can be changed later.',
     region: 'Region',
     regionHint: 'Optional. Lets a coordinator prefer computers where electricity is clean right now.',
-    regionPlaceholder: 'Not said',
     memory: 'Memory for model layers',
     memoryHint: 'At most this much. The shipped model needs only a small part of it.',
     memoryOutside: 'Between {{minimum}} and {{maximum}} MB.',
