@@ -55,8 +55,9 @@ function createNode(name: string, start: number, end: number): ContributorNode {
   return node;
 }
 
-const serving = (node: ContributorNode): Promise<void> =>
-  expect.poll(() => node.snapshot().state.kind, { timeout: 50_000 }).toBe('serving');
+const serving = async (node: ContributorNode): Promise<void> => {
+  await expect.poll(() => node.snapshot().state.kind, { timeout: 50_000 }).toBe('serving');
+};
 
 async function getJson(path: string): Promise<Record<string, unknown>> {
   const response = await fetch(url + path, { headers: { authorization: 'Bearer a-secret-token' } });

@@ -1,8 +1,8 @@
+import type { ConversationMessage } from '../../../protocol/conversation/conversation';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import type { AnswerFacts, AnswerState } from '../../../contract/chat';
 import { toWireGft } from '../../../protocol/compute/micro-gft';
-import type { ConversationMessage } from './conversation-document';
 
 /*
  * An answer in a tore-0005 message: the text as content, tokens and the settled cost under `usage`, and what this

@@ -1,3 +1,5 @@
+import type { Conversation } from '../../../protocol/conversation/conversation';
+import { textOf } from './conversation-document';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,14 +12,13 @@ import { ManualTimers } from '../../test-doubles/manual-timers';
 import { RecordingLog } from '../../test-doubles/recording-log';
 import type { AnswerListeners, AnswerOutcome, AnswerRequest } from './answer-source';
 import { ChatService } from './chat-service';
-import type { ConversationDocument } from './conversation-document';
 import { FileConversationStore } from './conversation-store';
 
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tore-chat-'));
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
 
 interface OpenRequest {
   readonly request: AnswerRequest;
@@ -30,7 +31,7 @@ interface OpenRequest {
 /** A file store whose disk can fill up. */
 class FillingStore extends FileConversationStore {
   full = false;
-  override save(document: ConversationDocument): Promise<Result<void, MainErrorCode>> {
+  override save(document: Conversation): Promise<Result<void, MainErrorCode>> {
     if (this.full) return Promise.resolve(mainFailure('disk-full', 'The conversation could not be saved.'));
     return super.save(document);
   }
@@ -83,10 +84,10 @@ async function diskTexts(): Promise<string[]> {
   return Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
 }
 
-async function onlyDocument(): Promise<ConversationDocument> {
+async function onlyDocument(): Promise<Conversation> {
   const texts = await diskTexts();
   expect(texts).toHaveLength(1);
-  return JSON.parse(texts[0] ?? '') as ConversationDocument;
+  return JSON.parse(texts[0] ?? '') as Conversation;
 }
 
 function valueOf<Value>(result: Result<Value>): Value {
@@ -247,7 +248,7 @@ describe('retry', () => {
     await chat.close();
     const document = await onlyDocument();
     const answers = document.messages.slice(1);
-    expect(answers.map(({ content }) => content[0]?.text)).toEqual(['First answer', 'Second answer']);
+    expect(answers.map(textOf)).toEqual(['First answer', 'Second answer']);
     expect(new Set(answers.map(({ parent_id: parent }) => parent))).toEqual(new Set([document.messages[0]?.id]));
     expect(document.head).toBe(answers[1]?.id);
   });
@@ -295,7 +296,7 @@ describe('stop and the end of the app', () => {
     timers.advance(5_000);
     await closing;
     const message = (await onlyDocument()).messages.at(-1);
-    expect(message?.content[0]?.text).toBe('Unfinished');
+    expect(message === undefined ? null : textOf(message)).toBe('Unfinished');
     expect(message?.metadata?.['tore_desktop']).toMatchObject({ state: { kind: 'stopped' } });
   });
 });
@@ -337,7 +338,13 @@ describe('files', () => {
   it('keeps fields of other programs', async () => {
     const foreign = {
       ...emptyDocument('foreign'),
-      handoff: { reason: 'model switched' },
+      handoff: {
+        from: { platform: 'another program' },
+        reason: 'model switched',
+        needs: [],
+        created_at: '2026-01-01T00:00:00Z',
+        mood: 'hopeful',
+      },
       participants: [{ id: 'h', role: 'human', favourite: 'tea' }],
       messages: [
         {
@@ -386,7 +393,7 @@ describe('files', () => {
   });
 });
 
-function emptyDocument(id: string): ConversationDocument {
+function emptyDocument(id: string): Conversation {
   return {
     tore_spec: 'tore-0005',
     id,

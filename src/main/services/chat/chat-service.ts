@@ -1,3 +1,4 @@
+import type { Conversation, ConversationMessage } from '../../../protocol/conversation/conversation';
 import type { AnswerState, ConversationSummary, ConversationView } from '../../../contract/chat';
 import type { ChatSettings } from '../../../contract/settings';
 import type { AppEvent } from '../../../contract/snapshot';
@@ -19,8 +20,6 @@ import {
   textOf,
   titleOf,
   withParticipant,
-  type ConversationDocument,
-  type ConversationMessage,
 } from './conversation-document';
 import type { ConversationStore } from './conversation-store';
 import { summaryOf, viewOf } from './conversation-view';
@@ -54,7 +53,7 @@ interface RunningRequest {
  * every second and at its end, so a crash loses at most a second of it.
  */
 export class ChatService {
-  readonly #documents = new Map<string, ConversationDocument>();
+  readonly #documents = new Map<string, Conversation>();
   readonly #running = new Map<string, RunningRequest>();
   /** Requests that were stopped here and wait for their last word. */
   readonly #settling = new Set<Promise<void>>();
@@ -192,7 +191,7 @@ export class ChatService {
   }
 
   async #ask(
-    document: ConversationDocument,
+    document: Conversation,
     question: ConversationMessage,
     fitted: FittedMessages,
     modelId: string,
@@ -337,7 +336,7 @@ export class ChatService {
   }
 
   /** The document with what has arrived of its running answer. */
-  #current(document: ConversationDocument): ConversationDocument {
+  #current(document: Conversation): Conversation {
     const running = this.#running.get(document.id);
     return running === undefined ? document : intoDocument(document, running.answer);
   }
@@ -369,13 +368,13 @@ function busyConversation() {
   });
 }
 
-function intoDocument(document: ConversationDocument, answer: RunningAnswer): ConversationDocument {
+function intoDocument(document: Conversation, answer: RunningAnswer): Conversation {
   const message = document.messages.find(({ id }) => id === answer.entryId);
   return message === undefined ? document : replaceMessage(document, writeAnswer(message, answer.text, answer.details));
 }
 
 /** Questions of the shown branch that have an answer, up to a position of the branch. */
-function turnsOf(document: ConversationDocument, before = Number.POSITIVE_INFINITY): readonly Turn[] {
+function turnsOf(document: Conversation, before = Number.POSITIVE_INFINITY): readonly Turn[] {
   const turns: Turn[] = [];
   let question: string | null = null;
   for (const message of branchOf(document).slice(0, before)) {
@@ -415,7 +414,7 @@ function plainFailure({ code, message, retryable, suggestion }: Failure): Failur
 }
 
 /** Marks answers that were under way when the app ended without saving their end. */
-function stopLeftovers(document: ConversationDocument): ConversationDocument {
+function stopLeftovers(document: Conversation): Conversation {
   let repaired = document;
   for (const message of document.messages) {
     if (roleOf(document, message) !== 'model') continue;

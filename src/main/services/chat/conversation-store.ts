@@ -1,9 +1,10 @@
+import type { Conversation } from '../../../protocol/conversation/conversation';
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { success, type Result } from '../../../protocol/result';
 import { mainFailure, reasonOf, systemCodeOf, type MainErrorCode } from '../../errors';
 import { TEMPORARY_ENDING, writeFailure, writeFileAtomically } from '../../storage/atomic-file';
-import { CONVERSATION_FILE_ENDING, parseConversation, type ConversationDocument } from './conversation-document';
+import { CONVERSATION_FILE_ENDING, parseConversation } from './conversation-document';
 
 /** A conversation typed here stays far below; larger files would hold up the app's start. */
 const MAX_FILE_BYTES = 64_000_000;
@@ -21,11 +22,11 @@ export interface ConversationStore {
   /** Reads every conversation. Files that cannot be used are left where they are and named. */
   readAll(): Promise<
     Result<
-      { readonly documents: readonly ConversationDocument[]; readonly unreadable: readonly UnreadableFile[] },
+      { readonly documents: readonly Conversation[]; readonly unreadable: readonly UnreadableFile[] },
       MainErrorCode
     >
   >;
-  save(document: ConversationDocument): Promise<Result<void, MainErrorCode>>;
+  save(document: Conversation): Promise<Result<void, MainErrorCode>>;
   /** Moves the file to the folder of deleted ones. */
   moveToDeleted(id: string): Promise<Result<void, MainErrorCode>>;
   /** Removes what was deleted long ago. */
@@ -41,7 +42,7 @@ export class FileConversationStore implements ConversationStore {
   }
 
   async readAll(): ReturnType<ConversationStore['readAll']> {
-    const documents: ConversationDocument[] = [];
+    const documents: Conversation[] = [];
     const unreadable: UnreadableFile[] = [];
     let names: string[];
     try {
@@ -64,7 +65,7 @@ export class FileConversationStore implements ConversationStore {
     return success({ documents, unreadable });
   }
 
-  save(document: ConversationDocument): Promise<Result<void, MainErrorCode>> {
+  save(document: Conversation): Promise<Result<void, MainErrorCode>> {
     const text = `${JSON.stringify(document, null, 2)}\n`;
     return writeFileAtomically(this.#path(document.id), text, 'The conversation');
   }
@@ -97,7 +98,7 @@ export class FileConversationStore implements ConversationStore {
 async function readConversationFile(
   path: string,
   name: string,
-): Promise<{ ok: true; document: ConversationDocument } | { ok: false; reason: string }> {
+): Promise<{ ok: true; document: Conversation } | { ok: false; reason: string }> {
   try {
     const { size } = await stat(path);
     if (size > MAX_FILE_BYTES) return { ok: false, reason: `it is larger than ${MAX_FILE_BYTES / 1_000_000} MB` };

@@ -1,14 +1,15 @@
+import type { Conversation } from '../../../protocol/conversation/conversation';
 import type { ChatEntry, ConversationSummary, ConversationView } from '../../../contract/chat';
 import { readAnswer } from './answer-record';
-import { branchOf, roleOf, textOf, type ConversationDocument } from './conversation-document';
+import { branchOf, roleOf, textOf } from './conversation-document';
 
 /** One line of the list of conversations. */
-export function summaryOf(document: ConversationDocument): ConversationSummary {
+export function summaryOf(document: Conversation): ConversationSummary {
   return { id: document.id, title: document.title, updatedAt: document.updated_at };
 }
 
 /** What a window shows of a conversation: the branch that ends at its head. */
-export function viewOf(document: ConversationDocument): ConversationView {
+export function viewOf(document: Conversation): ConversationView {
   const entries = branchOf(document).flatMap((message): ChatEntry[] => {
     const role = roleOf(document, message);
     const common = { id: message.id, text: textOf(message), createdAt: message.created_at ?? document.created_at };

@@ -1,0 +1,292 @@
+import { sql, type SelectQueryBuilder } from 'kysely';
+import type { Conversation } from '../../protocol/conversation/conversation';
+import {
+  deleteConversationRows,
+  insertConversation,
+  NEW_ROW,
+  prepareConversation,
+  readConversationRow,
+  type Connection,
+} from './conversation-rows';
+import type { Database, LibraryTables } from './database-schema';
+import { asResult, LibraryError, type LibraryResult } from './errors';
+import { searchableText, wellFormed } from './search-text';
+
+/** What lists show of a conversation. */
+export interface ConversationSummary {
+  readonly id: string;
+  readonly title: string;
+  readonly platform: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly messageCount: number;
+  readonly sizeBytes: number;
+  readonly folderId: number | null;
+  readonly tags: readonly string[];
+  /** When it was deleted; null for what is in the library. */
+  readonly deletedAt: string | null;
+}
+
+export interface ListOptions {
+  /** Only this folder; `null` only what is in none. Absent: everything. */
+  readonly folderId?: number | null;
+  readonly tag?: string;
+  readonly platform?: string;
+  /** The bin instead of the library. */
+  readonly deleted?: boolean;
+  /** Absent: by the last change, the newest first. */
+  readonly order?: 'updated' | 'created' | 'title';
+  readonly limit: number;
+  readonly offset?: number;
+}
+
+export interface ConversationPage {
+  readonly conversations: readonly ConversationSummary[];
+  readonly total: number;
+}
+
+/** Most rows of one page; a screen shows some dozens. */
+const MAX_PAGE = 1_000;
+/** Ids of one statement. */
+const IDS_AT_ONCE = 500;
+
+function notFound(): LibraryError {
+  return new LibraryError('not-found', 'This conversation is not in the library any more.');
+}
+
+/** The conversations of a library. */
+export class ConversationShelf {
+  readonly #database: Database;
+  readonly #now: () => Date;
+
+  constructor(database: Database, now: () => Date) {
+    this.#database = database;
+    this.#now = now;
+  }
+
+  /** One page of a list. */
+  list(options: ListOptions): Promise<LibraryResult<ConversationPage>> {
+    return asResult(async () => {
+      const matching = this.#matching(options);
+      const { total } = await matching.select((row) => row.fn.countAll<number>().as('total')).executeTakeFirstOrThrow();
+      const order = options.order ?? 'updated';
+      const ordered =
+        order === 'title'
+          ? matching.orderBy(sql`title collate nocase`).orderBy('key')
+          : matching.orderBy(order === 'created' ? 'created_at' : 'updated_at', 'desc').orderBy('key', 'desc');
+      const rows = await ordered
+        .select(['key', 'id', 'title', 'platform', 'created_at', 'updated_at'])
+        .select(['message_count', 'json_bytes', 'folder_id', 'deleted_at'])
+        .limit(Math.min(options.limit, MAX_PAGE))
+        .offset(options.offset ?? 0)
+        .execute();
+      const tags = await this.#tagsOf(rows.map(({ key }) => key));
+      return {
+        total,
+        conversations: rows.map((row) => ({
+          id: row.id,
+          title: row.title,
+          platform: row.platform,
+          createdAt: row.created_at,
+          updatedAt: row.updated_at,
+          messageCount: row.message_count,
+          sizeBytes: row.json_bytes,
+          folderId: row.folder_id,
+          tags: tags.get(row.key) ?? [],
+          deletedAt: row.deleted_at,
+        })),
+      };
+    });
+  }
+
+  #matching(options: ListOptions): SelectQueryBuilder<LibraryTables, 'conversations', object> {
+    let query = this.#database.selectFrom('conversations').where('state', '=', sql.lit('live'));
+    query = query.where('deleted_at', options.deleted === true ? 'is not' : 'is', null);
+    const { folderId, tag, platform } = options;
+    if (folderId !== undefined) {
+      query = folderId === null ? query.where('folder_id', 'is', null) : query.where('folder_id', '=', folderId);
+    }
+    if (platform !== undefined) query = query.where('platform', '=', platform);
+    if (tag !== undefined) {
+      query = query.where('key', 'in', (row) =>
+        row
+          .selectFrom('conversation_tags')
+          .innerJoin('tags', 'tags.id', 'tag_id')
+          .select('conversation_key')
+          .where('tags.name', '=', tag),
+      );
+    }
+    return query;
+  }
+
+  async #tagsOf(keys: readonly number[]): Promise<ReadonlyMap<number, readonly string[]>> {
+    const tags = new Map<number, string[]>();
+    if (keys.length === 0) return tags;
+    const rows = await this.#database
+      .selectFrom('conversation_tags')
+      .innerJoin('tags', 'tags.id', 'tag_id')
+      .select(['conversation_key', 'name'])
+      .where('conversation_key', 'in', keys)
+      .orderBy('name')
+      .execute();
+    for (const { conversation_key: key, name } of rows) {
+      const known = tags.get(key);
+      if (known === undefined) tags.set(key, [name]);
+      else known.push(name);
+    }
+    return tags;
+  }
+
+  /**
+   * A conversation as a document. Inline attachments come detached: `data` is empty, and the bytes are read from the
+   * library's files by the checksum.
+   */
+  get(id: string): Promise<LibraryResult<Conversation>> {
+    return asResult(async () => {
+      const conversation = await readConversationRow(this.#database, await keyOf(this.#database, id));
+      if (conversation === null) throw notFound();
+      return conversation;
+    });
+  }
+
+  /** Puts a conversation into the library or in the place of its older state, with its folder and tags. */
+  save(conversation: Conversation): Promise<LibraryResult<void>> {
+    return asResult(async () => {
+      const prepared = await prepareConversation(conversation);
+      await this.#database.transaction().execute(async (transaction) => {
+        const old = await transaction
+          .selectFrom('conversations')
+          .select(['key', 'revision', 'folder_id', 'title_edited', 'title'])
+          .where('id', '=', wellFormed(conversation.id))
+          .where('state', '=', sql.lit('live'))
+          .executeTakeFirst();
+        if (old === undefined) {
+          await insertConversation(transaction, prepared, NEW_ROW);
+          return;
+        }
+        const tags = await transaction
+          .selectFrom('conversation_tags')
+          .select('tag_id')
+          .where('conversation_key', '=', old.key)
+          .execute();
+        await deleteConversationRows(transaction, [old.key]);
+        const key = await insertConversation(transaction, prepared, {
+          ...NEW_ROW,
+          revision: old.revision + 1,
+          folderId: old.folder_id,
+          isTitleEdited: old.title_edited === 1 || old.title !== wellFormed(conversation.title),
+        });
+        for (const { tag_id: tagId } of tags) {
+          await transaction.insertInto('conversation_tags').values({ conversation_key: key, tag_id: tagId }).execute();
+        }
+      });
+    });
+  }
+
+  /** Changes the title; later imports keep it. */
+  rename(id: string, title: string): Promise<LibraryResult<void>> {
+    return asResult(async () => {
+      const key = await keyOf(this.#database, id);
+      const conversation = await readConversationRow(this.#database, key);
+      if (conversation === null) throw notFound();
+      const prepared = await prepareConversation({ ...conversation, title });
+      const shown = wellFormed(title);
+      await this.#database.transaction().execute(async (transaction) => {
+        await transaction
+          .updateTable('conversations')
+          .set((row) => ({
+            title: shown,
+            title_edited: 1,
+            json_bytes: prepared.blob.jsonBytes,
+            content_hash: prepared.contentHash,
+            revision: row('revision', '+', 1),
+          }))
+          .where('key', '=', key)
+          .execute();
+        await transaction
+          .updateTable('conversation_documents')
+          .set({ document: prepared.blob.bytes })
+          .where('conversation_key', '=', key)
+          .execute();
+        await sql`delete from titles_fts where rowid = ${key}`.execute(transaction);
+        await sql`insert into titles_fts (rowid, title) values (${key}, ${searchableText(shown)})`.execute(transaction);
+      });
+    });
+  }
+
+  /** Moves conversations to the bin; `restore` takes them back. Returns how many were moved. */
+  delete(ids: readonly string[]): Promise<LibraryResult<number>> {
+    return asResult(() => this.#mark(ids, this.#now().toISOString()));
+  }
+
+  /** Takes conversations back from the bin, with their folders and tags. */
+  restore(ids: readonly string[]): Promise<LibraryResult<number>> {
+    return asResult(() => this.#mark(ids, null));
+  }
+
+  async #mark(ids: readonly string[], deletedAt: string | null): Promise<number> {
+    return this.#database.transaction().execute(async (transaction) => {
+      let changed = 0;
+      for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
+        const result = await transaction
+          .updateTable('conversations')
+          .set({ deleted_at: deletedAt })
+          .where('state', '=', sql.lit('live'))
+          .where('id', 'in', ids.slice(from, from + IDS_AT_ONCE).map(wellFormed))
+          .where('deleted_at', deletedAt === null ? 'is not' : 'is', null)
+          .executeTakeFirst();
+        changed += Number(result.numUpdatedRows);
+      }
+      return changed;
+    });
+  }
+
+  /** Puts conversations into a folder, or into none. */
+  move(ids: readonly string[], folderId: number | null): Promise<LibraryResult<void>> {
+    return asResult(async () => {
+      await this.#database.transaction().execute(async (transaction) => {
+        if (folderId !== null) await requireFolder(transaction, folderId);
+        for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
+          await transaction
+            .updateTable('conversations')
+            .set({ folder_id: folderId })
+            .where('state', '=', sql.lit('live'))
+            .where('id', 'in', ids.slice(from, from + IDS_AT_ONCE).map(wellFormed))
+            .execute();
+        }
+      });
+    });
+  }
+
+  /** Removes for good what was deleted before a time. Files nobody needs any more go with `Library.cleanUp`. */
+  purge(deletedBefore: Date): Promise<LibraryResult<number>> {
+    return asResult(async () => {
+      const rows = await this.#database
+        .selectFrom('conversations')
+        .select('key')
+        .where('deleted_at', '<', deletedBefore.toISOString())
+        .execute();
+      const keys = rows.map(({ key }) => key);
+      await this.#database.transaction().execute((transaction) => deleteConversationRows(transaction, keys));
+      return keys.length;
+    });
+  }
+}
+
+/** Key of a conversation that is seen. */
+export async function keyOf(connection: Connection, id: string): Promise<number> {
+  const row = await connection
+    .selectFrom('conversations')
+    .select('key')
+    .where('id', '=', wellFormed(id))
+    .where('state', '=', sql.lit('live'))
+    .executeTakeFirst();
+  if (row === undefined) throw notFound();
+  return row.key;
+}
+
+/** Fails with `not-found` when there is no such folder. */
+export async function requireFolder(connection: Connection, folderId: number): Promise<void> {
+  const row = await connection.selectFrom('folders').select('id').where('id', '=', folderId).executeTakeFirst();
+  if (row === undefined) throw new LibraryError('not-found', 'This folder is not there any more.');
+}

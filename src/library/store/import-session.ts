@@ -1,0 +1,378 @@
+import { sql } from 'kysely';
+import type { Conversation } from '../../protocol/conversation/conversation';
+import type { Project } from '../../protocol/project/project';
+import type { AddOutcome } from '../import/import-report';
+import type { ImportSink, OtherDocument, StoredFile } from '../import/import-sink';
+import type { Database } from './database-schema';
+import {
+  deleteConversationRows,
+  insertConversation,
+  insertConversations,
+  originalIdOf,
+  prepareConversation,
+  readConversationRow,
+  type PlacedRow,
+  type RowPlace,
+} from './conversation-rows';
+import { deleteDocumentRows, insertDocument, type PlacedConversation } from './document-rows';
+import type { FileStore } from './file-store';
+import { mergeConversations } from './merge-conversation';
+import { wellFormed } from './search-text';
+import { conversationHash, documentHash } from './stored-document';
+import { removeUnusedFiles } from './unused-files';
+
+/** Bytes of JSON written in one transaction: a tenth of a second, so that other work gets its turn. */
+const BATCH_BYTES = 2_097_152;
+const BATCH_CONVERSATIONS = 200;
+/** Rows removed in one transaction when an import is undone. */
+const UNDO_ROWS = 50;
+
+interface Found {
+  readonly key: number;
+  readonly id: string;
+  readonly content_hash: string;
+  readonly revision: number;
+  readonly state: 'staged' | 'live';
+  readonly deleted_at: string | null;
+  readonly title_edited: number;
+  readonly folder_id: number | null;
+  readonly replaces_key: number | null;
+  readonly replaces_revision: number | null;
+}
+
+/**
+ * One import into the library. What it adds is written in small transactions and stays staged, seen by nobody, until
+ * `commit` makes all of it visible in one. `undo`, or the next start after a crash, removes it without a trace.
+ */
+export class ImportSession implements ImportSink {
+  readonly #database: Database;
+  readonly #files: FileStore;
+  readonly #id: number;
+  readonly #waiting: PlacedRow[] = [];
+  readonly #waitingIds = new Set<string>();
+  readonly #newFiles = new Map<string, number>();
+  readonly #restored = new Set<number>();
+  #waitingBytes = 0;
+  #imported = 0;
+  #updated = 0;
+
+  private constructor(database: Database, files: FileStore, id: number) {
+    this.#database = database;
+    this.#files = files;
+    this.#id = id;
+  }
+
+  static async begin(database: Database, files: FileStore, name: string, now: string): Promise<ImportSession> {
+    // Staged rows may be lost with the power; what makes them visible at the end is written through to the disk.
+    await sql`pragma synchronous = normal`.execute(database);
+    const { id } = await database
+      .insertInto('imports')
+      .values({ name: wellFormed(name), state: 'running', started_at: now, finished_at: null, imported: 0, updated: 0 })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    return new ImportSession(database, files, id);
+  }
+
+  async addFile(content: AsyncIterable<Uint8Array>): Promise<StoredFile> {
+    const stored = await this.#files.write(content);
+    this.#newFiles.set(stored.sha256, stored.sizeBytes);
+    return stored;
+  }
+
+  async addConversation(conversation: Conversation): Promise<AddOutcome> {
+    const { outcome } = await this.#add(conversation);
+    if (outcome === 'imported') this.#imported += 1;
+    if (outcome === 'updated') this.#updated += 1;
+    return outcome;
+  }
+
+  async addDocument(document: OtherDocument): Promise<AddOutcome> {
+    const contentHash = documentHash(document.document);
+    const known = await this.#database
+      .selectFrom('documents')
+      .select(['key', 'content_hash', 'deleted_at', 'state'])
+      .where('kind', '=', document.kind)
+      .where('id', '=', wellFormed(document.document.id))
+      .where((row) => row.or([row('state', '=', sql.lit('live')), row('import_id', '=', this.#id)]))
+      .orderBy('state', 'desc')
+      .executeTakeFirst();
+    if (known?.content_hash === contentHash && known.deleted_at === null) return 'already-there';
+    const placed = document.kind === 'project' ? await this.#addProjectConversations(document.document) : [];
+    await this.flush();
+    await this.#database.transaction().execute(async (transaction) => {
+      if (known?.state === 'staged') await deleteDocumentRows(transaction, [known.key]);
+      await insertDocument(transaction, document, {
+        contentHash,
+        placed,
+        state: 'staged',
+        importId: this.#id,
+        replacesKey: known?.state === 'live' ? known.key : null,
+      });
+    });
+    const outcome = known === undefined || known.deleted_at !== null ? 'imported' : 'updated';
+    if (outcome === 'imported') this.#imported += 1;
+    else this.#updated += 1;
+    return outcome;
+  }
+
+  async #addProjectConversations(project: Project): Promise<readonly PlacedConversation[]> {
+    const placed: PlacedConversation[] = [];
+    for (const [position, entry] of project.conversations.entries()) {
+      if ('tore_spec' in entry) placed.push({ position, conversationId: (await this.#add(entry)).id });
+    }
+    return placed;
+  }
+
+  async #add(conversation: Conversation): Promise<{ readonly outcome: AddOutcome; readonly id: string }> {
+    const keys = identitiesOf(conversation);
+    // The same conversation twice in one export: the first one has to be in the database to be found.
+    if (keys.some((key) => this.#waitingIds.has(key))) await this.flush();
+    const found = await this.#find(conversation);
+    if (found === null) {
+      await this.#stage(conversation, this.#newPlace(null));
+      return { outcome: 'imported', id: conversation.id };
+    }
+    if (found.content_hash === conversationHash({ ...conversation, id: found.id })) return this.#same(found);
+    return this.#update(found, conversation);
+  }
+
+  #same(found: Found): { readonly outcome: AddOutcome; readonly id: string } {
+    if (found.deleted_at === null || this.#restored.has(found.key)) return { outcome: 'already-there', id: found.id };
+    this.#restored.add(found.key);
+    return { outcome: 'imported', id: found.id };
+  }
+
+  async #update(
+    found: Found,
+    conversation: Conversation,
+  ): Promise<{ readonly outcome: AddOutcome; readonly id: string }> {
+    const existing = await readRequired(this.#database, found.key);
+    const joined = mergeConversations(existing, conversation);
+    const merged = found.title_edited === 1 ? { ...joined, title: existing.title } : joined;
+    if (conversationHash(merged) === found.content_hash) return this.#same(found);
+    const isStaged = found.state === 'staged';
+    const replacedStaged =
+      found.replaces_key === null ? null : { key: found.replaces_key, revision: found.replaces_revision ?? 0 };
+    const replaces = isStaged ? replacedStaged : { key: found.key, revision: found.revision };
+    if (isStaged) {
+      await this.#database.transaction().execute((transaction) => deleteConversationRows(transaction, [found.key]));
+    }
+    await this.#stage(merged, {
+      ...this.#newPlace(replaces),
+      revision: found.revision + 1,
+      folderId: found.folder_id,
+      isTitleEdited: found.title_edited === 1,
+    });
+    return { outcome: found.deleted_at === null ? 'updated' : 'imported', id: found.id };
+  }
+
+  #newPlace(replaces: RowPlace['replaces']): RowPlace {
+    return { state: 'staged', importId: this.#id, replaces, revision: 1, folderId: null, isTitleEdited: false };
+  }
+
+  /** The conversation as this import has staged it, else as the library has it: by its id, then by its origin. */
+  async #find(conversation: Conversation): Promise<Found | null> {
+    const columns = [
+      'key',
+      'id',
+      'content_hash',
+      'revision',
+      'state',
+      'deleted_at',
+      'title_edited',
+      'folder_id',
+      'replaces_key',
+      'replaces_revision',
+    ] as const;
+    const base = this.#database.selectFrom('conversations').select(columns);
+    const id = wellFormed(conversation.id);
+    const staged = await base
+      .where('state', '=', sql.lit('staged'))
+      .where('import_id', '=', this.#id)
+      .where('id', '=', id)
+      .executeTakeFirst();
+    if (staged !== undefined) return staged;
+    const live = await base.where('state', '=', sql.lit('live')).where('id', '=', id).executeTakeFirst();
+    if (live !== undefined) return live;
+    const originalId = originalIdOf(conversation);
+    if (originalId === null) return null;
+    const ofOrigin = await base
+      .where('platform', '=', wellFormed(conversation.source.platform))
+      .where('original_id', '=', originalId)
+      .where((row) => row.or([row('state', '=', sql.lit('live')), row('import_id', '=', this.#id)]))
+      .orderBy('state', 'desc')
+      .executeTakeFirst();
+    return ofOrigin ?? null;
+  }
+
+  async #stage(conversation: Conversation, place: RowPlace): Promise<void> {
+    const prepared = await prepareConversation(conversation);
+    this.#waiting.push({ prepared, place });
+    for (const key of identitiesOf(conversation)) this.#waitingIds.add(key);
+    this.#waitingBytes += prepared.blob.jsonBytes;
+    if (this.#waitingBytes >= BATCH_BYTES || this.#waiting.length >= BATCH_CONVERSATIONS) await this.flush();
+  }
+
+  /** Writes what waits. */
+  async flush(): Promise<void> {
+    if (this.#waiting.length === 0 && this.#newFiles.size === 0) return;
+    const files = [...this.#newFiles].map(([sha256, sizeBytes]) => ({ sha256, size_bytes: sizeBytes }));
+    await this.#database.transaction().execute(async (transaction) => {
+      for (let from = 0; from < files.length; from += BATCH_CONVERSATIONS) {
+        await transaction
+          .insertInto('files')
+          .values(files.slice(from, from + BATCH_CONVERSATIONS))
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+      }
+      await insertConversations(transaction, this.#waiting);
+    });
+    this.#waiting.length = 0;
+    this.#waitingIds.clear();
+    this.#waitingBytes = 0;
+    this.#newFiles.clear();
+  }
+
+  /** Makes everything visible, at once. */
+  async commit(now: string): Promise<void> {
+    await this.flush();
+    await this.#rebaseUpdates();
+    await sql`pragma synchronous = full`.execute(this.#database);
+    await this.#database.transaction().execute(async (transaction) => {
+      const replacing = await transaction
+        .selectFrom('conversations')
+        .select(['key', 'replaces_key'])
+        .where('import_id', '=', this.#id)
+        .where('state', '=', sql.lit('staged'))
+        .where('replaces_key', 'is not', null)
+        .execute();
+      for (const { key, replaces_key: oldKey } of replacing) {
+        if (oldKey === null) continue;
+        await transaction
+          .updateTable('conversations')
+          .set((row) => ({
+            folder_id: row.selectFrom('conversations as old').select('old.folder_id').where('old.key', '=', oldKey),
+          }))
+          .where('key', '=', key)
+          .execute();
+        await transaction
+          .updateTable('conversation_tags')
+          .set({ conversation_key: key })
+          .where('conversation_key', '=', oldKey)
+          .execute();
+        await deleteConversationRows(transaction, [oldKey]);
+      }
+      const replacedDocuments = await transaction
+        .selectFrom('documents')
+        .select('replaces_key')
+        .where('import_id', '=', this.#id)
+        .where('state', '=', sql.lit('staged'))
+        .where('replaces_key', 'is not', null)
+        .execute();
+      await deleteDocumentRows(
+        transaction,
+        replacedDocuments.flatMap((row) => row.replaces_key ?? []),
+      );
+      for (const table of ['conversations', 'documents'] as const) {
+        await transaction
+          .updateTable(table)
+          .set({ state: 'live', replaces_key: null })
+          .where('import_id', '=', this.#id)
+          .where('state', '=', sql.lit('staged'))
+          .execute();
+      }
+      for (const key of this.#restored) {
+        await transaction.updateTable('conversations').set({ deleted_at: null }).where('key', '=', key).execute();
+      }
+      await transaction
+        .updateTable('imports')
+        .set({ state: 'committed', finished_at: now, imported: this.#imported, updated: this.#updated })
+        .where('id', '=', this.#id)
+        .execute();
+    });
+    await removeUnusedFiles(this.#database, this.#files);
+  }
+
+  /** Joins staged updates again with conversations that were changed here while the import ran. */
+  async #rebaseUpdates(): Promise<void> {
+    const stale = await this.#database
+      .selectFrom('conversations as staged')
+      .innerJoin('conversations as old', 'old.key', 'staged.replaces_key')
+      .select(['staged.key', 'old.key as old_key', 'old.revision', 'old.title_edited'])
+      .where('staged.import_id', '=', this.#id)
+      .where('staged.state', '=', sql.lit('staged'))
+      .whereRef('old.revision', '<>', 'staged.replaces_revision')
+      .execute();
+    for (const row of stale) {
+      const existing = await readRequired(this.#database, row.old_key);
+      const staged = await readRequired(this.#database, row.key);
+      const joined = mergeConversations(existing, staged);
+      const prepared = await prepareConversation(
+        row.title_edited === 1 ? { ...joined, title: existing.title } : joined,
+      );
+      await this.#database.transaction().execute(async (transaction) => {
+        await deleteConversationRows(transaction, [row.key]);
+        await insertConversation(transaction, prepared, {
+          ...this.#newPlace({ key: row.old_key, revision: row.revision }),
+          revision: row.revision + 1,
+          isTitleEdited: row.title_edited === 1,
+        });
+      });
+    }
+  }
+
+  /** Removes everything this import has added. */
+  async undo(): Promise<void> {
+    // Files that were written and not yet entered would be nobody's; entered, they are found unused below.
+    this.#waiting.length = 0;
+    await this.flush();
+    await undoImport(this.#database, this.#id);
+    await sql`pragma synchronous = full`.execute(this.#database);
+    await removeUnusedFiles(this.#database, this.#files);
+  }
+}
+
+async function readRequired(database: Database, key: number): Promise<Conversation> {
+  const conversation = await readConversationRow(database, key);
+  if (conversation === null) throw new Error('a conversation vanished between two steps of an import');
+  return conversation;
+}
+
+function identitiesOf(conversation: Conversation): readonly string[] {
+  const originalId = originalIdOf(conversation);
+  const id = `id ${conversation.id}`;
+  return originalId === null ? [id] : [id, `origin ${conversation.source.platform} ${originalId}`];
+}
+
+/** Removes the rows of an import that was not committed, in small steps. */
+export async function undoImport(database: Database, importId: number): Promise<void> {
+  for (;;) {
+    const rows = await database
+      .selectFrom('conversations')
+      .select('key')
+      .where('import_id', '=', importId)
+      .where('state', '=', sql.lit('staged'))
+      .limit(UNDO_ROWS)
+      .execute();
+    if (rows.length === 0) break;
+    await database.transaction().execute((transaction) =>
+      deleteConversationRows(
+        transaction,
+        rows.map(({ key }) => key),
+      ),
+    );
+  }
+  await database.transaction().execute(async (transaction) => {
+    const documents = await transaction
+      .selectFrom('documents')
+      .select('key')
+      .where('import_id', '=', importId)
+      .where('state', '=', sql.lit('staged'))
+      .execute();
+    await deleteDocumentRows(
+      transaction,
+      documents.map(({ key }) => key),
+    );
+    await transaction.deleteFrom('imports').where('id', '=', importId).execute();
+  });
+}

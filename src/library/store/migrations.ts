@@ -1,0 +1,171 @@
+import type { DatabaseSyncInstance } from '@photostructure/sqlite';
+
+/** One step of the schema. Steps are only ever added. */
+export interface Migration {
+  readonly version: number;
+  readonly sql: string;
+}
+
+/*
+ * The search index holds no text of its own (`content=''`): the words shown in results come from `messages.text`, and
+ * what is indexed is that text prepared by `searchableText`. Prefixes of two and three characters are indexed, so that
+ * results come while typing. The larger buffer (`hashsize`, bytes) makes imports a tenth faster.
+ *
+ * Partial indexes are used only when the query names the state itself: write `sql.lit('live')`, not a parameter.
+ */
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    sql: `
+      create table imports (
+        id integer primary key autoincrement,
+        name text not null,
+        state text not null check (state in ('running', 'committed')),
+        started_at text not null,
+        finished_at text,
+        imported integer not null default 0,
+        updated integer not null default 0
+      ) strict;
+
+      create table folders (
+        id integer primary key,
+        name text not null check (name <> ''),
+        parent_id integer references folders (id)
+      ) strict;
+      create unique index folders_by_name on folders (coalesce(parent_id, 0), name);
+
+      create table conversations (
+        key integer primary key,
+        id text not null,
+        platform text not null,
+        original_id text,
+        title text not null,
+        title_edited integer not null default 0,
+        created_at text not null,
+        updated_at text not null,
+        message_count integer not null,
+        json_bytes integer not null,
+        content_hash text not null,
+        folder_id integer references folders (id) on delete set null,
+        revision integer not null,
+        state text not null check (state in ('staged', 'live')),
+        import_id integer references imports (id),
+        replaces_key integer,
+        replaces_revision integer,
+        deleted_at text
+      ) strict;
+      create unique index conversations_by_id on conversations (id) where state = 'live';
+      create index conversations_by_origin on conversations (platform, original_id);
+      create index conversations_by_time on conversations (updated_at, key) where state = 'live' and deleted_at is null;
+      create index conversations_by_folder on conversations (folder_id) where folder_id is not null;
+      create index conversations_staged on conversations (import_id, id) where state = 'staged';
+      create index conversations_deleted on conversations (deleted_at) where deleted_at is not null;
+
+      create table conversation_documents (
+        conversation_key integer primary key references conversations (key),
+        document blob not null
+      ) strict;
+
+      create table messages (
+        key integer primary key,
+        conversation_key integer not null references conversations (key),
+        position integer not null,
+        message_id text not null,
+        role text not null,
+        created_at text,
+        text text not null
+      ) strict;
+      create index messages_by_conversation on messages (conversation_key, position);
+
+      create virtual table messages_fts using fts5 (
+        text, content = '', contentless_delete = 1, prefix = '2 3', tokenize = "unicode61 remove_diacritics 2"
+      );
+      insert into messages_fts (messages_fts, rank) values ('hashsize', 16777216);
+      create virtual table titles_fts using fts5 (
+        title, content = '', contentless_delete = 1, prefix = '2 3', tokenize = "unicode61 remove_diacritics 2"
+      );
+
+      create table files (
+        sha256 text primary key,
+        size_bytes integer not null
+      ) strict, without rowid;
+
+      create table attachments (
+        conversation_key integer not null references conversations (key),
+        attachment_id text not null,
+        sha256 text not null references files (sha256),
+        primary key (conversation_key, attachment_id)
+      ) strict, without rowid;
+      create index attachments_by_file on attachments (sha256);
+
+      create table tags (
+        id integer primary key,
+        name text not null unique collate nocase check (name <> '')
+      ) strict;
+
+      create table conversation_tags (
+        conversation_key integer not null references conversations (key),
+        tag_id integer not null references tags (id) on delete cascade,
+        primary key (conversation_key, tag_id)
+      ) strict, without rowid;
+      create index conversation_tags_by_tag on conversation_tags (tag_id);
+
+      create table documents (
+        key integer primary key,
+        id text not null,
+        kind text not null check (kind in ('project', 'session', 'discovery', 'agreement')),
+        title text not null,
+        created_at text not null,
+        updated_at text not null,
+        document blob not null,
+        json_bytes integer not null,
+        content_hash text not null,
+        state text not null check (state in ('staged', 'live')),
+        import_id integer references imports (id),
+        replaces_key integer,
+        deleted_at text
+      ) strict;
+      create unique index documents_by_id on documents (kind, id) where state = 'live';
+
+      create table document_files (
+        document_key integer not null references documents (key),
+        sha256 text not null references files (sha256),
+        primary key (document_key, sha256)
+      ) strict, without rowid;
+      create index document_files_by_file on document_files (sha256);
+
+      create table project_conversations (
+        document_key integer not null references documents (key),
+        position integer not null,
+        conversation_id text not null,
+        primary key (document_key, position)
+      ) strict, without rowid;
+    `,
+  },
+];
+
+/** The version this program writes. */
+export const LATEST_VERSION = MIGRATIONS.reduce((latest, step) => Math.max(latest, step.version), 0);
+
+/** Version of an open file, 0 for a new one. */
+export function databaseVersion(database: DatabaseSyncInstance): number {
+  const row: unknown = database.prepare('pragma user_version').get();
+  const version = typeof row === 'object' && row !== null && 'user_version' in row ? row.user_version : 0;
+  return typeof version === 'number' ? version : 0;
+}
+
+/** Brings a file up to date, each step in a transaction of its own. */
+export function migrate(database: DatabaseSyncInstance, steps: readonly Migration[] = MIGRATIONS): void {
+  for (const step of steps) {
+    if (step.version <= databaseVersion(database)) continue;
+    database.exec('begin immediate');
+    try {
+      database.exec(step.sql);
+      database.exec(`pragma user_version = ${step.version}`);
+      database.exec('commit');
+    } catch (thrown) {
+      database.exec('rollback');
+      throw thrown;
+    }
+  }
+}

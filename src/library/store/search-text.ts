@@ -1,0 +1,57 @@
+import type { ContentPart } from '../../protocol/conversation/content';
+import type { ConversationMessage } from '../../protocol/conversation/conversation';
+
+/** Characters of one message that are searched. A book has a million; what is behind that stays in the document. */
+const MAX_SEARCHED_CHARACTERS = 1_000_000;
+
+const LONE_SURROGATES = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
+
+/** A text that every encoder takes: halves of broken characters become U+FFFD. */
+export function wellFormed(text: string): string {
+  return text.replace(LONE_SURROGATES, '\uFFFD');
+}
+
+function wordsOf(part: ContentPart): readonly unknown[] {
+  const fields: Record<string, unknown> = { ...part };
+  switch (part.type) {
+    case 'text':
+    case 'thinking':
+      return [fields['text']];
+    case 'code':
+      return [fields['code']];
+    case 'image':
+      return [fields['name'], fields['alt']];
+    case 'file':
+      return [fields['name'], fields['extracted_text']];
+    case 'citation':
+      return [fields['title'], fields['text']];
+    case 'tool_call':
+      return [fields['arguments']];
+    case 'tool_result':
+      return [fields['output']];
+    default:
+      return [];
+  }
+}
+
+/** The words of a message that one may look for. Hidden messages (system prompts, internal steps) have none. */
+export function searchTextOf(message: ConversationMessage): string {
+  if (message.metadata?.['hidden'] === true) return '';
+  const texts = message.content
+    .flatMap((part) => wordsOf(part))
+    .filter((text) => typeof text === 'string' && text !== '');
+  return wellFormed(texts.join('\n').slice(0, MAX_SEARCHED_CHARACTERS));
+}
+
+/** Scripts written without blanks between words. */
+const UNSPACED =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+const EACH_UNSPACED = new RegExp(UNSPACED.source, 'gu');
+
+/**
+ * A text as the index takes it: in scripts without blanks each character is a word of its own, so that any part of a
+ * sentence is found; a query is prepared the same way and becomes a phrase.
+ */
+export function searchableText(text: string): string {
+  return UNSPACED.test(text) ? text.replace(EACH_UNSPACED, ' $& ') : text;
+}
