@@ -12,6 +12,9 @@ const Nothing = Type.Null();
 /** Longest message typed in Chat; the model's context is far smaller. */
 export const MAX_CHAT_TEXT_LENGTH = 200_000;
 
+/** Longest text put on the clipboard: the longest answer fits. */
+const MAX_COPIED_TEXT_LENGTH = 1_000_000;
+
 /** A part of the settings; what is absent stays. */
 export const SettingsPatch = Type.Object(
   {
@@ -33,7 +36,7 @@ export type SettingsPatch = Static<typeof SettingsPatch>;
  */
 export const CALL_SCHEMAS = {
   'app:get-snapshot': Nothing,
-  'app:copy-text': Type.Object({ text: Type.String({ maxLength: 10_000 }) }),
+  'app:copy-text': Type.Object({ text: Type.String({ maxLength: MAX_COPIED_TEXT_LENGTH }) }),
   'app:quit': Nothing,
   'welcome:accept': Type.Object({
     region: Type.Union([Type.String({ pattern: '^[A-Z]{2}(-[A-Z0-9]{1,3})?$' }), Type.Null()]),

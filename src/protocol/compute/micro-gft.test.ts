@@ -28,5 +28,7 @@ describe('micro-GFT', () => {
     expect(formatGft(341)).toBe('0.000341');
     expect(formatGft(1_250_000)).toBe('1.25');
     expect(formatGft(-1_234_500)).toBe('-1.2345');
+    expect(formatGft(MAX_MICRO_GFT)).toBe('9007199254.740991');
+    expect(formatGft(0)).toBe('0.00');
   });
 });

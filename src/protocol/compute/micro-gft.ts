@@ -25,11 +25,18 @@ export function toMicroGft(gft: number): MicroGft {
 
 /** The wire form: a number that prints with at most six fraction digits. */
 export function toWireGft(microGft: MicroGft): number {
-  return Number((microGft / MICRO_GFT_PER_GFT).toFixed(6));
+  return Number(decimalGft(microGft));
 }
 
 /** Text for people: at least two and at most six fraction digits, e.g. `10.00`, `0.000341`. */
 export function formatGft(microGft: MicroGft): string {
-  const [whole = '0', fraction = ''] = (microGft / MICRO_GFT_PER_GFT).toFixed(6).split('.');
-  return `${whole}.${fraction.replace(/0{1,4}$/, '')}`;
+  return decimalGft(microGft).replace(/0{1,4}$/, '');
+}
+
+/** Exact decimal text with six fraction digits; whole numbers are split, since a division would round large ones. */
+function decimalGft(microGft: MicroGft): string {
+  const amount = Math.abs(microGft);
+  const fraction = amount % MICRO_GFT_PER_GFT;
+  const whole = (amount - fraction) / MICRO_GFT_PER_GFT;
+  return `${microGft < 0 ? '-' : ''}${whole}.${String(fraction).padStart(6, '0')}`;
 }
