@@ -87,9 +87,7 @@ export class TrayService {
 function iconVariant(): string {
   if (process.platform === 'darwin') return 'Template';
   // The theme chosen for this app's window says nothing about the panel; Linux knows no other one.
-  const dark =
-    process.platform === 'win32'
-      ? nativeTheme.shouldUseDarkColorsForSystemIntegratedUI
-      : nativeTheme.shouldUseDarkColors;
-  return dark ? '-dark' : '-light';
+  if (process.platform !== 'win32') return nativeTheme.shouldUseDarkColors ? '-dark' : '-light';
+  // Windows draws tray icons at 16 pixels, or 32 on dense displays; other sizes come out blurred.
+  return nativeTheme.shouldUseDarkColorsForSystemIntegratedUI ? '-dark-16' : '-light-16';
 }
