@@ -9,9 +9,9 @@ import { success, type Result } from '../../protocol/result';
 import { engineFailure, type EngineErrorCode } from '../errors';
 import type { LongCallOptions } from '../engine/engine';
 import { readTokenizerFiles, type TokenizerFiles } from '../tokenizer/tokenizer-files';
-import { parseLlamaConfig, type LlamaConfig } from './config';
+import { parseModelConfig, type DecoderConfig } from './config';
 import { fileExists, hashFile, readJsonFile } from './file-reading';
-import { checkTensors, EMBEDDING_TENSOR, FINAL_NORM_TENSOR, headTensorName, layerTensorNames } from './llama-tensors';
+import { checkTensors, EMBEDDING_TENSOR, FINAL_NORM_TENSOR, headTensorName, layerTensorNames } from './decoder-tensors';
 import type { StoredTensor } from './safetensors';
 import { openWeightStore, type WeightStore } from './weight-store';
 
@@ -23,7 +23,7 @@ const MAX_CONFIG_BYTES = 1_000_000;
 /** A model folder that was read and checked, with all that cutting and serving shards needs. */
 export interface ModelFolder {
   readonly folder: string;
-  readonly config: LlamaConfig;
+  readonly config: DecoderConfig;
   readonly weights: WeightStore;
   readonly tokenizer: TokenizerFiles;
   readonly manifest: ModelManifest;
@@ -40,7 +40,7 @@ export interface ReadModelOptions extends LongCallOptions {
 }
 
 /**
- * Reads a Hugging Face folder of a Llama-architecture model and builds its manifest. Name, licence and source come only
+ * Reads a Hugging Face folder and builds its manifest. Name, licence and source come only
  * from the caller and never from optional files such as a README: nodes that hold the same model must get the same hash.
  */
 export async function readModelFolder(
@@ -104,13 +104,13 @@ export function hashManifest(manifest: ModelManifest): string {
   return createHash('sha256').update(canonical, 'utf8').digest('hex');
 }
 
-async function readConfig(folder: string): Promise<Result<LlamaConfig, EngineErrorCode>> {
+async function readConfig(folder: string): Promise<Result<DecoderConfig, EngineErrorCode>> {
   const config = await readJsonFile(join(folder, CONFIG_FILE), CONFIG_FILE, MAX_CONFIG_BYTES);
   if (!config.ok) return config;
   const path = join(folder, GENERATION_CONFIG_FILE);
-  if (!(await fileExists(path))) return parseLlamaConfig(config.value);
+  if (!(await fileExists(path))) return parseModelConfig(config.value);
   const generation = await readJsonFile(path, GENERATION_CONFIG_FILE, MAX_CONFIG_BYTES);
-  return generation.ok ? parseLlamaConfig(config.value, generation.value) : generation;
+  return generation.ok ? parseModelConfig(config.value, generation.value) : generation;
 }
 
 async function describeFiles(
@@ -136,7 +136,7 @@ async function describeFiles(
   return success(files);
 }
 
-function measureWeights(config: LlamaConfig, tensors: ReadonlyMap<string, StoredTensor>) {
+function measureWeights(config: DecoderConfig, tensors: ReadonlyMap<string, StoredTensor>) {
   const sizeOf = (name: string): number => tensors.get(name)?.sizeBytes ?? 0;
   const bytesPerLayer: number[] = [];
   for (let layer = 0; layer < config.shape.layers; layer++) {

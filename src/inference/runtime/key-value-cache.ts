@@ -1,7 +1,7 @@
 import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, type EngineErrorCode } from '../errors';
-import type { LlamaConfig } from '../models/config';
+import type { DecoderConfig } from '../models/config';
 import { pastKeyName, pastValueName } from '../shards/decoder-graph';
 import { cacheBytesPerPosition, cacheCapacity } from '../shards/estimate-shard';
 import { formatBytes } from '../shards/shard-files';
@@ -26,7 +26,7 @@ export class KeyValueCache {
   #capacity = 0;
   #length = 0;
 
-  constructor(runtime: OnnxRuntime, config: LlamaConfig, range: LayerRange) {
+  constructor(runtime: OnnxRuntime, config: DecoderConfig, range: LayerRange) {
     this.#runtime = runtime;
     this.#heads = config.shape.key_value_heads;
     this.#headSize = config.shape.head_size;

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { LlamaConfig } from '../models/config';
+import type { DecoderConfig } from '../models/config';
 import { codeOf, expectValue, layers } from '../testdata/tore-tiny';
 import { CacheBudget, KeyValueCache } from './key-value-cache';
 import type { OnnxRuntime, TensorMap } from './onnx-runtime';
 import { ShardSession } from './shard-session';
 
 /** One key/value head of two numbers, so that cache contents can be read at a glance. */
-const CONFIG: LlamaConfig = {
+const CONFIG: DecoderConfig = {
   architecture: 'LlamaForCausalLM',
   shape: {
     layers: 3,

@@ -1,7 +1,7 @@
 import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { cancelledFailure, engineFailure, reasonOf, type EngineErrorCode } from '../errors';
-import type { LlamaConfig } from '../models/config';
+import type { DecoderConfig } from '../models/config';
 import { SHARD_VALUES } from '../shards/decoder-graph';
 import { PREFILL_CHUNK_POSITIONS } from '../shards/estimate-shard';
 import { holdsFirstLayer, holdsLastLayer } from '../shards/weight-layout';
@@ -16,7 +16,7 @@ export type ShardInput =
 
 export interface OpenShardOptions {
   readonly runtime: OnnxRuntime;
-  readonly config: LlamaConfig;
+  readonly config: DecoderConfig;
   readonly range: LayerRange;
   readonly graphPath: string;
   readonly providers: readonly string[];
@@ -25,7 +25,7 @@ export interface OpenShardOptions {
 
 /** An opened shard: runs new positions of any sequence whose cache it is given. */
 export class ShardSession {
-  readonly config: LlamaConfig;
+  readonly config: DecoderConfig;
   readonly range: LayerRange;
   readonly #runtime: OnnxRuntime;
   readonly #session: OnnxSession;

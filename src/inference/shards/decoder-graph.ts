@@ -1,5 +1,6 @@
 import type { LayerRange } from '../../protocol/compute/model';
-import type { LlamaConfig } from '../models/config';
+import { slidingWindowOf } from '../models/architectures';
+import type { DecoderConfig } from '../models/config';
 import { MICROSOFT_DOMAIN, OnnxGraph } from './onnx-graph';
 import {
   headWeightName,
@@ -55,7 +56,7 @@ interface Stream {
 }
 
 /**
- * Writes the layers [layer_start, layer_end] of a Llama-architecture model as an ONNX graph (opset 21 with
+ * Writes the layers [layer_start, layer_end] of a model as an ONNX graph (opset 21 with
  * onnxruntime's fused operators): token ids or an activation in, an activation or the last position's logits out, and
  * the new keys and values for the caller to keep.
  *
@@ -63,7 +64,7 @@ interface Stream {
  * @returns the bytes of the `.onnx` file
  */
 export function buildDecoderGraph(
-  config: LlamaConfig,
+  config: DecoderConfig,
   range: LayerRange,
   layout: WeightLayout,
   dataFileName: string,
@@ -87,7 +88,7 @@ export function buildDecoderGraph(
       { residual: attentionIn.residual, pending: attention.output },
       names.feedForwardNorm,
     );
-    stream = { residual: feedForwardIn.residual, pending: addFeedForward(graph, layer, feedForwardIn.normed) };
+    stream = { residual: feedForwardIn.residual, pending: addFeedForward(graph, config, layer, feedForwardIn.normed) };
   }
   addOutputs(graph, config, range, stream);
   graph.nodeWithOutputs('Concat', [...newKeys, ...newValues], [SHARD_VALUES.newKeyValues], { axis: 0 });
@@ -96,7 +97,7 @@ export function buildDecoderGraph(
   return graph.finish(`layers_${range.layer_start}_${range.layer_end}`);
 }
 
-function addInputs(graph: OnnxGraph, config: LlamaConfig, range: LayerRange): Stream {
+function addInputs(graph: OnnxGraph, config: DecoderConfig, range: LayerRange): Stream {
   graph.input(SHARD_VALUES.pastLength, 'int64', [1]);
   graph.input(SHARD_VALUES.totalLength, 'int64', [1]);
   graph.input(SHARD_VALUES.lastPosition, 'int32', [1]);
@@ -117,7 +118,7 @@ function addInputs(graph: OnnxGraph, config: LlamaConfig, range: LayerRange): St
 /** RMS norm of the sum of a stream; also gives that sum. */
 function addNorm(
   graph: OnnxGraph,
-  config: LlamaConfig,
+  config: DecoderConfig,
   stream: Stream,
   weight: string,
 ): { normed: string; residual: string } {
@@ -142,14 +143,15 @@ function addNorm(
   return { normed, residual };
 }
 
-/** input × weightᵀ. The weight stays `[output, input]` as models store it; onnxruntime packs it when it loads. */
-function addProduct(graph: OnnxGraph, input: string, weight: string): string {
-  return graph.node('FusedMatMul', [input, weight], { transA: 0, transB: 1 }, MICROSOFT_DOMAIN);
+/** input × weightᵀ + bias. The weight stays `[output, input]` as models store it; onnxruntime packs it when it loads. */
+function addProduct(graph: OnnxGraph, input: string, weight: string, bias?: string): string {
+  const product = graph.node('FusedMatMul', [input, weight], { transA: 0, transB: 1 }, MICROSOFT_DOMAIN);
+  return bias === undefined ? product : graph.node('Add', [product, bias]);
 }
 
 function addAttention(
   graph: OnnxGraph,
-  config: LlamaConfig,
+  config: DecoderConfig,
   layer: number,
   input: string,
 ): { output: string; newKey: string; newValue: string } {
@@ -160,13 +162,13 @@ function addAttention(
   const presentKey = `present_key_${layer}`;
   const presentValue = `present_value_${layer}`;
   const attended = `attended_${layer}`;
-  const fused = addProduct(graph, input, names.queryKeyValue);
+  const bias = config.queryKeyValueBias ? names.queryKeyValueBias : undefined;
+  const fused = addProduct(graph, input, names.queryKeyValue, bias);
+  const window = slidingWindowOf(config, layer);
   graph.nodeWithOutputs(
     'GroupQueryAttention',
     [
-      fused,
-      '',
-      '',
+      ...(config.queryKeyNorm ? addHeadNorms(graph, config, layer, fused) : [fused, '', '']),
       pastKey,
       pastValue,
       SHARD_VALUES.lastPosition,
@@ -181,30 +183,56 @@ function addAttention(
       do_rotary: 1,
       rotary_interleaved: 0,
       scale: { float: 1 / Math.sqrt(headSize) },
+      ...(window === undefined ? {} : { local_window_size: window }),
     },
     MICROSOFT_DOMAIN,
   );
   const onlyNew = (present: string): string =>
     graph.node('Slice', [present, SHARD_VALUES.pastLength, SHARD_VALUES.totalLength, graph.integers([2])]);
   return {
-    output: addProduct(graph, attended, names.attentionOutput),
+    output: addProduct(
+      graph,
+      attended,
+      names.attentionOutput,
+      config.attentionOutputBias ? names.attentionOutputBias : undefined,
+    ),
     newKey: onlyNew(presentKey),
     newValue: onlyNew(presentValue),
   };
 }
 
+/** Query and key with each head normalised, and value: `[query, key, value]`. */
+function addHeadNorms(graph: OnnxGraph, config: DecoderConfig, layer: number, fused: string): string[] {
+  const { attention_heads: heads, key_value_heads: keyValueHeads, head_size: headSize } = config.shape;
+  const names = layerWeightNames(layer);
+  const query = `query_${layer}`;
+  const key = `key_${layer}`;
+  const value = `value_${layer}`;
+  const widths = graph.integers([heads * headSize, keyValueHeads * headSize, keyValueHeads * headSize]);
+  graph.nodeWithOutputs('Split', [fused, widths], [query, key, value], { axis: -1 });
+  const normed = (input: string, headCount: number, weight: string): string => {
+    // 0 keeps a dimension: [1, positions, heads × head size] as [1, positions, heads, head size] and back.
+    const split = graph.node('Reshape', [input, graph.integers([0, 0, headCount, headSize])]);
+    const attributes = { axis: -1, epsilon: { float: config.normEpsilon }, stash_type: 1 };
+    const result = graph.node('SimplifiedLayerNormalization', [split, weight], attributes);
+    return graph.node('Reshape', [result, graph.integers([0, 0, headCount * headSize])]);
+  };
+  return [normed(query, heads, names.queryNorm), normed(key, keyValueHeads, names.keyNorm), value];
+}
+
 /** down(silu(gate(x)) × up(x)), SwiGLU (Shazeer 2020). */
-function addFeedForward(graph: OnnxGraph, layer: number, input: string): string {
+function addFeedForward(graph: OnnxGraph, config: DecoderConfig, layer: number, input: string): string {
   const names = layerWeightNames(layer);
   const gate = `gate_${layer}`;
   const up = `up_${layer}`;
-  const fused = addProduct(graph, input, names.gateUp);
+  const fused = addProduct(graph, input, names.gateUp, config.feedForwardBias ? names.gateUpBias : undefined);
   graph.nodeWithOutputs('Split', [fused], [gate, up], { axis: -1, num_outputs: 2 });
   const activated = graph.node('Mul', [gate, graph.node('Sigmoid', [gate])]);
-  return addProduct(graph, graph.node('Mul', [activated, up]), names.down);
+  const bias = config.feedForwardBias ? names.downBias : undefined;
+  return addProduct(graph, graph.node('Mul', [activated, up]), names.down, bias);
 }
 
-function addOutputs(graph: OnnxGraph, config: LlamaConfig, range: LayerRange, stream: Stream): void {
+function addOutputs(graph: OnnxGraph, config: DecoderConfig, range: LayerRange, stream: Stream): void {
   if (stream.pending === undefined) throw new Error('a shard holds at least one layer');
   if (!holdsLastLayer(config, range)) {
     graph.nodeWithOutputs('Add', [stream.pending, stream.residual], [SHARD_VALUES.activationOut]);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { LlamaConfig, RotaryScaling } from '../models/config';
+import type { DecoderConfig, RotaryScaling } from '../models/config';
 import { rotaryFrequencies, rotaryTable } from './rotary-tables';
 
-function config(rotaryScaling: RotaryScaling, contextLength = 10_000): LlamaConfig {
+function config(rotaryScaling: RotaryScaling, contextLength = 10_000): DecoderConfig {
   return {
     architecture: 'LlamaForCausalLM',
     shape: {

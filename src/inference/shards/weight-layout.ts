@@ -1,13 +1,18 @@
 import type { LayerRange } from '../../protocol/compute/model';
-import type { LlamaConfig } from '../models/config';
-import { EMBEDDING_TENSOR, FINAL_NORM_TENSOR, headTensorName, layerTensorNames } from '../models/llama-tensors';
+import {
+  EMBEDDING_TENSOR,
+  FINAL_NORM_TENSOR,
+  headTensorName,
+  layerTensorNames,
+  type TensorShape,
+} from '../models/decoder-tensors';
 
 /** Weights are aligned to memory pages, so that onnxruntime can map them instead of copying. */
 const ALIGNMENT_BYTES = 4_096;
 const FLOAT_BYTES = 4;
 
 /** What the size of a shard depends on. */
-export type WeightShape = Pick<LlamaConfig, 'shape' | 'tiedEmbedding'>;
+export type WeightShape = TensorShape;
 
 /** Where the values of one weight of the shard come from. */
 export type WeightOrigin =
@@ -36,11 +41,17 @@ export function layerWeightNames(layer: number) {
     attentionNorm: `layer_${layer}_attention_norm`,
     /** Query, key and value as one matrix `[(heads + 2 × key/value heads) × head size, hidden]`. */
     queryKeyValue: `layer_${layer}_query_key_value`,
+    queryKeyValueBias: `layer_${layer}_query_key_value_bias`,
+    queryNorm: `layer_${layer}_query_norm`,
+    keyNorm: `layer_${layer}_key_norm`,
     attentionOutput: `layer_${layer}_attention_output`,
+    attentionOutputBias: `layer_${layer}_attention_output_bias`,
     feedForwardNorm: `layer_${layer}_feed_forward_norm`,
     /** Gate and up as one matrix `[2 × feed-forward, hidden]`. */
     gateUp: `layer_${layer}_gate_up`,
+    gateUpBias: `layer_${layer}_gate_up_bias`,
     down: `layer_${layer}_down`,
+    downBias: `layer_${layer}_down_bias`,
   } as const;
 }
 
@@ -95,10 +106,24 @@ export function layoutWeights(config: WeightShape, range: LayerRange): WeightLay
     const from = layerTensorNames(layer);
     place(to.attentionNorm, [hidden], fromTensors(from.attentionNorm));
     place(to.queryKeyValue, [fusedWidth, hidden], fromTensors(from.query, from.key, from.value));
+    if (config.queryKeyValueBias === true) {
+      place(to.queryKeyValueBias, [fusedWidth], fromTensors(from.queryBias, from.keyBias, from.valueBias));
+    }
+    if (config.queryKeyNorm === true) {
+      place(to.queryNorm, [shape.head_size], fromTensors(from.queryNorm));
+      place(to.keyNorm, [shape.head_size], fromTensors(from.keyNorm));
+    }
     place(to.attentionOutput, [hidden, queryWidth], fromTensors(from.attentionOutput));
+    if (config.attentionOutputBias === true) {
+      place(to.attentionOutputBias, [hidden], fromTensors(from.attentionOutputBias));
+    }
     place(to.feedForwardNorm, [hidden], fromTensors(from.feedForwardNorm));
     place(to.gateUp, [2 * shape.feed_forward_size, hidden], fromTensors(from.gate, from.up));
+    if (config.feedForwardBias === true) {
+      place(to.gateUpBias, [2 * shape.feed_forward_size], fromTensors(from.gateBias, from.upBias));
+    }
     place(to.down, [hidden, shape.feed_forward_size], fromTensors(from.down));
+    if (config.feedForwardBias === true) place(to.downBias, [hidden], fromTensors(from.downBias));
   }
   if (holdsLastLayer(config, range)) {
     place(SHARED_WEIGHTS.finalNorm, [hidden], fromTensors(FINAL_NORM_TENSOR));
