@@ -1,8 +1,10 @@
 import type { ChatMessage, LayerRange, ModelManifest, Sampling } from '../../protocol/compute/model';
 import type { Result } from '../../protocol/result';
 import type { EngineErrorCode } from '../errors';
+import type { ShardPrecision } from '../shards/weight-layout';
 
 export type { EngineErrorCode } from '../errors';
+export type { ShardPrecision } from '../shards/weight-layout';
 
 /** Progress of long work: a fraction from 0 to 1 and what is being done, in plain words. */
 export type ProgressCallback = (fraction: number, label: string) => void;
@@ -60,6 +62,8 @@ export interface ShardHandle {
   readonly manifestHash: string;
   readonly range: LayerRange;
   readonly totalLayers: number;
+  /** How its weights are held; `fp32` where it is left out. */
+  readonly precision?: ShardPrecision;
   /** The execution provider that runs it. */
   readonly provider: string;
   /** Why more preferred providers were passed over, one sentence each. */
@@ -79,6 +83,8 @@ export interface LoadShardRequest {
   readonly cacheFolder: string;
   /** Upper bound for weights, scratch memory and all KV caches of this shard. */
   readonly memoryBudgetBytes: number;
+  /** How the weights are held: exact, or in 8 or 4 bits with a scale per 32 weights. By default `fp32`. */
+  readonly precision?: ShardPrecision | undefined;
   /** Preferred execution providers, best first; `cpu` is always the last resort, and the only one by default. */
   readonly providers?: readonly string[] | undefined;
   /** Threads of one pass; by default onnxruntime decides. */

@@ -1,6 +1,7 @@
 import type { LayerRange } from '../../protocol/compute/model';
 import { slidingWindowOf } from '../models/architectures';
 import type { DecoderConfig } from '../models/config';
+import { GraphWeights } from './graph-weights';
 import { MICROSOFT_DOMAIN, OnnxGraph } from './onnx-graph';
 import {
   headWeightName,
@@ -70,16 +71,14 @@ export function buildDecoderGraph(
   dataFileName: string,
 ): Uint8Array {
   const graph = new OnnxGraph();
-  for (const { name, dimensions, offsetBytes, sizeBytes } of layout.weights) {
-    graph.weight(name, 'float32', dimensions, { fileName: dataFileName, offsetBytes, sizeBytes });
-  }
+  const weights = new GraphWeights(graph, layout, dataFileName);
   const newKeys: string[] = [];
   const newValues: string[] = [];
-  let stream = addInputs(graph, config, range);
+  let stream = addInputs(graph, weights, config, range);
   for (let layer = range.layer_start; layer <= range.layer_end; layer++) {
     const names = layerWeightNames(layer);
     const attentionIn = addNorm(graph, config, stream, names.attentionNorm);
-    const attention = addAttention(graph, config, layer, attentionIn.normed);
+    const attention = addAttention(graph, weights, config, layer, attentionIn.normed);
     newKeys.push(attention.newKey);
     newValues.push(attention.newValue);
     const feedForwardIn = addNorm(
@@ -88,16 +87,19 @@ export function buildDecoderGraph(
       { residual: attentionIn.residual, pending: attention.output },
       names.feedForwardNorm,
     );
-    stream = { residual: feedForwardIn.residual, pending: addFeedForward(graph, config, layer, feedForwardIn.normed) };
+    stream = {
+      residual: feedForwardIn.residual,
+      pending: addFeedForward(graph, weights, config, layer, feedForwardIn.normed),
+    };
   }
-  addOutputs(graph, config, range, stream);
+  addOutputs(graph, weights, config, range, stream);
   graph.nodeWithOutputs('Concat', [...newKeys, ...newValues], [SHARD_VALUES.newKeyValues], { axis: 0 });
   const { key_value_heads: heads, head_size: headSize } = config.shape;
   graph.output(SHARD_VALUES.newKeyValues, 'float32', [2 * newKeys.length, heads, 'positions', headSize]);
   return graph.finish(`layers_${range.layer_start}_${range.layer_end}`);
 }
 
-function addInputs(graph: OnnxGraph, config: DecoderConfig, range: LayerRange): Stream {
+function addInputs(graph: OnnxGraph, weights: GraphWeights, config: DecoderConfig, range: LayerRange): Stream {
   graph.input(SHARD_VALUES.pastLength, 'int64', [1]);
   graph.input(SHARD_VALUES.totalLength, 'int64', [1]);
   graph.input(SHARD_VALUES.lastPosition, 'int32', [1]);
@@ -105,7 +107,7 @@ function addInputs(graph: OnnxGraph, config: DecoderConfig, range: LayerRange): 
   if (holdsFirstLayer(range)) {
     graph.input(SHARD_VALUES.tokenIds, 'int64', [1, 'positions']);
     return {
-      residual: graph.node('Gather', [SHARED_WEIGHTS.embedding, SHARD_VALUES.tokenIds], { axis: 0 }),
+      residual: weights.lookUp(SHARED_WEIGHTS.embedding, SHARD_VALUES.tokenIds),
       pending: undefined,
     };
   }
@@ -143,14 +145,9 @@ function addNorm(
   return { normed, residual };
 }
 
-/** input × weightᵀ + bias. The weight stays `[output, input]` as models store it; onnxruntime packs it when it loads. */
-function addProduct(graph: OnnxGraph, input: string, weight: string, bias?: string): string {
-  const product = graph.node('FusedMatMul', [input, weight], { transA: 0, transB: 1 }, MICROSOFT_DOMAIN);
-  return bias === undefined ? product : graph.node('Add', [product, bias]);
-}
-
 function addAttention(
   graph: OnnxGraph,
+  weights: GraphWeights,
   config: DecoderConfig,
   layer: number,
   input: string,
@@ -163,7 +160,7 @@ function addAttention(
   const presentValue = `present_value_${layer}`;
   const attended = `attended_${layer}`;
   const bias = config.queryKeyValueBias ? names.queryKeyValueBias : undefined;
-  const fused = addProduct(graph, input, names.queryKeyValue, bias);
+  const fused = weights.multiply(input, names.queryKeyValue, bias);
   const window = slidingWindowOf(config, layer);
   graph.nodeWithOutputs(
     'GroupQueryAttention',
@@ -190,8 +187,7 @@ function addAttention(
   const onlyNew = (present: string): string =>
     graph.node('Slice', [present, SHARD_VALUES.pastLength, SHARD_VALUES.totalLength, graph.integers([2])]);
   return {
-    output: addProduct(
-      graph,
+    output: weights.multiply(
       attended,
       names.attentionOutput,
       config.attentionOutputBias ? names.attentionOutputBias : undefined,
@@ -221,18 +217,30 @@ function addHeadNorms(graph: OnnxGraph, config: DecoderConfig, layer: number, fu
 }
 
 /** down(silu(gate(x)) × up(x)), SwiGLU (Shazeer 2020). */
-function addFeedForward(graph: OnnxGraph, config: DecoderConfig, layer: number, input: string): string {
+function addFeedForward(
+  graph: OnnxGraph,
+  weights: GraphWeights,
+  config: DecoderConfig,
+  layer: number,
+  input: string,
+): string {
   const names = layerWeightNames(layer);
   const gate = `gate_${layer}`;
   const up = `up_${layer}`;
-  const fused = addProduct(graph, input, names.gateUp, config.feedForwardBias ? names.gateUpBias : undefined);
+  const fused = weights.multiply(input, names.gateUp, config.feedForwardBias ? names.gateUpBias : undefined);
   graph.nodeWithOutputs('Split', [fused], [gate, up], { axis: -1, num_outputs: 2 });
   const activated = graph.node('Mul', [gate, graph.node('Sigmoid', [gate])]);
   const bias = config.feedForwardBias ? names.downBias : undefined;
-  return addProduct(graph, graph.node('Mul', [activated, up]), names.down, bias);
+  return weights.multiply(graph.node('Mul', [activated, up]), names.down, bias);
 }
 
-function addOutputs(graph: OnnxGraph, config: DecoderConfig, range: LayerRange, stream: Stream): void {
+function addOutputs(
+  graph: OnnxGraph,
+  weights: GraphWeights,
+  config: DecoderConfig,
+  range: LayerRange,
+  stream: Stream,
+): void {
   if (stream.pending === undefined) throw new Error('a shard holds at least one layer');
   if (!holdsLastLayer(config, range)) {
     graph.nodeWithOutputs('Add', [stream.pending, stream.residual], [SHARD_VALUES.activationOut]);
@@ -244,14 +252,7 @@ function addOutputs(graph: OnnxGraph, config: DecoderConfig, range: LayerRange, 
     graph.node('Slice', [value, graph.integers([-1]), graph.integers([INT64_END]), graph.integers([1])]);
   const last = { residual: lastOf(stream.residual), pending: lastOf(stream.pending) };
   const { normed } = addNorm(graph, config, last, SHARED_WEIGHTS.finalNorm);
-  const head = headWeightName(config, range);
-  graph.nodeWithOutputs(
-    'FusedMatMul',
-    [normed, head],
-    [SHARD_VALUES.logits],
-    { transA: 0, transB: 1 },
-    MICROSOFT_DOMAIN,
-  );
+  weights.multiply(normed, headWeightName(config, range), undefined, SHARD_VALUES.logits);
   graph.output(SHARD_VALUES.logits, 'float32', [1, 1, config.shape.vocabulary_size]);
 }
 

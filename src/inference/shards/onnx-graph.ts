@@ -1,8 +1,11 @@
 import { ProtobufWriter } from './protobuf-writer';
 
 /** Element types, by their numbers in ONNX TensorProto.DataType. */
-export const ONNX_TYPES = { float32: 1, int32: 6, int64: 7 } as const;
+export const ONNX_TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
 export type OnnxType = keyof typeof ONNX_TYPES;
+
+/** Bytes of one element. */
+export const ONNX_TYPE_BYTES: Readonly<Record<OnnxType, number>> = { float32: 4, uint8: 1, int32: 4, int64: 8 };
 
 /** A dimension is a size or the name of one that is known only when the graph runs. */
 export type OnnxDimension = number | string;

@@ -6,10 +6,11 @@ import {
   layerTensorNames,
   type TensorShape,
 } from '../models/decoder-tensors';
+import { ONNX_TYPE_BYTES, type OnnxType } from './onnx-graph';
+import { BLOCK_WEIGHTS } from './quantization';
 
 /** Weights are aligned to memory pages, so that onnxruntime can map them instead of copying. */
 const ALIGNMENT_BYTES = 4_096;
-const FLOAT_BYTES = 4;
 
 /** What the size of a shard depends on. */
 export type WeightShape = TensorShape;
@@ -20,12 +21,32 @@ export type WeightOrigin =
   | { readonly kind: 'tensors'; readonly names: readonly string[] }
   | { readonly kind: 'rotary'; readonly table: 'cosine' | 'sine' };
 
-/** One weight in the data file of a shard, always as 32-bit floats. */
+/**
+ * How a shard holds its matrices. `fp32` is exact. `int8` and `int4` share one scale among 32 weights; norms, biases,
+ * rotary tables and matrices whose rows are no multiple of 32 stay 32-bit floats.
+ */
+export type ShardPrecision = 'fp32' | 'int8' | 'int4';
+
+/** One array in the data file. */
+export interface PlacedPart {
+  readonly name: string;
+  readonly type: OnnxType;
+  readonly dimensions: readonly number[];
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** One weight in the data file of a shard. */
 export interface PlacedWeight {
   readonly name: string;
+  /** Of the values, whatever holds them. */
   readonly dimensions: readonly number[];
+  readonly precision: ShardPrecision;
   readonly origin: WeightOrigin;
+  /** One array of floats; or numbers `[rows, blocks, bytes of a block]` and scales `[rows, blocks]`. */
+  readonly parts: readonly PlacedPart[];
   readonly offsetBytes: number;
+  /** From the start of its first part to the end of its last. */
   readonly sizeBytes: number;
 }
 
@@ -81,17 +102,30 @@ export function headWeightName(config: WeightShape, range: LayerRange): string {
  * Lays out the weights of the layers [layer_start, layer_end]. Matrices keep the stored order `[output, input]`, so they
  * can be streamed from the model file without transposing.
  */
-export function layoutWeights(config: WeightShape, range: LayerRange): WeightLayout {
+export function layoutWeights(
+  config: WeightShape,
+  range: LayerRange,
+  precision: ShardPrecision = 'fp32',
+): WeightLayout {
   const { shape } = config;
   const hidden = shape.hidden_size;
   const queryWidth = shape.attention_heads * shape.head_size;
   const fusedWidth = queryWidth + 2 * shape.key_value_heads * shape.head_size;
   const weights: PlacedWeight[] = [];
-  let offsetBytes = 0;
+  let totalBytes = 0;
   const place = (name: string, dimensions: readonly number[], origin: WeightOrigin): void => {
-    const sizeBytes = dimensions.reduce((product, size) => product * size, FLOAT_BYTES);
-    weights.push({ name, dimensions, origin, offsetBytes, sizeBytes });
-    offsetBytes += Math.ceil(sizeBytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+    const held = holdsBlocks(dimensions, origin) ? precision : 'fp32';
+    const parts: PlacedPart[] = [];
+    for (const part of partsOf(name, dimensions, held)) {
+      const elements = part.dimensions.reduce((product, size) => product * size, 1);
+      const sizeBytes = elements * ONNX_TYPE_BYTES[part.type];
+      parts.push({ ...part, offsetBytes: totalBytes, sizeBytes });
+      totalBytes += Math.ceil(sizeBytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+    }
+    const offsetBytes = parts[0]?.offsetBytes ?? 0;
+    const last = parts.at(-1);
+    const sizeBytes = last === undefined ? 0 : last.offsetBytes + last.sizeBytes - offsetBytes;
+    weights.push({ name, dimensions, precision: held, origin, parts, offsetBytes, sizeBytes });
   };
   const fromTensors = (...names: string[]): WeightOrigin => ({ kind: 'tensors', names });
 
@@ -131,5 +165,28 @@ export function layoutWeights(config: WeightShape, range: LayerRange): WeightLay
       place(SHARED_WEIGHTS.head, [shape.vocabulary_size, hidden], fromTensors(headTensorName(config)));
     }
   }
-  return { weights, totalBytes: offsetBytes };
+  return { weights, totalBytes };
+}
+
+/** Bits of one number of a precision that has blocks. */
+export const PRECISION_BITS = { int8: 8, int4: 4 } as const;
+
+function holdsBlocks(dimensions: readonly number[], origin: WeightOrigin): boolean {
+  const [, columns] = dimensions;
+  return origin.kind === 'tensors' && columns !== undefined && columns % BLOCK_WEIGHTS === 0;
+}
+
+function partsOf(
+  name: string,
+  dimensions: readonly number[],
+  precision: ShardPrecision,
+): Pick<PlacedPart, 'name' | 'type' | 'dimensions'>[] {
+  if (precision === 'fp32') return [{ name, type: 'float32', dimensions }];
+  const [rows = 0, columns = 0] = dimensions;
+  const blocks = columns / BLOCK_WEIGHTS;
+  const blockBytes = (BLOCK_WEIGHTS * PRECISION_BITS[precision]) / 8;
+  return [
+    { name: `${name}_numbers`, type: 'uint8', dimensions: [rows, blocks, blockBytes] },
+    { name: `${name}_scales`, type: 'float32', dimensions: [rows, blocks] },
+  ];
 }
