@@ -1,3 +1,4 @@
+import { PLAIN_TRAITS } from '../models/architectures';
 import type { DecoderConfig } from '../models/config';
 import { expectedTensors } from '../models/decoder-tensors';
 import type { TensorSource } from '../models/weight-store';
@@ -19,11 +20,7 @@ export const REFERENCE_CONFIG: DecoderConfig = {
   rotaryBase: 10_000,
   rotaryScaling: { kind: 'none' },
   tiedEmbedding: true,
-  queryKeyValueBias: false,
-  attentionOutputBias: false,
-  feedForwardBias: false,
-  queryKeyNorm: false,
-  slidingWindows: [],
+  ...PLAIN_TRAITS,
   endTokenIds: [],
 };
 

@@ -52,6 +52,7 @@ export interface LoadedModel {
   readonly manifest: ModelManifest;
   /** SHA-256 of the canonical JSON of `manifest`, lower-case hexadecimal. */
   readonly manifestHash: string;
+  /** The folder, or the GGUF file. */
   readonly folder: string;
 }
 
@@ -77,6 +78,7 @@ export interface ShardHandle {
 }
 
 export interface LoadShardRequest {
+  /** A Hugging Face folder, a GGUF file, or a folder with one. */
   readonly folder: string;
   readonly range: LayerRange;
   /** Cut shards are kept here and found again. */
@@ -175,7 +177,7 @@ export interface Engine {
   /** Execution providers known to the runtime, each tried by running a small graph. */
   listProviders(): Promise<Result<ProviderReport[], EngineErrorCode>>;
   benchmark(options?: LongCallOptions): Promise<Result<BenchmarkReport, EngineErrorCode>>;
-  /** Reads and checks a Hugging Face folder; hashes its files, which takes a while for large ones. */
+  /** Reads and checks a Hugging Face folder or a GGUF file (also a folder with one); hashes its files, which takes a while for large ones. */
   readModel(folder: string, options?: LongCallOptions): Promise<Result<LoadedModel, EngineErrorCode>>;
   /** Cuts the shard if the cache does not hold it, then opens it. Loading a loaded shard again returns its handle. */
   loadShard(request: LoadShardRequest, options?: LongCallOptions): Promise<Result<ShardHandle, EngineErrorCode>>;

@@ -74,8 +74,8 @@ export class LocalEngine implements Engine {
   async readModel(folder: string, options: LongCallOptions = {}): Promise<Result<LoadedModel, EngineErrorCode>> {
     const model = await this.#readFolder(folder, options);
     if (!model.ok) return model;
-    const { manifest, manifestHash, folder: path } = model.value;
-    return success({ manifest, manifestHash, folder: path });
+    const { manifest, manifestHash, location } = model.value;
+    return success({ manifest, manifestHash, folder: location });
   }
 
   loadShard(request: LoadShardRequest, options: LongCallOptions = {}): Promise<Result<ShardHandle, EngineErrorCode>> {

@@ -40,7 +40,8 @@ export interface Architecture {
   readTraits(fields: TraitFields): Result<ArchitectureTraits, EngineErrorCode>;
 }
 
-const PLAIN: ArchitectureTraits = {
+/** A Llama layer without biases. */
+export const PLAIN_TRAITS: ArchitectureTraits = {
   queryKeyValueBias: false,
   attentionOutputBias: false,
   feedForwardBias: false,
@@ -59,7 +60,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     ggufInterleavesRotary: true,
     readTraits: (fields) =>
       success({
-        ...PLAIN,
+        ...PLAIN_TRAITS,
         queryKeyValueBias: fields.attention_bias ?? false,
         attentionOutputBias: fields.attention_bias ?? false,
         feedForwardBias: fields.mlp_bias ?? false,
@@ -69,13 +70,13 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     // llama.cpp writes Mistral as llama, so a file that says "llama" is read as Llama, which is the same without window.
     ggufName: 'mistral',
     ggufInterleavesRotary: true,
-    readTraits: (fields) => withWindows(PLAIN, fields, fields.sliding_window ?? null, 0),
+    readTraits: (fields) => withWindows(PLAIN_TRAITS, fields, fields.sliding_window ?? null, 0),
   },
   /** Qwen 2 and 2.5. */
   Qwen2ForCausalLM: {
     ggufName: 'qwen2',
     ggufInterleavesRotary: false,
-    readTraits: (fields) => withQwenWindows({ ...PLAIN, queryKeyValueBias: true }, fields),
+    readTraits: (fields) => withQwenWindows({ ...PLAIN_TRAITS, queryKeyValueBias: true }, fields),
   },
   Qwen3ForCausalLM: {
     ggufName: 'qwen3',
@@ -84,7 +85,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     readTraits: (fields) =>
       withQwenWindows(
         {
-          ...PLAIN,
+          ...PLAIN_TRAITS,
           queryKeyNorm: true,
           queryKeyValueBias: fields.attention_bias ?? false,
           attentionOutputBias: fields.attention_bias ?? false,

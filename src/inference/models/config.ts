@@ -11,6 +11,7 @@ import { ARCHITECTURES, type ArchitectureTraits } from './architectures';
  * - `linear`: every position is divided by the factor.
  * - `llama3`: long wavelengths are divided by the factor, short ones kept, blended in between (Llama 3.1 model card and
  *   Hugging Face transformers, `rope_type: "llama3"`).
+ * - `factors`: each pair's frequency is divided by its own factor, worked out by whoever made the file (GGUF).
  */
 export type RotaryScaling =
   | { readonly kind: 'none' }
@@ -21,7 +22,8 @@ export type RotaryScaling =
       readonly lowFrequencyFactor: number;
       readonly highFrequencyFactor: number;
       readonly originalContextLength: number;
-    };
+    }
+  | { readonly kind: 'factors'; readonly factors: readonly number[] };
 
 /** What the engine needs from config.json of a decoder-only model, whatever its age and spelling. */
 export interface DecoderConfig extends ArchitectureTraits {

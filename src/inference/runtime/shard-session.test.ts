@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PLAIN_TRAITS } from '../models/architectures';
 import type { DecoderConfig } from '../models/config';
 import { codeOf, expectValue, layers } from '../testdata/tore-tiny';
 import { CacheBudget, KeyValueCache } from './key-value-cache';
@@ -22,6 +23,7 @@ const CONFIG: DecoderConfig = {
   rotaryBase: 10_000,
   rotaryScaling: { kind: 'none' },
   tiedEmbedding: true,
+  ...PLAIN_TRAITS,
   endTokenIds: [],
 };
 

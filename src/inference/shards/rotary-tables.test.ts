@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PLAIN_TRAITS } from '../models/architectures';
 import type { DecoderConfig, RotaryScaling } from '../models/config';
 import { rotaryFrequencies, rotaryTable } from './rotary-tables';
 
@@ -19,6 +20,7 @@ function config(rotaryScaling: RotaryScaling, contextLength = 10_000): DecoderCo
     rotaryBase: 500_000,
     rotaryScaling,
     tiedEmbedding: true,
+    ...PLAIN_TRAITS,
     endTokenIds: [],
   };
 }

@@ -7,14 +7,16 @@ import type { DecoderConfig } from '../models/config';
 export function rotaryFrequencies(config: DecoderConfig): Float64Array {
   const half = config.shape.head_size / 2;
   const frequencies = new Float64Array(half);
-  for (let pair = 0; pair < half; pair++) frequencies[pair] = stretch(config.rotaryBase ** (-pair / half), config);
+  for (let pair = 0; pair < half; pair++)
+    frequencies[pair] = stretch(config.rotaryBase ** (-pair / half), pair, config);
   return frequencies;
 }
 
-function stretch(frequency: number, config: DecoderConfig): number {
+function stretch(frequency: number, pair: number, config: DecoderConfig): number {
   const scaling = config.rotaryScaling;
   if (scaling.kind === 'none') return frequency;
   if (scaling.kind === 'linear') return frequency / scaling.factor;
+  if (scaling.kind === 'factors') return frequency / (scaling.factors[pair] ?? 1);
   const wavelength = (2 * Math.PI) / frequency;
   if (wavelength < scaling.originalContextLength / scaling.highFrequencyFactor) return frequency;
   if (wavelength > scaling.originalContextLength / scaling.lowFrequencyFactor) return frequency / scaling.factor;

@@ -23,9 +23,14 @@ export async function* encodeWeight(source: WeightSource, weight: PlacedWeight):
   for (const name of origin.names) {
     if (precision === 'fp32') {
       for await (const values of source.weights.stream(name)) yield [bytesOf(values)];
+      continue;
+    }
+    const bits = PRECISION_BITS[precision];
+    const stored = source.weights.streamBlocks?.(name, bits);
+    if (stored === undefined) {
+      for await (const values of source.weights.stream(name)) yield encodeBlocks(quantize(values, bits));
     } else {
-      for await (const values of source.weights.stream(name))
-        yield encodeBlocks(quantize(values, PRECISION_BITS[precision]));
+      for await (const blocks of stored) yield encodeBlocks(blocks);
     }
   }
 }

@@ -119,6 +119,7 @@ function angularSpeed(pair: number, half: number, config: DecoderConfig): number
   const scaling = config.rotaryScaling;
   if (scaling.kind === 'linear') return speed / scaling.factor;
   if (scaling.kind === 'none') return speed;
+  if (scaling.kind === 'factors') return speed / (scaling.factors[pair] ?? Number.NaN);
   // Turns a pair makes within the original context: many are kept, few are slowed, between them it is a mixture.
   const turns = (scaling.originalContextLength * speed) / (2 * Math.PI);
   const smooth = (turns - scaling.lowFrequencyFactor) / (scaling.highFrequencyFactor - scaling.lowFrequencyFactor);
