@@ -1,8 +1,9 @@
 import type { LayerRange } from '../../protocol/compute/model';
-import { slidingWindowOf } from '../models/architectures';
 import type { DecoderConfig } from '../models/config';
+import { addAttention } from './attention-graph';
 import { GraphWeights } from './graph-weights';
 import { MICROSOFT_DOMAIN, OnnxGraph } from './onnx-graph';
+import { SHARD_VALUES } from './shard-values';
 import {
   headWeightName,
   holdsFirstLayer,
@@ -13,42 +14,7 @@ import {
 } from './weight-layout';
 
 /** Changes whenever the graph or the layout of its weights does: cached shards of another version are cut again. */
-export const GRAPH_VERSION = 1;
-
-/**
- * Inputs and outputs of a shard's graph. `positions` is the number of new positions, `capacity` the size of the KV
- * buffers, of which the first `past_length` positions count.
- */
-export const SHARD_VALUES = {
-  /** int64 `[1, positions]`, only where the range begins with layer 0. */
-  tokenIds: 'token_ids',
-  /** float32 `[1, positions, hidden]`, everywhere else. */
-  activationIn: 'activation_in',
-  /** int64 `[1]`, positions already in the cache. */
-  pastLength: 'past_length',
-  /** int64 `[1]`, past and new positions. */
-  totalLength: 'total_length',
-  /** int32 `[1]`, total length − 1, the spelling GroupQueryAttention asks for. */
-  lastPosition: 'last_position',
-  /** int32 scalar, total length. */
-  totalLengthScalar: 'total_length_scalar',
-  /** float32 `[1, positions, hidden]`, where the range does not end with the last layer. */
-  activationOut: 'activation_out',
-  /** float32 `[1, 1, vocabulary]` of the last position, where it does. */
-  logits: 'logits',
-  /** float32 `[2 × layers, key/value heads, positions, head size]`: keys of all layers, then values of all layers. */
-  newKeyValues: 'new_key_values',
-} as const;
-
-/** float32 `[1, key/value heads, capacity, head size]`. */
-export function pastKeyName(layer: number): string {
-  return `past_key_${layer}`;
-}
-
-/** float32 `[1, key/value heads, capacity, head size]`. */
-export function pastValueName(layer: number): string {
-  return `past_value_${layer}`;
-}
+export const GRAPH_VERSION = 2;
 
 /** The residual stream and what is still to be added to it: the sum happens inside the next fused normalisation. */
 interface Stream {
@@ -104,6 +70,9 @@ function addInputs(graph: OnnxGraph, weights: GraphWeights, config: DecoderConfi
   graph.input(SHARD_VALUES.totalLength, 'int64', [1]);
   graph.input(SHARD_VALUES.lastPosition, 'int32', [1]);
   graph.input(SHARD_VALUES.totalLengthScalar, 'int32', []);
+  graph.input(SHARD_VALUES.positionIds, 'int64', [1, 'positions']);
+  graph.input(SHARD_VALUES.pastMask, 'float32', [1, 'capacity']);
+  graph.input(SHARD_VALUES.isSingle, 'bool', []);
   if (holdsFirstLayer(range)) {
     graph.input(SHARD_VALUES.tokenIds, 'int64', [1, 'positions']);
     return {
@@ -143,77 +112,6 @@ function addNorm(
     MICROSOFT_DOMAIN,
   );
   return { normed, residual };
-}
-
-function addAttention(
-  graph: OnnxGraph,
-  weights: GraphWeights,
-  config: DecoderConfig,
-  layer: number,
-  input: string,
-): { output: string; newKey: string; newValue: string } {
-  const { attention_heads: heads, key_value_heads: keyValueHeads, head_size: headSize } = config.shape;
-  const names = layerWeightNames(layer);
-  const pastKey = graph.input(pastKeyName(layer), 'float32', [1, keyValueHeads, 'capacity', headSize]);
-  const pastValue = graph.input(pastValueName(layer), 'float32', [1, keyValueHeads, 'capacity', headSize]);
-  const presentKey = `present_key_${layer}`;
-  const presentValue = `present_value_${layer}`;
-  const attended = `attended_${layer}`;
-  const bias = config.queryKeyValueBias ? names.queryKeyValueBias : undefined;
-  const fused = weights.multiply(input, names.queryKeyValue, bias);
-  const window = slidingWindowOf(config, layer);
-  graph.nodeWithOutputs(
-    'GroupQueryAttention',
-    [
-      ...(config.queryKeyNorm ? addHeadNorms(graph, config, layer, fused) : [fused, '', '']),
-      pastKey,
-      pastValue,
-      SHARD_VALUES.lastPosition,
-      SHARD_VALUES.totalLengthScalar,
-      SHARED_WEIGHTS.rotaryCosine,
-      SHARED_WEIGHTS.rotarySine,
-    ],
-    [attended, presentKey, presentValue],
-    {
-      num_heads: heads,
-      kv_num_heads: keyValueHeads,
-      do_rotary: 1,
-      rotary_interleaved: 0,
-      scale: { float: 1 / Math.sqrt(headSize) },
-      ...(window === undefined ? {} : { local_window_size: window }),
-    },
-    MICROSOFT_DOMAIN,
-  );
-  const onlyNew = (present: string): string =>
-    graph.node('Slice', [present, SHARD_VALUES.pastLength, SHARD_VALUES.totalLength, graph.integers([2])]);
-  return {
-    output: weights.multiply(
-      attended,
-      names.attentionOutput,
-      config.attentionOutputBias ? names.attentionOutputBias : undefined,
-    ),
-    newKey: onlyNew(presentKey),
-    newValue: onlyNew(presentValue),
-  };
-}
-
-/** Query and key with each head normalised, and value: `[query, key, value]`. */
-function addHeadNorms(graph: OnnxGraph, config: DecoderConfig, layer: number, fused: string): string[] {
-  const { attention_heads: heads, key_value_heads: keyValueHeads, head_size: headSize } = config.shape;
-  const names = layerWeightNames(layer);
-  const query = `query_${layer}`;
-  const key = `key_${layer}`;
-  const value = `value_${layer}`;
-  const widths = graph.integers([heads * headSize, keyValueHeads * headSize, keyValueHeads * headSize]);
-  graph.nodeWithOutputs('Split', [fused, widths], [query, key, value], { axis: -1 });
-  const normed = (input: string, headCount: number, weight: string): string => {
-    // 0 keeps a dimension: [1, positions, heads × head size] as [1, positions, heads, head size] and back.
-    const split = graph.node('Reshape', [input, graph.integers([0, 0, headCount, headSize])]);
-    const attributes = { axis: -1, epsilon: { float: config.normEpsilon }, stash_type: 1 };
-    const result = graph.node('SimplifiedLayerNormalization', [split, weight], attributes);
-    return graph.node('Reshape', [result, graph.integers([0, 0, headCount * headSize])]);
-  };
-  return [normed(query, heads, names.queryNorm), normed(key, keyValueHeads, names.keyNorm), value];
 }
 
 /** down(silu(gate(x)) × up(x)), SwiGLU (Shazeer 2020). */
