@@ -11,11 +11,12 @@ import { LocalEngine } from '../src/inference/engine/local-engine';
  * per shard. All arrangements answer the same question in every round, in turn, so that what else the machine does
  * meets each of them; the ratios are of the same round. The wire between machines is not part of it.
  *
- * `node scripts/bench.mjs shards [rounds] [threads per session]`
+ * `node scripts/bench.mjs shards [rounds] [threads per session] [fp32|int8|int4]`
  */
-const [roundsText = '7', threadsText = '1'] = process.argv.slice(2);
+const [roundsText = '7', threadsText = '1', precisionText = 'fp32'] = process.argv.slice(2);
 const ROUNDS = Number.parseInt(roundsText, 10);
 const THREADS = Number.parseInt(threadsText, 10);
+const PRECISION = (['int8', 'int4'] as const).find((known) => known === precisionText) ?? 'fp32';
 const LAYERS = 8;
 const SHARD_COUNTS = [1, 2, 8] as const;
 const MESSAGES = [{ role: 'user', content: 'tell me a story about Ada' }] as const;
@@ -88,6 +89,7 @@ async function arrange(place: string, count: number, start: () => Engine): Promi
       cacheFolder,
       memoryBudgetBytes: 1 << 30,
       threads: THREADS,
+      precision: PRECISION,
     });
     if (!loaded.ok) throw new Error(loaded.error.message);
     stages.push({ engine, shardKey: loaded.value.shardKey });
@@ -159,7 +161,7 @@ function median(values: readonly number[]): number {
 function printTable(arrangements: readonly Arrangement[]): void {
   const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
   console.log(
-    `tore-tiny, fp32, ${availableParallelism()} cores (${processor}), ${THREADS} thread(s) per session, medians of ${ROUNDS} rounds\n`,
+    `tore-tiny, ${PRECISION}, ${availableParallelism()} cores (${processor}), ${THREADS} thread(s) per session, medians of ${ROUNDS} rounds\n`,
   );
   console.log('| shards | where | decode, tokens/s | to whole | first token, ms |');
   console.log('|---|---|---|---|---|');

@@ -1,9 +1,10 @@
-import type { LlamaConfig } from '../models/config';
-import { expectedTensors } from '../models/llama-tensors';
+import { PLAIN_TRAITS } from '../models/architectures';
+import type { DecoderConfig } from '../models/config';
+import { expectedTensors } from '../models/decoder-tensors';
 import type { TensorSource } from '../models/weight-store';
 
 /** A small transformer (about 11 million weights) that any machine runs in milliseconds: the measure of token latency. */
-export const REFERENCE_CONFIG: LlamaConfig = {
+export const REFERENCE_CONFIG: DecoderConfig = {
   architecture: 'LlamaForCausalLM',
   shape: {
     layers: 6,
@@ -19,6 +20,7 @@ export const REFERENCE_CONFIG: LlamaConfig = {
   rotaryBase: 10_000,
   rotaryScaling: { kind: 'none' },
   tiedEmbedding: true,
+  ...PLAIN_TRAITS,
   endTokenIds: [],
 };
 

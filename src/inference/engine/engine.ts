@@ -1,8 +1,10 @@
 import type { ChatMessage, LayerRange, ModelManifest, Sampling } from '../../protocol/compute/model';
 import type { Result } from '../../protocol/result';
 import type { EngineErrorCode } from '../errors';
+import type { ShardPrecision } from '../shards/weight-layout';
 
 export type { EngineErrorCode } from '../errors';
+export type { ShardPrecision } from '../shards/weight-layout';
 
 /** Progress of long work: a fraction from 0 to 1 and what is being done, in plain words. */
 export type ProgressCallback = (fraction: number, label: string) => void;
@@ -50,6 +52,7 @@ export interface LoadedModel {
   readonly manifest: ModelManifest;
   /** SHA-256 of the canonical JSON of `manifest`, lower-case hexadecimal. */
   readonly manifestHash: string;
+  /** The folder, or the GGUF file. */
   readonly folder: string;
 }
 
@@ -60,6 +63,8 @@ export interface ShardHandle {
   readonly manifestHash: string;
   readonly range: LayerRange;
   readonly totalLayers: number;
+  /** How its weights are held; `fp32` where it is left out. */
+  readonly precision?: ShardPrecision;
   /** The execution provider that runs it. */
   readonly provider: string;
   /** Why more preferred providers were passed over, one sentence each. */
@@ -73,12 +78,15 @@ export interface ShardHandle {
 }
 
 export interface LoadShardRequest {
+  /** A Hugging Face folder, a GGUF file, or a folder with one. */
   readonly folder: string;
   readonly range: LayerRange;
   /** Cut shards are kept here and found again. */
   readonly cacheFolder: string;
   /** Upper bound for weights, scratch memory and all KV caches of this shard. */
   readonly memoryBudgetBytes: number;
+  /** How the weights are held: exact, or in 8 or 4 bits with a scale per 32 weights. By default `fp32`. */
+  readonly precision?: ShardPrecision | undefined;
   /** Preferred execution providers, best first; `cpu` is always the last resort, and the only one by default. */
   readonly providers?: readonly string[] | undefined;
   /** Threads of one pass; by default onnxruntime decides. */
@@ -169,7 +177,7 @@ export interface Engine {
   /** Execution providers known to the runtime, each tried by running a small graph. */
   listProviders(): Promise<Result<ProviderReport[], EngineErrorCode>>;
   benchmark(options?: LongCallOptions): Promise<Result<BenchmarkReport, EngineErrorCode>>;
-  /** Reads and checks a Hugging Face folder; hashes its files, which takes a while for large ones. */
+  /** Reads and checks a Hugging Face folder or a GGUF file (also a folder with one); hashes its files, which takes a while for large ones. */
   readModel(folder: string, options?: LongCallOptions): Promise<Result<LoadedModel, EngineErrorCode>>;
   /** Cuts the shard if the cache does not hold it, then opens it. Loading a loaded shard again returns its handle. */
   loadShard(request: LoadShardRequest, options?: LongCallOptions): Promise<Result<ShardHandle, EngineErrorCode>>;

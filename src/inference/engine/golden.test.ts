@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LayerRange } from '../../protocol/compute/model';
-import { EMBEDDING_TENSOR } from '../models/llama-tensors';
+import { EMBEDDING_TENSOR } from '../models/decoder-tensors';
 import { openWeightStore } from '../models/weight-store';
 import {
   closeThrough,

@@ -74,8 +74,8 @@ export class LocalEngine implements Engine {
   async readModel(folder: string, options: LongCallOptions = {}): Promise<Result<LoadedModel, EngineErrorCode>> {
     const model = await this.#readFolder(folder, options);
     if (!model.ok) return model;
-    const { manifest, manifestHash, folder: path } = model.value;
-    return success({ manifest, manifestHash, folder: path });
+    const { manifest, manifestHash, location } = model.value;
+    return success({ manifest, manifestHash, folder: location });
   }
 
   loadShard(request: LoadShardRequest, options: LongCallOptions = {}): Promise<Result<ShardHandle, EngineErrorCode>> {
@@ -147,13 +147,15 @@ export class LocalEngine implements Engine {
     const model = read.value;
     const inside = checkRange(model.config, request.range);
     if (!inside.ok) return inside;
-    const loaded = this.#shards.get(shardKeyOf(model.manifestHash, request.range));
+    const { precision = 'fp32' } = request;
+    const loaded = this.#shards.get(shardKeyOf(model.manifestHash, request.range, precision));
     if (loaded !== undefined) return success(loaded.handle);
-    const estimate = estimateShard(model.config, request.range);
+    const estimate = estimateShard(model.config, request.range, undefined, precision);
     const kvBudget = checkMemoryBudget(estimate, request.memoryBudgetBytes);
     if (!kvBudget.ok) return kvBudget;
     const cut = await cutShard(model, request.range, request.cacheFolder, {
       ...partOf(options, READ_SHARE, CUT_SHARE),
+      precision,
       ...(this.#options.fileSystem === undefined ? {} : { fileSystem: this.#options.fileSystem }),
     });
     if (!cut.ok) return cut;
@@ -173,6 +175,7 @@ export class LocalEngine implements Engine {
       manifestHash: model.manifestHash,
       range: request.range,
       totalLayers: model.config.shape.layers,
+      precision,
       provider: opened.value.provider,
       providerReasons: opened.value.reasons,
       weightBytes: estimate.weightBytes,

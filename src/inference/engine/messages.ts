@@ -34,6 +34,9 @@ export const METHOD_INPUTS = {
     range: LayerRange,
     cacheFolder: Text,
     memoryBudgetBytes: Type.Number({ minimum: 0 }),
+    precision: Type.Optional(
+      Type.Union([Type.Literal('fp32'), Type.Literal('int8'), Type.Literal('int4'), Type.Undefined()]),
+    ),
     providers: Type.Optional(Type.Union([Type.Array(Text, { maxItems: 32 }), Type.Undefined()])),
     threads: Type.Optional(Type.Union([Type.Integer({ minimum: 1, maximum: 1_024 }), Type.Undefined()])),
   }),

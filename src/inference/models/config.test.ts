@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { codeOf, expectValue } from '../testdata/tore-tiny';
-import { parseLlamaConfig } from './config';
+import { parseModelConfig } from './config';
 
 const base = {
   architectures: ['LlamaForCausalLM'],
@@ -14,9 +14,39 @@ const base = {
   max_position_embeddings: 256,
 };
 
-describe('parseLlamaConfig', () => {
+const qwen3 = { architectures: ['Qwen3ForCausalLM'] };
+
+describe('traits', () => {
+  const windowsOf = (fields: object) => expectValue(parseModelConfig({ ...base, ...fields })).slidingWindows;
+
+  it('reads the biases of Llama and Qwen', () => {
+    const biases = { attention_bias: true, mlp_bias: true };
+    const all = { queryKeyValueBias: true, attentionOutputBias: true, feedForwardBias: true };
+    expect(expectValue(parseModelConfig({ ...base, ...biases }))).toMatchObject(all);
+    const qwen2 = parseModelConfig({ ...base, architectures: ['Qwen2ForCausalLM'] });
+    expect(expectValue(qwen2)).toMatchObject({ queryKeyValueBias: true, attentionOutputBias: false });
+  });
+
+  it('gives Qwen3 its norms and its own head size', () => {
+    const config = expectValue(parseModelConfig({ ...base, ...qwen3 }));
+    expect(config).toMatchObject({ queryKeyNorm: true, shape: { head_size: 128 } });
+  });
+
+  it('reads windows from every spelling', () => {
+    const mistral = { architectures: ['MistralForCausalLM'] };
+    expect(windowsOf({ ...mistral, sliding_window: 32 })).toEqual([32, 32]);
+    expect(windowsOf({ ...mistral, sliding_window: 256 })).toEqual([]);
+    expect(windowsOf({ ...mistral, sliding_window: null })).toEqual([]);
+    expect(windowsOf({ ...qwen3, sliding_window: 32 })).toEqual([]);
+    const used = { ...qwen3, sliding_window: 32, use_sliding_window: true };
+    expect(windowsOf({ ...used, max_window_layers: 1 })).toEqual([null, 32]);
+    expect(windowsOf({ ...used, layer_types: ['sliding_attention', 'full_attention'] })).toEqual([32, null]);
+  });
+});
+
+describe('parseModelConfig', () => {
   it('fills in what a file may leave out', () => {
-    expect(expectValue(parseLlamaConfig(base))).toEqual({
+    expect(expectValue(parseModelConfig(base))).toEqual({
       architecture: 'LlamaForCausalLM',
       shape: {
         layers: 2,
@@ -33,6 +63,11 @@ describe('parseLlamaConfig', () => {
       rotaryScaling: { kind: 'none' },
       tiedEmbedding: false,
       endTokenIds: [],
+      queryKeyValueBias: false,
+      attentionOutputBias: false,
+      feedForwardBias: false,
+      queryKeyNorm: false,
+      slidingWindows: [],
     });
   });
 
@@ -44,8 +79,8 @@ describe('parseLlamaConfig', () => {
       original_max_position_embeddings: 8_192,
       rope_type: 'llama3',
     };
-    const old = parseLlamaConfig({ ...base, torch_dtype: 'bfloat16', rope_theta: 500_000, rope_scaling: llama3 });
-    const young = parseLlamaConfig({
+    const old = parseModelConfig({ ...base, torch_dtype: 'bfloat16', rope_theta: 500_000, rope_scaling: llama3 });
+    const young = parseModelConfig({
       ...base,
       dtype: 'bfloat16',
       rope_parameters: { ...llama3, rope_theta: 500_000 },
@@ -58,32 +93,31 @@ describe('parseLlamaConfig', () => {
   });
 
   it('reads the oldest spelling of linear scaling, and nulls as absent', () => {
-    expect(expectValue(parseLlamaConfig({ ...base, rope_scaling: { type: 'linear', factor: 2 } }))).toMatchObject({
+    expect(expectValue(parseModelConfig({ ...base, rope_scaling: { type: 'linear', factor: 2 } }))).toMatchObject({
       rotaryScaling: { kind: 'linear', factor: 2 },
     });
     const nulls = { rope_scaling: null, head_dim: null, num_key_value_heads: null, eos_token_id: null };
-    expect(parseLlamaConfig({ ...base, ...nulls })).toEqual(parseLlamaConfig(base));
+    expect(parseModelConfig({ ...base, ...nulls })).toEqual(parseModelConfig(base));
   });
 
   it('takes a head size that differs from hidden size / heads', () => {
-    const config = expectValue(parseLlamaConfig({ ...base, head_dim: 32, num_key_value_heads: 2 }));
+    const config = expectValue(parseModelConfig({ ...base, head_dim: 32, num_key_value_heads: 2 }));
     expect(config.shape).toMatchObject({ head_size: 32, key_value_heads: 2 });
   });
 
   it('collects end tokens of both files, single or listed', () => {
-    const config = parseLlamaConfig({ ...base, eos_token_id: 2 }, { eos_token_id: [7, 2] });
+    const config = parseModelConfig({ ...base, eos_token_id: 2 }, { eos_token_id: [7, 2] });
     expect(expectValue(config).endTokenIds).toEqual([2, 7]);
   });
 
   it.each<[string, object, string]>([
     ['another architecture', { architectures: ['MambaForCausalLM'] }, 'MambaForCausalLM'],
     ['another activation', { hidden_act: 'gelu' }, 'gelu'],
-    ['attention biases', { attention_bias: true }, 'attention_bias'],
-    ['feed-forward biases', { mlp_bias: true }, 'mlp_bias'],
+    ['layers of another kind', { ...qwen3, layer_types: ['full_attention', 'linear_attention'] }, 'linear_attention'],
     ['quantised weights', { quantization_config: { bits: 4 } }, 'quantization_config'],
     ['unknown rotary scaling', { rope_scaling: { rope_type: 'yarn', factor: 4 } }, 'yarn'],
   ])('refuses %s by name', (_, change, name) => {
-    const result = parseLlamaConfig({ ...base, ...change });
+    const result = parseModelConfig({ ...base, ...change });
     expect(codeOf(result)).toBe('model-unsupported');
     expect(!result.ok && result.error.message).toContain(name);
   });
@@ -91,6 +125,8 @@ describe('parseLlamaConfig', () => {
   it.each<[string, unknown]>([
     ['no object', null],
     ['a list', []],
+    ['no architecture', { ...base, architectures: [] }],
+    ['kinds for too few layers', { ...base, ...qwen3, layer_types: ['full_attention'] }],
     ['no layers', { ...base, num_hidden_layers: 0 }],
     ['a billion layers', { ...base, num_hidden_layers: 1e9 }],
     ['a size as text', { ...base, hidden_size: '64' }],
@@ -100,11 +136,11 @@ describe('parseLlamaConfig', () => {
     ['llama3 scaling without its parameters', { ...base, rope_scaling: { rope_type: 'llama3', factor: 8 } }],
     ['linear scaling without a factor', { ...base, rope_scaling: { rope_type: 'linear' } }],
   ])('refuses %s', (_, config) => {
-    expect(codeOf(parseLlamaConfig(config))).toBe('model-invalid');
+    expect(codeOf(parseModelConfig(config))).toBe('model-invalid');
   });
 
   it('says which field is wrong', () => {
-    const result = parseLlamaConfig({ ...base, vocab_size: -1 });
+    const result = parseModelConfig({ ...base, vocab_size: -1 });
     expect(!result.ok && result.error.message).toContain('vocab_size');
   });
 
@@ -112,7 +148,7 @@ describe('parseLlamaConfig', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), (config, generation) => {
         const merged = typeof config === 'object' && config !== null ? { ...base, ...config } : config;
-        expect(typeof parseLlamaConfig(merged, generation).ok).toBe('boolean');
+        expect(typeof parseModelConfig(merged, generation).ok).toBe('boolean');
       }),
     );
   });

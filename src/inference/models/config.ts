@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { MODEL_LIMITS, type ModelShape } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, type EngineErrorCode } from '../errors';
+import { ARCHITECTURES, type ArchitectureTraits } from './architectures';
 
 /**
  * How rotary position angles are stretched beyond the trained context.
@@ -10,6 +11,7 @@ import { engineFailure, type EngineErrorCode } from '../errors';
  * - `linear`: every position is divided by the factor.
  * - `llama3`: long wavelengths are divided by the factor, short ones kept, blended in between (Llama 3.1 model card and
  *   Hugging Face transformers, `rope_type: "llama3"`).
+ * - `factors`: each pair's frequency is divided by its own factor, worked out by whoever made the file (GGUF).
  */
 export type RotaryScaling =
   | { readonly kind: 'none' }
@@ -20,10 +22,12 @@ export type RotaryScaling =
       readonly lowFrequencyFactor: number;
       readonly highFrequencyFactor: number;
       readonly originalContextLength: number;
-    };
+    }
+  | { readonly kind: 'factors'; readonly factors: readonly number[] };
 
-/** What the engine needs from config.json of a Llama-architecture model, whatever its age and spelling. */
-export interface LlamaConfig {
+/** What the engine needs from config.json of a decoder-only model, whatever its age and spelling. */
+export interface DecoderConfig extends ArchitectureTraits {
+  /** A key of `ARCHITECTURES`. */
   readonly architecture: string;
   readonly shape: ModelShape;
   readonly normEpsilon: number;
@@ -34,8 +38,6 @@ export interface LlamaConfig {
   /** Tokens that end an answer. */
   readonly endTokenIds: readonly number[];
 }
-
-const SUPPORTED_ARCHITECTURE = 'LlamaForCausalLM';
 
 /** Fields a supported model may leave absent are optional; null and absent mean the same in these files. */
 function optional<Schema extends Parameters<typeof Type.Optional>[0]>(schema: Schema) {
@@ -74,6 +76,10 @@ const RawConfig = Type.Object({
   head_dim: optional(Type.Integer({ minimum: 1, maximum: MODEL_LIMITS.maxHeadSize })),
   rms_norm_eps: Type.Number({ exclusiveMinimum: 0, maximum: 1 }),
   max_position_embeddings: Type.Integer({ minimum: 1, maximum: MODEL_LIMITS.maxContextLength }),
+  sliding_window: optional(Type.Integer({ minimum: 1, maximum: MODEL_LIMITS.maxContextLength })),
+  use_sliding_window: optional(Type.Boolean()),
+  max_window_layers: optional(Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxLayers })),
+  layer_types: optional(Type.Array(Type.String({ maxLength: 100 }), { maxItems: MODEL_LIMITS.maxLayers })),
   rope_theta: optional(Type.Number({ exclusiveMinimum: 0, maximum: 1e12 })),
   rope_scaling: optional(RotaryParameters),
   rope_parameters: optional(RotaryParameters),
@@ -86,7 +92,7 @@ const rawConfigCheck = Compile(RawConfig);
 const architecturesCheck = Compile(Type.Object({ architectures: Type.Array(Type.String()) }));
 const generationConfigCheck = Compile(Type.Object({ eos_token_id: optional(TokenIds) }));
 
-/** The base of rotary angles where neither spelling names one (Hugging Face transformers, LlamaConfig). */
+/** The base of rotary angles where neither spelling names one (Hugging Face transformers, DecoderConfig). */
 const DEFAULT_ROTARY_BASE = 10_000;
 
 /**
@@ -97,18 +103,26 @@ const DEFAULT_ROTARY_BASE = 10_000;
  * @param config - parsed config.json
  * @param generationConfig - parsed generation_config.json, when the folder has one
  */
-export function parseLlamaConfig(config: unknown, generationConfig?: unknown): Result<LlamaConfig, EngineErrorCode> {
+export function parseModelConfig(config: unknown, generationConfig?: unknown): Result<DecoderConfig, EngineErrorCode> {
   // Named first: a model of another family has other fields, and a complaint about those would mislead.
-  if (architecturesCheck.Check(config) && !config.architectures.includes(SUPPORTED_ARCHITECTURE)) {
-    return unsupported(`The architecture ${config.architectures.join(', ').slice(0, 200)}`);
+  const named = architecturesCheck.Check(config) ? config.architectures : [];
+  const architecture = named.find((name) => Object.hasOwn(ARCHITECTURES, name));
+  if (named.length > 0 && architecture === undefined) {
+    return unsupported(`The architecture ${named.join(', ').slice(0, 200)}`);
   }
   if (!rawConfigCheck.Check(config)) {
     const [first] = rawConfigCheck.Errors(config);
     const where = first === undefined || first.instancePath === '' ? '' : ` at ${first.instancePath.slice(1)}`;
     return engineFailure('model-invalid', `config.json is wrong${where}: ${first?.message ?? 'not an object'}.`);
   }
+  const family = architecture === undefined ? undefined : ARCHITECTURES[architecture];
+  if (architecture === undefined || family === undefined) {
+    return engineFailure('model-invalid', 'config.json is wrong at architectures: no name is given.');
+  }
   const refused = findUnsupportedFeature(config);
   if (refused !== undefined) return unsupported(refused);
+  const traits = family.readTraits(config);
+  if (!traits.ok) return traits;
 
   const keyValueHeads = config.num_key_value_heads ?? config.num_attention_heads;
   if (config.num_attention_heads % keyValueHeads !== 0) {
@@ -117,7 +131,7 @@ export function parseLlamaConfig(config: unknown, generationConfig?: unknown): R
       `config.json is wrong: ${config.num_attention_heads} attention heads cannot share ${keyValueHeads} key/value heads.`,
     );
   }
-  const headSize = config.head_dim ?? config.hidden_size / config.num_attention_heads;
+  const headSize = config.head_dim ?? family.defaultHeadSize ?? config.hidden_size / config.num_attention_heads;
   if (!Number.isInteger(headSize) || headSize % 2 !== 0) {
     return engineFailure('model-invalid', `config.json is wrong: a head size of ${headSize} cannot be rotated.`);
   }
@@ -127,7 +141,8 @@ export function parseLlamaConfig(config: unknown, generationConfig?: unknown): R
   if (!endTokens.ok) return endTokens;
 
   return success({
-    architecture: SUPPORTED_ARCHITECTURE,
+    architecture,
+    ...traits.value,
     shape: {
       layers: config.num_hidden_layers,
       hidden_size: config.hidden_size,
@@ -148,15 +163,13 @@ export function parseLlamaConfig(config: unknown, generationConfig?: unknown): R
 
 function unsupported(what: string) {
   return engineFailure('model-unsupported', `${what} is not supported.`, {
-    suggestion: 'Use a model of the Llama architecture with unquantised safetensors weights.',
+    suggestion: `Use a model with unquantised weights of one of these architectures: ${Object.keys(ARCHITECTURES).join(', ')}.`,
   });
 }
 
 function findUnsupportedFeature(config: RawConfig): string | undefined {
   const activation = config.hidden_act ?? 'silu';
   if (activation !== 'silu' && activation !== 'swish') return `The activation function ${activation}`;
-  if (config.attention_bias === true) return 'A bias in attention (attention_bias)';
-  if (config.mlp_bias === true) return 'A bias in the feed-forward part (mlp_bias)';
   if (config.quantization_config !== undefined && config.quantization_config !== null) {
     return 'A model that is already quantised (quantization_config)';
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { success, type Result } from '../../protocol/result';
 import { cancelledFailure, engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 
@@ -88,4 +88,14 @@ export async function hashFile(
     return engineFailure('model-not-found', `${name} could not be read: ${reasonOf(thrown)}`);
   }
   return success({ sha256: hash.digest('hex'), sizeBytes });
+}
+
+/** Fills `target` from a place of a file. @throws when the file ends before. */
+export async function readFully(handle: FileHandle, target: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < target.length) {
+    const { bytesRead } = await handle.read(target, done, target.length - done, position + done);
+    if (bytesRead === 0) throw new Error('the file ended early');
+    done += bytesRead;
+  }
 }

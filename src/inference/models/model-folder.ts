@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import canonicalize from 'canonicalize';
 import { Value } from 'typebox/value';
 import { countFlops } from '../../protocol/compute/flops';
@@ -8,11 +8,12 @@ import { ModelManifest } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, type EngineErrorCode } from '../errors';
 import type { LongCallOptions } from '../engine/engine';
+import { readGgufTokenizer } from '../tokenizer/gguf-tokenizer';
 import { readTokenizerFiles, type TokenizerFiles } from '../tokenizer/tokenizer-files';
-import { parseLlamaConfig, type LlamaConfig } from './config';
+import { parseModelConfig, type DecoderConfig } from './config';
 import { fileExists, hashFile, readJsonFile } from './file-reading';
-import { checkTensors, EMBEDDING_TENSOR, FINAL_NORM_TENSOR, headTensorName, layerTensorNames } from './llama-tensors';
-import type { StoredTensor } from './safetensors';
+import { checkTensors, EMBEDDING_TENSOR, FINAL_NORM_TENSOR, headTensorName, layerTensorNames } from './decoder-tensors';
+import { openGguf } from './gguf-store';
 import { openWeightStore, type WeightStore } from './weight-store';
 
 const CONFIG_FILE = 'config.json';
@@ -22,8 +23,11 @@ const MAX_CONFIG_BYTES = 1_000_000;
 
 /** A model folder that was read and checked, with all that cutting and serving shards needs. */
 export interface ModelFolder {
+  /** Folder that holds its files. */
   readonly folder: string;
-  readonly config: LlamaConfig;
+  /** What was opened: the folder, or the one file that is the model. */
+  readonly location: string;
+  readonly config: DecoderConfig;
   readonly weights: WeightStore;
   readonly tokenizer: TokenizerFiles;
   readonly manifest: ModelManifest;
@@ -40,43 +44,40 @@ export interface ReadModelOptions extends LongCallOptions {
 }
 
 /**
- * Reads a Hugging Face folder of a Llama-architecture model and builds its manifest. Name, licence and source come only
- * from the caller and never from optional files such as a README: nodes that hold the same model must get the same hash.
+ * Reads a Hugging Face folder, a GGUF file or a folder with one GGUF file, and builds the manifest. Name, licence and
+ * source come only from the caller and never from optional files such as a README: nodes that hold the same model must
+ * get the same hash.
  */
 export async function readModelFolder(
   path: string,
   options: ReadModelOptions = {},
 ): Promise<Result<ModelFolder, EngineErrorCode>> {
-  const folder = resolve(path);
-  const config = await readConfig(folder);
-  if (!config.ok) return config;
-  const weights = await openWeightStore(folder);
-  if (!weights.ok) return weights;
-  const checked = checkTensors(config.value, weights.value.tensors);
+  const location = await locateModel(resolve(path));
+  const isFile = location.endsWith(GGUF_ENDING);
+  const folder = isFile ? dirname(location) : location;
+  const parts = await (isFile ? readGgufParts(location) : readFolderParts(folder));
+  if (!parts.ok) return parts;
+  const { config, weights, tokenizer, format } = parts.value;
+  const checked = checkTensors(config, weights.tensors);
   if (!checked.ok) return checked;
-  const tokenizer = await readTokenizerFiles(folder);
-  if (!tokenizer.ok) return tokenizer;
-
-  const names = [CONFIG_FILE, ...weights.value.files, ...tokenizer.value.files];
-  if (await fileExists(join(folder, GENERATION_CONFIG_FILE))) names.push(GENERATION_CONFIG_FILE);
-  const files = await describeFiles(folder, names.sort(), options);
+  const files = await describeFiles(folder, [...parts.value.files].sort(), options);
   if (!files.ok) return files;
-  const modelId = options.modelId ?? basename(folder);
+  const modelId = options.modelId ?? basename(location, GGUF_ENDING);
   const manifest: ModelManifest = {
     model_id: modelId,
     friendly_name: options.friendlyName ?? basename(modelId),
-    architecture: config.value.architecture,
-    total_layers: config.value.shape.layers,
-    hidden_size: config.value.shape.hidden_size,
-    vocab_size: config.value.shape.vocabulary_size,
-    context_length: config.value.shape.context_length,
-    shape: config.value.shape,
-    ...measureWeights(config.value, weights.value.tensors),
-    flops_per_token: countFlops(config.value.shape, { layer_start: 0, layer_end: config.value.shape.layers - 1 }, 1, 0),
-    formats: ['safetensors'],
+    architecture: config.architecture,
+    total_layers: config.shape.layers,
+    hidden_size: config.shape.hidden_size,
+    vocab_size: config.shape.vocabulary_size,
+    context_length: config.shape.context_length,
+    shape: config.shape,
+    ...measureWeights(config, weights.tensors),
+    flops_per_token: countFlops(config.shape, { layer_start: 0, layer_end: config.shape.layers - 1 }, 1, 0),
+    formats: [format],
     files: files.value,
-    tokenizer: tokenizer.value.kind,
-    chat_template: tokenizer.value.chatTemplate,
+    tokenizer: tokenizer.kind,
+    chat_template: tokenizer.chatTemplate,
     licence: options.licence ?? null,
     source: options.source ?? null,
   };
@@ -89,9 +90,10 @@ export async function readModelFolder(
   }
   return success({
     folder,
-    config: config.value,
-    weights: weights.value,
-    tokenizer: tokenizer.value,
+    location,
+    config,
+    weights,
+    tokenizer,
     manifest,
     manifestHash: hashManifest(manifest),
   });
@@ -104,13 +106,65 @@ export function hashManifest(manifest: ModelManifest): string {
   return createHash('sha256').update(canonical, 'utf8').digest('hex');
 }
 
-async function readConfig(folder: string): Promise<Result<LlamaConfig, EngineErrorCode>> {
+interface ModelParts {
+  readonly config: DecoderConfig;
+  readonly weights: WeightStore;
+  readonly tokenizer: TokenizerFiles;
+  readonly format: 'safetensors' | 'gguf';
+  /** Relative to the folder. */
+  readonly files: readonly string[];
+}
+
+const GGUF_ENDING = '.gguf';
+
+/** A folder that is no Hugging Face folder but holds exactly one GGUF file stands for that file. */
+async function locateModel(path: string): Promise<string> {
+  if (await fileExists(join(path, CONFIG_FILE))) return path;
+  let names: string[];
+  try {
+    names = await readdir(path);
+  } catch {
+    // A file, or nothing at all: reading it says which.
+    return path;
+  }
+  const [only, ...others] = names.filter((name) => name.endsWith(GGUF_ENDING));
+  return only === undefined || others.length > 0 ? path : join(path, only);
+}
+
+async function readGgufParts(path: string): Promise<Result<ModelParts, EngineErrorCode>> {
+  const model = await openGguf(path);
+  if (!model.ok) return model;
+  const tokenizer = readGgufTokenizer(model.value.header.metadata);
+  if (!tokenizer.ok) return tokenizer;
+  const { config, weights } = model.value;
+  return success({ config, weights, tokenizer: tokenizer.value, format: 'gguf', files: weights.files });
+}
+
+async function readFolderParts(folder: string): Promise<Result<ModelParts, EngineErrorCode>> {
+  const config = await readConfig(folder);
+  if (!config.ok) return config;
+  const weights = await openWeightStore(folder);
+  if (!weights.ok) return weights;
+  const tokenizer = await readTokenizerFiles(folder);
+  if (!tokenizer.ok) return tokenizer;
+  const files = [CONFIG_FILE, ...weights.value.files, ...tokenizer.value.files];
+  if (await fileExists(join(folder, GENERATION_CONFIG_FILE))) files.push(GENERATION_CONFIG_FILE);
+  return success({
+    config: config.value,
+    weights: weights.value,
+    tokenizer: tokenizer.value,
+    format: 'safetensors',
+    files,
+  });
+}
+
+async function readConfig(folder: string): Promise<Result<DecoderConfig, EngineErrorCode>> {
   const config = await readJsonFile(join(folder, CONFIG_FILE), CONFIG_FILE, MAX_CONFIG_BYTES);
   if (!config.ok) return config;
   const path = join(folder, GENERATION_CONFIG_FILE);
-  if (!(await fileExists(path))) return parseLlamaConfig(config.value);
+  if (!(await fileExists(path))) return parseModelConfig(config.value);
   const generation = await readJsonFile(path, GENERATION_CONFIG_FILE, MAX_CONFIG_BYTES);
-  return generation.ok ? parseLlamaConfig(config.value, generation.value) : generation;
+  return generation.ok ? parseModelConfig(config.value, generation.value) : generation;
 }
 
 async function describeFiles(
@@ -136,7 +190,7 @@ async function describeFiles(
   return success(files);
 }
 
-function measureWeights(config: LlamaConfig, tensors: ReadonlyMap<string, StoredTensor>) {
+function measureWeights(config: DecoderConfig, tensors: WeightStore['tensors']) {
   const sizeOf = (name: string): number => tensors.get(name)?.sizeBytes ?? 0;
   const bytesPerLayer: number[] = [];
   for (let layer = 0; layer < config.shape.layers; layer++) {

@@ -4,7 +4,8 @@ import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
-import { fileExists, readJsonFile, systemCodeOf } from './file-reading';
+import type { QuantizedBits, QuantizedBlocks } from '../shards/quantization';
+import { fileExists, readFully, readJsonFile, systemCodeOf } from './file-reading';
 import { decodeWeights, WEIGHT_FORMAT_BYTES } from './number-formats';
 import { parseHeaderLength, parseSafetensorsHeader, SAFETENSORS_PREFIX_BYTES, type StoredTensor } from './safetensors';
 
@@ -25,13 +26,15 @@ const weightIndexCheck = Compile(WeightIndex);
 export interface TensorSource {
   /** @throws when the file changes or vanishes while it is read; callers turn that into a failure. */
   stream(tensorName: string): AsyncIterable<Float32Array>;
+  /** The stored blocks of 32 as they are, where the file has such and a shard of `bits` can hold them exactly. */
+  streamBlocks?(tensorName: string, bits: QuantizedBits): AsyncIterable<QuantizedBlocks> | undefined;
 }
 
 /** The weights of a model folder: every tensor's place, and its values on demand. */
 export interface WeightStore extends TensorSource {
   /** Names of the weight files and, for a model in parts, of the index; relative to the folder. */
   readonly files: readonly string[];
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly tensors: ReadonlyMap<string, Pick<StoredTensor, 'dimensions' | 'sizeBytes'>>;
 }
 
 /** Opens `model.safetensors`, or the parts `model.safetensors.index.json` lists, and checks their headers. */
@@ -120,14 +123,5 @@ async function* streamTensor(path: string, tensor: StoredTensor): AsyncGenerator
     }
   } finally {
     await handle.close();
-  }
-}
-
-async function readFully(handle: FileHandle, target: Uint8Array, position: number): Promise<void> {
-  let done = 0;
-  while (done < target.length) {
-    const { bytesRead } = await handle.read(target, done, target.length - done, position + done);
-    if (bytesRead === 0) throw new Error('the file ended early');
-    done += bytesRead;
   }
 }

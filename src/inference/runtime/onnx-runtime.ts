@@ -3,6 +3,7 @@ export interface TensorArrays {
   readonly float32: Float32Array;
   readonly int32: Int32Array;
   readonly int64: BigInt64Array;
+  readonly bool: Uint8Array;
 }
 export type TensorType = keyof TensorArrays;
 

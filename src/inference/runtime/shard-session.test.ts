@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { LlamaConfig } from '../models/config';
+import { PLAIN_TRAITS } from '../models/architectures';
+import type { DecoderConfig } from '../models/config';
 import { codeOf, expectValue, layers } from '../testdata/tore-tiny';
 import { CacheBudget, KeyValueCache } from './key-value-cache';
 import type { OnnxRuntime, TensorMap } from './onnx-runtime';
 import { ShardSession } from './shard-session';
 
 /** One key/value head of two numbers, so that cache contents can be read at a glance. */
-const CONFIG: LlamaConfig = {
+const CONFIG: DecoderConfig = {
   architecture: 'LlamaForCausalLM',
   shape: {
     layers: 3,
@@ -22,6 +23,7 @@ const CONFIG: LlamaConfig = {
   rotaryBase: 10_000,
   rotaryScaling: { kind: 'none' },
   tiedEmbedding: true,
+  ...PLAIN_TRAITS,
   endTokenIds: [],
 };
 
@@ -120,9 +122,30 @@ describe('ShardSession', () => {
 
 describe('KeyValueCache', () => {
   const { runtime } = fakeRuntime(echo);
-  const contents = (cache: KeyValueCache, name: string, positions: number): number[] => [
-    ...floats(cache.inputs, name).subarray(0, positions * 2),
-  ];
+  /** The first positions of a buffer, position by position, whichever way it lies. */
+  const contents = (cache: KeyValueCache, name: string, positions: number): number[] => {
+    const values = floats(cache.inputs, name);
+    if (!name.startsWith('past_key')) return [...values.subarray(0, positions * 2)];
+    const capacity = values.length / 2;
+    return Array.from(
+      { length: positions * 2 },
+      (_, index) => values[(index % 2) * capacity + (index >> 1)] ?? Number.NaN,
+    );
+  };
+
+  it('hides what holds nothing', () => {
+    const cache = new KeyValueCache(runtime, CONFIG, layers(1, 1));
+    const shown = (): boolean[] => [...floats(cache.inputs, 'past_mask').subarray(0, 3)].map((value) => value === 0);
+    cache.reserve(2);
+    expect(shown()).toEqual([false, false, false]);
+    cache.append(new Float32Array(8), 2);
+    expect(shown()).toEqual([true, true, false]);
+    cache.rewind(1);
+    expect(shown()).toEqual([true, false, false]);
+    cache.reserve(257);
+    expect(floats(cache.inputs, 'past_mask')).toHaveLength(512);
+    expect(shown()).toEqual([true, false, false]);
+  });
 
   it('appends keys and values behind each other, also when it grows and after going back', () => {
     const cache = new KeyValueCache(runtime, CONFIG, layers(1, 2));

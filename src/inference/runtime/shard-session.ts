@@ -1,8 +1,8 @@
 import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { cancelledFailure, engineFailure, reasonOf, type EngineErrorCode } from '../errors';
-import type { LlamaConfig } from '../models/config';
-import { SHARD_VALUES } from '../shards/decoder-graph';
+import type { DecoderConfig } from '../models/config';
+import { SHARD_VALUES } from '../shards/shard-values';
 import { PREFILL_CHUNK_POSITIONS } from '../shards/estimate-shard';
 import { holdsFirstLayer, holdsLastLayer } from '../shards/weight-layout';
 import { KeyValueCache } from './key-value-cache';
@@ -16,7 +16,7 @@ export type ShardInput =
 
 export interface OpenShardOptions {
   readonly runtime: OnnxRuntime;
-  readonly config: LlamaConfig;
+  readonly config: DecoderConfig;
   readonly range: LayerRange;
   readonly graphPath: string;
   readonly providers: readonly string[];
@@ -25,7 +25,7 @@ export interface OpenShardOptions {
 
 /** An opened shard: runs new positions of any sequence whose cache it is given. */
 export class ShardSession {
-  readonly config: LlamaConfig;
+  readonly config: DecoderConfig;
   readonly range: LayerRange;
   readonly #runtime: OnnxRuntime;
   readonly #session: OnnxSession;
@@ -122,6 +122,11 @@ export class ShardSession {
     const inputs: Record<string, OnnxTensor> = {
       ...cache.inputs,
       [SHARD_VALUES.pastLength]: this.#int64([cache.length]),
+      [SHARD_VALUES.positionIds]: this.#int64(
+        Array.from({ length: count }, (_, index) => cache.length + index),
+        [1, count],
+      ),
+      [SHARD_VALUES.isSingle]: this.#runtime.createTensor('bool', Uint8Array.of(count === 1 ? 1 : 0), []),
       [SHARD_VALUES.totalLength]: this.#int64([total]),
       [SHARD_VALUES.lastPosition]: this.#runtime.createTensor('int32', Int32Array.of(total - 1), [1]),
       [SHARD_VALUES.totalLengthScalar]: this.#runtime.createTensor('int32', Int32Array.of(total), []),
@@ -149,8 +154,8 @@ export class ShardSession {
     return success({ output, newKeyValues: floatsOf(outputs, SHARD_VALUES.newKeyValues) });
   }
 
-  #int64(values: readonly number[]): OnnxTensor {
-    return this.#runtime.createTensor('int64', BigInt64Array.from(values, BigInt), [values.length]);
+  #int64(values: readonly number[], dimensions: readonly number[] = [values.length]): OnnxTensor {
+    return this.#runtime.createTensor('int64', BigInt64Array.from(values, BigInt), dimensions);
   }
 
   /** One position through an empty cache: shows that the provider really runs the graph, and warms it up. */

@@ -1,4 +1,5 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -10,6 +11,7 @@ import { layoutWeights } from './weight-layout';
 
 let model: ModelFolder;
 let directory = '';
+const SHARD_FILES = ['shard.json', 'shard.onnx', 'shard.onnx.data'];
 
 beforeAll(async () => {
   model = expectValue(await readModelFolder(TORE_TINY));
@@ -30,10 +32,10 @@ function failingDisk(code: string, bytes: number): ShardFileSystem {
       const file = await nodeShardFileSystem.create(path);
       return {
         ...file,
-        async write(block) {
+        async write(block, position) {
           left -= block.length;
           if (left < 0) throw Object.assign(new Error(`${code}: write`), { code });
-          await file.write(block);
+          await file.write(block, position);
         },
       };
     },
@@ -46,8 +48,7 @@ describe('cutShard', () => {
     expect(cut.reused).toBe(false);
     expect(cut.shardKey).toBe(shardKeyOf(model.manifestHash, layers(2, 4)));
     expect(await readdir(directory)).toEqual([cut.shardKey]);
-    const files = ['shard.json', 'shard.onnx', 'shard.onnx.data'];
-    expect((await readdir(join(directory, cut.shardKey))).sort()).toEqual(files);
+    expect((await readdir(join(directory, cut.shardKey))).sort()).toEqual(SHARD_FILES);
     expect((await stat(`${cut.graphPath}.data`)).size).toBe(cut.weightBytes);
     expect(expectValue(await cutShard(model, layers(2, 4), directory))).toEqual({ ...cut, reused: true });
   });
@@ -178,6 +179,67 @@ describe('cutShard', () => {
     await mkdir(running);
     const cut = expectValue(await cutShard(model, layers(0, 0), directory));
     expect((await readdir(directory)).sort()).toEqual([cut.shardKey, `4567.partial-${process.pid}-00000000`].sort());
+  });
+
+  describe.each(['fp32', 'int4'] as const)('a %s cut whose process ended', (precision) => {
+    /** Cuts on a disk that fails after `bytes` and cannot remove anything: what an ended process leaves. */
+    async function interrupt(bytes: number): Promise<string> {
+      const broken = failingDisk('EIO', bytes);
+      const remove = async (path: string): Promise<void> => {
+        if (path.endsWith('progress.json')) await nodeShardFileSystem.remove(path);
+      };
+      const fileSystem = { ...broken, remove };
+      const options = { fileSystem, precision, checkpointBytes: 1 };
+      expect(codeOf(await cutShard(model, layers(0, 7), directory, options))).toBe('disk-failed');
+      const [left = ''] = await readdir(directory);
+      const abandoned = join(directory, left.replace(`-${process.pid}-`, `-${2 ** 30}-`));
+      await rename(join(directory, left), abandoned);
+      return abandoned;
+    }
+
+    async function cutAgain(): Promise<{ hash: string; streamed: string[] }> {
+      const streamed: string[] = [];
+      const weights = {
+        ...model.weights,
+        stream(name: string) {
+          streamed.push(name);
+          return model.weights.stream(name);
+        },
+      };
+      const cut = expectValue(await cutShard({ ...model, weights }, layers(0, 7), directory, { precision }));
+      expect(await readdir(directory)).toEqual([cut.shardKey]);
+      expect((await readdir(join(directory, cut.shardKey))).sort()).toEqual(SHARD_FILES);
+      const hash = createHash('sha256').update(await readFile(`${cut.graphPath}.data`));
+      hash.update(await readFile(cut.graphPath));
+      await rm(join(directory, cut.shardKey), { recursive: true });
+      return { hash: hash.digest('hex'), streamed };
+    }
+
+    it('goes on where it ended', async () => {
+      const whole = await cutAgain();
+      await interrupt(precision === 'fp32' ? 3_000_000 : 500_000);
+      const resumed = await cutAgain();
+      expect(resumed.hash).toBe(whole.hash);
+      expect(resumed.streamed.length).toBeGreaterThan(0);
+      expect(resumed.streamed.length).toBeLessThan(whole.streamed.length);
+      expect(resumed.streamed).toEqual(whole.streamed.slice(-resumed.streamed.length));
+    });
+
+    it.each(['', '{', '{"finished_weights":-1}', '{"finished_weights":100000}', '[]'])(
+      'begins anew where its note says %j',
+      async (note) => {
+        const whole = await cutAgain();
+        const abandoned = await interrupt(500_000);
+        await writeFile(join(abandoned, 'progress.json'), note);
+        expect(await cutAgain()).toEqual(whole);
+      },
+    );
+
+    it('begins anew where its data are shorter than its note', async () => {
+      const whole = await cutAgain();
+      await truncate(join(await interrupt(500_000), 'shard.onnx.data'), 5_000);
+      expect(await cutAgain()).toEqual(whole);
+    });
   });
 
   it('lets two cut the same shard at once', async () => {

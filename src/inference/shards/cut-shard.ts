@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
 import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import type { LongCallOptions } from '../engine/engine';
@@ -8,9 +10,15 @@ import type { ModelFolder } from '../models/model-folder';
 import type { TensorSource } from '../models/weight-store';
 import { buildDecoderGraph, GRAPH_VERSION } from './decoder-graph';
 import { checkRange } from './estimate-shard';
-import { rotaryTable } from './rotary-tables';
-import { diskFailure, formatBytes, nodeShardFileSystem, type ShardFileSystem } from './shard-files';
-import { layoutWeights, type PlacedWeight, type WeightLayout } from './weight-layout';
+import {
+  diskFailure,
+  formatBytes,
+  nodeShardFileSystem,
+  type ShardFileSystem,
+  type ShardFileWriter,
+} from './shard-files';
+import { encodeWeight, type EncodedPiece } from './weight-encoding';
+import { layoutWeights, type PlacedWeight, type ShardPrecision, type WeightLayout } from './weight-layout';
 
 const GRAPH_FILE = 'shard.onnx';
 const DATA_FILE = 'shard.onnx.data';
@@ -31,20 +39,33 @@ export interface CutShard {
 
 export interface CutShardOptions extends LongCallOptions {
   readonly fileSystem?: ShardFileSystem;
+  /** By default `fp32`. */
+  readonly precision?: ShardPrecision | undefined;
+  /** After this many bytes it is noted how far cutting came; for tests. */
+  readonly checkpointBytes?: number;
 }
 
 /** What is cut: a configuration, weights and the name they go by. `ModelFolder` is one. */
 export type ShardSource = Pick<ModelFolder, 'config' | 'manifestHash'> & { readonly weights: TensorSource };
 
-/** Name of a shard in caches and in the engine: the same for the same weights, layers and graph version. */
-export function shardKeyOf(manifestHash: string, range: LayerRange): string {
-  const text = `${manifestHash}/${range.layer_start}-${range.layer_end}/graph-${GRAPH_VERSION}`;
+/** How far a cut came whose process ended: the next one goes on from there. */
+const CHECKPOINT_FILE = 'progress.json';
+/** Bringing bytes safely to the disk takes a moment; a second of lost work is cheaper than doing it more often. */
+const CHECKPOINT_BYTES = 256 << 20;
+const Checkpoint = Type.Object({ finished_weights: Type.Integer({ minimum: 1 }) });
+const checkpointCheck = Compile(Checkpoint);
+
+/** Name of a shard in caches and in the engine: the same for the same weights, layers, precision and graph version. */
+export function shardKeyOf(manifestHash: string, range: LayerRange, precision: ShardPrecision = 'fp32'): string {
+  const held = precision === 'fp32' ? '' : `/${precision}`;
+  const text = `${manifestHash}/${range.layer_start}-${range.layer_end}/graph-${GRAPH_VERSION}${held}`;
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
 
 /**
  * Writes the layers of a range as an ONNX model with its weights, streamed tensor by tensor, or finds it in the cache.
- * The shard is written under a temporary name and renamed when complete: after any failure there is no half shard.
+ * The shard is written under a temporary name and renamed when complete: after any failure there is no half shard. Where
+ * a process was ended in the middle, the next cut of the same shard takes over what it had finished.
  *
  * @param directory - cache folder; made where missing
  * @returns the shard, or `range-invalid`, `disk-full`, `disk-denied`, `disk-failed`, `weights-invalid`, `cancelled`
@@ -58,15 +79,15 @@ export async function cutShard(
   const checked = checkRange(source.config, range);
   if (!checked.ok) return checked;
   const files = options.fileSystem ?? nodeShardFileSystem;
-  const shardKey = shardKeyOf(source.manifestHash, range);
+  const shardKey = shardKeyOf(source.manifestHash, range, options.precision);
   const folder = join(directory, shardKey);
-  const layout = layoutWeights(source.config, range);
+  const layout = layoutWeights(source.config, range, options.precision);
   const shard = { shardKey, graphPath: join(folder, GRAPH_FILE), weightBytes: layout.totalBytes };
   const partial = join(directory, `${shardKey}${PARTIAL_MARK}${process.pid}-${randomBytes(4).toString('hex')}`);
   try {
     if (await isComplete(files, folder)) return success({ ...shard, reused: true });
     await files.makeFolder(directory);
-    await removeAbandoned(files, directory);
+    await takeOverAbandoned(files, directory, shardKey, partial);
     const free = await files.freeBytes(directory);
     if (free < layout.totalBytes + SPARE_BYTES) return lacksSpace(directory, layout.totalBytes, free);
     await files.makeFolder(partial);
@@ -98,16 +119,20 @@ async function writeShard(
   source: ShardSource,
   range: LayerRange,
   layout: WeightLayout,
-  options: LongCallOptions,
+  options: CutShardOptions,
 ): Promise<Result<void, EngineErrorCode>> {
-  const data = await files.create(join(folder, DATA_FILE));
+  const dataPath = join(folder, DATA_FILE);
+  const finished = await readCheckpoint(files, folder, layout);
+  const data = await (finished === 0 ? files.create(dataPath) : files.reopen(dataPath));
   try {
-    const written = await writeWeights(data, source, layout, options);
+    const note = (count: number): Promise<void> => writeCheckpoint(files, folder, count);
+    const written = await writeWeights(data, source, layout, { ...options, finished, note });
     if (!written.ok) return written;
     await data.sync();
   } finally {
     await data.close();
   }
+  await files.remove(join(folder, CHECKPOINT_FILE));
   const graph = buildDecoderGraph(source.config, range, layout, DATA_FILE);
   await writeFile(files, join(folder, GRAPH_FILE), graph);
   const seal = { graph_bytes: graph.length, data_bytes: layout.totalBytes };
@@ -118,51 +143,86 @@ async function writeShard(
 async function writeFile(files: ShardFileSystem, path: string, bytes: Uint8Array): Promise<void> {
   const file = await files.create(path);
   try {
-    await file.write(bytes);
+    await file.write(bytes, 0);
     await file.sync();
   } finally {
     await file.close();
   }
 }
 
+interface WritingOptions extends CutShardOptions {
+  /** Weights that are in the file already. */
+  readonly finished: number;
+  /** Notes that so many weights are safely on the disk. */
+  readonly note: (finishedWeights: number) => Promise<void>;
+}
+
 async function writeWeights(
-  file: { write(bytes: Uint8Array): Promise<void>; skip(sizeBytes: number): Promise<void> },
+  file: ShardFileWriter,
   source: ShardSource,
   layout: WeightLayout,
-  options: LongCallOptions,
+  options: WritingOptions,
 ): Promise<Result<void, EngineErrorCode>> {
-  let position = 0;
-  for (const weight of layout.weights) {
-    if (weight.offsetBytes > position) await file.skip(weight.offsetBytes - position);
-    position = weight.offsetBytes;
-    const blocks = readBlocks(source, weight);
-    try {
-      for (;;) {
-        if (options.signal?.aborted === true) return cancelledFailure('Cutting the shard');
-        const block = await nextBlock(blocks);
-        if (!block.ok) return block;
-        if (block.value === undefined) break;
-        await file.write(new Uint8Array(block.value.buffer, block.value.byteOffset, block.value.byteLength));
-        position += block.value.byteLength;
-        options.onProgress?.(position / layout.totalBytes, 'Cutting the shard');
-      }
-    } finally {
-      // Closes the model's file where writing stopped before its end.
-      await blocks.return(undefined);
+  const { checkpointBytes = CHECKPOINT_BYTES } = options;
+  let notedBytes = 0;
+  for (const [index, weight] of layout.weights.entries()) {
+    if (index < options.finished) {
+      notedBytes = weight.offsetBytes + weight.sizeBytes;
+      continue;
     }
-    if (position !== weight.offsetBytes + weight.sizeBytes)
-      throw new Error(`${weight.name} has another size than planned`);
+    const written = await writeWeight(file, source, weight, (doneBytes) => {
+      options.onProgress?.((weight.offsetBytes + doneBytes) / layout.totalBytes, 'Cutting the shard');
+      return options.signal?.aborted === true;
+    });
+    if (!written.ok) return written;
+    const end = weight.offsetBytes + weight.sizeBytes;
+    if (end - notedBytes >= checkpointBytes) {
+      await file.sync();
+      await options.note(index + 1);
+      notedBytes = end;
+    }
   }
-  if (layout.totalBytes > position) await file.skip(layout.totalBytes - position);
+  await file.resize(layout.totalBytes);
+  return success(undefined);
+}
+
+/** @param isCancelled - told after each piece how many bytes of the weight are written */
+async function writeWeight(
+  file: ShardFileWriter,
+  source: ShardSource,
+  weight: PlacedWeight,
+  isCancelled: (doneBytes: number) => boolean,
+): Promise<Result<void, EngineErrorCode>> {
+  const positions = weight.parts.map((part) => part.offsetBytes);
+  const pieces = encodeWeight(source, weight);
+  let doneBytes = 0;
+  try {
+    for (;;) {
+      if (isCancelled(doneBytes)) return cancelledFailure('Cutting the shard');
+      const piece = await nextPiece(pieces);
+      if (!piece.ok) return piece;
+      if (piece.value === undefined) break;
+      for (const [part, bytes] of piece.value.entries()) {
+        await file.write(bytes, positions[part] ?? 0);
+        positions[part] = (positions[part] ?? 0) + bytes.length;
+        doneBytes += bytes.length;
+      }
+    }
+  } finally {
+    // Closes the model's file where writing stopped before its end.
+    await pieces.return(undefined);
+  }
+  const isWhole = weight.parts.every((part, index) => positions[index] === part.offsetBytes + part.sizeBytes);
+  if (!isWhole) throw new Error(`${weight.name} has another size than planned`);
   return success(undefined);
 }
 
 /** Failures of reading are told from failures of writing: the first ask for another download, the second for disk space. */
-async function nextBlock(
-  blocks: AsyncGenerator<Float32Array>,
-): Promise<Result<Float32Array | undefined, EngineErrorCode>> {
+async function nextPiece(
+  pieces: AsyncGenerator<EncodedPiece>,
+): Promise<Result<EncodedPiece | undefined, EngineErrorCode>> {
   try {
-    const next = await blocks.next();
+    const next = await pieces.next();
     return success(next.done === true ? undefined : next.value);
   } catch (thrown) {
     return engineFailure('weights-invalid', `The model's weights could not be read: ${reasonOf(thrown)}.`, {
@@ -171,9 +231,33 @@ async function nextBlock(
   }
 }
 
-async function* readBlocks({ config, weights }: ShardSource, weight: PlacedWeight): AsyncGenerator<Float32Array> {
-  if (weight.origin.kind === 'rotary') yield* rotaryTable(config, weight.origin.table);
-  else for (const name of weight.origin.names) yield* weights.stream(name);
+async function writeCheckpoint(files: ShardFileSystem, folder: string, finishedWeights: number): Promise<void> {
+  const path = join(folder, CHECKPOINT_FILE);
+  await files.remove(path);
+  await writeFile(files, path, new TextEncoder().encode(JSON.stringify({ finished_weights: finishedWeights })));
+}
+
+/** Number of weights that an ended process brought safely to the disk; 0 where there is none or its files do not agree. */
+async function readCheckpoint(files: ShardFileSystem, folder: string, layout: WeightLayout): Promise<number> {
+  const text = await files.readText(join(folder, CHECKPOINT_FILE));
+  const sizeBytes = await files.sizeOf(join(folder, DATA_FILE));
+  if (text !== undefined && sizeBytes !== undefined) {
+    const checkpoint = parseCheckpoint(text);
+    const last = layout.weights[checkpoint - 1];
+    if (last !== undefined && sizeBytes >= last.offsetBytes + last.sizeBytes) return checkpoint;
+  }
+  for (const name of await files.list(folder)) await files.remove(join(folder, name));
+  return 0;
+}
+
+function parseCheckpoint(text: string): number {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return checkpointCheck.Check(parsed) ? parsed.finished_weights : 0;
+  } catch {
+    // The process ended while it wrote the note: nothing is known of the rest.
+    return 0;
+  }
 }
 
 async function isComplete(files: ShardFileSystem, folder: string): Promise<boolean> {
@@ -201,11 +285,21 @@ async function publish(files: ShardFileSystem, partial: string, folder: string):
   }
 }
 
-/** Removes what processes left that ended without cleaning up. */
-async function removeAbandoned(files: ShardFileSystem, directory: string): Promise<void> {
+/** Takes over what an ended process left of this shard, and removes what others left. */
+async function takeOverAbandoned(
+  files: ShardFileSystem,
+  directory: string,
+  shardKey: string,
+  partial: string,
+): Promise<void> {
+  let isTaken = false;
   for (const name of await files.list(directory)) {
-    const [, owner] = name.split(PARTIAL_MARK);
-    if (owner !== undefined && !isRunning(Number.parseInt(owner, 10))) await files.remove(join(directory, name));
+    const [key, owner] = name.split(PARTIAL_MARK);
+    if (owner === undefined || isRunning(Number.parseInt(owner, 10))) continue;
+    if (key === shardKey && !isTaken) {
+      await files.rename(join(directory, name), partial);
+      isTaken = true;
+    } else await files.remove(join(directory, name));
   }
 }
 

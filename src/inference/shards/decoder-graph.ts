@@ -1,6 +1,9 @@
 import type { LayerRange } from '../../protocol/compute/model';
-import type { LlamaConfig } from '../models/config';
+import type { DecoderConfig } from '../models/config';
+import { addAttention } from './attention-graph';
+import { GraphWeights } from './graph-weights';
 import { MICROSOFT_DOMAIN, OnnxGraph } from './onnx-graph';
+import { SHARD_VALUES } from './shard-values';
 import {
   headWeightName,
   holdsFirstLayer,
@@ -11,42 +14,7 @@ import {
 } from './weight-layout';
 
 /** Changes whenever the graph or the layout of its weights does: cached shards of another version are cut again. */
-export const GRAPH_VERSION = 1;
-
-/**
- * Inputs and outputs of a shard's graph. `positions` is the number of new positions, `capacity` the size of the KV
- * buffers, of which the first `past_length` positions count.
- */
-export const SHARD_VALUES = {
-  /** int64 `[1, positions]`, only where the range begins with layer 0. */
-  tokenIds: 'token_ids',
-  /** float32 `[1, positions, hidden]`, everywhere else. */
-  activationIn: 'activation_in',
-  /** int64 `[1]`, positions already in the cache. */
-  pastLength: 'past_length',
-  /** int64 `[1]`, past and new positions. */
-  totalLength: 'total_length',
-  /** int32 `[1]`, total length − 1, the spelling GroupQueryAttention asks for. */
-  lastPosition: 'last_position',
-  /** int32 scalar, total length. */
-  totalLengthScalar: 'total_length_scalar',
-  /** float32 `[1, positions, hidden]`, where the range does not end with the last layer. */
-  activationOut: 'activation_out',
-  /** float32 `[1, 1, vocabulary]` of the last position, where it does. */
-  logits: 'logits',
-  /** float32 `[2 × layers, key/value heads, positions, head size]`: keys of all layers, then values of all layers. */
-  newKeyValues: 'new_key_values',
-} as const;
-
-/** float32 `[1, key/value heads, capacity, head size]`. */
-export function pastKeyName(layer: number): string {
-  return `past_key_${layer}`;
-}
-
-/** float32 `[1, key/value heads, capacity, head size]`. */
-export function pastValueName(layer: number): string {
-  return `past_value_${layer}`;
-}
+export const GRAPH_VERSION = 2;
 
 /** The residual stream and what is still to be added to it: the sum happens inside the next fused normalisation. */
 interface Stream {
@@ -55,7 +23,7 @@ interface Stream {
 }
 
 /**
- * Writes the layers [layer_start, layer_end] of a Llama-architecture model as an ONNX graph (opset 21 with
+ * Writes the layers [layer_start, layer_end] of a model as an ONNX graph (opset 21 with
  * onnxruntime's fused operators): token ids or an activation in, an activation or the last position's logits out, and
  * the new keys and values for the caller to keep.
  *
@@ -63,22 +31,20 @@ interface Stream {
  * @returns the bytes of the `.onnx` file
  */
 export function buildDecoderGraph(
-  config: LlamaConfig,
+  config: DecoderConfig,
   range: LayerRange,
   layout: WeightLayout,
   dataFileName: string,
 ): Uint8Array {
   const graph = new OnnxGraph();
-  for (const { name, dimensions, offsetBytes, sizeBytes } of layout.weights) {
-    graph.weight(name, 'float32', dimensions, { fileName: dataFileName, offsetBytes, sizeBytes });
-  }
+  const weights = new GraphWeights(graph, layout, dataFileName);
   const newKeys: string[] = [];
   const newValues: string[] = [];
-  let stream = addInputs(graph, config, range);
+  let stream = addInputs(graph, weights, config, range);
   for (let layer = range.layer_start; layer <= range.layer_end; layer++) {
     const names = layerWeightNames(layer);
     const attentionIn = addNorm(graph, config, stream, names.attentionNorm);
-    const attention = addAttention(graph, config, layer, attentionIn.normed);
+    const attention = addAttention(graph, weights, config, layer, attentionIn.normed);
     newKeys.push(attention.newKey);
     newValues.push(attention.newValue);
     const feedForwardIn = addNorm(
@@ -87,24 +53,30 @@ export function buildDecoderGraph(
       { residual: attentionIn.residual, pending: attention.output },
       names.feedForwardNorm,
     );
-    stream = { residual: feedForwardIn.residual, pending: addFeedForward(graph, layer, feedForwardIn.normed) };
+    stream = {
+      residual: feedForwardIn.residual,
+      pending: addFeedForward(graph, weights, config, layer, feedForwardIn.normed),
+    };
   }
-  addOutputs(graph, config, range, stream);
+  addOutputs(graph, weights, config, range, stream);
   graph.nodeWithOutputs('Concat', [...newKeys, ...newValues], [SHARD_VALUES.newKeyValues], { axis: 0 });
   const { key_value_heads: heads, head_size: headSize } = config.shape;
   graph.output(SHARD_VALUES.newKeyValues, 'float32', [2 * newKeys.length, heads, 'positions', headSize]);
   return graph.finish(`layers_${range.layer_start}_${range.layer_end}`);
 }
 
-function addInputs(graph: OnnxGraph, config: LlamaConfig, range: LayerRange): Stream {
+function addInputs(graph: OnnxGraph, weights: GraphWeights, config: DecoderConfig, range: LayerRange): Stream {
   graph.input(SHARD_VALUES.pastLength, 'int64', [1]);
   graph.input(SHARD_VALUES.totalLength, 'int64', [1]);
   graph.input(SHARD_VALUES.lastPosition, 'int32', [1]);
   graph.input(SHARD_VALUES.totalLengthScalar, 'int32', []);
+  graph.input(SHARD_VALUES.positionIds, 'int64', [1, 'positions']);
+  graph.input(SHARD_VALUES.pastMask, 'float32', [1, 'capacity']);
+  graph.input(SHARD_VALUES.isSingle, 'bool', []);
   if (holdsFirstLayer(range)) {
     graph.input(SHARD_VALUES.tokenIds, 'int64', [1, 'positions']);
     return {
-      residual: graph.node('Gather', [SHARED_WEIGHTS.embedding, SHARD_VALUES.tokenIds], { axis: 0 }),
+      residual: weights.lookUp(SHARED_WEIGHTS.embedding, SHARD_VALUES.tokenIds),
       pending: undefined,
     };
   }
@@ -117,7 +89,7 @@ function addInputs(graph: OnnxGraph, config: LlamaConfig, range: LayerRange): St
 /** RMS norm of the sum of a stream; also gives that sum. */
 function addNorm(
   graph: OnnxGraph,
-  config: LlamaConfig,
+  config: DecoderConfig,
   stream: Stream,
   weight: string,
 ): { normed: string; residual: string } {
@@ -142,69 +114,31 @@ function addNorm(
   return { normed, residual };
 }
 
-/** input × weightᵀ. The weight stays `[output, input]` as models store it; onnxruntime packs it when it loads. */
-function addProduct(graph: OnnxGraph, input: string, weight: string): string {
-  return graph.node('FusedMatMul', [input, weight], { transA: 0, transB: 1 }, MICROSOFT_DOMAIN);
-}
-
-function addAttention(
+/** down(silu(gate(x)) × up(x)), SwiGLU (Shazeer 2020). */
+function addFeedForward(
   graph: OnnxGraph,
-  config: LlamaConfig,
+  weights: GraphWeights,
+  config: DecoderConfig,
   layer: number,
   input: string,
-): { output: string; newKey: string; newValue: string } {
-  const { attention_heads: heads, key_value_heads: keyValueHeads, head_size: headSize } = config.shape;
-  const names = layerWeightNames(layer);
-  const pastKey = graph.input(pastKeyName(layer), 'float32', [1, keyValueHeads, 'capacity', headSize]);
-  const pastValue = graph.input(pastValueName(layer), 'float32', [1, keyValueHeads, 'capacity', headSize]);
-  const presentKey = `present_key_${layer}`;
-  const presentValue = `present_value_${layer}`;
-  const attended = `attended_${layer}`;
-  const fused = addProduct(graph, input, names.queryKeyValue);
-  graph.nodeWithOutputs(
-    'GroupQueryAttention',
-    [
-      fused,
-      '',
-      '',
-      pastKey,
-      pastValue,
-      SHARD_VALUES.lastPosition,
-      SHARD_VALUES.totalLengthScalar,
-      SHARED_WEIGHTS.rotaryCosine,
-      SHARED_WEIGHTS.rotarySine,
-    ],
-    [attended, presentKey, presentValue],
-    {
-      num_heads: heads,
-      kv_num_heads: keyValueHeads,
-      do_rotary: 1,
-      rotary_interleaved: 0,
-      scale: { float: 1 / Math.sqrt(headSize) },
-    },
-    MICROSOFT_DOMAIN,
-  );
-  const onlyNew = (present: string): string =>
-    graph.node('Slice', [present, SHARD_VALUES.pastLength, SHARD_VALUES.totalLength, graph.integers([2])]);
-  return {
-    output: addProduct(graph, attended, names.attentionOutput),
-    newKey: onlyNew(presentKey),
-    newValue: onlyNew(presentValue),
-  };
-}
-
-/** down(silu(gate(x)) × up(x)), SwiGLU (Shazeer 2020). */
-function addFeedForward(graph: OnnxGraph, layer: number, input: string): string {
+): string {
   const names = layerWeightNames(layer);
   const gate = `gate_${layer}`;
   const up = `up_${layer}`;
-  const fused = addProduct(graph, input, names.gateUp);
+  const fused = weights.multiply(input, names.gateUp, config.feedForwardBias ? names.gateUpBias : undefined);
   graph.nodeWithOutputs('Split', [fused], [gate, up], { axis: -1, num_outputs: 2 });
   const activated = graph.node('Mul', [gate, graph.node('Sigmoid', [gate])]);
-  return addProduct(graph, graph.node('Mul', [activated, up]), names.down);
+  const bias = config.feedForwardBias ? names.downBias : undefined;
+  return weights.multiply(graph.node('Mul', [activated, up]), names.down, bias);
 }
 
-function addOutputs(graph: OnnxGraph, config: LlamaConfig, range: LayerRange, stream: Stream): void {
+function addOutputs(
+  graph: OnnxGraph,
+  weights: GraphWeights,
+  config: DecoderConfig,
+  range: LayerRange,
+  stream: Stream,
+): void {
   if (stream.pending === undefined) throw new Error('a shard holds at least one layer');
   if (!holdsLastLayer(config, range)) {
     graph.nodeWithOutputs('Add', [stream.pending, stream.residual], [SHARD_VALUES.activationOut]);
@@ -216,14 +150,7 @@ function addOutputs(graph: OnnxGraph, config: LlamaConfig, range: LayerRange, st
     graph.node('Slice', [value, graph.integers([-1]), graph.integers([INT64_END]), graph.integers([1])]);
   const last = { residual: lastOf(stream.residual), pending: lastOf(stream.pending) };
   const { normed } = addNorm(graph, config, last, SHARED_WEIGHTS.finalNorm);
-  const head = headWeightName(config, range);
-  graph.nodeWithOutputs(
-    'FusedMatMul',
-    [normed, head],
-    [SHARD_VALUES.logits],
-    { transA: 0, transB: 1 },
-    MICROSOFT_DOMAIN,
-  );
+  weights.multiply(normed, headWeightName(config, range), undefined, SHARD_VALUES.logits);
   graph.output(SHARD_VALUES.logits, 'float32', [1, 1, config.shape.vocabulary_size]);
 }
 

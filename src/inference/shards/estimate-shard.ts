@@ -2,7 +2,7 @@ import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, type EngineErrorCode } from '../errors';
 import { formatBytes } from './shard-files';
-import { holdsLastLayer, layoutWeights, type WeightShape } from './weight-layout';
+import { holdsLastLayer, layoutWeights, type ShardPrecision, type WeightShape } from './weight-layout';
 
 const FLOAT_BYTES = 4;
 /** KV buffers grow in these steps: growing copies, and every pass costs time in proportion to the buffer. */
@@ -48,10 +48,11 @@ export function estimateShard(
   config: WeightShape,
   range: LayerRange,
   positions = Math.min(USEFUL_POSITIONS, config.shape.context_length),
+  precision: ShardPrecision = 'fp32',
 ): ShardEstimate {
   const { shape } = config;
   const capacity = cacheCapacity(positions);
-  const weightBytes = layoutWeights(config, range).totalBytes;
+  const weightBytes = layoutWeights(config, range, precision).totalBytes;
   const kvBytesPerPosition = cacheBytesPerPosition(config, range);
   const chunk = Math.min(PREFILL_CHUNK_POSITIONS, positions);
   const keyValueWidth = shape.key_value_heads * shape.head_size;

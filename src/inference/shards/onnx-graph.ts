@@ -1,14 +1,29 @@
 import { ProtobufWriter } from './protobuf-writer';
 
 /** Element types, by their numbers in ONNX TensorProto.DataType. */
-export const ONNX_TYPES = { float32: 1, int32: 6, int64: 7 } as const;
+export const ONNX_TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
 export type OnnxType = keyof typeof ONNX_TYPES;
+
+/** Bytes of one element. */
+export const ONNX_TYPE_BYTES: Readonly<Record<OnnxType, number>> = {
+  float32: 4,
+  uint8: 1,
+  int32: 4,
+  int64: 8,
+  bool: 1,
+};
 
 /** A dimension is a size or the name of one that is known only when the graph runs. */
 export type OnnxDimension = number | string;
 
 /** An attribute: a whole number, a list of them, or a real number (marked, because 1 may be either). */
 export type OnnxAttribute = number | readonly number[] | { readonly float: number };
+
+/** A float32 result of a branch. */
+export interface BranchResult {
+  readonly name: string;
+  readonly dimensions: readonly OnnxDimension[];
+}
 
 /** Bytes of a weight in the file beside the graph. */
 export interface ExternalBytes {
@@ -30,8 +45,8 @@ const MODEL = { irVersion: 1, producer: 2, graph: 7, operatorSet: 8 } as const;
 const OPERATOR_SET_ID = { domain: 1, version: 2 } as const;
 const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
 const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 } as const;
-const ATTRIBUTE = { name: 1, float: 2, integer: 3, integers: 8, type: 20 } as const;
-const ATTRIBUTE_TYPES = { float: 1, integer: 2, integers: 7 } as const;
+const ATTRIBUTE = { name: 1, float: 2, integer: 3, graph: 6, integers: 8, type: 20 } as const;
+const ATTRIBUTE_TYPES = { float: 1, integer: 2, graph: 5, integers: 7 } as const;
 const TENSOR = { dimensions: 1, type: 2, name: 8, rawData: 9, externalData: 13, location: 14 } as const;
 const EXTERNAL_LOCATION = 1;
 const ENTRY = { key: 1, value: 2 } as const;
@@ -43,7 +58,8 @@ const DIMENSION = { value: 1, parameter: 2 } as const;
 
 /** Collects the nodes of an ONNX graph and writes them as a model file. Values are known by name. */
 export class OnnxGraph {
-  readonly #nodes: ProtobufWriter[] = [];
+  /** Nodes of the graph, or of the branch that is being built. */
+  #nodes: ProtobufWriter[] = [];
   readonly #initializers: ProtobufWriter[] = [];
   readonly #inputs: ProtobufWriter[] = [];
   readonly #outputs: ProtobufWriter[] = [];
@@ -115,6 +131,46 @@ export class OnnxGraph {
     for (const [name, value] of Object.entries(attributes)) node.message(NODE.attribute, attribute(name, value));
     if (domain !== '') node.text(NODE.domain, domain);
     this.#nodes.push(node);
+  }
+
+  /**
+   * Runs one of two branches, by a bool scalar. Branches see all values before them.
+   *
+   * @param results - names and shapes of what comes out
+   * @param whenTrue - adds nodes and returns the values that become the results, in their order
+   */
+  choose(
+    condition: string,
+    results: readonly BranchResult[],
+    whenTrue: () => readonly string[],
+    whenFalse: () => readonly string[],
+  ): void {
+    const node = new ProtobufWriter().text(NODE.input, condition);
+    for (const { name } of results) node.text(NODE.output, name);
+    node.text(NODE.name, `choice_${this.#nextValue++}`).text(NODE.operator, 'If');
+    for (const [name, build] of [
+      ['then_branch', whenTrue],
+      ['else_branch', whenFalse],
+    ] as const) {
+      const branch = this.#branch(`${name}_${this.#nextValue++}`, results, build);
+      const attribute = new ProtobufWriter().text(ATTRIBUTE.name, name).message(ATTRIBUTE.graph, branch);
+      node.message(NODE.attribute, attribute.integer(ATTRIBUTE.type, ATTRIBUTE_TYPES.graph));
+    }
+    this.#nodes.push(node);
+  }
+
+  #branch(name: string, results: readonly BranchResult[], build: () => readonly string[]): ProtobufWriter {
+    const outside = this.#nodes;
+    this.#nodes = [];
+    const values = build();
+    const branch = new ProtobufWriter();
+    for (const node of this.#nodes) branch.message(GRAPH.node, node);
+    this.#nodes = outside;
+    branch.text(GRAPH.name, name);
+    for (const [index, { dimensions }] of results.entries()) {
+      branch.message(GRAPH.output, valueInfo(values[index] ?? '', 'float32', dimensions));
+    }
+    return branch;
   }
 
   /** The bytes of the `.onnx` file. */

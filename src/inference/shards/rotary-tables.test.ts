@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { LlamaConfig, RotaryScaling } from '../models/config';
+import { PLAIN_TRAITS } from '../models/architectures';
+import type { DecoderConfig, RotaryScaling } from '../models/config';
 import { rotaryFrequencies, rotaryTable } from './rotary-tables';
 
-function config(rotaryScaling: RotaryScaling, contextLength = 10_000): LlamaConfig {
+function config(rotaryScaling: RotaryScaling, contextLength = 10_000): DecoderConfig {
   return {
     architecture: 'LlamaForCausalLM',
     shape: {
@@ -19,6 +20,7 @@ function config(rotaryScaling: RotaryScaling, contextLength = 10_000): LlamaConf
     rotaryBase: 500_000,
     rotaryScaling,
     tiedEmbedding: true,
+    ...PLAIN_TRAITS,
     endTokenIds: [],
   };
 }

@@ -1,20 +1,22 @@
-import type { LlamaConfig } from '../models/config';
+import type { DecoderConfig } from '../models/config';
 
 /**
  * Angle per position of each rotated pair, `[head size / 2]`: base^(-2i / head size), stretched as the configuration says
  * (RoFormer, Su et al. 2021; scaling as in Hugging Face transformers, modeling_rope_utils).
  */
-export function rotaryFrequencies(config: LlamaConfig): Float64Array {
+export function rotaryFrequencies(config: DecoderConfig): Float64Array {
   const half = config.shape.head_size / 2;
   const frequencies = new Float64Array(half);
-  for (let pair = 0; pair < half; pair++) frequencies[pair] = stretch(config.rotaryBase ** (-pair / half), config);
+  for (let pair = 0; pair < half; pair++)
+    frequencies[pair] = stretch(config.rotaryBase ** (-pair / half), pair, config);
   return frequencies;
 }
 
-function stretch(frequency: number, config: LlamaConfig): number {
+function stretch(frequency: number, pair: number, config: DecoderConfig): number {
   const scaling = config.rotaryScaling;
   if (scaling.kind === 'none') return frequency;
   if (scaling.kind === 'linear') return frequency / scaling.factor;
+  if (scaling.kind === 'factors') return frequency / (scaling.factors[pair] ?? 1);
   const wavelength = (2 * Math.PI) / frequency;
   if (wavelength < scaling.originalContextLength / scaling.highFrequencyFactor) return frequency;
   if (wavelength > scaling.originalContextLength / scaling.lowFrequencyFactor) return frequency / scaling.factor;
@@ -28,7 +30,7 @@ function stretch(frequency: number, config: LlamaConfig): number {
 const BLOCK_POSITIONS = 4_096;
 
 /** Cosines or sines of all positions of the context, `[context, head size / 2]`, in blocks of rows. */
-export function* rotaryTable(config: LlamaConfig, kind: 'cosine' | 'sine'): Generator<Float32Array> {
+export function* rotaryTable(config: DecoderConfig, kind: 'cosine' | 'sine'): Generator<Float32Array> {
   const frequencies = rotaryFrequencies(config);
   const half = frequencies.length;
   const compute = kind === 'cosine' ? Math.cos : Math.sin;

@@ -2,11 +2,11 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:f
 import { engineFailure, reasonOf, type EngineFailure } from '../errors';
 import { systemCodeOf } from '../models/file-reading';
 
-/** A file being written from its start to its end. */
+/** A file being written, in any order of its parts. */
 export interface ShardFileWriter {
-  write(bytes: Uint8Array): Promise<void>;
-  /** Leaves `sizeBytes` zero bytes, where possible without writing them. */
-  skip(sizeBytes: number): Promise<void>;
+  write(bytes: Uint8Array, positionBytes: number): Promise<void>;
+  /** Cuts the file, or extends it with zeros, where possible without writing them. */
+  resize(sizeBytes: number): Promise<void>;
   /** Returns once the bytes are on the disk. */
   sync(): Promise<void>;
   close(): Promise<void>;
@@ -16,6 +16,8 @@ export interface ShardFileWriter {
 export interface ShardFileSystem {
   makeFolder(path: string): Promise<void>;
   create(path: string): Promise<ShardFileWriter>;
+  /** Opens a file that is there and goes on writing it. */
+  reopen(path: string): Promise<ShardFileWriter>;
   rename(from: string, to: string): Promise<void>;
   /** Removes a file or folder with all in it; succeeds where there is none. */
   remove(path: string): Promise<void>;
@@ -30,26 +32,8 @@ export const nodeShardFileSystem: ShardFileSystem = {
   async makeFolder(path) {
     await mkdir(path, { recursive: true });
   },
-  async create(path) {
-    const handle = await open(path, 'wx');
-    let position = 0;
-    return {
-      async write(bytes) {
-        let done = 0;
-        while (done < bytes.length) {
-          const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position);
-          done += bytesWritten;
-          position += bytesWritten;
-        }
-      },
-      skip(sizeBytes) {
-        position += sizeBytes;
-        return handle.truncate(position);
-      },
-      sync: () => handle.sync(),
-      close: () => handle.close(),
-    };
-  },
+  create: (path) => openWriter(path, 'wx'),
+  reopen: (path) => openWriter(path, 'r+'),
   rename,
   async remove(path) {
     await rm(path, { recursive: true, force: true });
@@ -66,6 +50,22 @@ export const nodeShardFileSystem: ShardFileSystem = {
     return bavail * bsize;
   },
 };
+
+async function openWriter(path: string, flags: 'wx' | 'r+'): Promise<ShardFileWriter> {
+  const handle = await open(path, flags);
+  return {
+    async write(bytes, positionBytes) {
+      let done = 0;
+      while (done < bytes.length) {
+        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, positionBytes + done);
+        done += bytesWritten;
+      }
+    },
+    resize: (sizeBytes) => handle.truncate(sizeBytes),
+    sync: () => handle.sync(),
+    close: () => handle.close(),
+  };
+}
 
 async function whereItExists<Value>(read: () => Promise<Value>): Promise<Value | undefined> {
   try {

@@ -1,13 +1,19 @@
 import type { LayerRange } from '../../protocol/compute/model';
-import type { LlamaConfig } from '../models/config';
-import { EMBEDDING_TENSOR, FINAL_NORM_TENSOR, headTensorName, layerTensorNames } from '../models/llama-tensors';
+import {
+  EMBEDDING_TENSOR,
+  FINAL_NORM_TENSOR,
+  headTensorName,
+  layerTensorNames,
+  type TensorShape,
+} from '../models/decoder-tensors';
+import { ONNX_TYPE_BYTES, type OnnxType } from './onnx-graph';
+import { BLOCK_WEIGHTS } from './quantization';
 
 /** Weights are aligned to memory pages, so that onnxruntime can map them instead of copying. */
 const ALIGNMENT_BYTES = 4_096;
-const FLOAT_BYTES = 4;
 
 /** What the size of a shard depends on. */
-export type WeightShape = Pick<LlamaConfig, 'shape' | 'tiedEmbedding'>;
+export type WeightShape = TensorShape;
 
 /** Where the values of one weight of the shard come from. */
 export type WeightOrigin =
@@ -15,12 +21,32 @@ export type WeightOrigin =
   | { readonly kind: 'tensors'; readonly names: readonly string[] }
   | { readonly kind: 'rotary'; readonly table: 'cosine' | 'sine' };
 
-/** One weight in the data file of a shard, always as 32-bit floats. */
+/**
+ * How a shard holds its matrices. `fp32` is exact. `int8` and `int4` share one scale among 32 weights; norms, biases,
+ * rotary tables and matrices whose rows are no multiple of 32 stay 32-bit floats.
+ */
+export type ShardPrecision = 'fp32' | 'int8' | 'int4';
+
+/** One array in the data file. */
+export interface PlacedPart {
+  readonly name: string;
+  readonly type: OnnxType;
+  readonly dimensions: readonly number[];
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** One weight in the data file of a shard. */
 export interface PlacedWeight {
   readonly name: string;
+  /** Of the values, whatever holds them. */
   readonly dimensions: readonly number[];
+  readonly precision: ShardPrecision;
   readonly origin: WeightOrigin;
+  /** One array of floats; or numbers `[rows, blocks, bytes of a block]` and scales `[rows, blocks]`. */
+  readonly parts: readonly PlacedPart[];
   readonly offsetBytes: number;
+  /** From the start of its first part to the end of its last. */
   readonly sizeBytes: number;
 }
 
@@ -36,11 +62,17 @@ export function layerWeightNames(layer: number) {
     attentionNorm: `layer_${layer}_attention_norm`,
     /** Query, key and value as one matrix `[(heads + 2 × key/value heads) × head size, hidden]`. */
     queryKeyValue: `layer_${layer}_query_key_value`,
+    queryKeyValueBias: `layer_${layer}_query_key_value_bias`,
+    queryNorm: `layer_${layer}_query_norm`,
+    keyNorm: `layer_${layer}_key_norm`,
     attentionOutput: `layer_${layer}_attention_output`,
+    attentionOutputBias: `layer_${layer}_attention_output_bias`,
     feedForwardNorm: `layer_${layer}_feed_forward_norm`,
     /** Gate and up as one matrix `[2 × feed-forward, hidden]`. */
     gateUp: `layer_${layer}_gate_up`,
+    gateUpBias: `layer_${layer}_gate_up_bias`,
     down: `layer_${layer}_down`,
+    downBias: `layer_${layer}_down_bias`,
   } as const;
 }
 
@@ -70,17 +102,30 @@ export function headWeightName(config: WeightShape, range: LayerRange): string {
  * Lays out the weights of the layers [layer_start, layer_end]. Matrices keep the stored order `[output, input]`, so they
  * can be streamed from the model file without transposing.
  */
-export function layoutWeights(config: WeightShape, range: LayerRange): WeightLayout {
+export function layoutWeights(
+  config: WeightShape,
+  range: LayerRange,
+  precision: ShardPrecision = 'fp32',
+): WeightLayout {
   const { shape } = config;
   const hidden = shape.hidden_size;
   const queryWidth = shape.attention_heads * shape.head_size;
   const fusedWidth = queryWidth + 2 * shape.key_value_heads * shape.head_size;
   const weights: PlacedWeight[] = [];
-  let offsetBytes = 0;
+  let totalBytes = 0;
   const place = (name: string, dimensions: readonly number[], origin: WeightOrigin): void => {
-    const sizeBytes = dimensions.reduce((product, size) => product * size, FLOAT_BYTES);
-    weights.push({ name, dimensions, origin, offsetBytes, sizeBytes });
-    offsetBytes += Math.ceil(sizeBytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+    const held = holdsBlocks(dimensions, origin) ? precision : 'fp32';
+    const parts: PlacedPart[] = [];
+    for (const part of partsOf(name, dimensions, held)) {
+      const elements = part.dimensions.reduce((product, size) => product * size, 1);
+      const sizeBytes = elements * ONNX_TYPE_BYTES[part.type];
+      parts.push({ ...part, offsetBytes: totalBytes, sizeBytes });
+      totalBytes += Math.ceil(sizeBytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+    }
+    const offsetBytes = parts[0]?.offsetBytes ?? 0;
+    const last = parts.at(-1);
+    const sizeBytes = last === undefined ? 0 : last.offsetBytes + last.sizeBytes - offsetBytes;
+    weights.push({ name, dimensions, precision: held, origin, parts, offsetBytes, sizeBytes });
   };
   const fromTensors = (...names: string[]): WeightOrigin => ({ kind: 'tensors', names });
 
@@ -95,10 +140,24 @@ export function layoutWeights(config: WeightShape, range: LayerRange): WeightLay
     const from = layerTensorNames(layer);
     place(to.attentionNorm, [hidden], fromTensors(from.attentionNorm));
     place(to.queryKeyValue, [fusedWidth, hidden], fromTensors(from.query, from.key, from.value));
+    if (config.queryKeyValueBias === true) {
+      place(to.queryKeyValueBias, [fusedWidth], fromTensors(from.queryBias, from.keyBias, from.valueBias));
+    }
+    if (config.queryKeyNorm === true) {
+      place(to.queryNorm, [shape.head_size], fromTensors(from.queryNorm));
+      place(to.keyNorm, [shape.head_size], fromTensors(from.keyNorm));
+    }
     place(to.attentionOutput, [hidden, queryWidth], fromTensors(from.attentionOutput));
+    if (config.attentionOutputBias === true) {
+      place(to.attentionOutputBias, [hidden], fromTensors(from.attentionOutputBias));
+    }
     place(to.feedForwardNorm, [hidden], fromTensors(from.feedForwardNorm));
     place(to.gateUp, [2 * shape.feed_forward_size, hidden], fromTensors(from.gate, from.up));
+    if (config.feedForwardBias === true) {
+      place(to.gateUpBias, [2 * shape.feed_forward_size], fromTensors(from.gateBias, from.upBias));
+    }
     place(to.down, [hidden, shape.feed_forward_size], fromTensors(from.down));
+    if (config.feedForwardBias === true) place(to.downBias, [hidden], fromTensors(from.downBias));
   }
   if (holdsLastLayer(config, range)) {
     place(SHARED_WEIGHTS.finalNorm, [hidden], fromTensors(FINAL_NORM_TENSOR));
@@ -106,5 +165,28 @@ export function layoutWeights(config: WeightShape, range: LayerRange): WeightLay
       place(SHARED_WEIGHTS.head, [shape.vocabulary_size, hidden], fromTensors(headTensorName(config)));
     }
   }
-  return { weights, totalBytes: offsetBytes };
+  return { weights, totalBytes };
+}
+
+/** Bits of one number of a precision that has blocks. */
+export const PRECISION_BITS = { int8: 8, int4: 4 } as const;
+
+function holdsBlocks(dimensions: readonly number[], origin: WeightOrigin): boolean {
+  const [, columns] = dimensions;
+  return origin.kind === 'tensors' && columns !== undefined && columns % BLOCK_WEIGHTS === 0;
+}
+
+function partsOf(
+  name: string,
+  dimensions: readonly number[],
+  precision: ShardPrecision,
+): Pick<PlacedPart, 'name' | 'type' | 'dimensions'>[] {
+  if (precision === 'fp32') return [{ name, type: 'float32', dimensions }];
+  const [rows = 0, columns = 0] = dimensions;
+  const blocks = columns / BLOCK_WEIGHTS;
+  const blockBytes = (BLOCK_WEIGHTS * PRECISION_BITS[precision]) / 8;
+  return [
+    { name: `${name}_numbers`, type: 'uint8', dimensions: [rows, blocks, blockBytes] },
+    { name: `${name}_scales`, type: 'float32', dimensions: [rows, blocks] },
+  ];
 }

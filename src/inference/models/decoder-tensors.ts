@@ -1,14 +1,15 @@
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, type EngineErrorCode } from '../errors';
-import type { LlamaConfig } from './config';
+import type { ArchitectureTraits } from './architectures';
+import type { DecoderConfig } from './config';
 import type { StoredTensor } from './safetensors';
 
-/** Names of a Llama model's tensors in the Hugging Face layout; matrices are `[output, input]`. */
+/** Names of a model's tensors in the Hugging Face layout, the same in all families; matrices are `[output, input]`. */
 export const EMBEDDING_TENSOR = 'model.embed_tokens.weight';
 export const FINAL_NORM_TENSOR = 'model.norm.weight';
 export const HEAD_TENSOR = 'lm_head.weight';
 
-/** Tensors of one layer, by what they do. */
+/** Tensors a layer may have, by what they do; `expectedTensors` says which ones a model has. */
 export function layerTensorNames(layer: number) {
   const prefix = `model.layers.${layer}.`;
   return {
@@ -16,11 +17,20 @@ export function layerTensorNames(layer: number) {
     query: `${prefix}self_attn.q_proj.weight`,
     key: `${prefix}self_attn.k_proj.weight`,
     value: `${prefix}self_attn.v_proj.weight`,
+    queryBias: `${prefix}self_attn.q_proj.bias`,
+    keyBias: `${prefix}self_attn.k_proj.bias`,
+    valueBias: `${prefix}self_attn.v_proj.bias`,
+    queryNorm: `${prefix}self_attn.q_norm.weight`,
+    keyNorm: `${prefix}self_attn.k_norm.weight`,
     attentionOutput: `${prefix}self_attn.o_proj.weight`,
+    attentionOutputBias: `${prefix}self_attn.o_proj.bias`,
     feedForwardNorm: `${prefix}post_attention_layernorm.weight`,
     gate: `${prefix}mlp.gate_proj.weight`,
     up: `${prefix}mlp.up_proj.weight`,
     down: `${prefix}mlp.down_proj.weight`,
+    gateBias: `${prefix}mlp.gate_proj.bias`,
+    upBias: `${prefix}mlp.up_proj.bias`,
+    downBias: `${prefix}mlp.down_proj.bias`,
   } as const;
 }
 
@@ -28,12 +38,15 @@ export function layerTensorNames(layer: number) {
 const DERIVED_TENSOR = /\.rotary_emb\.inv_freq$/;
 
 /** The tensor the head multiplies with: its own, or the embedding where they are tied. */
-export function headTensorName(config: Pick<LlamaConfig, 'tiedEmbedding'>): string {
+export function headTensorName(config: Pick<DecoderConfig, 'tiedEmbedding'>): string {
   return config.tiedEmbedding ? EMBEDDING_TENSOR : HEAD_TENSOR;
 }
 
+/** What decides which tensors a model has. */
+export type TensorShape = Pick<DecoderConfig, 'shape' | 'tiedEmbedding'> & Partial<ArchitectureTraits>;
+
 /** Every tensor of the model and its shape. */
-export function expectedTensors(config: Pick<LlamaConfig, 'shape' | 'tiedEmbedding'>): Map<string, readonly number[]> {
+export function expectedTensors(config: TensorShape): Map<string, readonly number[]> {
   const { shape } = config;
   const hidden = shape.hidden_size;
   const queryWidth = shape.attention_heads * shape.head_size;
@@ -54,6 +67,21 @@ export function expectedTensors(config: Pick<LlamaConfig, 'shape' | 'tiedEmbeddi
     expected.set(names.gate, [shape.feed_forward_size, hidden]);
     expected.set(names.up, [shape.feed_forward_size, hidden]);
     expected.set(names.down, [hidden, shape.feed_forward_size]);
+    if (config.queryKeyValueBias === true) {
+      expected.set(names.queryBias, [queryWidth]);
+      expected.set(names.keyBias, [keyValueWidth]);
+      expected.set(names.valueBias, [keyValueWidth]);
+    }
+    if (config.queryKeyNorm === true) {
+      expected.set(names.queryNorm, [shape.head_size]);
+      expected.set(names.keyNorm, [shape.head_size]);
+    }
+    if (config.attentionOutputBias === true) expected.set(names.attentionOutputBias, [hidden]);
+    if (config.feedForwardBias === true) {
+      expected.set(names.gateBias, [shape.feed_forward_size]);
+      expected.set(names.upBias, [shape.feed_forward_size]);
+      expected.set(names.downBias, [hidden]);
+    }
   }
   return expected;
 }
@@ -63,8 +91,8 @@ export function expectedTensors(config: Pick<LlamaConfig, 'shape' | 'tiedEmbeddi
  * inside the layers that this engine would silently leave out.
  */
 export function checkTensors(
-  config: LlamaConfig,
-  tensors: ReadonlyMap<string, StoredTensor>,
+  config: DecoderConfig,
+  tensors: ReadonlyMap<string, Pick<StoredTensor, 'dimensions'>>,
 ): Result<void, EngineErrorCode> {
   const expected = expectedTensors(config);
   for (const [name, dimensions] of expected) {
@@ -80,7 +108,10 @@ export function checkTensors(
   for (const name of tensors.keys()) {
     const ignored = name === HEAD_TENSOR || DERIVED_TENSOR.test(name) || !name.startsWith('model.');
     if (expected.has(name) || ignored) continue;
-    return engineFailure('model-unsupported', `The model holds ${name.slice(0, 100)}, which is not part of Llama.`);
+    return engineFailure(
+      'model-unsupported',
+      `The model holds ${name.slice(0, 100)}, which is not part of ${config.architecture}.`,
+    );
   }
   return success(undefined);
 }
