@@ -90,6 +90,6 @@ test('a conversation survives a restart, and so do balance and settings', async 
   const second = await launchTore({ profile: first.profile });
   await expect(second.window.getByTestId('status-balance')).toHaveText(balance, { timeout: READY_TIMEOUT_MS });
   await openScreen(second.window, 'chat');
-  await second.window.getByRole('button', { name: /^What is GFT\?/ }).click();
+  await second.window.getByTitle('What is GFT?').click();
   await expect(second.window.getByTestId('answer-text').last()).toHaveText(golden.greedy_text);
 });
