@@ -1,6 +1,7 @@
 import { readArguments, Stop, type Command } from './command';
 import { convert } from './convert';
 import { canonical, inspect, validate } from './inspect';
+import { exportLibrary, importExports, search } from './library';
 import { merge, split } from './projects';
 import { keygen, sign, verify } from './signatures';
 import { EXIT, STREAM, type ExitCode, type Terminal } from './terminal';
@@ -15,11 +16,14 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   keygen,
   split,
   merge,
+  import: importExports,
+  search,
+  export: exportLibrary,
 };
 
 function help(): string {
   return [
-    'tore: check, read, convert, sign, split and merge documents of the tore family.',
+    'tore: check, read, convert, sign, split and merge documents of the tore family; keep and search conversations.',
     '',
     ...Object.values(COMMANDS).map(({ usage, summary }) => `  tore ${usage}\n      ${summary}`),
     '',
