@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -120,7 +121,7 @@ async function generate(
   for (let index = 0; !isFull(bytes, index); index += 1) {
     const text = `${index === 0 ? '[' : ',\n'}${JSON.stringify(conversation(index, messages, wordsEach))}`;
     bytes += text.length;
-    if (!output.write(text)) await new Promise((resolve) => output.once('drain', resolve));
+    if (!output.write(text)) await once(output, 'drain');
   }
   output.end(']');
   await finished(output);

@@ -1,10 +1,10 @@
-import type { DatabaseSyncInstance } from '@photostructure/sqlite';
+import type { Migration } from '../../storage/migrations';
 
 /**
  * The schema, step by step. A step is never changed once released; a new one is added below. The number of the last
  * step done is the file's `user_version`.
  */
-export const MIGRATIONS: readonly { readonly version: number; readonly name: string; readonly sql: string }[] = [
+export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
     name: 'nodes, models, tasks, ledger, requests, grid',
@@ -135,29 +135,3 @@ export const MIGRATIONS: readonly { readonly version: number; readonly name: str
     `,
   },
 ];
-
-/** The version this program writes. */
-export const LATEST_VERSION = MIGRATIONS.reduce((latest, step) => Math.max(latest, step.version), 0);
-
-/** Version of an open file, 0 for a new one. */
-export function databaseVersion(database: DatabaseSyncInstance): number {
-  const row: unknown = database.prepare('pragma user_version').get();
-  const version = typeof row === 'object' && row !== null && 'user_version' in row ? row.user_version : 0;
-  return typeof version === 'number' ? version : 0;
-}
-
-/** Brings a file up to date, each step in a transaction of its own. */
-export function migrate(database: DatabaseSyncInstance, steps = MIGRATIONS): void {
-  for (const step of steps) {
-    if (step.version <= databaseVersion(database)) continue;
-    database.exec('begin immediate');
-    try {
-      database.exec(step.sql);
-      database.exec(`pragma user_version = ${step.version}`);
-      database.exec('commit');
-    } catch (thrown) {
-      database.exec('rollback');
-      throw thrown;
-    }
-  }
-}

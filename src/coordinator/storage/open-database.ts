@@ -3,8 +3,9 @@ import { Kysely } from 'kysely';
 import { success } from '../../protocol/result';
 import { refuse, type CoordinatorResult } from '../errors';
 import type { CoordinatorTables, Database } from './database-schema';
-import { databaseVersion, LATEST_VERSION, migrate } from './migrations';
-import { createSqliteDialect } from './sqlite-dialect';
+import { databaseVersion, latestVersion, migrate } from '../../storage/migrations';
+import { createSqliteDialect } from '../../storage/sqlite-dialect';
+import { MIGRATIONS } from './migrations';
 import { storageErrorOf } from './storage-error';
 
 /** A reader in another program may hold the file this long before we give up. */
@@ -19,21 +20,21 @@ export function openDatabase(file: string): CoordinatorResult<Database> {
   try {
     connection = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
     const version = databaseVersion(connection);
-    if (version > LATEST_VERSION) {
+    if (version > latestVersion(MIGRATIONS)) {
       connection.close();
       return refuse(
         'database-newer',
-        `The database ${file} was made by a newer version of this program (schema ${version}; this one knows ${LATEST_VERSION}). It was not changed.`,
+        `The database ${file} was made by a newer version of this program (schema ${version}; this one knows ${latestVersion(MIGRATIONS)}). It was not changed.`,
         { suggestion: 'Install the newer version, or start with another database file.' },
       );
     }
     connection.exec('pragma journal_mode = wal');
     // Full: a settled payment survives a power cut. Writes are few, so the extra flush costs little.
     connection.exec('pragma synchronous = full');
-    migrate(connection);
+    migrate(connection, MIGRATIONS);
     // Taking the write lock once tells now, not at the first request, whether the file can be written.
     connection.exec('begin immediate; commit');
-    return success(new Kysely<CoordinatorTables>({ dialect: createSqliteDialect(connection) }));
+    return success(new Kysely<CoordinatorTables>({ dialect: createSqliteDialect(connection, storageErrorOf) }));
   } catch (thrown) {
     connection?.close();
     const known = storageErrorOf(thrown);

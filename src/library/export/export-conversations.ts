@@ -1,29 +1,16 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { finished, pipeline } from 'node:stream/promises';
-import { randomUUID } from 'node:crypto';
-import { ZipFile } from 'yazl';
 import type { Conversation } from '../../protocol/conversation/conversation';
+import type { ToreDocument } from '../../protocol/documents/read-document';
 import { writeMarkdown } from '../documents/write-markdown';
 import { writeTrainingLine } from '../documents/write-training-line';
-import { asResult, LibraryError, reasonOf, systemCodeOf, throwIfCancelled, type LibraryResult } from '../store/errors';
+import { asResult, LibraryError, throwIfCancelled, type LibraryResult } from '../store/errors';
 import { FileNames } from './file-names';
 import { withFilePaths, type NeededFile } from './markdown-files';
+import { ArchiveWriter, asWriteFailure, FolderWriter, type ExportTarget, type Writer } from './writers';
 import { writeDocumentStream, type FileReader } from './write-document-stream';
 
 /** How conversations are written. */
 export type ExportFormat = 'tore5' | 'markdown' | 'jsonl';
-
-/**
- * Where they go. A file takes one conversation, or any number as `jsonl` (a line each); a folder and an archive take any
- * number as files of their own, Markdown with its images and files beside it.
- */
-export interface ExportTarget {
-  readonly kind: 'file' | 'folder' | 'archive';
-  readonly path: string;
-}
 
 /** Where conversations and the bytes of their files come from; a `Library` has both. */
 export interface ExportSource {
@@ -43,13 +30,6 @@ export interface ExportReport {
 }
 
 const ENDINGS: Readonly<Record<ExportFormat, string>> = { tore5: '.tore5.json', markdown: '.md', jsonl: '.jsonl' };
-
-/** Takes the files of an export one after another. */
-interface Writer {
-  write(name: string, content: AsyncIterable<Uint8Array>): Promise<void>;
-  finish(): Promise<void>;
-  discard(): Promise<void>;
-}
 
 /**
  * Writes conversations. Files appear under their names only when they are whole; when the export fails or is cancelled,
@@ -83,16 +63,6 @@ export function exportConversations(
     }
     return { written: ids.length, leftOutFiles };
   });
-}
-
-function asWriteFailure(thrown: unknown, path: string): unknown {
-  if (thrown instanceof LibraryError || systemCodeOf(thrown) === null) return thrown;
-  const isFull = systemCodeOf(thrown) === 'ENOSPC';
-  return new LibraryError(
-    isFull ? 'storage-full' : 'write-failed',
-    isFull ? 'The disk is full. Nothing half-written was kept.' : `${path} cannot be written: ${reasonOf(thrown)}.`,
-    { retryable: true, suggestion: 'Choose another place.', cause: thrown },
-  );
 }
 
 async function read(source: ExportSource, id: string): Promise<Conversation> {
@@ -168,72 +138,23 @@ async function writeMarkdownFiles(
   await job.writer.write(name, Readable.from([Buffer.from(writeMarkdown(linked.conversation))]));
 }
 
-class FolderWriter implements Writer {
-  readonly #target: ExportTarget;
-
-  constructor(target: ExportTarget) {
-    this.#target = target;
-  }
-
-  async write(name: string, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const isFile = this.#target.kind === 'file';
-    const path = isFile ? this.#target.path : join(this.#target.path, name);
-    if (!isFile) await mkdir(join(path, '..'), { recursive: true });
-    const temporary = `${path}.${randomUUID()}.partial`;
+/**
+ * Writes a document of any kind into one file, with the content of its attachments inside.
+ *
+ * @param document - as the library gives it, its attachments detached.
+ */
+export function exportDocument(
+  document: ToreDocument['document'],
+  files: FileReader,
+  path: string,
+): Promise<LibraryResult<ExportReport>> {
+  return asResult(async () => {
+    const { chunks, leftOut } = writeDocumentStream(document, files);
     try {
-      await pipeline(content, createWriteStream(temporary, { flags: 'wx' }));
-      await rename(temporary, path);
-    } finally {
-      await rm(temporary, { force: true });
+      await new FolderWriter({ kind: 'file', path }).write('', chunks);
+    } catch (thrown) {
+      throw asWriteFailure(thrown, path);
     }
-  }
-
-  finish(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  discard(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-class ArchiveWriter implements Writer {
-  readonly #path: string;
-  readonly #temporary: string;
-  readonly #zip = new ZipFile();
-  readonly #written: Promise<void>;
-  #failure: unknown = null;
-
-  constructor(path: string) {
-    this.#path = path;
-    this.#temporary = `${path}.${randomUUID()}.partial`;
-    // A failure of the disk is told by the next write, or by `finish`.
-    this.#written = pipeline(this.#zip.outputStream, createWriteStream(this.#temporary, { flags: 'wx' })).catch(
-      (thrown: unknown) => {
-        this.#failure = thrown;
-      },
-    );
-  }
-
-  async write(name: string, content: AsyncIterable<Uint8Array>): Promise<void> {
-    if (this.#failure !== null) throw this.#failure;
-    const stream = Readable.from(content, { objectMode: false });
-    this.#zip.addReadStream(stream, name);
-    await Promise.race([finished(stream), this.#written]);
-    if (this.#failure !== null) throw this.#failure;
-  }
-
-  async finish(): Promise<void> {
-    this.#zip.end();
-    await this.#written;
-    if (this.#failure !== null) throw this.#failure;
-    await rename(this.#temporary, this.#path);
-  }
-
-  async discard(): Promise<void> {
-    const output = this.#zip.outputStream;
-    if ('destroy' in output && typeof output.destroy === 'function') output.destroy();
-    await this.#written;
-    await rm(this.#temporary, { force: true });
-  }
+    return { written: 1, leftOutFiles: leftOut };
+  });
 }

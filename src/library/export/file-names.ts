@@ -10,7 +10,7 @@ function clean(title: string): string {
     .replace(REFUSED, ' ')
     .replace(/\s+/g, ' ')
     .trim()
-    .replace(/^\.+|[. ]+$/g, '');
+    .replace(/^[. ]+|[. ]+$/g, '');
   while (Buffer.byteLength(name) > MAX_BYTES) name = [...name].slice(0, -1).join('');
   name = name.trim();
   return name === '' || DEVICE.test(name) ? 'conversation' : name;

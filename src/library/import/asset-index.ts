@@ -1,3 +1,4 @@
+import { chatGptFileIds } from './converters/chatgpt-content';
 import type { FileEntry } from './file-collection';
 import type { ImportSink, StoredFile } from './import-sink';
 import type { ReportCollector } from './import-report';
@@ -11,7 +12,6 @@ export interface Asset {
 }
 
 const HEAD_BYTES = 16;
-const CHATGPT_ID = /file[-_][A-Za-z0-9]+/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
 
 function baseName(path: string): string {
@@ -20,7 +20,7 @@ function baseName(path: string): string {
 
 /** The ids inside an address or a name. */
 function idsOf(text: string): readonly string[] {
-  return [...(text.match(CHATGPT_ID) ?? []), ...(text.match(UUID) ?? []).map((id) => id.toLowerCase())];
+  return [...chatGptFileIds(text), ...(text.match(UUID) ?? []).map((id) => id.toLowerCase())];
 }
 
 /** Finds the files of an export by what its conversations call them: ids inside the file's name, or the name. */

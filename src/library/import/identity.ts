@@ -7,7 +7,8 @@ const ID_NAMESPACE = '0f6d7c1e-6a52-4b61-9d38-7f1f0a5e3b0c';
 
 /** A stable id for a thing of another product. */
 export function derivedId(...names: readonly string[]): string {
-  return uuidFromName(names.join('\u001f'), ID_NAMESPACE);
+  // JSON keeps the names apart and writes halves of characters as escapes, which have no bytes of their own.
+  return uuidFromName(JSON.stringify(names), ID_NAMESPACE);
 }
 
 /** The SHA-256 of a text or of bytes, lower-case hexadecimal. */

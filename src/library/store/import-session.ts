@@ -19,13 +19,12 @@ import type { FileStore } from './file-store';
 import { mergeConversations } from './merge-conversation';
 import { wellFormed } from './search-text';
 import { conversationHash, documentHash } from './stored-document';
+import { undoImport } from './undo-import';
 import { removeUnusedFiles } from './unused-files';
 
 /** Bytes of JSON written in one transaction: a tenth of a second, so that other work gets its turn. */
 const BATCH_BYTES = 2_097_152;
 const BATCH_CONVERSATIONS = 200;
-/** Rows removed in one transaction when an import is undone. */
-const UNDO_ROWS = 50;
 
 interface Found {
   readonly key: number;
@@ -342,37 +341,4 @@ function identitiesOf(conversation: Conversation): readonly string[] {
   const originalId = originalIdOf(conversation);
   const id = `id ${conversation.id}`;
   return originalId === null ? [id] : [id, `origin ${conversation.source.platform} ${originalId}`];
-}
-
-/** Removes the rows of an import that was not committed, in small steps. */
-export async function undoImport(database: Database, importId: number): Promise<void> {
-  for (;;) {
-    const rows = await database
-      .selectFrom('conversations')
-      .select('key')
-      .where('import_id', '=', importId)
-      .where('state', '=', sql.lit('staged'))
-      .limit(UNDO_ROWS)
-      .execute();
-    if (rows.length === 0) break;
-    await database.transaction().execute((transaction) =>
-      deleteConversationRows(
-        transaction,
-        rows.map(({ key }) => key),
-      ),
-    );
-  }
-  await database.transaction().execute(async (transaction) => {
-    const documents = await transaction
-      .selectFrom('documents')
-      .select('key')
-      .where('import_id', '=', importId)
-      .where('state', '=', sql.lit('staged'))
-      .execute();
-    await deleteDocumentRows(
-      transaction,
-      documents.map(({ key }) => key),
-    );
-    await transaction.deleteFrom('imports').where('id', '=', importId).execute();
-  });
 }

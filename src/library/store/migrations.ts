@@ -1,21 +1,20 @@
-import type { DatabaseSyncInstance } from '@photostructure/sqlite';
-
-/** One step of the schema. Steps are only ever added. */
-export interface Migration {
-  readonly version: number;
-  readonly sql: string;
-}
+import type { Migration } from '../../storage/migrations';
 
 /*
+ * The schema, step by step; steps are only ever added.
+ *
  * The search index holds no text of its own (`content=''`): the words shown in results come from `messages.text`, and
  * what is indexed is that text prepared by `searchableText`. Prefixes of two and three characters are indexed, so that
- * results come while typing. The larger buffer (`hashsize`, bytes) makes imports a tenth faster.
+ * results come while typing. The larger buffer (`hashsize`, bytes) makes imports a tenth faster. Without `deletemerge = 0`
+ * removing words costs ten times as much as adding them, and cancelling an import takes minutes; what is left of removed
+ * words goes with later merges and with `compactIndex`.
  *
  * Partial indexes are used only when the query names the state itself: write `sql.lit('live')`, not a parameter.
  */
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
+    name: 'conversations, search, folders, documents, files',
     sql: `
       create table imports (
         id integer primary key autoincrement,
@@ -78,12 +77,15 @@ export const MIGRATIONS: readonly Migration[] = [
       create index messages_by_conversation on messages (conversation_key, position);
 
       create virtual table messages_fts using fts5 (
-        text, content = '', contentless_delete = 1, prefix = '2 3', tokenize = "unicode61 remove_diacritics 2"
+        text, content = '', contentless_delete = 1, prefix = '2 3', tokenize = "unicode61 remove_diacritics 0 categories 'L* N* M* Co'"
       );
-      insert into messages_fts (messages_fts, rank) values ('hashsize', 16777216);
       create virtual table titles_fts using fts5 (
-        title, content = '', contentless_delete = 1, prefix = '2 3', tokenize = "unicode61 remove_diacritics 2"
+        title, content = '', contentless_delete = 1, prefix = '2 3', tokenize = "unicode61 remove_diacritics 0 categories 'L* N* M* Co'"
       );
+
+      insert into messages_fts (messages_fts, rank) values ('hashsize', 16777216);
+      insert into messages_fts (messages_fts, rank) values ('deletemerge', 0);
+      insert into titles_fts (titles_fts, rank) values ('deletemerge', 0);
 
       create table files (
         sha256 text primary key,
@@ -143,29 +145,3 @@ export const MIGRATIONS: readonly Migration[] = [
     `,
   },
 ];
-
-/** The version this program writes. */
-export const LATEST_VERSION = MIGRATIONS.reduce((latest, step) => Math.max(latest, step.version), 0);
-
-/** Version of an open file, 0 for a new one. */
-export function databaseVersion(database: DatabaseSyncInstance): number {
-  const row: unknown = database.prepare('pragma user_version').get();
-  const version = typeof row === 'object' && row !== null && 'user_version' in row ? row.user_version : 0;
-  return typeof version === 'number' ? version : 0;
-}
-
-/** Brings a file up to date, each step in a transaction of its own. */
-export function migrate(database: DatabaseSyncInstance, steps: readonly Migration[] = MIGRATIONS): void {
-  for (const step of steps) {
-    if (step.version <= databaseVersion(database)) continue;
-    database.exec('begin immediate');
-    try {
-      database.exec(step.sql);
-      database.exec(`pragma user_version = ${step.version}`);
-      database.exec('commit');
-    } catch (thrown) {
-      database.exec('rollback');
-      throw thrown;
-    }
-  }
-}

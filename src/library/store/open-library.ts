@@ -4,17 +4,20 @@ import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite'
 import { Kysely, sql } from 'kysely';
 import { importFile, type ImportOptions } from '../import/import-file';
 import type { ImportReport } from '../import/import-report';
+import { compactIndex } from './compact-index';
 import { ConversationShelf } from './conversation-shelf';
 import type { Database, LibraryTables } from './database-schema';
 import { DocumentShelf } from './document-shelf';
 import { asResult, LibraryError, reasonOf, refuse, type LibraryResult } from './errors';
 import { FileStore } from './file-store';
 import { FolderShelf } from './folder-shelf';
-import { ImportSession, undoImport } from './import-session';
-import { databaseVersion, LATEST_VERSION, migrate } from './migrations';
+import { ImportSession } from './import-session';
+import { databaseVersion, latestVersion, migrate } from '../../storage/migrations';
+import { createSqliteDialect } from '../../storage/sqlite-dialect';
+import { MIGRATIONS } from './migrations';
 import { searchLibrary, type SearchOptions, type SearchPage } from './search-library';
-import { createSqliteDialect } from './sqlite-dialect';
 import { storageErrorOf } from './storage-error';
+import { undoImport } from './undo-import';
 import { removeStrayFiles, removeUnusedFiles } from './unused-files';
 
 /** Another process (the command line) may hold the file this long before we give up. */
@@ -132,14 +135,23 @@ export class Library {
     });
   }
 
-  /** Removes files that no document needs any more; returns the bytes freed. Not while an import runs. */
+  /**
+   * Removes files that no document needs any more and tidies the search index, in small steps, for idle times. Does
+   * nothing while an import runs. Returns the bytes of the files removed.
+   */
   cleanUp(): Promise<LibraryResult<number>> {
-    return asResult(async () => (this.#isImporting ? 0 : removeUnusedFiles(this.#database, this.files)));
+    return asResult(async () => {
+      if (this.#isImporting) return 0;
+      await compactIndex(this.#database);
+      return removeUnusedFiles(this.#database, this.files);
+    });
   }
 
   /** Closes the database. Nothing of the library may be used afterwards. */
-  close(): Promise<void> {
-    return this.#database.destroy();
+  async close(): Promise<void> {
+    // The driver gives the file free only when its statements are collected; what is in the log must not wait for that.
+    await sql`pragma wal_checkpoint(truncate)`.execute(this.#database);
+    await this.#database.destroy();
   }
 }
 
@@ -186,11 +198,11 @@ function openDatabase(file: string): LibraryResult<Database> {
   try {
     connection = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
     const version = databaseVersion(connection);
-    if (version > LATEST_VERSION) {
+    if (version > latestVersion(MIGRATIONS)) {
       connection.close();
       return refuse(
         'library-newer',
-        `The library was made by a newer version of this program (schema ${version}; this one knows ${LATEST_VERSION}). It was not changed.`,
+        `The library was made by a newer version of this program (schema ${version}; this one knows ${latestVersion(MIGRATIONS)}). It was not changed.`,
         { suggestion: 'Install the newer version, or choose another folder.' },
       );
     }
@@ -198,9 +210,9 @@ function openDatabase(file: string): LibraryResult<Database> {
     // Full: what an import reported as done survives a power cut.
     connection.exec('pragma synchronous = full');
     connection.exec(`pragma cache_size = -${CACHE_KIB}`);
-    migrate(connection);
+    migrate(connection, MIGRATIONS);
     connection.exec('begin immediate; commit');
-    return { ok: true, value: new Kysely<LibraryTables>({ dialect: createSqliteDialect(connection) }) };
+    return { ok: true, value: new Kysely<LibraryTables>({ dialect: createSqliteDialect(connection, storageErrorOf) }) };
   } catch (thrown) {
     connection?.close();
     const known = storageErrorOf(thrown);

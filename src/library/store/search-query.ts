@@ -1,4 +1,4 @@
-import { searchableText, wellFormed } from './search-text';
+import { fold, searchableText, wellFormed } from './search-text';
 
 /** Words of one query; more narrow nothing down and cost time. */
 const MAX_TERMS = 16;
@@ -7,14 +7,9 @@ const WORD = /[\p{L}\p{N}\p{M}\p{Co}]+/gu;
 
 /** One thing all results have: a row of words, the last of which may go on. */
 export interface SearchTerm {
-  /** Folded: lower case, without diacritics. */
+  /** Folded: lower case, without accents. */
   readonly words: readonly string[];
   readonly isPrefix: boolean;
-}
-
-/** Lower case without diacritics, as the index folds words. */
-export function fold(text: string): string {
-  return text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
 }
 
 /**
@@ -45,7 +40,7 @@ export function parseQuery(query: string): readonly SearchTerm[] {
 
 function wordsOf(text: string): readonly string[] {
   const words = searchableText(text).match(WORD) ?? [];
-  return words.slice(0, MAX_TERMS).map((word) => fold(word.slice(0, MAX_TERM_CHARACTERS)));
+  return words.slice(0, MAX_TERMS).map((word) => word.slice(0, MAX_TERM_CHARACTERS));
 }
 
 /** The query in the language of FTS5. Every word is quoted, so nothing in it is an operator. */

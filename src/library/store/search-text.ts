@@ -48,10 +48,22 @@ const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const EACH_UNSPACED = new RegExp(UNSPACED.source, 'gu');
 
+const PLAIN = /^[\x20-\x7e\s]*$/;
+/** Accents of alphabets. Signs of other scripts, such as vowels of Devanagari, are letters and stay. */
+const ACCENTS = /[\u0300-\u036f]/g;
+
+/** Lower case without accents: how words are compared. */
+export function fold(text: string): string {
+  return PLAIN.test(text)
+    ? text.toLowerCase()
+    : text.normalize('NFD').replace(ACCENTS, '').normalize('NFC').toLowerCase();
+}
+
 /**
- * A text as the index takes it: in scripts without blanks each character is a word of its own, so that any part of a
- * sentence is found; a query is prepared the same way and becomes a phrase.
+ * A text as the index takes it: folded, and in scripts without blanks each character a word of its own, so that any part
+ * of a sentence is found; a query is prepared the same way and becomes a phrase.
  */
 export function searchableText(text: string): string {
-  return UNSPACED.test(text) ? text.replace(EACH_UNSPACED, ' $& ') : text;
+  const folded = fold(text);
+  return UNSPACED.test(folded) ? folded.replace(EACH_UNSPACED, ' $& ') : folded;
 }

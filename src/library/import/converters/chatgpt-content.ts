@@ -73,9 +73,15 @@ function fileUri(id: string): string {
   return (id.startsWith('file_') ? `sediment://${id}` : `file-service://${id}`).slice(0, 20_000);
 }
 
-/** The id inside an asset pointer: `file-` or `file_` with letters and digits, as in the names of an archive's files. */
-export function assetId(pointer: string): string | null {
-  return /file[-_][A-Za-z0-9]+/.exec(pointer)?.[0] ?? null;
+const FILE_ID = /file[-_](?!service:)[A-Za-z0-9]+/g;
+
+/** The ids of files in an asset pointer or in the name of an archive's file: `file-` or `file_`, letters and digits. */
+export function chatGptFileIds(text: string): readonly string[] {
+  return text.match(FILE_ID) ?? [];
+}
+
+function assetId(pointer: string): string | null {
+  return chatGptFileIds(pointer)[0] ?? null;
 }
 
 function sizeOf(entry: SourceRecord): { readonly width?: number; readonly height?: number } {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { JAN_THREAD, janMessages, libreChat, lmStudio, openWebUi } from '../testdata/exports';
+import { JAN_THREAD, janMessages, libreChat, lmStudio, openWebUi } from '../testdata/local-exports';
 import { CONTEXT, conversationOf, messageOf, partsOf, roleOf } from '../testdata/reading';
 import type { SourceRecord } from '../source-values';
 import { convertChatMessages } from './chat-messages';
