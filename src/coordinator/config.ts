@@ -17,8 +17,11 @@ export const CoordinatorConfig = Type.Object({
   port: Type.Integer({ minimum: 0, maximum: 65_535, default: 0 }),
   /** Path of the SQLite file, or `:memory:`. */
   databaseFile: Type.String({ minLength: 1, maxLength: 4_096 }),
-  /** When set, every HTTP call and WebSocket must carry it as a bearer token. */
-  accessToken: Type.Union([Type.String({ minLength: 8, maxLength: 1_000 }), Type.Null()], { default: null }),
+  /** When set, every HTTP call and WebSocket must carry it as a bearer token; only characters RFC 6750 allows there. */
+  accessToken: Type.Union(
+    [Type.String({ minLength: 8, maxLength: 1_000, pattern: '^[A-Za-z0-9._~+/-]+=*$' }), Type.Null()],
+    { default: null },
+  ),
   tokenEconomy: Type.Boolean({ default: true }),
   /** Given once to each newly registered node, as a `purchase` entry. */
   openingGrantMicroGft: Type.Integer({ minimum: 0, maximum: 1_000_000_000_000, default: 0 }),
