@@ -69,15 +69,16 @@ export async function importCollection(
     onProgress?.({ bytesDone: Math.min(bytesDone, bytesTotal), bytesTotal, documents: report.conversationCount });
   };
   const index = new AssetIndex(assets, report, onBytes);
+  const byFolder = neighbours(chosen);
   for (const { entry, examined } of chosen) {
     throwIfCancelled(signal);
-    const siblings = chosen.filter((other) => folderOf(other.entry) === folderOf(entry) && other.entry !== entry);
+    const siblings = (byFolder.get(folderOf(entry)) ?? []).filter((other) => other.entry !== entry);
     await importEntry(entry, examined, {
       sink,
       report,
       assets: index,
       onBytes,
-      siblings: siblings.slice(0, MAX_SIBLINGS).map((other) => ({ entry: other.entry, examined: other.examined })),
+      siblings,
       isArchive: collection.kind !== 'file',
     });
   }
@@ -88,6 +89,16 @@ export async function importCollection(
 
 /** A thread of Jan has two files in its folder; nobody needs more neighbours. */
 const MAX_SIBLINGS = 8;
+
+function neighbours(chosen: readonly Chosen[]): ReadonlyMap<string, readonly Chosen[]> {
+  const byFolder = new Map<string, Chosen[]>();
+  for (const file of chosen) {
+    const known = byFolder.get(folderOf(file.entry));
+    if (known === undefined) byFolder.set(folderOf(file.entry), [file]);
+    else if (known.length < MAX_SIBLINGS) known.push(file);
+  }
+  return byFolder;
+}
 
 function folderOf(entry: FileEntry): string {
   return entry.name.slice(0, entry.name.lastIndexOf('/') + 1);
@@ -118,8 +129,11 @@ async function makePlan(
   }
   // Beside the data of a product, texts and small talk in JSON are files somebody uploaded to it.
   const isProduct = candidates.some(({ examined }) => isOfProduct(examined));
-  const chosen = isProduct ? candidates.filter(({ examined }) => isOfProduct(examined)) : candidates;
-  for (const candidate of candidates) if (!chosen.includes(candidate)) assets.push(candidate.entry);
+  const chosen: Chosen[] = [];
+  for (const candidate of candidates) {
+    if (!isProduct || isOfProduct(candidate.examined)) chosen.push(candidate);
+    else assets.push(candidate.entry);
+  }
   for (const { entry, why } of nothing) {
     if (/(?:^|[/_-])file[-_]/.test(entry.name)) assets.push(entry);
     else report.skip(entry.name, why);

@@ -67,6 +67,19 @@ describe('cutting JSON into records', () => {
     expect(() => slice('}')).toThrow(LibraryError);
   });
 
+  it('passes a record over the limit without holding it, and goes on behind it', () => {
+    const slicer = new JsonSlicer();
+    const piece = Buffer.alloc(8_388_608, 'x');
+    const slices: JsonSlice[] = [...slicer.push(Buffer.from('[{"text":"'))];
+    // More than the longest string of the engine, in one text: 640 MB.
+    for (let index = 0; index < 80; index += 1) slices.push(...slicer.push(piece));
+    slices.push(...slicer.push(Buffer.from('"},{"fine":1}]')), ...slicer.end());
+    expect(slices.map(({ fault, bytes }) => [fault, bytes?.toString() ?? null])).toEqual([
+      ['too-large', null],
+      [null, '{"fine":1}'],
+    ]);
+  });
+
   it('passes a record that nests too deeply without holding or parsing it', () => {
     const bomb = '['.repeat(100_000) + ']'.repeat(100_000);
     expect(slice(`[${bomb}, {"fine": true}]`, 1_000).map(({ fault, bytes }) => [fault, bytes === null])).toEqual([

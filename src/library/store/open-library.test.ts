@@ -295,6 +295,28 @@ describe('keeping conversations', () => {
     expect(value(await library.search('two', { limit: 5 })).hits).toHaveLength(0);
   });
 
+  it('keeps files for conversations that are saved, and forgets the others', async () => {
+    const [id = ''] = await ids();
+    async function* bytes(content: string): AsyncGenerator<Uint8Array> {
+      yield Buffer.from(content);
+    }
+    const kept = value(await library.addFile(bytes('kept')));
+    value(await library.addFile(bytes('forgotten')));
+    const conversation = value(await library.conversations.get(id));
+    const attachment = {
+      id: 'f',
+      name: 'kept.txt',
+      media_type: 'text/plain',
+      size_bytes: kept.sizeBytes,
+      checksum: { algorithm: 'sha-256', value: kept.sha256 },
+      storage: 'inline',
+      data: '',
+    } as const;
+    value(await library.conversations.save({ ...conversation, attachments: [attachment] }));
+    expect(value(await library.cleanUp())).toBe('forgotten'.length);
+    expect(value(await library.storage())).toMatchObject({ fileCount: 1, filesBytes: 4 });
+  });
+
   it('sorts into folders and by tags', async () => {
     const [first = '', second = ''] = await ids();
     const outer = value(await library.folders.create('Outer'));

@@ -4,6 +4,7 @@ import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite'
 import { Kysely, sql } from 'kysely';
 import { importFile, type ImportOptions } from '../import/import-file';
 import type { ImportReport } from '../import/import-report';
+import type { StoredFile } from '../import/import-sink';
 import { compactIndex } from './compact-index';
 import { ConversationShelf } from './conversation-shelf';
 import type { Database, LibraryTables } from './database-schema';
@@ -97,6 +98,21 @@ export class Library {
     } finally {
       if (!isCommitted) await session.undo();
     }
+  }
+
+  /**
+   * Keeps the bytes of a file that a conversation is about to be saved with; `cleanUp` removes it when that never happens.
+   */
+  addFile(content: AsyncIterable<Uint8Array>): Promise<LibraryResult<StoredFile>> {
+    return asResult(async () => {
+      const stored = await this.files.write(content);
+      await this.#database
+        .insertInto('files')
+        .values({ sha256: stored.sha256, size_bytes: stored.sizeBytes })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+      return stored;
+    });
   }
 
   search(query: string, options: SearchOptions): Promise<LibraryResult<SearchPage>> {
