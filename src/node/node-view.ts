@@ -1,4 +1,4 @@
-import type { NodeSnapshot } from '../protocol/compute/node-snapshot';
+import { NO_NODE_FACTS, type NodeFacts, type NodeSnapshot } from '../protocol/compute/node-snapshot';
 import type { Clock } from './clock';
 import { Listeners } from './listeners';
 import type { NodeLogger } from './logger';
@@ -8,30 +8,11 @@ import { transition, type NodeEvent } from './node-lifecycle';
 /** Snapshots are sent at most this often: a window cannot show more, and a decode step must not wait for one. */
 const SNAPSHOT_INTERVAL_MS = 100;
 
-type SnapshotFacts = Omit<NodeSnapshot, 'state' | 'tokensPerSecond'>;
-
-const EMPTY_FACTS: SnapshotFacts = {
-  nodeId: null,
-  publicKey: null,
-  hardwareClass: null,
-  multiplier: null,
-  reliability: null,
-  balanceMicroGft: null,
-  coordinator: { url: '', name: null, version: null, transport: null, tokenMode: null },
-  hardware: null,
-  shard: null,
-  challenges: [],
-  requestsServed: 0,
-  requestsFailed: 0,
-  tokensServed: 0,
-  requestsActive: 0,
-};
-
 /** What the node shows of itself: its state and facts, and who wants to know when they change. */
 export class NodeView {
   readonly changed = new Listeners<NodeSnapshot>();
   private state: NodeSnapshot['state'] = { kind: 'off' };
-  private facts: SnapshotFacts = EMPTY_FACTS;
+  private facts: NodeFacts = NO_NODE_FACTS;
   private readonly throughput = new ThroughputMeter();
   private announcing = false;
 
@@ -58,7 +39,7 @@ export class NodeView {
     this.announce();
   }
 
-  set(changes: Partial<SnapshotFacts>): void {
+  set(changes: Partial<NodeFacts>): void {
     this.facts = { ...this.facts, ...changes };
     this.announce();
   }

@@ -114,3 +114,24 @@ export interface NodeSnapshot {
   /** Decode steps per second over the last seconds of work, null while idle. */
   readonly tokensPerSecond: number | null;
 }
+
+/** What is known of a node beside its state and its speed of the moment. */
+export type NodeFacts = Omit<NodeSnapshot, 'state' | 'tokensPerSecond'>;
+
+/** A node of which nothing is known yet. */
+export const NO_NODE_FACTS: NodeFacts = {
+  nodeId: null,
+  publicKey: null,
+  hardwareClass: null,
+  multiplier: null,
+  reliability: null,
+  balanceMicroGft: null,
+  coordinator: { url: '', name: null, version: null, transport: null, tokenMode: null },
+  hardware: null,
+  shard: null,
+  challenges: [],
+  requestsServed: 0,
+  requestsFailed: 0,
+  tokensServed: 0,
+  requestsActive: 0,
+};
