@@ -72,6 +72,8 @@ export class NodeCalls {
             maxNewTokens: call.max_new_tokens,
             sampling: call.sampling,
             precision: 'fp32',
+            sessionId: call.session_id,
+            participantId: call.participant_id,
           },
           caller.generateListener(call.request_id),
           caller.signal,

@@ -64,6 +64,8 @@ export interface GenerateRequest {
   readonly messages?: readonly ChatMessage[];
   readonly maxNewTokens: number;
   readonly sampling: Sampling;
+  /** The group session the answer is for, kept with the settled request so that its cost can be checked. */
+  readonly session?: { readonly sessionId: string; readonly participantId: string };
 }
 
 export interface GenerateOptions {

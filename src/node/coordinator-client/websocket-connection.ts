@@ -177,6 +177,9 @@ export class WebSocketConnection implements CoordinatorConnection {
         ...(request.messages === undefined ? {} : { messages: [...request.messages] }),
         max_new_tokens: request.maxNewTokens,
         sampling: request.sampling,
+        ...(request.session === undefined
+          ? {}
+          : { session_id: request.session.sessionId, participant_id: request.session.participantId }),
       },
       GENERATE_TIMEOUT_MS,
     );

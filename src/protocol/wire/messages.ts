@@ -1,4 +1,4 @@
-import { Type, type Static, type TObject, type TProperties } from 'typebox';
+import { Type, type Static } from 'typebox';
 import {
   ChatMessage,
   FinishReason,
@@ -12,6 +12,7 @@ import { NodeRegistration, NodeView } from '../compute/http/nodes';
 import { ShardRegistration } from '../compute/http/shards';
 import { TaskResultBody, TaskView } from '../compute/http/tasks';
 import { WIRE_LIMITS } from './limits';
+import { Base64, CallId, message, ShortText, Uuid } from './message-fields';
 
 /*
  * JSON text messages of the WebSocket binding (tore-0001, `GET /ws`, subprotocol `tore.v1`). Activations travel beside
@@ -32,20 +33,7 @@ import { WIRE_LIMITS } from './limits';
  *     pipeline-close           ────────────▶
  */
 
-const Uuid = Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' });
-const Base64 = Type.String({ minLength: 1, maxLength: 1_000, pattern: '^[A-Za-z0-9+/]+={0,2}$' });
-const ShortText = Type.String({ maxLength: 2_000 });
-const CallId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 const Gft = Type.Number({ minimum: -9_007_199_254, maximum: 9_007_199_254 });
-
-function message<Name extends string, Properties extends TProperties>(
-  type: Name,
-  properties: Properties,
-): TObject<Properties & { type: ReturnType<typeof Type.Literal<Name>> }> {
-  return Type.Object({ type: Type.Literal(type), ...properties }) as unknown as TObject<
-    Properties & { type: ReturnType<typeof Type.Literal<Name>> }
-  >;
-}
 
 /** Text a node signs to prove its key: bound to this protocol and this coordinator, so it cannot be replayed elsewhere. */
 export function connectionProofText(nonce: string, coordinatorId: string): string {
@@ -73,6 +61,11 @@ export const AuthenticateMessage = message('authenticate', {
   resume: Type.Optional(
     Type.Object({ connection_id: Uuid, last_event: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) }),
   ),
+  /**
+   * What the connection is for. A key has one connection as a node, and beside it several as a participant of group
+   * sessions (tore-0003), which need no registration. Absent: `node`.
+   */
+  purpose: Type.Optional(Type.Union([Type.Literal('node'), Type.Literal('participant')])),
 });
 
 export const AuthenticatedMessage = message('authenticated', {
@@ -107,6 +100,9 @@ export const GenerateCall = message('generate', {
   messages: Type.Optional(Type.Array(ChatMessage, { minItems: 1, maxItems: 1_000 })),
   max_new_tokens: Type.Integer({ minimum: 1, maximum: SAMPLING_LIMITS.maxNewTokens }),
   sampling: Sampling,
+  /** The group session and the participant the answer is for, kept with the settled request. */
+  session_id: Type.Optional(Uuid),
+  participant_id: Type.Optional(Uuid),
 });
 export const CancelGenerateCall = message('cancel-generate', { call_id: CallId, request_id: Uuid });
 
