@@ -51,11 +51,16 @@ export function checkSession(session: GroupSession, problems: ProblemList, path:
       problems.add([...at, 'participant_id'], `${quoted(turn.participant_id)} is not a participant of this session.`);
     }
     checkTime(turn.created_at, [...at, 'created_at'], problems);
-    if (typeof turn.in_reply_to === 'string') {
-      const target = session.turns[positions.get(turn.in_reply_to) ?? -1];
+    for (const field of ['in_reply_to', 'follows'] as const) {
+      const id = turn[field];
+      if (typeof id !== 'string') continue;
+      const target = session.turns[positions.get(id) ?? -1];
       if (target === undefined || target.seq >= turn.seq) {
-        problems.add([...at, 'in_reply_to'], `${quoted(turn.in_reply_to)} is not an earlier turn of this session.`);
+        problems.add([...at, field], `${quoted(id)} is not an earlier turn of this session.`);
       }
+    }
+    if (typeof turn.session_id === 'string' && turn.session_id !== session.id) {
+      problems.add([...at, 'session_id'], `The turn was written for another session, ${quoted(turn.session_id)}.`);
     }
     if (turn.inference_cost !== null && turn.inference_cost !== undefined) {
       checkCost(turn.inference_cost, [...at, 'inference_cost'], problems);

@@ -44,10 +44,19 @@ export const Turn = Type.Object({
   created_at: Timestamp,
   /** Id of an earlier turn. */
   in_reply_to: Maybe(Identifier),
+  /** The session it was written for, so that its signature is worth nothing in another one. */
+  session_id: Maybe(Identifier),
+  /** Id of the last turn its author had seen: a signed word on the order, which `seq` alone is not. */
+  follows: Maybe(Identifier),
   content: Content,
   inference_cost: Maybe(InferenceCost),
-  /** By the participant's key, over the whole turn without this field, `seq` and cost included: see `signing/`. */
+  /**
+   * By the participant's key, over the turn without this field, `seq` and `inference_cost`: the host gives the number and
+   * the ledger confirms the cost after the author has signed. See `signing/`.
+   */
   signature: Maybe(Signature),
+  /** `edits` names the earlier turn that this one puts new text in place of; `model` says which model wrote it. */
+  metadata: Metadata,
 });
 export type Turn = Static<typeof Turn>;
 

@@ -8,12 +8,12 @@ import type { Ed25519, Signer } from './ed25519';
 
 /*
  * Who signs what: a discovery record its node, a turn its participant, an agreement every party. Each signs the canonical
- * JSON (RFC 8785) of the object without the one field that holds the signatures; nothing else is left out, so unknown
- * fields are covered as well.
+ * JSON (RFC 8785) of the object without the one field that holds the signatures; of a turn the number and the cost are left
+ * out too, since the host and the ledger add them later. Unknown fields are covered as well.
  */
 
-function signingText(object: object, signatureField: 'signature' | 'signatures'): DocumentResult<string> {
-  return canonicalJson(Object.fromEntries(Object.entries(object).filter(([name]) => name !== signatureField)));
+function signingText(object: object, ...without: readonly string[]): DocumentResult<string> {
+  return canonicalJson(Object.fromEntries(Object.entries(object).filter(([name]) => !without.includes(name))));
 }
 
 /** The text a node signs for its discovery record. */
@@ -26,9 +26,12 @@ export function agreementSigningText(agreement: Agreement): DocumentResult<strin
   return signingText(agreement, 'signatures');
 }
 
-/** The text a participant signs for a turn: all of it, with `seq` and a settled cost, so sign once these are known. */
-export function turnSigningText(turn: Turn): DocumentResult<string> {
-  return signingText(turn, 'signature');
+/**
+ * The text a participant signs for a turn. `seq` is the host's word and `inference_cost` the ledger's: both come after the
+ * author has signed, and are checked against the order that `follows` and `in_reply_to` state and against the ledger.
+ */
+export function turnSigningText(turn: Omit<Turn, 'seq'>): DocumentResult<string> {
+  return signingText(turn, 'signature', 'seq', 'inference_cost');
 }
 
 function makeSignature(text: DocumentResult<string>, signer: Signer, ed25519: Ed25519): DocumentResult<Signature> {
@@ -63,13 +66,13 @@ export function signAgreement(agreement: Agreement, signer: Signer, ed25519: Ed2
   return { ok: true, value: { ...agreement, signatures: [...others, signature.value] } };
 }
 
-/** Signs a turn with the key of its participant. */
-export function signTurn(
-  turn: Turn,
-  participant: SessionParticipant,
+/** Signs a turn with the key of its participant, before or after it has its number. */
+export function signTurn<Signed extends Omit<Turn, 'seq'>>(
+  turn: Signed,
+  participant: Pick<SessionParticipant, 'id' | 'public_key'>,
   signer: Signer,
   ed25519: Ed25519,
-): DocumentResult<Turn> {
+): DocumentResult<Signed> {
   if (participant.id !== turn.participant_id || participant.public_key !== signer.publicKey) {
     return documentFailure('not-a-party', 'This key is not the one of the participant who wrote the turn.');
   }

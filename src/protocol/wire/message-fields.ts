@@ -12,6 +12,8 @@ export const ShortText = Type.String({ maxLength: 2_000 });
 /** Chosen by the caller; its reply carries it. */
 export const CallId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 
+export const Gft = Type.Number({ minimum: -9_007_199_254, maximum: 9_007_199_254 });
+
 /** One message: an object told from the others by its `type`. */
 export function message<Name extends string, Properties extends TProperties>(
   type: Name,

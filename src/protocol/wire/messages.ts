@@ -12,7 +12,7 @@ import { NodeRegistration, NodeView } from '../compute/http/nodes';
 import { ShardRegistration } from '../compute/http/shards';
 import { TaskResultBody, TaskView } from '../compute/http/tasks';
 import { WIRE_LIMITS } from './limits';
-import { Base64, CallId, message, ShortText, Uuid } from './message-fields';
+import { Base64, CallId, Gft, message, ShortText, Uuid } from './message-fields';
 
 /*
  * JSON text messages of the WebSocket binding (tore-0001, `GET /ws`, subprotocol `tore.v1`). Activations travel beside
@@ -32,8 +32,6 @@ import { Base64, CallId, message, ShortText, Uuid } from './message-fields';
  *                              ◀────────────  pipeline-token, last shard only
  *     pipeline-close           ────────────▶
  */
-
-const Gft = Type.Number({ minimum: -9_007_199_254, maximum: 9_007_199_254 });
 
 /** Text a node signs to prove its key: bound to this protocol and this coordinator, so it cannot be replayed elsewhere. */
 export function connectionProofText(nonce: string, coordinatorId: string): string {
