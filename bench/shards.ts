@@ -147,8 +147,9 @@ async function pass(
     const output = await engine.forward({ shardKey, sequenceId: 'bench', position, input });
     if (!output.ok) throw new Error(output.error.message);
     if (output.value.kind === 'token') {
-      return { tokenId: output.value.tokenId, finished: output.value.finishReason !== undefined };
+      return { tokenId: output.value.tokens[0]?.tokenId ?? 0, finished: output.value.finishReason !== undefined };
     }
+    if (output.value.kind === 'filled') break;
     input = { activation: output.value.activation, positions: output.value.positions };
   }
   throw new Error('the last stage gave no token');

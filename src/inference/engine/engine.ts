@@ -108,6 +108,18 @@ export interface OpenSequenceRequest {
   readonly sampling?: Sampling | undefined;
   /** Tokens after which the last shard finishes with `length`. */
   readonly maxNewTokens?: number | undefined;
+  /**
+   * On a last shard that takes an answer over: what was sampled elsewhere so far. The next token is then the one that
+   * shard would have sampled, given the same settings with a seed; its text does not repeat what was given out. Before it,
+   * the cache is filled with passes that do not sample.
+   */
+  readonly answered?: AnsweredSoFar | undefined;
+}
+
+/** Tokens of an answer, the first of which was sampled when the cache held `promptPositions`. */
+export interface AnsweredSoFar {
+  readonly promptPositions: number;
+  readonly tokenIds: readonly number[];
 }
 
 /** Token ids for a first shard, activations `[positions, hidden]` for every other one. */
@@ -118,12 +130,27 @@ export interface ForwardRequest {
   readonly shardKey: string;
   readonly sequenceId: string;
   /**
-   * Position of the first input. Equal to the cached length, or lower: then the cache, and on the last shard the
-   * sampled text, go back to it first. Retries rely on that.
+   * Position of the first input. Equal to the cached length, or lower: then the cache, and where the last shard samples
+   * the sampled text, go back to it first. Retries and rejected drafts rely on that.
    */
   readonly position: number;
   readonly input: ForwardInput;
+  /**
+   * Last shard of a sequence that samples: `false` only fills the cache, so that a prompt can come in pieces; the answer
+   * is `filled`. True where it is left out. Other shards do not look at it.
+   */
+  readonly sample?: boolean | undefined;
+  /**
+   * Last shard of a sequence that samples: the inputs are the positions of `[last token, ...drafts]`, at most
+   * `MAX_DRAFT_IDS` drafts. A token is sampled behind each of them while the one before equals its draft, so the answer
+   * has one token more than drafts were right. Tokens and their random numbers are those of passes without drafts. The
+   * next pass begins behind the last right draft, which forgets the wrong ones. Other shards do not look at it.
+   */
+  readonly draftIds?: readonly number[] | undefined;
 }
+
+/** Drafts of one pass: far more than a lookup guesses right, and few enough for one pass over the weights. */
+export const MAX_DRAFT_IDS = 63;
 
 export interface ActivationOutput {
   readonly kind: 'activation';
@@ -133,16 +160,41 @@ export interface ActivationOutput {
   readonly computeMs: number;
 }
 
-export interface TokenOutput {
-  readonly kind: 'token';
+/** A token and the natural logarithm of its probability, before temperature, penalties and cuts. */
+export interface TokenLogProbability {
+  readonly tokenId: number;
+  /** The token decoded alone, which may be half a character. */
+  readonly text: string;
+  readonly logProbability: number;
+}
+
+/** A sampled token. */
+export interface GeneratedToken {
   readonly tokenId: number;
   /** New text, free of stop strings and of halves of characters; on finish it includes all that was held back. */
   readonly text: string;
+  /** Where the sampling settings ask for them: of this token, and of the most likely ones, likeliest first. */
+  readonly logProbability?: number;
+  readonly topLogProbabilities?: readonly TokenLogProbability[];
+}
+
+export interface TokenOutput {
+  readonly kind: 'token';
+  /** One token; behind drafts up to one more than there were drafts. */
+  readonly tokens: readonly GeneratedToken[];
+  /** The answer ended with the last of `tokens`. */
   readonly finishReason?: 'stop' | 'length';
   readonly computeMs: number;
 }
 
-export type ForwardOutput = ActivationOutput | TokenOutput;
+/** The last shard took a piece of a prompt and waits for the rest. */
+export interface FilledOutput {
+  readonly kind: 'filled';
+  readonly positions: number;
+  readonly computeMs: number;
+}
+
+export type ForwardOutput = ActivationOutput | TokenOutput | FilledOutput;
 
 export interface EngineMetrics {
   readonly loadedShards: number;

@@ -1,11 +1,13 @@
 import { randomInt } from 'node:crypto';
 import type { Sampling } from '../../protocol/compute/model';
 import { SAMPLING_LIMITS } from '../../protocol/compute/model';
-import { drawUniform } from '../sampling/split-mix';
+import { logProbabilities, penalize } from '../sampling/penalties';
 import { pickToken } from '../sampling/sampler';
+import { drawUniform } from '../sampling/split-mix';
 import { IncrementalDecoder } from '../tokenizer/incremental-decoder';
 import { StopMatcher } from '../tokenizer/stop-matcher';
 import type { TextTokenizer } from '../tokenizer/text-tokenizer';
+import type { AnsweredSoFar, GeneratedToken } from './engine';
 
 const MAX_SEED = 2 ** 32;
 
@@ -16,13 +18,16 @@ export interface GenerationOptions {
   readonly maxPositions: number;
   readonly endTokenIds: readonly number[];
   readonly tokenizer: Pick<TextTokenizer, 'decode'>;
+  readonly answered?: AnsweredSoFar | undefined;
 }
 
-export interface GeneratedToken {
-  readonly tokenId: number;
-  readonly text: string;
+/** What one pass gave, in order; nothing follows a finish reason. */
+export interface GeneratedTokens {
+  readonly tokens: readonly GeneratedToken[];
   readonly finishReason?: 'stop' | 'length';
 }
+
+type Taken = Pick<GeneratedToken, 'tokenId' | 'text'> & Pick<GeneratedTokens, 'finishReason'>;
 
 interface Sampled {
   readonly tokenId: number;
@@ -46,6 +51,8 @@ export class Generation {
   #sampled: Sampled[] = [];
   #decoder: IncrementalDecoder;
   #stops: StopMatcher;
+  /** How often each token occurred; what the penalties look at. */
+  #occurrences = new Map<number, number>();
   #finished = false;
 
   constructor(options: GenerationOptions) {
@@ -54,21 +61,34 @@ export class Generation {
     this.#maxNewTokens = options.maxNewTokens ?? SAMPLING_LIMITS.maxNewTokens;
     this.#decoder = this.#newDecoder();
     this.#stops = this.#newStops();
+    const { promptPositions = 0, tokenIds = [] } = options.answered ?? {};
+    for (const [index, tokenId] of tokenIds.entries()) this.#take({ tokenId, position: promptPositions + index });
   }
 
-  get finished(): boolean {
-    return this.#finished;
+  /** Whether the answer has ended and goes no further when the cache goes back to a length. */
+  isFinishedAt(length: number): boolean {
+    return this.#finished && (this.#sampled.at(-1)?.position ?? 0) <= length;
   }
 
   /**
-   * Picks the next token.
+   * Picks the next token, and behind each draft that equals the token picked before it one more.
    *
-   * @param logits - `[vocabulary]`
+   * @param logits - `[1 + drafts, vocabulary]`
    * @param position - length of the cache after the pass that gave them
    */
-  accept(logits: Float32Array, position: number): GeneratedToken {
-    const uniform = drawUniform(this.#seed, this.#sampled.length);
-    return this.#take({ tokenId: pickToken(logits, this.#options.sampling, uniform), position });
+  accept(logits: Float32Array, position: number, drafts: readonly number[] = []): GeneratedTokens {
+    const vocabulary = logits.length / (1 + drafts.length);
+    const tokens: GeneratedToken[] = [];
+    for (let row = 0; row <= drafts.length; row++) {
+      const { finishReason, ...taken } = this.#pick(
+        logits.subarray(row * vocabulary, (row + 1) * vocabulary),
+        position - drafts.length + row,
+      );
+      tokens.push(taken);
+      if (finishReason !== undefined) return { tokens, finishReason };
+      if (taken.tokenId !== drafts[row]) break;
+    }
+    return { tokens };
   }
 
   /** Forgets the tokens sampled beyond a cache length; sampling goes on with the random numbers they had. */
@@ -76,15 +96,28 @@ export class Generation {
     const kept = this.#sampled.filter((token) => token.position <= length);
     if (kept.length === this.#sampled.length) return;
     this.#sampled = [];
+    this.#occurrences = new Map();
     this.#finished = false;
     this.#decoder = this.#newDecoder();
     this.#stops = this.#newStops();
     for (const token of kept) this.#take(token);
   }
 
-  #take(token: Sampled): GeneratedToken {
+  #pick(logits: Float32Array, position: number): Taken & GeneratedToken {
+    const { sampling, tokenizer } = this.#options;
+    const uniform = drawUniform(this.#seed, this.#sampled.length);
+    const tokenId = pickToken(penalize(logits, sampling, this.#occurrences), sampling, uniform);
+    const taken = this.#take({ tokenId, position });
+    if (sampling.logprobs === undefined) return taken;
+    const { own, top } = logProbabilities(logits, tokenId, sampling.logprobs);
+    const topLogProbabilities = top.map((entry) => ({ ...entry, text: tokenizer.decode([entry.tokenId]) }));
+    return { ...taken, logProbability: own, topLogProbabilities };
+  }
+
+  #take(token: Sampled): Taken {
     this.#sampled.push(token);
     const { tokenId } = token;
+    this.#occurrences.set(tokenId, (this.#occurrences.get(tokenId) ?? 0) + 1);
     if (this.#options.endTokenIds.includes(tokenId)) return this.#finish(tokenId, '', 'stop');
     const { text, stopped } = this.#stops.push(this.#decoder.push(tokenId));
     if (stopped) {
@@ -95,7 +128,7 @@ export class Generation {
     return full ? this.#finish(tokenId, text, 'length') : { tokenId, text };
   }
 
-  #finish(tokenId: number, text: string, reason: 'stop' | 'length'): GeneratedToken {
+  #finish(tokenId: number, text: string, reason: 'stop' | 'length'): Taken {
     this.#finished = true;
     const last = this.#stops.push(this.#decoder.finish());
     const rest = last.stopped ? last.text : last.text + this.#stops.finish();

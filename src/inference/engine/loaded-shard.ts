@@ -6,13 +6,15 @@ import type { ModelFolder } from '../models/model-folder';
 import { CacheBudget, type KeyValueCache } from '../runtime/key-value-cache';
 import { allFinite, type ShardInput, type ShardSession } from '../runtime/shard-session';
 import { TextTokenizer } from '../tokenizer/text-tokenizer';
-import type {
-  ForwardInput,
-  ForwardOutput,
-  ForwardRequest,
-  OpenSequenceRequest,
-  ShardHandle,
-  TokenizeInput,
+import {
+  MAX_DRAFT_IDS,
+  type AnsweredSoFar,
+  type ForwardInput,
+  type ForwardOutput,
+  type ForwardRequest,
+  type OpenSequenceRequest,
+  type ShardHandle,
+  type TokenizeInput,
 } from './engine';
 import { Generation } from './generation';
 
@@ -33,7 +35,7 @@ interface Sequence {
 export interface PassRecord {
   readonly positions: number;
   readonly computeMs: number;
-  readonly sampled: boolean;
+  readonly tokens: number;
 }
 
 /** A shard in memory with its open sequences. */
@@ -87,6 +89,7 @@ export class LoadedShard {
         maxNewTokens: request.maxNewTokens,
         maxPositions: request.maxPositions,
         endTokenIds: this.#model.config.endTokenIds,
+        answered: request.answered,
         tokenizer: tokenizer.value,
       });
     }
@@ -114,20 +117,25 @@ export class LoadedShard {
     }
     const input = this.#checkInput(request.input);
     if (!input.ok) return input;
-    const ready = checkReadiness(sequence, request.position, countPositions(input.value));
+    const positions = countPositions(input.value);
+    const ready = checkReadiness(sequence, request, positions);
     if (!ready.ok) return ready;
-    if (request.position < sequence.cache.length) {
-      sequence.cache.rewind(request.position);
-      sequence.generation?.rewind(request.position);
-    }
+    const drafts = checkDrafts(sequence, request, positions);
+    if (!drafts.ok) return drafts;
+    if (request.position < sequence.cache.length) sequence.cache.rewind(request.position);
+    if (request.sample !== false) sequence.generation?.rewind(request.position);
     sequence.busy = true;
     const start = performance.now();
     try {
-      const run = await this.#session.run(sequence.cache, input.value, () => sequence.closed);
+      const run = await this.#session.run(sequence.cache, input.value, {
+        isCancelled: () => sequence.closed,
+        logitRows: 1 + drafts.value.length,
+      });
       const computeMs = performance.now() - start;
       if (!run.ok) return run;
-      record({ positions: countPositions(input.value), computeMs, sampled: sequence.generation !== undefined });
-      return success(this.#answer(sequence, run.value, computeMs));
+      const output = this.#answer(sequence, request, run.value, computeMs);
+      record({ positions, computeMs, tokens: output.kind === 'token' ? output.tokens.length : 0 });
+      return success(output);
     } finally {
       sequence.busy = false;
     }
@@ -147,9 +155,12 @@ export class LoadedShard {
     await this.#session.release();
   }
 
-  #answer(sequence: Sequence, values: Float32Array, computeMs: number): ForwardOutput {
-    if (sequence.generation !== undefined) {
-      return { kind: 'token', ...sequence.generation.accept(values, sequence.cache.length), computeMs };
+  #answer(sequence: Sequence, request: ForwardRequest, values: Float32Array, computeMs: number): ForwardOutput {
+    const { generation, cache } = sequence;
+    if (generation !== undefined) {
+      const positions = cache.length - request.position;
+      if (request.sample === false) return { kind: 'filled', positions, computeMs };
+      return { kind: 'token', ...generation.accept(values, cache.length, request.draftIds), computeMs };
     }
     const rowFloats = this.#session.givesLogits ? values.length : this.#model.config.shape.hidden_size;
     return { kind: 'activation', activation: values, positions: values.length / rowFloats, computeMs };
@@ -187,6 +198,18 @@ export class LoadedShard {
     if (maxNewTokens !== undefined && !(Number.isInteger(maxNewTokens) && maxNewTokens >= 1 && maxNewTokens <= limit)) {
       return engineFailure('input-invalid', `An answer has 1 to ${limit} tokens.`);
     }
+    return request.answered === undefined ? success(undefined) : this.#checkAnswered(request.answered);
+  }
+
+  #checkAnswered({ promptPositions, tokenIds }: AnsweredSoFar): Result<void, EngineErrorCode> {
+    const vocabulary = this.#model.config.shape.vocabulary_size;
+    const stray = tokenIds.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
+    if (stray !== undefined) {
+      return engineFailure('input-invalid', `Token id ${stray} is outside the vocabulary of ${vocabulary}.`);
+    }
+    if (!Number.isInteger(promptPositions) || promptPositions < 1) {
+      return engineFailure('input-invalid', 'An answer begins behind at least one position.');
+    }
     return success(undefined);
   }
 
@@ -223,7 +246,11 @@ function countPositions(input: ShardInput): number {
   return input.kind === 'tokens' ? input.ids.length : input.positions;
 }
 
-function checkReadiness(sequence: Sequence, position: number, positions: number): Result<void, EngineErrorCode> {
+function checkReadiness(
+  sequence: Sequence,
+  { position, sample }: ForwardRequest,
+  positions: number,
+): Result<void, EngineErrorCode> {
   if (sequence.closed) return cancelledFailure('The sequence');
   if (sequence.busy) {
     return engineFailure('sequence-busy', 'A pass of this sequence is still running.', { retryable: true });
@@ -240,8 +267,28 @@ function checkReadiness(sequence: Sequence, position: number, positions: number)
       `The sequence was opened for ${sequence.maxPositions} positions; this pass would reach ${position + positions}.`,
     );
   }
-  if (sequence.generation?.finished === true && position === length) {
+  if (sample !== false && sequence.generation?.isFinishedAt(position) === true) {
     return engineFailure('sequence-finished', 'The answer has ended; nothing can be added to it.');
   }
   return success(undefined);
+}
+
+/** The drafts of a pass, none where the shard does not sample. */
+function checkDrafts(
+  { generation }: Sequence,
+  { draftIds, sample, input }: ForwardRequest,
+  positions: number,
+): Result<readonly number[], EngineErrorCode> {
+  if (draftIds === undefined || generation === undefined) return success([]);
+  if (sample === false) return engineFailure('input-invalid', 'A pass that does not sample has no use for drafts.');
+  if (draftIds.length > MAX_DRAFT_IDS || positions !== 1 + draftIds.length) {
+    return engineFailure(
+      'input-invalid',
+      `A pass over drafts has one position more than drafts, of which there are at most ${MAX_DRAFT_IDS}; ${positions} positions and ${draftIds.length} drafts came.`,
+    );
+  }
+  if ('inputIds' in input && draftIds.some((id, index) => id !== input.inputIds[index + 1])) {
+    return engineFailure('input-invalid', 'The drafts are not the token ids of the input.');
+  }
+  return success(draftIds);
 }

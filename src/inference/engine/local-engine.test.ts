@@ -230,7 +230,7 @@ describe('going back', () => {
     let position = story.input_ids.length;
     for (let step = 0; step < 12; step++) {
       if (output.kind !== 'token') throw new Error('a token was expected');
-      const input = { inputIds: [output.tokenId] };
+      const input = { inputIds: output.tokens.map(({ tokenId }) => tokenId) };
       const first = expectValue(await forward(whole, position, input));
       const again = expectValue(await forward(whole, position, input));
       expect({ ...again, computeMs: 0 }).toEqual({ ...first, computeMs: 0 });
@@ -289,7 +289,7 @@ describe('answers', () => {
     expect(limited).toMatchObject({ ids: shard.greedy_ids.slice(0, 5), finishReason: 'length' });
     expectValue(await open(whole, { sampling: GREEDY, maxPositions: shard.input_ids.length }));
     const output = expectValue(await forward(whole, 0, { inputIds: shard.input_ids }));
-    expect(output).toMatchObject({ tokenId: shard.greedy_ids[0], finishReason: 'length' });
+    expect(output).toMatchObject({ tokens: [{ tokenId: shard.greedy_ids[0] }], finishReason: 'length' });
   });
 
   it('end before a stop string, also where it is spread over tokens', async () => {

@@ -222,7 +222,7 @@ export class LocalEngine implements Engine {
   #record(pass: PassRecord): void {
     this.#positionsProcessed += pass.positions;
     this.#busyMs += pass.computeMs;
-    if (pass.sampled) this.#tokensSampled++;
+    this.#tokensSampled += pass.tokens;
   }
 }
 

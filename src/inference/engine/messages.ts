@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { ChatMessage, LayerRange, Sampling, SAMPLING_LIMITS } from '../../protocol/compute/model';
-import type { Engine } from './engine';
+import { MAX_DRAFT_IDS, type Engine } from './engine';
 
 /**
  * Messages between an `EngineClient` and the process that serves the engine.
@@ -56,6 +56,15 @@ export const METHOD_INPUTS = {
     maxNewTokens: Type.Optional(
       Type.Union([Type.Integer({ minimum: 1, maximum: SAMPLING_LIMITS.maxNewTokens }), Type.Undefined()]),
     ),
+    answered: Type.Optional(
+      Type.Union([
+        Type.Object({
+          promptPositions: Type.Number(),
+          tokenIds: Type.Array(Type.Number(), { maxItems: SAMPLING_LIMITS.maxNewTokens }),
+        }),
+        Type.Undefined(),
+      ]),
+    ),
   }),
   forward: Type.Object({
     shardKey: Text,
@@ -65,6 +74,8 @@ export const METHOD_INPUTS = {
       Type.Object({ inputIds: Type.Array(Type.Number(), { maxItems: MAX_INPUT_IDS }) }),
       Type.Object({ activation: Float32, positions: Type.Number() }),
     ]),
+    sample: Type.Optional(Type.Union([Type.Boolean(), Type.Undefined()])),
+    draftIds: Type.Optional(Type.Union([Type.Array(Type.Number(), { maxItems: MAX_DRAFT_IDS }), Type.Undefined()])),
   }),
   closeSequence: Type.Object({ shardKey: Text, sequenceId: Text }),
   metrics: Type.Object({}),

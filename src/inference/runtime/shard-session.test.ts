@@ -113,7 +113,7 @@ describe('ShardSession', () => {
   it('stops between chunks', async () => {
     const { shard, chunks } = await open(echo);
     const cache = shard.createCache();
-    const result = await shard.run(cache, activation(1_000), () => chunks.length >= 2);
+    const result = await shard.run(cache, activation(1_000), { isCancelled: () => chunks.length >= 2 });
     expect(codeOf(result)).toBe('cancelled');
     expect(chunks).toEqual([128, 128]);
     expect(cache.length).toBe(0);

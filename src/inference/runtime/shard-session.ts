@@ -14,6 +14,13 @@ export type ShardInput =
   | { readonly kind: 'tokens'; readonly ids: readonly number[] }
   | { readonly kind: 'activation'; readonly activation: Float32Array; readonly positions: number };
 
+export interface PassOptions {
+  /** Asked after each chunk. */
+  readonly isCancelled?: () => boolean;
+  /** Of a last shard: number of last positions whose logits are wanted, 1 to the number of positions. By default 1. */
+  readonly logitRows?: number;
+}
+
 export interface OpenShardOptions {
   readonly runtime: OnnxRuntime;
   readonly config: DecoderConfig;
@@ -71,36 +78,34 @@ export class ShardSession {
   /**
    * Runs new positions behind those in the cache, in chunks; other work of the process gets its turn between them.
    *
-   * @param isCancelled - asked after each chunk
-   * @returns the activations `[positions, hidden]`, or from the last shard the logits `[vocabulary]` of the last
-   * position. After a failure the cache holds what it held before.
+   * @returns the activations `[positions, hidden]`, or from the last shard the logits `[logit rows, vocabulary]` of the
+   * last positions. After a failure the cache holds what it held before.
    */
   async run(
     cache: KeyValueCache,
     input: ShardInput,
-    isCancelled: () => boolean = () => false,
+    { isCancelled = () => false, logitRows = 1 }: PassOptions = {},
   ): Promise<Result<Float32Array, EngineErrorCode>> {
     const positions = input.kind === 'tokens' ? input.ids.length : input.positions;
-    const hidden = this.config.shape.hidden_size;
     const before = cache.length;
-    const output = this.givesLogits ? undefined : new Float32Array(positions * hidden);
+    const width = this.givesLogits ? this.config.shape.vocabulary_size : this.config.shape.hidden_size;
+    const rows = this.givesLogits ? logitRows : positions;
+    const output = new Float32Array(rows * width);
     cache.reserve(before + positions);
     for (let done = 0; done < positions;) {
       const count = Math.min(PREFILL_CHUNK_POSITIONS, positions - done);
-      const chunk = await this.#runChunk(cache, input, done, count);
+      // Rows of the output that this chunk gives; a head that gives none still computes one.
+      const given = Math.min(count, Math.max(0, done + count - (positions - rows)));
+      const chunk = await this.#runChunk(cache, input, { start: done, count, logitRows: Math.max(1, given) });
       // The sequence may have been closed while the chunk ran; its cache is gone then.
       if (isCancelled()) return this.#undo(cache, before, cancelledFailure('The pass'));
       if (!chunk.ok) return this.#undo(cache, before, chunk);
       cache.append(chunk.value.newKeyValues, count);
-      const isWhole = count === positions;
-      const isLastLogits = this.givesLogits && done + count === positions;
-      if (isWhole || isLastLogits) return success(chunk.value.output);
-      output?.set(chunk.value.output, done * hidden);
       done += count;
+      if (given === rows) return success(chunk.value.output);
+      if (given > 0) output.set(chunk.value.output, (done - given - (positions - rows)) * width);
     }
-    return output === undefined
-      ? engineFailure('input-invalid', 'A pass needs at least one position.')
-      : success(output);
+    return success(output);
   }
 
   release(): Promise<void> {
@@ -115,8 +120,7 @@ export class ShardSession {
   async #runChunk(
     cache: KeyValueCache,
     input: ShardInput,
-    start: number,
-    count: number,
+    { start, count, logitRows }: { readonly start: number; readonly count: number; readonly logitRows: number },
   ): Promise<Result<{ output: Float32Array; newKeyValues: Float32Array }, EngineErrorCode>> {
     const total = cache.length + count;
     const inputs: Record<string, OnnxTensor> = {
@@ -131,6 +135,7 @@ export class ShardSession {
       [SHARD_VALUES.lastPosition]: this.#runtime.createTensor('int32', Int32Array.of(total - 1), [1]),
       [SHARD_VALUES.totalLengthScalar]: this.#runtime.createTensor('int32', Int32Array.of(total), []),
     };
+    if (this.givesLogits) inputs[SHARD_VALUES.logitStart] = this.#int64([-logitRows]);
     if (input.kind === 'tokens') {
       const ids = BigInt64Array.from(input.ids.slice(start, start + count), BigInt);
       inputs[SHARD_VALUES.tokenIds] = this.#runtime.createTensor('int64', ids, [1, count]);

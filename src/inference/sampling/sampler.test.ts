@@ -9,10 +9,11 @@ const rules: fc.Arbitrary<SamplingRules> = fc.record({
   temperature: fc.double({ min: 0.05, max: 5, noNaN: true }),
   top_k: fc.nat({ max: 70 }),
   top_p: fc.double({ min: 0.01, max: 1, noNaN: true }),
+  min_p: fc.double({ min: 0, max: 1, noNaN: true }),
 });
 
 /** The definition, computed the long way. */
-function reference(logits: Float32Array, { temperature, top_k, top_p }: SamplingRules): Map<number, number> {
+function reference(logits: Float32Array, { temperature, top_k, top_p, min_p = 0 }: SamplingRules): Map<number, number> {
   const largest = Math.max(...logits);
   let list = [...logits].map((logit, id) => ({ id, weight: Math.exp((logit - largest) / temperature) }));
   list.sort((a, b) => b.weight - a.weight || a.id - b.id);
@@ -21,6 +22,7 @@ function reference(logits: Float32Array, { temperature, top_k, top_p }: Sampling
   const kept = new Map<number, number>();
   let share = 0;
   for (const { id, weight } of list) {
+    if (weight < min_p) break;
     kept.set(id, weight);
     share += weight;
     if (top_p < 1 && share / total >= top_p) break;

@@ -1,7 +1,7 @@
 import type { Sampling } from '../../protocol/compute/model';
 
 /** The parts of `Sampling` that pick a token. */
-export type SamplingRules = Pick<Sampling, 'temperature' | 'top_k' | 'top_p'>;
+export type SamplingRules = Pick<Sampling, 'temperature' | 'top_k' | 'top_p' | 'min_p'>;
 
 /** The largest logit's token; of equal ones the lowest id, so that greedy text is the same everywhere. */
 export function pickGreedy(logits: Float32Array): number {
@@ -25,7 +25,8 @@ export interface Candidate {
 /**
  * The tokens that may be picked and their probabilities, most likely first, ids ascending among equals: softmax of
  * logits / temperature, cut to the `top_k` most likely, then to the shortest beginning whose share reaches `top_p`
- * (Holtzman et al. 2020), then scaled to a sum of 1. The order of the steps is that of Hugging Face transformers.
+ * (Holtzman et al. 2020), then to those of at least `min_p` times the likeliest one's probability (Nguyen et al. 2024),
+ * then scaled to a sum of 1. The order of the steps is that of Hugging Face transformers.
  *
  * @param rules - temperature above 0
  */
@@ -42,9 +43,12 @@ export function candidates(logits: Float32Array, rules: SamplingRules): Candidat
   const weightOf = (id: number): number => weights[id] ?? 0;
   ids.sort((a, b) => weightOf(b) - weightOf(a) || a - b);
   const total = limit < logits.length ? ids.reduce((subtotal, id) => subtotal + weightOf(id), 0) : sum(weights);
+  // The likeliest token has weight 1.
+  const least = rules.min_p ?? 0;
   const kept: number[] = [];
   let share = 0;
   for (const id of ids) {
+    if (weightOf(id) < least) break;
     kept.push(id);
     share += weightOf(id);
     if (rules.top_p < 1 && share >= rules.top_p * total) break;

@@ -14,7 +14,7 @@ import {
 } from './weight-layout';
 
 /** Changes whenever the graph or the layout of its weights does: cached shards of another version are cut again. */
-export const GRAPH_VERSION = 2;
+export const GRAPH_VERSION = 3;
 
 /** The residual stream and what is still to be added to it: the sum happens inside the next fused normalisation. */
 interface Stream {
@@ -24,7 +24,7 @@ interface Stream {
 
 /**
  * Writes the layers [layer_start, layer_end] of a model as an ONNX graph (opset 21 with
- * onnxruntime's fused operators): token ids or an activation in, an activation or the last position's logits out, and
+ * onnxruntime's fused operators): token ids or an activation in, an activation or the last positions' logits out, and
  * the new keys and values for the caller to keep.
  *
  * @param dataFileName - the file beside the graph that holds the weights as `layout` says
@@ -145,13 +145,14 @@ function addOutputs(
     graph.output(SHARD_VALUES.activationOut, 'float32', [1, 'positions', config.shape.hidden_size]);
     return;
   }
-  // Only the last position's logits are ever used: cut before the head, the largest product of all.
+  // Few positions' logits are ever used: cut before the head, the largest product of all.
+  graph.input(SHARD_VALUES.logitStart, 'int64', [1]);
   const lastOf = (value: string): string =>
-    graph.node('Slice', [value, graph.integers([-1]), graph.integers([INT64_END]), graph.integers([1])]);
+    graph.node('Slice', [value, SHARD_VALUES.logitStart, graph.integers([INT64_END]), graph.integers([1])]);
   const last = { residual: lastOf(stream.residual), pending: lastOf(stream.pending) };
   const { normed } = addNorm(graph, config, last, SHARED_WEIGHTS.finalNorm);
   weights.multiply(normed, headWeightName(config, range), undefined, SHARD_VALUES.logits);
-  graph.output(SHARD_VALUES.logits, 'float32', [1, 1, config.shape.vocabulary_size]);
+  graph.output(SHARD_VALUES.logits, 'float32', [1, 'wanted', config.shape.vocabulary_size]);
 }
 
 /** "To the end" for ONNX Slice: any number beyond every size. */

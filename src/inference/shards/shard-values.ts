@@ -23,7 +23,9 @@ export const SHARD_VALUES = {
   isSingle: 'is_single',
   /** float32 `[1, positions, hidden]`, where the range does not end with the last layer. */
   activationOut: 'activation_out',
-  /** float32 `[1, 1, vocabulary]` of the last position, where it does. */
+  /** int64 `[1]`, where it does: minus the number of last positions whose logits are wanted, at least 1. */
+  logitStart: 'logit_start',
+  /** float32 `[1, wanted, vocabulary]`. */
   logits: 'logits',
   /** float32 `[2 × layers, key/value heads, positions, head size]`: keys of all layers, then values of all layers. */
   newKeyValues: 'new_key_values',

@@ -96,10 +96,12 @@ export async function generate(
       const output = await forwardThrough(stages, sequenceId, position, next);
       if (output.kind !== 'token') throw new Error('the last stage gave no token');
       position += next.length;
-      ids.push(output.tokenId);
-      text += output.text;
+      for (const token of output.tokens) {
+        ids.push(token.tokenId);
+        text += token.text;
+      }
       if (output.finishReason !== undefined) return { ids, text, finishReason: output.finishReason };
-      next = [output.tokenId];
+      next = ids.slice(-1);
     }
   } finally {
     await closeThrough(stages, sequenceId);

@@ -83,12 +83,16 @@ async function pass(call: ForwardCall, run: ForwardRun, wantedTokens: number): P
       const flops = countFlops(shape, range, call.positions, 0, 0);
       return success({ kind: 'activation', activation: output.value.activation, flops });
     }
-    outputIds.push(output.value.tokenId);
-    text += output.value.text;
+    const [token] = output.value.kind === 'token' ? output.value.tokens : [];
+    if (token === undefined || output.value.kind === 'filled') {
+      return nodeFailure('shard-mismatch', 'The engine returned no token where the model ends.');
+    }
+    outputIds.push(token.tokenId);
+    text += token.text;
     finishReason = output.value.finishReason ?? null;
     if (finishReason !== null || outputIds.length >= wantedTokens) break;
     position = call.positions + outputIds.length - 1;
-    input = { inputIds: [output.value.tokenId] };
+    input = { inputIds: [token.tokenId] };
   }
   const flops = countRangeRequestFlops(shape, range, call.positions, outputIds.length);
   // A call for one token always ends with it; that is not the end of the answer.

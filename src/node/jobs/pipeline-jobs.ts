@@ -248,13 +248,16 @@ export class PipelineJobs {
   /** Passes a result on: hidden states to the next hop, a token to the coordinator. */
   private pass(job: Job, position: number, positions: number, output: ForwardOutput): void {
     const { request_id: requestId, hop, hops, activation_dtype: dtype } = job.open;
+    if (output.kind === 'filled') return;
     if (output.kind === 'token') {
+      const [token] = output.tokens;
+      if (token === undefined) return;
       this.sender.report({
         type: 'pipeline-token',
         request_id: requestId,
         position: position + positions,
-        token_id: output.tokenId,
-        text: output.text,
+        token_id: token.tokenId,
+        text: token.text,
         ...(output.finishReason === undefined ? {} : { finish_reason: output.finishReason }),
       });
       return;

@@ -139,8 +139,7 @@ export class TinyEngine implements Engine {
     const finished = sequence.tokens >= (sequence.open.maxNewTokens ?? Infinity);
     return success({
       kind: 'token',
-      tokenId,
-      text: `<${tokenId}>`,
+      tokens: [{ tokenId, text: `<${tokenId}>` }],
       computeMs: 1,
       ...(finished ? { finishReason: 'length' as const } : {}),
     });

@@ -74,11 +74,19 @@ export const LayerRange = Type.Object({
 export type LayerRange = Static<typeof LayerRange>;
 
 /** Largest number of stop strings and their length, so that matching a stop stays cheap for every token. */
-export const SAMPLING_LIMITS = { maxStopStrings: 16, maxStopLength: 200, maxNewTokens: 32_768 } as const;
+export const SAMPLING_LIMITS = {
+  maxStopStrings: 16,
+  maxStopLength: 200,
+  maxNewTokens: 32_768,
+  /** As many alternatives as chat services in common use give. */
+  maxLogProbabilities: 20,
+} as const;
 
 /**
  * How the last shard picks the next token. `temperature` 0 is greedy and exact; `top_k` 0 and `top_p` 1 switch those off.
  * The same seed over the same logits gives the same tokens.
+ *
+ * The penalties count the tokens of the answer, not those of the prompt: the last node of a pipeline never sees the prompt.
  */
 export const Sampling = Type.Object({
   temperature: Type.Number({ minimum: 0, maximum: 5 }),
@@ -90,6 +98,16 @@ export const Sampling = Type.Object({
       maxItems: SAMPLING_LIMITS.maxStopStrings,
     }),
   ),
+  /** Tokens less likely than this share of the likeliest one's probability are not picked; 0 switches it off. */
+  min_p: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  /** Divides the positive logits of tokens that occurred, and multiplies the negative ones (Keskar et al. 2019); 1 switches it off. */
+  repetition_penalty: Type.Optional(Type.Number({ minimum: 0.1, maximum: 10 })),
+  /** Taken from a token's logit for each time it occurred. */
+  frequency_penalty: Type.Optional(Type.Number({ minimum: -2, maximum: 2 })),
+  /** Taken from a token's logit once it occurred. */
+  presence_penalty: Type.Optional(Type.Number({ minimum: -2, maximum: 2 })),
+  /** Gives each token's log-probability, and those of so many of the likeliest tokens. */
+  logprobs: Type.Optional(Type.Integer({ minimum: 0, maximum: SAMPLING_LIMITS.maxLogProbabilities })),
 });
 export type Sampling = Static<typeof Sampling>;
 
