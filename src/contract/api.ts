@@ -12,6 +12,7 @@ export interface AppEvents {
 }
 export type EventName = keyof AppEvents;
 
+/** Every screen, in the order of the rail; which of its groups each belongs to says `renderer/app/screens.ts`. */
 export const SCREEN_NAMES = ['dashboard', 'contribute', 'challenges', 'chat', 'ledger', 'settings'] as const;
 export type ScreenName = (typeof SCREEN_NAMES)[number];
 

@@ -2,12 +2,12 @@ import { Tooltip, UnstyledButton } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { IconLayoutSidebarLeftCollapse, IconLayoutSidebarLeftExpand } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
-import { SCREEN_NAMES, type ScreenName } from '../../contract';
+import type { ScreenName } from '../../contract';
 import { Mark } from '../components/Mark';
 import { setRailCollapsed, showScreen, useUiStore } from '../stores/ui-store';
 import classes from './Rail.module.css';
-import { SCREEN_ICONS } from './screens';
-import { shortcutLabel } from './shortcuts';
+import { SCREENS, screensOf } from './screens';
+import { screenKey, shortcutLabel } from './shortcuts';
 
 /** Below this width the labels would take room the content needs. */
 const NARROW = '(max-width: 900px)';
@@ -20,12 +20,14 @@ interface RailItemProps {
 function RailItem({ screen, collapsed }: RailItemProps) {
   const { t } = useTranslation();
   const current = useUiStore((state) => state.screen === screen);
-  const Shape = SCREEN_ICONS[screen];
+  const Shape = SCREENS[screen].icon;
   const label = t(`nav.${screen}`);
-  const shortcut = shortcutLabel(String(SCREEN_NAMES.indexOf(screen) + 1), window.tore.platform);
+  const key = screenKey(screen);
+  const shortcut = key === null ? null : shortcutLabel(key, window.tore.platform);
+  const title = [collapsed ? label : null, shortcut].filter(Boolean).join(' · ');
   return (
     <li>
-      <Tooltip label={collapsed ? `${label} (${shortcut})` : shortcut} position="right">
+      <Tooltip label={title} position="right" disabled={title === ''}>
         <UnstyledButton
           className={classes.item}
           aria-current={current ? 'page' : undefined}
@@ -48,7 +50,6 @@ export function Rail() {
   const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
   const chosen = useUiStore(({ railCollapsed }) => railCollapsed);
   const collapsed = narrow || chosen;
-  const upper = SCREEN_NAMES.filter((screen) => screen !== 'settings');
   const toggleLabel = chosen ? t('app.expandRail') : t('app.collapseRail');
   const ToggleShape = chosen ? IconLayoutSidebarLeftExpand : IconLayoutSidebarLeftCollapse;
   return (
@@ -58,12 +59,14 @@ export function Rail() {
         {!collapsed && <span className={classes.name}>{t('app.name')}</span>}
       </div>
       <ul className={classes.list}>
-        {upper.map((screen) => (
+        {screensOf('upper').map((screen) => (
           <RailItem key={screen} screen={screen} collapsed={collapsed} />
         ))}
       </ul>
       <ul className={classes.list}>
-        <RailItem screen="settings" collapsed={collapsed} />
+        {screensOf('lower').map((screen) => (
+          <RailItem key={screen} screen={screen} collapsed={collapsed} />
+        ))}
         {!narrow && (
           <li>
             <Tooltip label={toggleLabel} position="right" disabled={!collapsed}>

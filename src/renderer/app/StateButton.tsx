@@ -2,29 +2,9 @@ import { Button, Menu } from '@mantine/core';
 import { IconChevronDown, IconPlayerPause, IconPlayerPlay, IconRefresh } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { minutesUntilMorning } from '../format/times';
 import type { NodeStatus } from './node-status';
 import { callOrNotify } from './notify';
-
-type PauseChoice = 'minutes15' | 'hour1' | 'hours4' | 'untilMorning' | 'untilResumed';
-
-const PAUSE_CHOICES: readonly PauseChoice[] = ['minutes15', 'hour1', 'hours4', 'untilMorning', 'untilResumed'];
-
-/** Minutes of a choice from now on; null is without an end. */
-function pauseMinutes(choice: PauseChoice): number | null {
-  switch (choice) {
-    case 'minutes15':
-      return 15;
-    case 'hour1':
-      return 60;
-    case 'hours4':
-      return 240;
-    case 'untilMorning':
-      return minutesUntilMorning(Date.now());
-    case 'untilResumed':
-      return null;
-  }
-}
+import { PAUSE_CHOICES, pauseFor, type PauseChoice } from './pause-choices';
 
 interface StateButtonProps {
   readonly action: NodeStatus['action'];
@@ -38,7 +18,7 @@ function PauseButton() {
   const [busy, setBusy] = useState(false);
   const pause = async (choice: PauseChoice): Promise<void> => {
     setBusy(true);
-    await callOrNotify('pause', 'node:pause', { minutes: pauseMinutes(choice) });
+    await pauseFor(choice);
     setBusy(false);
   };
   return (

@@ -7,14 +7,32 @@ import {
   IconShieldCheck,
   type Icon,
 } from '@tabler/icons-react';
-import type { ScreenName } from '../../contract';
+import { SCREEN_NAMES, type ScreenName } from '../../contract';
+import { Challenges } from '../features/challenges/Challenges';
+import { Chat } from '../features/chat/Chat';
+import { Contribute } from '../features/contribute/Contribute';
+import { Dashboard } from '../features/dashboard/Dashboard';
+import { Ledger } from '../features/ledger/Ledger';
+import { Settings } from '../features/settings/Settings';
 
-/** Icons of the rail. */
-export const SCREEN_ICONS: Record<ScreenName, Icon> = {
-  dashboard: IconLayoutDashboard,
-  contribute: IconCpu,
-  challenges: IconShieldCheck,
-  chat: IconMessage,
-  ledger: IconListDetails,
-  settings: IconSettings,
+export interface ScreenDefinition {
+  /** Where the rail shows it: with the screens of daily use, or with what is needed now and then at its foot. */
+  readonly group: 'upper' | 'lower';
+  readonly icon: Icon;
+  readonly Content: () => React.JSX.Element;
+}
+
+/** What every screen is made of. A new screen is a name in the contract, an entry here and its label under `nav`. */
+export const SCREENS: Readonly<Record<ScreenName, ScreenDefinition>> = {
+  dashboard: { group: 'upper', icon: IconLayoutDashboard, Content: Dashboard },
+  contribute: { group: 'upper', icon: IconCpu, Content: Contribute },
+  challenges: { group: 'upper', icon: IconShieldCheck, Content: Challenges },
+  chat: { group: 'upper', icon: IconMessage, Content: Chat },
+  ledger: { group: 'upper', icon: IconListDetails, Content: Ledger },
+  settings: { group: 'lower', icon: IconSettings, Content: Settings },
 };
+
+/** The screens of a group, in the order of the rail. */
+export function screensOf(group: ScreenDefinition['group']): readonly ScreenName[] {
+  return SCREEN_NAMES.filter((screen) => SCREENS[screen].group === group);
+}

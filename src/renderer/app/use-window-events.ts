@@ -1,24 +1,27 @@
 import { useEffect } from 'react';
-import { NEW_CONVERSATION, openConversation, setDraft, startChatStore } from '../stores/chat-store';
+import { startChatStore } from '../stores/chat-store';
 import { startSnapshotStore } from '../stores/snapshot-store';
-import { focusComposer, showScreen, useUiStore } from '../stores/ui-store';
+import { setShortcutsOpen, showScreen, useUiStore } from '../stores/ui-store';
+import { registerBaseCommands } from './base-commands';
+import { openPalette } from './CommandPalette';
 import { shortcutFor } from './shortcuts';
-
-/** Shows Chat with an empty page for a new conversation; `question` is put into the composer. */
-export function startNewChat(question?: string): void {
-  openConversation(null);
-  if (question !== undefined) setDraft(NEW_CONVERSATION, question);
-  showScreen('chat');
-  focusComposer();
-}
+import { startNewChat } from './start-new-chat';
 
 function onKeyDown(event: KeyboardEvent): void {
   if (useUiStore.getState().welcomeOpen !== false) return;
   const action = shortcutFor(event, window.tore.platform);
   if (action === null) return;
   event.preventDefault();
-  if (action.kind === 'new-chat') startNewChat();
-  else showScreen(action.screen);
+  switch (action.kind) {
+    case 'new-chat':
+      return startNewChat();
+    case 'palette':
+      return openPalette();
+    case 'shortcuts':
+      return setShortcutsOpen(true);
+    case 'screen':
+      return showScreen(action.screen);
+  }
 }
 
 /** Connects the stores to main and the keyboard to the screens, as long as the window lives. */
@@ -27,6 +30,7 @@ export function useWindowEvents(): void {
     const ends = [
       startSnapshotStore(),
       startChatStore(),
+      registerBaseCommands(),
       window.tore.on('screen-requested', ({ screen }) => showScreen(screen)),
     ];
     window.addEventListener('keydown', onKeyDown);

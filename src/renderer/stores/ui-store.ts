@@ -9,6 +9,8 @@ interface UiStore {
   readonly welcomeOpen: boolean | null;
   /** Counts up when the composer should take the focus. */
   readonly composerFocusRequests: number;
+  /** Whether the list of keyboard shortcuts is on show. */
+  readonly shortcutsOpen: boolean;
 }
 
 const RAIL_KEY = 'tore.rail-collapsed';
@@ -18,6 +20,7 @@ export const useUiStore = create<UiStore>(() => ({
   railCollapsed: globalThis.localStorage?.getItem(RAIL_KEY) === 'true',
   welcomeOpen: null,
   composerFocusRequests: 0,
+  shortcutsOpen: false,
 }));
 
 export function showScreen(screen: ScreenName): void {
@@ -31,6 +34,10 @@ export function setRailCollapsed(railCollapsed: boolean): void {
 
 export function setWelcomeOpen(welcomeOpen: boolean): void {
   useUiStore.setState({ welcomeOpen });
+}
+
+export function setShortcutsOpen(shortcutsOpen: boolean): void {
+  useUiStore.setState({ shortcutsOpen });
 }
 
 export function focusComposer(): void {

@@ -3,7 +3,7 @@ import { IconAdjustmentsHorizontal, IconEdit, IconLayoutSidebar } from '@tabler/
 import { useTranslation } from 'react-i18next';
 import type { ModelSummary } from '../../../contract';
 import { shortcutLabel } from '../../app/shortcuts';
-import { startNewChat } from '../../app/use-window-events';
+import { startNewChat } from '../../app/start-new-chat';
 import { GenerationFields } from '../../components/GenerationFields';
 import { useSnapshot } from '../../stores/snapshot-store';
 import classes from './Chat.module.css';

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ConversationSummary } from '../../../contract';
 import { callOrNotify } from '../../app/notify';
-import { startNewChat } from '../../app/use-window-events';
+import { startNewChat } from '../../app/start-new-chat';
 import { formatAgo } from '../../format/times';
 import { forgetConversation, openConversation, useChatStore } from '../../stores/chat-store';
 import { useSnapshot } from '../../stores/snapshot-store';

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { StateButton } from '../../app/StateButton';
 import { useNodeStatus } from '../../app/use-node-status';
-import { startNewChat } from '../../app/use-window-events';
+import { startNewChat } from '../../app/start-new-chat';
 import { formatLayers, formatPercent, formatSpeed } from '../../format/numbers';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { setWelcomeOpen, showScreen } from '../../stores/ui-store';

@@ -1,0 +1,72 @@
+import { IconKeyboard, IconMessagePlus, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react';
+import { SCREEN_NAMES } from '../../contract';
+import { useSnapshotStore } from '../stores/snapshot-store';
+import { setShortcutsOpen, showScreen } from '../stores/ui-store';
+import { registerCommands } from './commands';
+import { callOrNotify } from './notify';
+import { PAUSE_CHOICES, pauseFor } from './pause-choices';
+import { SCREENS } from './screens';
+import { screenKey, shortcutLabel } from './shortcuts';
+import { startNewChat } from './start-new-chat';
+
+/** The commands of the frame itself: screens, pausing and resuming, a new chat, the list of shortcuts. */
+export function registerBaseCommands(): () => void {
+  const ends = [
+    registerCommands('screens', (t) =>
+      SCREEN_NAMES.map((screen) => {
+        const key = screenKey(screen);
+        return {
+          id: `screen:${screen}`,
+          group: t('palette.screens'),
+          label: t(`nav.${screen}`),
+          shortcut: key === null ? undefined : shortcutLabel(key, window.tore.platform),
+          icon: SCREENS[screen].icon,
+          run: () => showScreen(screen),
+        };
+      }),
+    ),
+    registerCommands('work', (t) => {
+      const state = useSnapshotStore.getState().snapshot?.node.state;
+      const group = t('palette.work');
+      const paused = state?.kind === 'paused' && (state.reason.kind === 'user' || state.reason.kind === 'snoozed');
+      if (paused) {
+        return [
+          {
+            id: 'work:resume',
+            group,
+            label: t('statusLine.resume'),
+            icon: IconPlayerPlay,
+            run: () => void callOrNotify('resume', 'node:resume', null),
+          },
+        ];
+      }
+      return PAUSE_CHOICES.map((choice) => ({
+        id: `work:pause-${choice}`,
+        group,
+        label: t('palette.pause', { time: t(`statusLine.${choice}`) }),
+        keywords: t('palette.pauseKeywords'),
+        icon: IconPlayerPause,
+        run: () => void pauseFor(choice),
+      }));
+    }),
+    registerCommands('frame', (t) => [
+      {
+        id: 'chat:new',
+        group: t('palette.actions'),
+        label: t('palette.newChat'),
+        shortcut: shortcutLabel('N', window.tore.platform),
+        icon: IconMessagePlus,
+        run: () => startNewChat(),
+      },
+      {
+        id: 'help:shortcuts',
+        group: t('palette.actions'),
+        label: t('shortcuts.title'),
+        shortcut: shortcutLabel('/', window.tore.platform),
+        icon: IconKeyboard,
+        run: () => setShortcutsOpen(true),
+      },
+    ]),
+  ];
+  return () => ends.forEach((end) => end());
+}

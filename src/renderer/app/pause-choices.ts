@@ -1,0 +1,27 @@
+import { minutesUntilMorning } from '../format/times';
+import { callOrNotify } from './notify';
+
+/** How long a pause may last, as menus offer it. */
+export const PAUSE_CHOICES = ['minutes15', 'hour1', 'hours4', 'untilMorning', 'untilResumed'] as const;
+export type PauseChoice = (typeof PAUSE_CHOICES)[number];
+
+/** Minutes of a choice from now on; null is without an end. */
+function pauseMinutes(choice: PauseChoice, nowMs: number): number | null {
+  switch (choice) {
+    case 'minutes15':
+      return 15;
+    case 'hour1':
+      return 60;
+    case 'hours4':
+      return 240;
+    case 'untilMorning':
+      return minutesUntilMorning(nowMs);
+    case 'untilResumed':
+      return null;
+  }
+}
+
+/** Pauses from now on. */
+export async function pauseFor(choice: PauseChoice): Promise<void> {
+  await callOrNotify('pause', 'node:pause', { minutes: pauseMinutes(choice, Date.now()) });
+}
