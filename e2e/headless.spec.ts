@@ -1,10 +1,12 @@
 // Both headless programs as they are shipped: a coordinator and two nodes in processes of their own, asked over HTTP.
 import { expect, test } from '@playwright/test';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import OpenAI, { AuthenticationError } from 'openai';
 import { goldenCase, READY_TIMEOUT_MS } from './actions';
 import { startHeadlessNode, type HeadlessNode } from './headless-node';
 
@@ -20,7 +22,7 @@ async function startCoordinator(folder: string): Promise<{ process: ChildProcess
       resolve(projectDirectory, 'out/main/tore-coordinator.js'),
       '--port=0',
       `--database=${join(folder, 'coordinator.sqlite')}`,
-      '--opening-grant=5',
+      '--opening-grant=4',
       `--model-folder=${resolve(projectDirectory, 'resources/models/tore-tiny')}`,
     ],
     { env: { ...process.env, TORE_ACCESS_TOKEN: accessToken }, stdio: ['ignore', 'pipe', 'inherit'] },
@@ -38,6 +40,47 @@ async function startCoordinator(folder: string): Promise<{ process: ChildProcess
   throw new Error(`tore-coordinator ended: ${printed}`);
 }
 
+/** Makes a key for the local endpoint of the node in `dataFolder`, as its owner would. */
+async function makeApiKey(dataFolder: string): Promise<string> {
+  const program = resolve(projectDirectory, 'out/main/tore-node.js');
+  const args = [program, '--new-api-key=editor', `--data-folder=${dataFolder}`];
+  return (await promisify(execFile)(process.execPath, args)).stdout.trim();
+}
+
+/** The stock client of OpenAI's API against a node's own endpoint: list, chat, stream, stop, wrong key, no balance. */
+async function checkLocalEndpoint(baseURL: string, apiKey: string): Promise<void> {
+  const client = new OpenAI({ baseURL, apiKey, maxRetries: 0 });
+  expect((await client.models.list()).data.map(({ id }) => id)).toContain('tore-tiny');
+  const golden = await goldenCase('Who are you?');
+  const messages = golden.messages.map(({ content }) => ({ role: 'user' as const, content }));
+  const question = { model: 'tore-tiny', messages, temperature: 0, max_tokens: 60 };
+
+  const answer = await client.chat.completions.create(question);
+  expect(answer.choices[0]).toMatchObject({ message: { content: golden.greedy_text }, finish_reason: 'stop' });
+  expect(answer.usage).toMatchObject({ tore_cost: { unit: 'GFT', amount: expect.any(Number) } });
+
+  let streamed = '';
+  for await (const event of await client.chat.completions.create({ ...question, stream: true })) {
+    streamed += event.choices[0]?.delta.content ?? '';
+  }
+  expect(streamed).toBe(golden.greedy_text);
+
+  const [firstWord = ''] = golden.greedy_text.split(' ');
+  const stopped = await client.chat.completions.create({ ...question, stop: [' '] });
+  expect(stopped.choices[0]?.message.content?.trim()).toBe(firstWord);
+
+  await expect(new OpenAI({ baseURL, apiKey: 'tore-wrong', maxRetries: 0 }).models.list()).rejects.toThrow(
+    AuthenticationError,
+  );
+  // The price of a whole context is set aside for each before it begins: the grant covers one of them, not three.
+  const costly = { ...question, max_tokens: 511 };
+  const answers = await Promise.allSettled([1, 2, 3].map(() => client.chat.completions.create(costly)));
+  expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  for (const answer of answers) {
+    if (answer.status === 'rejected') expect(answer.reason).toMatchObject({ status: 402, code: 'insufficient_quota' });
+  }
+}
+
 test('a coordinator and two nodes without any window answer, pay and stop in order', async () => {
   test.setTimeout(240_000);
   const folder = await mkdtemp(join(tmpdir(), 'tore-headless-'));
@@ -53,7 +96,8 @@ test('a coordinator and two nodes without any window answer, pay and stop in ord
     await expect
       .poll(async () => (await read('/inference/pipeline/tore-tiny'))['layers_covered'], { timeout: READY_TIMEOUT_MS })
       .toBe(3);
-    nodes.push(startHeadlessNode({ url: coordinator.url, accessToken }, join(folder, 'second')));
+    const apiKey = await makeApiKey(join(folder, 'second'));
+    nodes.push(startHeadlessNode({ url: coordinator.url, accessToken }, join(folder, 'second'), ['--api-port', '0']));
     await expect
       .poll(async () => (await read('/inference/pipeline/tore-tiny'))['available'], { timeout: READY_TIMEOUT_MS })
       .toBe(true);
@@ -78,6 +122,8 @@ test('a coordinator and two nodes without any window answer, pay and stop in ord
     expect(answer).toMatchObject({ text: golden.greedy_text, model_id: 'tore-tiny' });
     expect(answer['pipeline']).toHaveLength(2);
     expect(answer['gft_deducted']).toBeGreaterThan(0);
+    const endpoint = /"baseUrl":"([^"]+)"/.exec(nodes[1]?.output.join('') ?? '')?.[1];
+    await checkLocalEndpoint(endpoint ?? '', apiKey);
     expect(await read('/health')).toMatchObject({ status: 'healthy', ledger_valid: true });
 
     const ended = once(coordinator.process, 'exit');

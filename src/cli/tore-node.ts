@@ -6,11 +6,13 @@ import { pino } from 'pino';
 import systeminformation from 'systeminformation';
 import { version } from '../../package.json';
 import {
+  ApiKeys,
   ContributorNode,
   describeState,
   fileSecretStore,
   forkEngine,
   HEADLESS_HELP,
+  LocalApi,
   readHeadlessOptions,
   type HeadlessCommand,
   type NodeLogger,
@@ -44,8 +46,61 @@ function printStates(node: ContributorNode, json: boolean): void {
   });
 }
 
+/** File with the hashes of the local endpoint's keys. */
+const apiKeysPath = (dataFolder: string): string => join(dataFolder, 'api-keys.json');
+
+function complain({ message, suggestion }: { readonly message: string; readonly suggestion?: string }): void {
+  process.stderr.write(`${[message, suggestion].filter((part) => part !== undefined).join(' ')}\n`);
+}
+
+async function makeApiKey({ dataFolder, name }: Extract<HeadlessCommand, { kind: 'new-api-key' }>): Promise<void> {
+  const keys = await ApiKeys.open(apiKeysPath(dataFolder));
+  const made = keys.ok ? await keys.value.create(name, Date.now()) : keys;
+  if (made.ok) process.stdout.write(`${made.value.key}\n`);
+  else {
+    complain(made.error);
+    process.exitCode = 1;
+  }
+}
+
+/** Opens the local endpoint; without it the node goes on, since its work does not depend on it. */
+async function offerApi(
+  node: ContributorNode,
+  dataFolder: string,
+  port: number,
+  logger: NodeLogger,
+): Promise<LocalApi | null> {
+  const keys = await ApiKeys.open(apiKeysPath(dataFolder));
+  if (!keys.ok) {
+    complain(keys.error);
+    return null;
+  }
+  const api = new LocalApi(
+    {
+      generate: (request, options) => node.generate(request, options),
+      fetchJson: (path) => node.fetchJson(path),
+      acceptsKey: (key) => keys.value.accepts(key),
+      nowMs: () => Date.now(),
+    },
+    logger,
+  );
+  const opened = await api.open(port);
+  if (!opened.ok) {
+    complain(opened.error);
+    return null;
+  }
+  logger.info('The local endpoint listens', { baseUrl: opened.value.baseUrl });
+  if (keys.value.list().length === 0) {
+    complain({
+      message: 'The local endpoint has no key yet.',
+      suggestion: 'Make one with --new-api-key NAME, then start again.',
+    });
+  }
+  return api;
+}
+
 function run(command: Extract<HeadlessCommand, { kind: 'run' }>): void {
-  const { dataFolder, preferences, json } = command;
+  const { dataFolder, preferences, json, apiPort } = command;
   const logger = createLogger();
   const node = new ContributorNode({
     dataFolder,
@@ -59,12 +114,14 @@ function run(command: Extract<HeadlessCommand, { kind: 'run' }>): void {
     logger,
   });
   printStates(node, json);
+  const api = apiPort === null ? null : offerApi(node, dataFolder, apiPort, logger);
   let stopping = false;
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     if (stopping) process.exit(1);
     stopping = true;
     logger.info('Stopping', { signal });
     setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
+    await (await api)?.close();
     await node.stop();
     process.stdout.write(json ? `${JSON.stringify({ state: { kind: 'off' } })}\n` : 'Stopped.\n', () =>
       process.exit(0),
@@ -77,12 +134,14 @@ function run(command: Extract<HeadlessCommand, { kind: 'run' }>): void {
 
 const command = readHeadlessOptions(process.argv.slice(2), process.env);
 if (!command.ok) {
-  process.stderr.write(`${command.error.message} ${command.error.suggestion ?? ''}\n`);
+  complain(command.error);
   process.exitCode = 2;
 } else if (command.value.kind === 'help') {
   process.stdout.write(`${HEADLESS_HELP}\n`);
 } else if (command.value.kind === 'version') {
   process.stdout.write(`${version}\n`);
+} else if (command.value.kind === 'new-api-key') {
+  await makeApiKey(command.value);
 } else {
   run(command.value);
 }

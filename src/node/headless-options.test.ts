@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readHeadlessOptions } from './headless-options';
 
@@ -66,5 +67,19 @@ describe('readHeadlessOptions', () => {
   it('knows help and version without anything else', () => {
     expect(readHeadlessOptions(['--help'], {})).toEqual({ ok: true, value: { kind: 'help' } });
     expect(readHeadlessOptions(['--version'], {})).toEqual({ ok: true, value: { kind: 'version' } });
+  });
+
+  it('reads the port of the local endpoint and makes keys for it', () => {
+    const args = ['--coordinator', 'http://c', '--model-folder', '/m'];
+    expect(readHeadlessOptions([...args, '--api-port', '8471'], {})).toMatchObject({
+      ok: true,
+      value: { apiPort: 8_471 },
+    });
+    expect(readHeadlessOptions(args, {})).toMatchObject({ ok: true, value: { apiPort: null } });
+    expect(readHeadlessOptions([...args, '--api-port', '70000'], {}).ok).toBe(false);
+    expect(readHeadlessOptions(['--new-api-key', 'editor', '--data-folder', '/d'], {})).toEqual({
+      ok: true,
+      value: { kind: 'new-api-key', name: 'editor', dataFolder: resolve('/d') },
+    });
   });
 });

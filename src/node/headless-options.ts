@@ -10,9 +10,13 @@ import type { LayerChoice } from './policy/run-policy';
 export type HeadlessCommand =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
+  /** Make a key for the local endpoint and print it. */
+  | { readonly kind: 'new-api-key'; readonly dataFolder: string; readonly name: string }
   | {
       readonly kind: 'run';
       readonly dataFolder: string;
+      /** Port of the OpenAI-compatible endpoint on loopback; null: not offered. */
+      readonly apiPort: number | null;
       /** State changes as JSON lines instead of sentences. */
       readonly json: boolean;
       readonly preferences: NodePreferences;
@@ -36,6 +40,8 @@ Usage: tore-node --coordinator URL --model-folder FOLDER [options]
   --region CODE           where the computer roughly is, e.g. US-NY; not sent unless given
   --activation-host HOST  also listen for work over HTTP on this address (off by default; needed, and then on
   --activation-port PORT    127.0.0.1, only where the coordinator has no WebSocket)
+  --api-port PORT         offer an OpenAI-compatible endpoint on 127.0.0.1 that spends this node's GFT
+  --new-api-key NAME      make a key for that endpoint, print it and end
   --json                  one JSON line per change of state instead of a sentence
   --help, --version
 
@@ -88,6 +94,8 @@ export function readHeadlessOptions(
         region: { type: 'string' },
         'activation-host': { type: 'string' },
         'activation-port': { type: 'string' },
+        'api-port': { type: 'string' },
+        'new-api-key': { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
         version: { type: 'boolean', default: false },
@@ -99,6 +107,9 @@ export function readHeadlessOptions(
   const { values } = parsed;
   if (values.help) return success({ kind: 'help' });
   if (values.version) return success({ kind: 'version' });
+  const dataFolder = resolve(values['data-folder'] ?? join(homedir(), '.tore-node'));
+  const apiKeyName = values['new-api-key'];
+  if (apiKeyName !== undefined) return success({ kind: 'new-api-key', dataFolder, name: apiKeyName });
   const { coordinator, 'model-folder': modelFolder } = values;
   if (coordinator === undefined) return refuse('The address of a coordinator is missing (--coordinator URL).');
   if (modelFolder === undefined) return refuse('The model to serve is missing (--model-folder FOLDER).');
@@ -113,13 +124,16 @@ export function readHeadlessOptions(
   const portText = values['activation-port'];
   const port = portText === undefined ? DEFAULT_ACTIVATION_SERVER.port : readWholeNumber(portText, 0, 65_535);
   if (port === null) return refuse('--activation-port takes a number from 0 to 65535.');
+  const apiPort = values['api-port'] === undefined ? null : readWholeNumber(values['api-port'], 0, 65_535);
+  if (values['api-port'] !== undefined && apiPort === null) return refuse('--api-port takes a number from 0 to 65535.');
   if (values.region !== undefined && !/^[A-Za-z0-9-]{1,40}$/.test(values.region)) {
     return refuse('--region takes a code such as DE or US-NY.');
   }
   const accessToken = values['access-token'] ?? environment['TORE_ACCESS_TOKEN'] ?? '';
   return success({
     kind: 'run',
-    dataFolder: resolve(values['data-folder'] ?? join(homedir(), '.tore-node')),
+    dataFolder,
+    apiPort,
     json: values.json,
     preferences: {
       coordinatorUrl: coordinator,

@@ -6,6 +6,8 @@ export {
   type NodePreferences,
   type NodeReadings,
 } from './contributor-options';
+export { ApiKeys, type ApiKeyView } from './local-api/api-keys';
+export { LocalApi } from './local-api/local-api';
 export { modelPath, parseCoordinatorUrl } from './coordinator-client/coordinator-url';
 export { CoordinatorHttp } from './coordinator-client/http-requests';
 export { probeCoordinator } from './coordinator-client/probe';
