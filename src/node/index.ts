@@ -6,7 +6,7 @@ export {
   type NodePreferences,
   type NodeReadings,
 } from './contributor-options';
-export { ApiKeys, type ApiKeyView } from './local-api/api-keys';
+export { ApiKeys } from './local-api/api-keys';
 export { LocalApi } from './local-api/local-api';
 export { modelPath, parseCoordinatorUrl } from './coordinator-client/coordinator-url';
 export { CoordinatorHttp } from './coordinator-client/http-requests';

@@ -26,6 +26,8 @@ const Shared = {
   max_tokens: orNull(TokenCount),
   temperature: orNull(Type.Number({ minimum: 0, maximum: 2 })),
   top_p: orNull(Type.Number({ minimum: 0, maximum: 1 })),
+  presence_penalty: orNull(Type.Number({ minimum: -2, maximum: 2 })),
+  frequency_penalty: orNull(Type.Number({ minimum: -2, maximum: 2 })),
   seed: orNull(Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER })),
   stop: orNull(Type.Union([Stop, Type.Array(Stop, { maxItems: SAMPLING_LIMITS.maxStopStrings })])),
 };
@@ -79,8 +81,6 @@ const UNSUPPORTED: readonly (readonly [field: string, what: string])[] = [
   ['logprobs', 'Returning log-probabilities'],
   ['top_logprobs', 'Returning log-probabilities'],
   ['logit_bias', 'Biasing single tokens'],
-  ['presence_penalty', 'A presence penalty'],
-  ['frequency_penalty', 'A frequency penalty'],
   ['web_search_options', 'Searching the web'],
   ['suffix', 'Completing in front of a suffix'],
   ['echo', 'Repeating the prompt'],
@@ -131,12 +131,14 @@ function readMessage(message: RequestMessage, index: number): ChatMessage | ApiE
 
 /** OpenAI's own default temperature is 1. Its seeds are any integer, ours have 32 bits; equal seeds stay equal. */
 function readSampling(body: Static<typeof ChatBody> | Static<typeof TextBody>): Sampling {
-  const { temperature, top_p: topP, seed, stop } = body;
+  const { temperature, top_p: topP, seed, stop, presence_penalty: presence, frequency_penalty: frequency } = body;
   return {
     temperature: temperature ?? 1,
     top_k: 0,
     // 0 means "only the most likely token", which the range of our field excludes.
     top_p: Math.max(topP ?? 1, Number.EPSILON),
+    ...(presence ? { presence_penalty: presence } : {}),
+    ...(frequency ? { frequency_penalty: frequency } : {}),
     ...(seed === undefined || seed === null ? {} : { seed: Number(BigInt.asUintN(32, BigInt(seed))) }),
     ...(stop === undefined || stop === null ? {} : { stop: typeof stop === 'string' ? [stop] : stop }),
   };

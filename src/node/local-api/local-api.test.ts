@@ -120,6 +120,8 @@ describe('with the stock client', () => {
       temperature: 0,
       seed: -1,
       stop: ['\n'],
+      presence_penalty: 0.5,
+      frequency_penalty: -1,
     });
     expect(asked[0]).toMatchObject({
       modelId: 'org/tiny',
@@ -128,7 +130,15 @@ describe('with the stock client', () => {
         { role: 'user', content: 'What is a shard?' },
       ],
       maxNewTokens: 40,
-      sampling: { temperature: 0, top_k: 0, top_p: 1, seed: 4_294_967_295, stop: ['\n'] },
+      sampling: {
+        temperature: 0,
+        top_k: 0,
+        top_p: 1,
+        seed: 4_294_967_295,
+        stop: ['\n'],
+        presence_penalty: 0.5,
+        frequency_penalty: -1,
+      },
     });
     expect(answer).toMatchObject({
       object: 'chat.completion',
