@@ -1,14 +1,49 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { findPostgres } from './src/coordinator/testing/postgres-server.ts';
+
+/** Tests of the coordinator that run on PostgreSQL as well: those whose outcome depends on what the database does. */
+const ON_BOTH_ENGINES = [
+  'src/coordinator/ledger/**/*.test.ts',
+  'src/coordinator/pipeline/cashier.test.ts',
+  'src/coordinator/storage/**/*.test.ts',
+  'src/coordinator/api/http-table*.test.ts',
+  'src/coordinator/coordinator.test.ts',
+];
+
+const onPostgres: TestProjectInlineConfiguration = {
+  extends: true,
+  test: {
+    name: 'postgres',
+    include: ON_BOTH_ENGINES,
+    globalSetup: ['src/coordinator/testing/postgres-setup.ts'],
+    provide: { engine: 'postgres' },
+  },
+};
+
+const hasPostgres = findPostgres() !== null;
+if (!hasPostgres) {
+  process.stderr.write('PostgreSQL is not installed here: the coordinator is tested on SQLite only.\n');
+}
 
 export default defineConfig({
   test: {
     environment: 'node',
-    include: ['src/**/*.test.{ts,tsx}', 'scripts/**/*.test.mjs'],
     // Native modules (onnxruntime, SQLite) want processes of their own; two keep small machines usable.
     pool: 'forks',
     maxWorkers: 2,
     // Model tests run real numerics; a hang still ends.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.{ts,tsx}', 'scripts/**/*.test.mjs'],
+          provide: { engine: 'sqlite' },
+        },
+      },
+      ...(hasPostgres ? [onPostgres] : []),
+    ],
   },
 });

@@ -8,15 +8,20 @@ import { refuse, type CoordinatorResult } from './errors';
 const Seconds = (fallback: number): ReturnType<typeof Type.Number> =>
   Type.Number({ minimum: 0.01, maximum: 86_400, default: fallback });
 
-/** Settings of one coordinator. Everything has a default except the database file. */
+/** Settings of one coordinator. Everything has a default. */
 export const CoordinatorConfig = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 200, default: 'Tore coordinator' }),
   /** Loopback unless the operator opens it: whoever reaches the port can register nodes and spend their balances. */
   host: Type.String({ minLength: 1, maxLength: 255, default: '127.0.0.1' }),
   /** 0 takes any free port. */
   port: Type.Integer({ minimum: 0, maximum: 65_535, default: 0 }),
-  /** Path of the SQLite file, or `:memory:`. */
-  databaseFile: Type.String({ minLength: 1, maxLength: 4_096 }),
+  /** Path of the SQLite file, or `:memory:`; not used when `databaseUrl` is set. */
+  databaseFile: Type.String({ minLength: 1, maxLength: 4_096, default: 'tore-coordinator.db' }),
+  /** A PostgreSQL database, `postgresql://user:password@host:port/name`. It is a secret: it can hold a password. */
+  databaseUrl: Type.Union(
+    [Type.String({ minLength: 1, maxLength: 4_096, pattern: '^postgres(ql)?://' }), Type.Null()],
+    { default: null },
+  ),
   /** When set, every HTTP call and WebSocket must carry it as a bearer token; only characters RFC 6750 allows there. */
   accessToken: Type.Union(
     [Type.String({ minLength: 8, maxLength: 1_000, pattern: '^[A-Za-z0-9._~+/-]+=*$' }), Type.Null()],
@@ -65,8 +70,13 @@ export const CoordinatorConfig = Type.Object({
 });
 export type CoordinatorConfig = Static<typeof CoordinatorConfig>;
 
-/** What a caller has to give; the rest takes its default. */
-export type CoordinatorOptions = Partial<CoordinatorConfig> & Pick<CoordinatorConfig, 'databaseFile'>;
+/** What a caller may give; the rest takes its default. */
+export type CoordinatorOptions = Partial<CoordinatorConfig>;
+
+/** Where the database is, as `openDatabase` takes it. */
+export function databaseLocation(config: Pick<CoordinatorConfig, 'databaseFile' | 'databaseUrl'>): string {
+  return config.databaseUrl ?? config.databaseFile;
+}
 
 const checker = Compile(CoordinatorConfig);
 

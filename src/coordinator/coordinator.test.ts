@@ -8,26 +8,35 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCoordinator, releaseHeldNode } from './coordinator';
 import { callAt, get, MODEL, post, registerNode, registration, shard } from './testing/foreign-client';
 import { startTestCoordinator, type TestCoordinator } from './testing/start-coordinator';
+import { freshLocation, testEngine, type TestLocation } from './testing/test-database';
 
 let folder = '';
+/** A database that outlives the coordinators of one test. */
+let storage: TestLocation;
 const running: TestCoordinator[] = [];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tore-coordinator-'));
+  const file = join(folder, 'c.db');
+  storage =
+    testEngine() === 'sqlite'
+      ? { location: file, options: { databaseFile: file }, drop: () => Promise.resolve() }
+      : await freshLocation();
 });
 afterEach(async () => {
   for (const target of running.splice(0)) await target.coordinator.stop();
+  await storage.drop();
   await rm(folder, { recursive: true, force: true });
 });
 
 async function start(options: Parameters<typeof startTestCoordinator>[0] = {}): Promise<TestCoordinator> {
-  const target = await startTestCoordinator({ databaseFile: join(folder, 'c.db'), ...options });
+  const target = await startTestCoordinator({ ...storage.options, ...options });
   running.push(target);
   callAt(target.url);
   return target;
 }
 
-describe('starting', () => {
+describe.runIf(testEngine() === 'sqlite')('starting', () => {
   it('says which port is taken', async () => {
     const other = createServer();
     await new Promise<void>((listening) => {
@@ -118,12 +127,12 @@ describe('restarting', () => {
       await post(`/nodes/${id}/hardware-update`, registration('key-a', { fingerprint }));
     }
     expect((await get(`/nodes/${id}`)).body['status']).toBe('suspended');
-    expect(await releaseHeldNode(join(folder, 'c.db'), id)).toMatchObject({ ok: true });
+    expect(await releaseHeldNode(storage.location, id)).toMatchObject({ ok: true });
     expect((await get(`/nodes/${id}`)).body['status']).toBe('active');
   });
 });
 
-describe('trouble with the database', () => {
+describe.runIf(testEngine() === 'sqlite')('trouble with the database', () => {
   it('answers 503 while another program holds it, and goes on afterwards', async () => {
     await start();
     const id = await registerNode('key-a');

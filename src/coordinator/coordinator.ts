@@ -3,7 +3,7 @@ import { success } from '../protocol/result';
 import { createServer } from './api/server';
 import type { ApiServer } from './api/server-types';
 import { systemClock, systemRandom, type Clock, type Random } from './clock';
-import { readConfig, type CoordinatorConfig, type CoordinatorOptions } from './config';
+import { databaseLocation, readConfig, type CoordinatorConfig, type CoordinatorOptions } from './config';
 import { refuse, type CoordinatorResult } from './errors';
 import { silentLogger, type Logger } from './logger';
 import type { ManifestLoader } from './models/model-catalogue';
@@ -119,7 +119,9 @@ export function createCoordinator(
       if (started !== null) throw new Error('the coordinator was started already');
       const config = readConfig(options);
       if (!config.ok) return config;
-      const database = openDatabase(config.value.databaseFile);
+      const database = await openDatabase(databaseLocation(config.value), (thrown) =>
+        logger.warn({ err: thrown }, 'a connection to the database broke'),
+      );
       if (!database.ok) return database;
       try {
         const opened = await open(config.value, database.value);
@@ -163,10 +165,10 @@ export function createCoordinator(
  * Lets a node back in that is held for review, in the database of a coordinator that may be running or not.
  * Fails with `node-unknown`, `not-suspended` and the codes of `openDatabase`.
  */
-export async function releaseHeldNode(databaseFile: string, nodeId: string): Promise<CoordinatorResult<void>> {
-  const config = readConfig({ databaseFile });
+export async function releaseHeldNode(location: string, nodeId: string): Promise<CoordinatorResult<void>> {
+  const config = readConfig({ databaseFile: location });
   if (!config.ok) return config;
-  const database = openDatabase(databaseFile);
+  const database = await openDatabase(location);
   if (!database.ok) return database;
   const surroundings = { clock: systemClock, random: systemRandom, logger: silentLogger };
   const { nodeService } = createServices(config.value, '', database.value, surroundings);

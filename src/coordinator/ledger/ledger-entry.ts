@@ -59,10 +59,10 @@ export function hashEntry(entry: Omit<LedgerEntry, 'entry_hash'> & { readonly en
 /** Completes a draft to the row that follows `previousHash`. */
 export function rowOfDraft(
   draft: LedgerDraft,
-  chain: { readonly id: string; readonly previousHash: string; readonly timestamp: string },
-): Omit<LedgerRow, 'seq'> {
+  chain: { readonly seq: number; readonly id: string; readonly previousHash: string; readonly timestamp: string },
+): LedgerRow {
   const row = {
-    seq: 0,
+    seq: chain.seq,
     id: chain.id,
     event_type: draft.eventType,
     node_id: draft.nodeId,
@@ -79,6 +79,5 @@ export function rowOfDraft(
     timestamp: chain.timestamp,
     expires_at: draft.expiresAt ?? null,
   };
-  const { seq: _seq, ...stored } = row;
-  return { ...stored, entry_hash: hashEntry(entryOfRow(row)) };
+  return { ...row, entry_hash: hashEntry(entryOfRow(row)) };
 }

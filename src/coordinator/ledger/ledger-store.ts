@@ -42,15 +42,16 @@ export class LedgerStore {
     let supplyMicroGft = head?.supply_micro_gft ?? 0;
     const timestamp = timestampOf(this.clock.nowMs());
     const written: WrittenEntry[] = [];
+    let entries = head?.entries ?? 0;
     for (const draft of drafts) {
-      const row = rowOfDraft(draft, { id: this.random.uuid(), previousHash, timestamp });
+      entries += 1;
+      const row = rowOfDraft(draft, { seq: entries, id: this.random.uuid(), previousHash, timestamp });
       await transaction.insertInto('ledger_entries').values(row).execute();
       const balanceMicroGft = await this.move(transaction, draft, timestamp);
       previousHash = row.entry_hash;
       supplyMicroGft += draft.amountMicroGft;
-      written.push({ entry: entryOfRow({ ...row, seq: 0 }), amountMicroGft: draft.amountMicroGft, balanceMicroGft });
+      written.push({ entry: entryOfRow(row), amountMicroGft: draft.amountMicroGft, balanceMicroGft });
     }
-    const entries = (head?.entries ?? 0) + drafts.length;
     await transaction
       .insertInto('ledger_head')
       .values({ id: 1, entries, head_hash: previousHash, supply_micro_gft: supplyMicroGft })

@@ -112,11 +112,11 @@ export class LedgerVerifier {
           where coalesce(b.balance_micro_gft, 0) <>
               (select coalesce(sum(amount_micro_gft), 0) from ledger_entries e where e.node_id = n.node_id)
             or coalesce(b.earned_micro_gft, 0) <>
-              (select coalesce(sum(max(amount_micro_gft, 0)), 0) from ledger_entries e where e.node_id = n.node_id)
+              (select coalesce(sum(case when amount_micro_gft > 0 then amount_micro_gft else 0 end), 0) from ledger_entries e where e.node_id = n.node_id)
             or coalesce(b.spent_micro_gft, 0) <>
-              (select coalesce(sum(max(-amount_micro_gft, 0)), 0) from ledger_entries e where e.node_id = n.node_id)
-        )) as wrong_balances,
-        (select count(*) from (select 1) where
+              (select coalesce(sum(case when amount_micro_gft < 0 then -amount_micro_gft else 0 end), 0) from ledger_entries e where e.node_id = n.node_id)
+        ) as wrong) as wrong_balances,
+        (select count(*) from (select 1) as one where
           coalesce((select supply_micro_gft from ledger_head), 0) <>
             (select coalesce(sum(amount_micro_gft), 0) from ledger_entries)
           or coalesce((select entries from ledger_head), 0) <> (select count(*) from ledger_entries)

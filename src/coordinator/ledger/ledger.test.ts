@@ -1,20 +1,20 @@
 import fc from 'fast-check';
 import { sql } from 'kysely';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, systemRandom } from '../clock';
 import type { Database } from '../storage/database-schema';
-import { openDatabase } from '../storage/open-database';
+import { dropTrigger, openTestDatabase } from '../testing/test-database';
 import { entryOfRow, hashEntry, type LedgerDraft } from './ledger-entry';
 import { LedgerStore, OverdraftError } from './ledger-store';
 import { LedgerVerifier } from './ledger-verifier';
 
 let database: Database;
+let close: () => Promise<void> = () => Promise.resolve();
 let ledger: LedgerStore;
 
 async function fresh(): Promise<void> {
-  const opened = openDatabase(':memory:');
-  if (!opened.ok) throw new Error(opened.error.message);
-  database = opened.value;
+  await close();
+  ({ database, close } = await openTestDatabase());
   ledger = new LedgerStore(database, systemClock, systemRandom);
   for (const id of ['a', 'b', 'c']) {
     await sql`insert into nodes (id, public_key, hardware_json, hardware_class, multiplier, status, reliability,
@@ -42,6 +42,7 @@ const spend = (nodeId: string, amount: number): LedgerDraft => ({
 });
 
 beforeEach(fresh);
+afterAll(() => close());
 
 describe('the ledger', () => {
   it('keeps balances equal to the sums of entries, whatever is written', async () => {
@@ -107,7 +108,7 @@ describe('the ledger', () => {
     await append(grant('b', 100), spend('a', 10));
     const verifier = new LedgerVerifier(database, ledger);
     expect((await verifier.verifyAll()).chain_valid).toBe(true);
-    await sql`drop trigger ledger_entries_keep`.execute(database);
+    await dropTrigger(database, 'ledger_entries_keep', 'ledger_entries');
     await sql`update ledger_entries set ${sql.ref(column)} = ${value} where seq = 2`.execute(database);
     expect((await verifier.verifyAll()).chain_valid).toBe(false);
     expect((await new LedgerVerifier(database, ledger).advance()).valid).toBe(false);
@@ -115,7 +116,7 @@ describe('the ledger', () => {
 
   it('notices an entry that was rewritten together with its own hash', async () => {
     for (let index = 0; index < 3; index += 1) await append(grant('a', 100));
-    await sql`drop trigger ledger_entries_keep`.execute(database);
+    await dropTrigger(database, 'ledger_entries_keep', 'ledger_entries');
     const row = await database.selectFrom('ledger_entries').selectAll().where('seq', '=', 2).executeTakeFirstOrThrow();
     const forged = { ...row, reason: 'a gift' };
     const entry_hash = hashEntry(entryOfRow(forged));
@@ -131,7 +132,7 @@ describe('the ledger', () => {
   it('notices a removed end, a changed balance and a changed supply', async () => {
     await append(grant('a', 100));
     await append(grant('b', 100));
-    await sql`drop trigger ledger_entries_stay`.execute(database);
+    await dropTrigger(database, 'ledger_entries_stay', 'ledger_entries');
     const verifier = new LedgerVerifier(database, ledger);
     await sql`update balances set balance_micro_gft = 500 where node_id = 'a'`.execute(database);
     expect((await verifier.verifyAll()).problem).toContain('balance');

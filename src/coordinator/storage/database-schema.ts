@@ -1,4 +1,4 @@
-import type { Generated, Kysely, Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 
 /** Times are RFC 3339 in UTC, amounts micro-GFT, flags 0 or 1. */
 export interface CoordinatorTables {
@@ -82,7 +82,8 @@ export interface TaskTable {
 }
 
 export interface LedgerEntryTable {
-  seq: Generated<number>;
+  /** Position in the chain, from 1, without gaps: the writer counts, because a sequence would skip failed writes. */
+  seq: number;
   id: string;
   event_type: string;
   node_id: string;

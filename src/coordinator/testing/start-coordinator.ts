@@ -7,6 +7,7 @@ import {
   type RunningCoordinator,
 } from '../coordinator';
 import { hashManifest } from '../../inference/models/model-folder';
+import { freshLocation } from './test-database';
 import { testManifest } from './test-model';
 
 export interface TestCoordinator extends RunningCoordinator {
@@ -14,16 +15,17 @@ export interface TestCoordinator extends RunningCoordinator {
   readonly manifestHash: string;
 }
 
-/** Starts a coordinator for a test on a free loopback port, with the test model and short intervals. */
+/** Starts a coordinator for a test on a free loopback port, with the test model, short intervals and a database of its own. */
 export async function startTestCoordinator(
   options: Partial<CoordinatorOptions> = {},
   surroundings: CoordinatorSurroundings = {},
 ): Promise<TestCoordinator> {
+  const own = options.databaseFile === undefined && options.databaseUrl === undefined ? await freshLocation() : null;
   const manifest = testManifest();
   const manifestHash = hashManifest(manifest);
   const coordinator = createCoordinator(
     {
-      databaseFile: ':memory:',
+      ...own?.options,
       modelFolders: ['/models/test'],
       openingGrantMicroGft: 10_000_000,
       maintenanceSeconds: 0.05,
@@ -37,5 +39,9 @@ export async function startTestCoordinator(
   );
   const started = await coordinator.start();
   if (!started.ok) throw new Error(`${started.error.code}: ${started.error.message}`);
-  return { ...started.value, coordinator, manifestHash };
+  const stop = async (): Promise<void> => {
+    await coordinator.stop();
+    await own?.drop();
+  };
+  return { ...started.value, coordinator: { ...coordinator, stop }, manifestHash };
 }
