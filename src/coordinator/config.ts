@@ -3,6 +3,8 @@ import { Compile } from 'typebox/compile';
 import { Value } from 'typebox/value';
 import { INTERVALS } from '../protocol/compute/formulas';
 import { success } from '../protocol/result';
+import { ACTIVATION_DTYPES } from '../protocol/wire/activation-coding';
+import { WIRE_LIMITS } from '../protocol/wire/limits';
 import { refuse, type CoordinatorResult } from './errors';
 
 const Seconds = (fallback: number): ReturnType<typeof Type.Number> =>
@@ -37,8 +39,13 @@ export const CoordinatorConfig = Type.Object({
     { default: 'any' },
   ),
   modelFolders: Type.Array(Type.String({ minLength: 1, maxLength: 4_096 }), { maxItems: 1_000, default: [] }),
-  /** Element type of activations between nodes; f16 and bf16 halve the bytes and change results slightly. */
-  activationDtype: Type.Union([Type.Literal('f32'), Type.Literal('f16'), Type.Literal('bf16')], { default: 'f32' }),
+  /**
+   * Element type of activations between nodes. f32 is exact; f16 and bf16 halve the bytes, int8 quarters them, and change
+   * results slightly (docs/protocol.md has the measured errors).
+   */
+  activationDtype: Type.Enum(ACTIVATION_DTYPES, { default: 'f32' }),
+  /** Tokens guessed ahead and verified in one pass; 0 switches guessing off. */
+  maxDraftTokens: Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxDraftTokens, default: 8 }),
   /**
    * `public` refuses shard servers at loopback, private and link-local addresses, so that a stranger cannot point the
    * coordinator at the operator's own network. Link-local addresses are refused in either case.
@@ -56,8 +63,12 @@ export const CoordinatorConfig = Type.Object({
   resumeSeconds: Seconds(120),
   /** Every shard of a pipeline must answer `pipeline-open` in this time. */
   openTimeoutSeconds: Seconds(20),
-  /** One hop must answer a prefill or a decode step in this time. */
-  stepTimeoutSeconds: Seconds(120),
+  /** A node that has a step to do must give a sign of life in this time. */
+  stepTimeoutSeconds: Seconds(30),
+  /** No step may take longer than this, whatever signs of life come. */
+  stepLimitSeconds: Seconds(600),
+  /** How long an answer waits in its middle for somebody to serve layers that were lost. */
+  replacementWaitSeconds: Seconds(30),
   /** How often expired tasks, silent shards and due challenges are looked for. */
   maintenanceSeconds: Seconds(1),
   maxConnections: Type.Integer({ minimum: 1, maximum: 100_000, default: 10_000 }),

@@ -15,6 +15,7 @@ import { NodeService } from './nodes/node-service';
 import { NodeStore } from './nodes/node-store';
 import { Cashier } from './pipeline/cashier';
 import { GenerateService } from './pipeline/generate-service';
+import { PipelineTeams } from './pipeline/pipeline-team';
 import { RelayRouter } from './pipeline/relay-router';
 import { Scheduler } from './scheduling/scheduler';
 import { ShardRegistry } from './scheduling/shard-registry';
@@ -75,8 +76,7 @@ export function createServices(
     scheduler,
     cashier,
     challenges,
-    hub,
-    router,
+    new PipelineTeams(config, scheduler, hub, router),
     clock,
     random,
     logger,

@@ -299,7 +299,13 @@ export class Hub implements NodeLinks, NodeNotifications {
   }
 
   private report(session: Session, connection: NodeConnection, report: PipelineReport): void {
-    const kinds = { 'pipeline-opened': 'opened', 'pipeline-token': 'token', 'pipeline-failed': 'failed' } as const;
+    const kinds = {
+      'pipeline-opened': 'opened',
+      'pipeline-token': 'token',
+      'pipeline-progress': 'progress',
+      'pipeline-unlinked': 'unlinked',
+      'pipeline-failed': 'failed',
+    } as const;
     this.route(session, connection, report.request_id, { kind: kinds[report.type], message: report } as RelayEvent);
   }
 
@@ -372,6 +378,13 @@ export class Hub implements NodeLinks, NodeNotifications {
         token: async (index, tokenId, text) => {
           await connection.send({ type: 'generate-token', request_id: requestId, index, token_id: tokenId, text });
         },
+        waiting: (layersMissing, seconds) =>
+          void connection.send({
+            type: 'generate-waiting',
+            request_id: requestId,
+            layers_missing: [...layersMissing],
+            seconds,
+          }),
       }),
       shardRegistered: () => {
         if (session.nodeId !== null) this.onShardRegistered(session.nodeId);

@@ -14,7 +14,10 @@ const HIGH_WATER_BYTES = 1024 * 1024;
 const messageChecker = Compile(NodeMessage);
 
 export type NodeCall = Extract<NodeMessage, { call_id: number }>;
-export type PipelineReport = MessageOf<NodeMessage, 'pipeline-opened' | 'pipeline-token' | 'pipeline-failed'>;
+export type PipelineReport = MessageOf<
+  NodeMessage,
+  'pipeline-opened' | 'pipeline-token' | 'pipeline-progress' | 'pipeline-unlinked' | 'pipeline-failed'
+>;
 
 /** What a connection tells its owner. */
 export interface ConnectionEvents {

@@ -12,13 +12,12 @@ import { maximumInputTokens, type PromptText } from '../ledger/pricing';
 import type { KnownModel } from '../models/model-catalogue';
 import type { NodeStore } from '../nodes/node-store';
 import { unknownNode } from '../nodes/node-service';
-import type { PipelinePlan, Scheduler } from '../scheduling/scheduler';
+import type { PipelinePlan, PlannedHop, Scheduler } from '../scheduling/scheduler';
 import type { Cashier, Hold } from './cashier';
-import type { HopContext, HopDriver } from './hop-driver';
-import { HttpHop } from './http-driver';
-import { RelayHop } from './relay-driver';
-import type { NodeLinks, RelayRouter } from './relay-router';
-import { runPipeline, type PipelineEnd } from './run-pipeline';
+import type { HopFailure } from './hop-driver';
+import { PipelineRun, type PipelineEnd } from './pipeline-run';
+import type { PipelineTeams } from './pipeline-team';
+import { ReplayMemory, SpanRecorder } from './span-recorder';
 
 /** A request as both borders hand it in. */
 export interface GenerateRequest {
@@ -39,6 +38,8 @@ export interface GenerateRequest {
 export interface GenerateListener {
   started(pipeline: readonly PipelineHop[], inputTokens: number): Promise<void>;
   token(index: number, tokenId: number, text: string): Promise<void>;
+  /** The answer pauses: nobody serves these layers now. */
+  waiting(layersMissing: readonly number[], seconds: number): void;
 }
 
 /** Pipelines tried before the first token; a node that fails to open is left out of the next. */
@@ -61,9 +62,23 @@ interface Admitted {
   readonly startedAtMs: number;
 }
 
+function seedFrom(random: Random): number {
+  return Buffer.from(random.bytes(4)).readUInt32LE();
+}
+
+function shownHop(hop: PlannedHop): PipelineHop {
+  return {
+    node_id: hop.nodeId,
+    layer_start: hop.range.layer_start,
+    layer_end: hop.range.layer_end,
+    transport: hop.transport.kind,
+  };
+}
+
 /** Takes generate requests from admission to settlement. */
 export class GenerateService {
   private readonly running = new Map<string, Running>();
+  private readonly replayMemory = new ReplayMemory();
   private isStopping = false;
 
   constructor(
@@ -72,8 +87,7 @@ export class GenerateService {
     private readonly scheduler: Scheduler,
     private readonly cashier: Cashier,
     private readonly challenges: ChallengeService,
-    private readonly links: NodeLinks,
-    private readonly router: RelayRouter,
+    private readonly teams: PipelineTeams,
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly logger: Logger,
@@ -174,18 +188,15 @@ export class GenerateService {
       const plan = await this.scheduler.plan(admitted.request.modelId, excluded);
       // Prices were set aside for one manifest; a pipeline of another one would cost something else.
       if (plan === null || plan.model !== admitted.model) break;
-      const finish = this.scheduler.allocations.begin(plan.hops.map((hop) => hop.nodeId));
-      const end = await this.attempt(admitted, plan, attempt, listener, signal).finally(finish);
-      if (end.state.kind === 'finished') return this.settle(admitted, plan, end);
+      const end = await this.attempt(admitted, plan, attempt, listener, signal);
+      if (end.state.kind === 'finished') return this.settle(admitted, end);
       const { failure } = end.state;
       lastFailure = { ok: false, error: failure };
-      if (end.failedHop?.isWrongAnswer === true) await this.blame(plan, end.failedHop);
-      this.logger.info(
-        { code: failure.code, nodeId: end.failedHop?.nodeId, attempt, modelId: admitted.request.modelId },
-        'a pipeline failed',
-      );
-      if (end.hasStarted || end.failedHop === null || !failure.retryable) break;
-      excluded.add(end.failedHop.nodeId);
+      const { failedHop } = end;
+      if (end.hasStarted || failedHop === null || !failure.retryable) break;
+      const planned = plan.hops.find((hop) => hop.nodeId === failedHop.nodeId);
+      if (planned !== undefined) this.noteFailure(admitted, planned, failedHop);
+      excluded.add(failedHop.nodeId);
     }
     return (
       lastFailure ??
@@ -201,60 +212,47 @@ export class GenerateService {
     signal: AbortSignal,
   ): Promise<PipelineEnd> {
     const { request, model } = admitted;
-    const contextLength = model.manifest.context_length;
-    const maxNewTokens = Math.min(request.maxNewTokens, Math.max(1, contextLength - 1));
-    const usable = attempt === 0 && UUID_PATTERN.test(request.requestId);
-    const shared = {
-      // A second attempt meets nodes that still close the first one, so it goes under a name of its own.
-      pipelineId: usable ? request.requestId : this.random.uuid(),
-      hops: plan.hops.length,
-      model,
-      manifestHash: plan.manifestHash,
-      dtype: this.config.activationDtype,
-      maxNewTokens,
-      text: 'prompt' in admitted.text ? admitted.text : { messages: admitted.text.messages },
-      sampling: request.sampling,
-      openTimeoutMs: this.config.openTimeoutSeconds * 1_000,
-      stepTimeoutMs: this.config.stepTimeoutSeconds * 1_000,
-    };
-    const contexts = plan.hops.map((hop, index): HopContext => ({
-      ...shared,
-      nodeId: hop.nodeId,
-      hop: index,
-      range: hop.range,
-    }));
-    const drivers = plan.hops.map((hop, index) => this.driver(contexts[index], hop.transport));
-    const [first] = contexts;
-    if (first === undefined) throw new Error('a plan has at least one hop');
-    return runPipeline(
-      drivers,
-      first,
-      { maximumInputTokens: admitted.maximumInput, contextLength, maxNewTokens },
+    const { manifest } = model;
+    const maxNewTokens = Math.min(request.maxNewTokens, Math.max(1, manifest.context_length - 1));
+    const team = this.teams.assemble(
       {
-        started: (inputTokens) => listener.started(this.shownHops(plan), inputTokens),
-        tokens: async (tokenIds, text, firstIndex) => {
-          // The text of several tokens together cannot be divided among them, so the last one carries it.
-          for (const [offset, tokenId] of tokenIds.entries()) {
-            await listener.token(firstIndex + offset, tokenId, offset === tokenIds.length - 1 ? text : '');
-          }
-        },
+        // A second attempt meets nodes that still close the first one, so it goes under a name of its own.
+        pipelineId: attempt === 0 && UUID_PATTERN.test(request.requestId) ? request.requestId : this.random.uuid(),
+        model,
+        maxNewTokens,
+        text: 'prompt' in admitted.text ? admitted.text : { messages: admitted.text.messages },
+        // A shard that takes over has to draw the same numbers, so they are settled here.
+        sampling: { ...request.sampling, seed: request.sampling.seed ?? seedFrom(this.random) },
       },
-      signal,
+      plan,
+      (planned, failure) => this.noteFailure(admitted, planned, failure),
     );
+    const recorder = new SpanRecorder(this.replayMemory);
+    const run = new PipelineRun({
+      hops: team.hops,
+      limits: {
+        maximumInputTokens: admitted.maximumInput,
+        contextLength: manifest.context_length,
+        vocabularySize: manifest.vocab_size,
+        maxNewTokens,
+        modelName: manifest.friendly_name,
+      },
+      listener: {
+        started: (hops, inputTokens) => listener.started(hops.map(shownHop), inputTokens),
+        tokens: async (tokens, firstIndex) => {
+          for (const [offset, { id, text }] of tokens.entries()) await listener.token(firstIndex + offset, id, text);
+        },
+        waiting: (layersMissing, seconds) => listener.waiting(layersMissing, seconds),
+      },
+      recorder,
+      repairs: team.repairs,
+      drafts: { maxDraftTokens: this.config.maxDraftTokens },
+      signal,
+    });
+    return run.run().finally(() => team.dismiss());
   }
 
-  private driver(context: HopContext | undefined, transport: PipelinePlan['hops'][number]['transport']): HopDriver {
-    if (context === undefined) throw new Error('every hop has its context');
-    return transport.kind === 'ws-relay'
-      ? new RelayHop(context, this.links, this.router)
-      : new HttpHop(context, transport);
-  }
-
-  private async settle(
-    admitted: Admitted,
-    plan: PipelinePlan,
-    end: PipelineEnd,
-  ): Promise<CoordinatorResult<GenerateOutcome>> {
+  private async settle(admitted: Admitted, end: PipelineEnd): Promise<CoordinatorResult<GenerateOutcome>> {
     const { request, model } = admitted;
     const { state } = end;
     if (state.kind !== 'finished') throw new Error('only a finished request is settled');
@@ -267,9 +265,14 @@ export class GenerateService {
         precision: request.precision,
         inputTokens: state.inputTokens,
         outputTokens: state.outputTokens,
-        served: plan.hops,
+        served: end.hops,
       },
-      { reason: state.reason, pipeline: this.shownHops(plan), startedAtMs: admitted.startedAtMs, hold: admitted.hold },
+      {
+        reason: state.reason,
+        pipeline: end.hops.map(shownHop),
+        startedAtMs: admitted.startedAtMs,
+        hold: admitted.hold,
+      },
     );
     if (!settled.ok) return settled;
     return success({
@@ -281,7 +284,7 @@ export class GenerateService {
       gft_deducted: toWireGft(settled.value.priceMicroGft),
       new_balance: this.shownBalance(settled.value.balanceMicroGft),
       backend: 'distributed',
-      pipeline: this.shownHops(plan),
+      pipeline: end.hops.map(shownHop),
       latency_ms: Math.max(0, this.clock.nowMs() - admitted.startedAtMs),
       model_id: request.modelId,
       ledger_ref: settled.value.ledgerRef,
@@ -293,23 +296,19 @@ export class GenerateService {
     return balanceMicroGft === null ? null : toWireGft(balanceMicroGft);
   }
 
-  private shownHops(plan: PipelinePlan): PipelineHop[] {
-    return plan.hops.map((hop) => ({
-      node_id: hop.nodeId,
-      layer_start: hop.range.layer_start,
-      layer_end: hop.range.layer_end,
-      transport: hop.transport.kind,
-    }));
-  }
-
-  private async blame(plan: PipelinePlan, failure: { nodeId: string; message: string }): Promise<void> {
-    const hop = plan.hops.find((planned) => planned.nodeId === failure.nodeId);
-    await this.challenges.recordFault({
+  private noteFailure(admitted: Admitted, planned: PlannedHop, failure: HopFailure): void {
+    this.logger.info(
+      { code: failure.code, nodeId: failure.nodeId, modelId: admitted.request.modelId },
+      'a node of a pipeline failed',
+    );
+    if (!failure.isWrongAnswer) return;
+    const blame = this.challenges.recordFault({
       nodeId: failure.nodeId,
-      modelId: plan.model.manifest.model_id,
-      layerStart: hop?.range.layer_start ?? 0,
-      layerEnd: hop?.range.layer_end ?? 0,
+      modelId: admitted.request.modelId,
+      layerStart: planned.range.layer_start,
+      layerEnd: planned.range.layer_end,
       what: failure.message,
     });
+    void blame.catch((thrown: unknown) => this.logger.error({ err: thrown }, 'a fault could not be recorded'));
   }
 }

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { FinishReason } from '../../protocol/compute/model';
+import type { FinishReason, LayerRange } from '../../protocol/compute/model';
 import { decodeActivationFrame, encodeActivationFrame } from '../../protocol/wire/activation-frame';
 import { WIRE_LIMITS } from '../../protocol/wire/limits';
 import { postJson } from './bounded-json';
@@ -9,6 +9,7 @@ import {
   type HopContext,
   type HopDriver,
   type HopResult,
+  type StepFacts,
   type StepInput,
   type StepOutput,
 } from './hop-driver';
@@ -67,6 +68,10 @@ function nestActivations(values: Float32Array, hiddenSize: number): number[][][]
  */
 export class HttpHop implements HopDriver {
   readonly nodeId: string;
+  readonly range: LayerRange;
+  readonly isStreaming = false;
+  private hop: number;
+  private hops: number;
   private readonly baseUrl: string;
   private ids: readonly number[] = [];
   private rows = new Float32Array(0);
@@ -76,13 +81,16 @@ export class HttpHop implements HopDriver {
     address: { readonly host: string; readonly port: number },
   ) {
     this.nodeId = context.nodeId;
+    this.range = context.range;
+    this.hop = context.hop;
+    this.hops = context.hops;
     const host = address.host.includes(':') ? `[${address.host}]` : address.host;
     this.baseUrl = `http://${host}:${address.port}`;
   }
 
   async open(signal: AbortSignal): Promise<HopResult<{ inputIds: readonly number[] | null }>> {
-    if (this.context.hop > 0) return { ok: true, value: { inputIds: null } };
     const { text } = this.context;
+    if (this.hop > 0 || text === null) return { ok: true, value: { inputIds: null } };
     const body =
       'prompt' in text
         ? { prompt: text.prompt }
@@ -97,20 +105,31 @@ export class HttpHop implements HopDriver {
     return { ok: true, value: { inputIds: answer.value.input_ids } };
   }
 
+  begin(_positions: number): void {
+    // The server keeps nothing between calls, so there is nothing to prepare.
+  }
+
+  route(hop: number, hops: number): void {
+    this.hop = hop;
+    this.hops = hops;
+  }
+
   async step(input: StepInput, signal: AbortSignal): Promise<HopResult<StepOutput>> {
     const { context } = this;
-    const isLast = context.hop === context.hops - 1;
-    const isWhole = isLast && context.hop === 0;
+    const isLast = this.hop === this.hops - 1;
+    const isWhole = isLast && this.hop === 0;
     const hiddenSize = context.model.manifest.hidden_size;
-    const remainingTokens = input.kind === 'ids' && isWhole ? input.remainingTokens : 1;
+    const remainingTokens = isWhole ? input.remainingTokens : 1;
     const sequence = this.extend(input);
     if (sequence === null) return this.wrong('values that are not finite to its neighbour');
+    if (input.purpose === 'replay' || (isLast && input.purpose === 'fill'))
+      return { ok: true, value: { kind: 'done' } };
     const answer = await this.post(
       '/shard/forward',
       {
         ...(input.kind === 'ids' ? { input_ids: this.ids } : { activations: nestActivations(this.rows, hiddenSize) }),
         past_key_values: null,
-        is_first_shard: context.hop === 0,
+        is_first_shard: this.hop === 0,
         is_last_shard: isLast,
         max_new_tokens: remainingTokens,
         temperature: context.sampling.temperature,
@@ -122,7 +141,7 @@ export class HttpHop implements HopDriver {
     if (!answer.ok) return answer;
     return isLast
       ? this.readTokens(answer.value, remainingTokens, isWhole)
-      : this.readActivations(answer.value, sequence);
+      : this.readActivations(answer.value, sequence, input);
   }
 
   close(_reason: FinishReason): void {
@@ -156,12 +175,15 @@ export class HttpHop implements HopDriver {
     // A server that was asked for the whole answer and wrote less than it could has come to its end.
     const endedEarly = tokenIds.length < asked;
     const finishReason = said === 'stop' || said === 'length' ? said : endedEarly ? 'stop' : isWhole ? 'length' : null;
-    return { ok: true, value: { kind: 'tokens', tokenIds, text, finishReason } };
+    // The text of several tokens together cannot be divided among them, so the last one carries it.
+    const tokens = tokenIds.map((id, index) => ({ id, text: index === tokenIds.length - 1 ? text : '' }));
+    return { ok: true, value: { kind: 'tokens', tokens, finishReason } };
   }
 
   private readActivations(
     answer: unknown,
     sequence: { readonly length: number; readonly position: number },
+    { step, purpose }: StepFacts,
   ): HopResult<StepOutput> {
     const { context } = this;
     const hiddenSize = context.model.manifest.hidden_size;
@@ -172,14 +194,16 @@ export class HttpHop implements HopDriver {
     }
     const header = {
       requestId: context.pipelineId,
-      hop: context.hop + 1,
+      hop: this.hop + 1,
+      step,
+      purpose,
       position: sequence.position,
       positions: sequence.length - sequence.position,
       hiddenSize,
       dtype: context.dtype,
     };
     const bytes = encodeActivationFrame({ ...header, values: values.subarray(sequence.position * hiddenSize) });
-    return { ok: true, value: { kind: 'activation', header, bytes } };
+    return { ok: true, value: { kind: 'activation', bytes } };
   }
 
   private async post(

@@ -1,26 +1,54 @@
-import type { FinishReason } from '../../protocol/compute/model';
+import type { FinishReason, LayerRange } from '../../protocol/compute/model';
+import { readdressFrame } from '../../protocol/wire/activation-frame';
+import { WIRE_LIMITS } from '../../protocol/wire/limits';
 import { waitFor } from './deadline';
 import {
   frameProblem,
   hopFailure,
+  type Answered,
   type HopContext,
   type HopDriver,
+  type HopFailure,
   type HopResult,
+  type StepFacts,
   type StepInput,
   type StepOutput,
 } from './hop-driver';
 import type { NodeLinks, RelayEvent, RelayListener, RelayRouter } from './relay-router';
 
-/** Events a node may send before they are asked for: one failure, one answer. More is not honest traffic. */
-const MAX_WAITING_EVENTS = 8;
+const STEP_NUMBERS = WIRE_LIMITS.maxStepNumber + 1;
+
+/** Whether `step` was asked for before `other`; numbers begin again after the last. */
+export function isEarlierStep(step: number, other: number): boolean {
+  const distance = (other - step + STEP_NUMBERS) % STEP_NUMBERS;
+  return distance > 0 && distance < STEP_NUMBERS / 2;
+}
+
+interface WaitingStep {
+  readonly facts: StepFacts;
+  readonly startedAtMs: number;
+  readonly settle: (result: HopResult<StepOutput>) => void;
+}
 
 /** A hop over the node's own connection to the coordinator: KV caches stay at the node, only new positions travel. */
 export class RelayHop implements HopDriver, RelayListener {
   readonly nodeId: string;
   readonly pipelineId: string;
-  private waiting: ((event: RelayEvent) => void) | null = null;
-  private readonly arrived: RelayEvent[] = [];
+  readonly range: LayerRange;
+  readonly isStreaming = true;
+  private hop: number;
+  private hops: number;
   private isOpen = false;
+  /** The first thing that went wrong; nothing goes right after it. */
+  private failure: { readonly ok: false; readonly error: HopFailure } | null = null;
+  private opening: ((event: HopResult<readonly number[] | null>) => void) | null = null;
+  private readonly steps = new Map<number, WaitingStep>();
+  private latestStep: number | null = null;
+  private expectedStep: number | null = null;
+  private lastSignMs = 0;
+  private timer: NodeJS.Timeout | null = null;
+  /** The node's own link failed: its frames come to the coordinator. */
+  onUnlinked: () => void = () => undefined;
 
   constructor(
     private readonly context: HopContext,
@@ -29,153 +57,286 @@ export class RelayHop implements HopDriver, RelayListener {
   ) {
     this.nodeId = context.nodeId;
     this.pipelineId = context.pipelineId;
-  }
-
-  take(event: RelayEvent): void {
-    const settle = this.waiting;
-    this.waiting = null;
-    if (settle !== null) settle(event);
-    else if (this.arrived.length < MAX_WAITING_EVENTS) this.arrived.push(event);
+    this.range = context.range;
+    this.hop = context.hop;
+    this.hops = context.hops;
   }
 
   async open(signal: AbortSignal): Promise<HopResult<{ inputIds: readonly number[] | null }>> {
     const { context } = this;
+    const tokenizes = this.hop === 0 && context.text !== null;
     this.router.add(this);
     this.isOpen = true;
-    const isFirst = context.hop === 0;
-    const isLast = context.hop === context.hops - 1;
-    const text = 'prompt' in context.text ? context.text : { messages: [...context.text.messages] };
+    const waited = waitFor<HopResult<readonly number[] | null>>(context.openTimeoutMs, signal, (settle) => {
+      this.opening = settle;
+    });
     const sent = await this.links.linkTo(this.nodeId)?.send({
       type: 'pipeline-open',
       request_id: context.pipelineId,
-      hop: context.hop,
-      hops: context.hops,
+      hop: this.hop,
+      hops: this.hops,
       model_id: context.model.manifest.model_id,
       manifest_hash: context.manifestHash,
       layer_start: context.range.layer_start,
       layer_end: context.range.layer_end,
       activation_dtype: context.dtype,
       max_new_tokens: context.maxNewTokens,
-      ...(isFirst ? text : {}),
-      ...(isLast ? { sampling: context.sampling } : {}),
+      ...(context.text === null ? { takes_over: true } : {}),
+      ...(tokenizes && context.text !== null
+        ? 'prompt' in context.text
+          ? context.text
+          : { messages: [...context.text.messages] }
+        : {}),
+      ...(this.isLast ? { sampling: context.sampling } : {}),
+      ...(context.links.next === null ? {} : { next: context.links.next }),
+      ...(context.links.previousSecret === null ? {} : { previous_secret: context.links.previousSecret }),
     });
-    if (sent !== true) return this.lost();
-    const event = await this.nextEvent(context.openTimeoutMs, signal);
-    if (!event.ok) return event;
-    if (event.value.kind !== 'opened' || event.value.message.hop !== context.hop) {
-      return this.wrong('something other than its readiness');
+    if (sent !== true) this.lose();
+    const answer = await waited;
+    this.opening = null;
+    if (answer.kind === 'aborted') return hopFailure(this.nodeId, 'cancelled', 'The request was cancelled.');
+    if (answer.kind === 'timeout') return this.fail(this.timeout(context.openTimeoutMs));
+    if (!answer.value.ok) return answer.value;
+    if (tokenizes && answer.value.value === null) return this.wrong('no token ids for the prompt');
+    return { ok: true, value: { inputIds: tokenizes ? answer.value.value : null } };
+  }
+
+  begin(positions: number, answered: Answered | null): void {
+    void this.links.linkTo(this.nodeId)?.send({
+      type: 'pipeline-begin',
+      request_id: this.pipelineId,
+      positions,
+      ...(answered === null || !this.isLast
+        ? {}
+        : { answered: { input_tokens: answered.inputTokens, token_ids: [...answered.tokenIds] } }),
+    });
+  }
+
+  route(hop: number, hops: number, firstStep: number): void {
+    this.hop = hop;
+    this.hops = hops;
+    for (const step of this.steps.values()) {
+      step.settle(hopFailure(this.nodeId, 'cancelled', 'The step was given up for a repair.'));
     }
-    const inputIds = event.value.message.input_ids ?? null;
-    if (isFirst && inputIds === null) return this.wrong('no token ids for the prompt');
-    return { ok: true, value: { inputIds: isFirst ? inputIds : null } };
+    this.steps.clear();
+    void this.links.linkTo(this.nodeId)?.send({
+      type: 'pipeline-route',
+      request_id: this.pipelineId,
+      hop,
+      hops,
+      first_step: firstStep,
+    });
   }
 
   async step(input: StepInput, signal: AbortSignal): Promise<HopResult<StepOutput>> {
+    const answer = this.receive(input, signal);
+    this.send(input);
+    return answer;
+  }
+
+  /** Sends a step's input; that it could not be sent shows at whoever waits for the answer. */
+  send(input: StepInput): void {
     const link = this.links.linkTo(this.nodeId);
-    const sent = await (input.kind === 'ids'
-      ? link?.send({
-          type: 'pipeline-step',
-          request_id: this.pipelineId,
-          position: input.position,
-          input_ids: [...input.inputIds],
-        })
-      : link?.sendFrame(input.bytes));
-    if (sent !== true) return this.lost();
-    const event = await this.nextEvent(this.context.stepTimeoutMs, signal);
-    if (!event.ok) return event;
-    const position = input.kind === 'ids' ? input.position : input.header.position;
-    const positions = input.kind === 'ids' ? input.inputIds.length : input.header.positions;
-    return this.context.hop === this.context.hops - 1
-      ? this.readToken(event.value, position + positions)
-      : this.readFrame(event.value, position, positions);
+    if (link === null || this.failure !== null) {
+      this.lose();
+      return;
+    }
+    const { step, purpose, position } = input;
+    if (this.expectedStep !== step) this.expect(input);
+    const leaving =
+      input.kind === 'ids'
+        ? link.send({
+            type: 'pipeline-step',
+            request_id: this.pipelineId,
+            step,
+            purpose,
+            position,
+            input_ids: [...input.inputIds],
+          })
+        : link.sendFrame(readdressFrame(input.bytes, { hop: this.hop, step, purpose }));
+    void leaving.then((sent) => {
+      if (!sent) this.lose();
+    });
+  }
+
+  /** Tells the last shard which guesses a step will ask it to verify. Does nothing at other hops. */
+  expect({ step, draftIds }: StepFacts): void {
+    if (!this.isLast || draftIds.length === 0) return;
+    this.expectedStep = step;
+    void this.links.linkTo(this.nodeId)?.send({
+      type: 'pipeline-expect',
+      request_id: this.pipelineId,
+      step,
+      token_ids: [...draftIds],
+    });
+  }
+
+  /** Waits for what a step leads to at this node; asked for before the step is sent. */
+  receive(facts: StepFacts, signal: AbortSignal): Promise<HopResult<StepOutput>> {
+    if (this.failure !== null) return Promise.resolve(this.failure);
+    this.latestStep = facts.step;
+    return new Promise((resolve) => {
+      const startedAtMs = performance.now();
+      const settle = (result: HopResult<StepOutput>): void => {
+        signal.removeEventListener('abort', abort);
+        this.steps.delete(facts.step);
+        resolve(result);
+      };
+      const abort = (): void => settle(hopFailure(this.nodeId, 'cancelled', 'The request was cancelled.'));
+      this.steps.set(facts.step, { facts, startedAtMs, settle });
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort, { once: true });
+      this.watch();
+    });
+  }
+
+  /** Nobody waits for this step any more; whatever still comes of it is dropped. */
+  forget(step: number): void {
+    this.steps.get(step)?.settle({ ok: true, value: { kind: 'done' } });
+  }
+
+  take(event: RelayEvent): void {
+    this.lastSignMs = performance.now();
+    switch (event.kind) {
+      case 'lost':
+        return this.lose();
+      case 'failed': {
+        const { message, retryable } = event.message;
+        this.fail(
+          hopFailure(
+            this.nodeId,
+            'node-failed',
+            `Node ${this.nodeId} (layers ${this.layers()}) could not go on: ${message}`,
+            { retryable },
+          ),
+        );
+        return;
+      }
+      case 'opened':
+        if (this.opening === null || event.message.hop !== this.hop) this.wrong('something other than its readiness');
+        else this.opening({ ok: true, value: event.message.input_ids ?? null });
+        return;
+      case 'unlinked':
+        return this.onUnlinked();
+      case 'progress':
+        if (event.message.state === 'done') this.finish(event.message.step, (facts) => this.readDone(facts));
+        return;
+      case 'token':
+        return this.finish(event.message.step, (facts) => this.readTokens(facts, event));
+      case 'frame':
+        return this.finish(event.header.step, (facts) => this.readFrame(facts, event));
+    }
   }
 
   close(reason: FinishReason): void {
     if (!this.isOpen) return;
     this.isOpen = false;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
     this.router.remove(this);
     // A node that is gone has nothing to close.
     void this.links.linkTo(this.nodeId)?.send({ type: 'pipeline-close', request_id: this.pipelineId, reason });
   }
 
-  private readToken(event: RelayEvent, position: number): HopResult<StepOutput> {
-    if (event.kind !== 'token') return this.wrong('something other than a token');
-    const { message } = event;
-    if (message.position !== position) {
-      return this.wrong(`a token for position ${message.position} where position ${position} was due`);
-    }
-    if (message.token_id >= this.context.model.manifest.vocab_size) {
-      return this.wrong(`the token ${message.token_id}, which the model's vocabulary does not have`);
-    }
-    return {
-      ok: true,
-      value: {
-        kind: 'tokens',
-        tokenIds: [message.token_id],
-        text: message.text,
-        finishReason: message.finish_reason ?? null,
-      },
-    };
+  private get isLast(): boolean {
+    return this.hop === this.hops - 1;
   }
 
-  private readFrame(event: RelayEvent, position: number, positions: number): HopResult<StepOutput> {
-    if (event.kind !== 'frame') return this.wrong('something other than an activation');
+  private finish(step: number, read: (facts: StepFacts) => HopResult<StepOutput>): void {
+    const waiting = this.steps.get(step);
+    if (waiting !== undefined) {
+      waiting.settle(read(waiting.facts));
+      return;
+    }
+    // Answers to steps that were given up are late; answers to steps nobody asked for are not honest traffic.
+    if (this.opening !== null) this.wrong('something other than its readiness');
+    else if (this.latestStep === null || !(step === this.latestStep || isEarlierStep(step, this.latestStep)))
+      this.wrong(`an answer to step ${step}, which it was not given`);
+  }
+
+  private readDone(facts: StepFacts): HopResult<StepOutput> {
+    const answersWithTokens = this.isLast && (facts.purpose === 'sample' || facts.purpose === 'verify');
+    return answersWithTokens ? this.wrong('something other than a token') : { ok: true, value: { kind: 'done' } };
+  }
+
+  private readTokens(facts: StepFacts, event: Extract<RelayEvent, { kind: 'token' }>): HopResult<StepOutput> {
+    const { tokens, position, finish_reason: finishReason } = event.message;
+    if (!this.isLast || facts.purpose === 'fill' || facts.purpose === 'replay') {
+      return this.wrong('a token where none was due');
+    }
+    const first = facts.position + facts.positions - facts.draftIds.length;
+    if (position !== first) return this.wrong(`a token for position ${position} where position ${first} was due`);
+    const { vocab_size: vocabulary } = this.context.model.manifest;
+    const stray = tokens.find((token) => token.id >= vocabulary);
+    if (stray !== undefined) return this.wrong(`the token ${stray.id}, which the model's vocabulary does not have`);
+    const wrong = tokens.slice(0, -1).findIndex((token, index) => token.id !== facts.draftIds[index]);
+    if (wrong >= 0 || tokens.length > facts.draftIds.length + 1)
+      return this.wrong(`${tokens.length} tokens that do not follow from the ${facts.draftIds.length} guessed ones`);
+    return { ok: true, value: { kind: 'tokens', tokens, finishReason: finishReason ?? null } };
+  }
+
+  private readFrame(facts: StepFacts, event: Extract<RelayEvent, { kind: 'frame' }>): HopResult<StepOutput> {
     const { header, bytes } = event;
-    if (header.hop !== this.context.hop + 1) {
-      return this.wrong(`an activation for hop ${header.hop} where hop ${this.context.hop + 1} comes next`);
+    if (this.isLast || facts.purpose === 'replay') return this.wrong('an activation where none was due');
+    if (header.hop !== this.hop + 1) {
+      return this.wrong(`an activation for hop ${header.hop} where hop ${this.hop + 1} comes next`);
     }
     const problem = frameProblem(header, {
-      position,
-      positions,
+      position: facts.position,
+      positions: facts.positions,
       hiddenSize: this.context.model.manifest.hidden_size,
       dtype: this.context.dtype,
     });
-    return problem === null ? { ok: true, value: { kind: 'activation', header, bytes } } : this.wrong(problem);
+    return problem === null ? { ok: true, value: { kind: 'activation', bytes } } : this.wrong(problem);
   }
 
-  private async nextEvent(timeoutMs: number, signal: AbortSignal): Promise<HopResult<RelayEvent>> {
-    const waited = await waitFor<RelayEvent>(timeoutMs, signal, (settle) => {
-      const arrived = this.arrived.shift();
-      if (arrived !== undefined) settle(arrived);
-      else this.waiting = settle;
-    });
-    this.waiting = null;
-    if (waited.kind === 'aborted') return hopFailure(this.nodeId, 'cancelled', 'The request was cancelled.');
-    if (waited.kind === 'timeout') {
-      return hopFailure(
-        this.nodeId,
-        'node-timeout',
-        `Node ${this.nodeId} (layers ${this.layers()}) did not answer within ${timeoutMs / 1_000} s.`,
-      );
-    }
-    const event = waited.value;
-    if (event.kind === 'lost') return this.lost();
-    if (event.kind === 'failed') {
-      return hopFailure(
-        this.nodeId,
-        'node-failed',
-        `Node ${this.nodeId} (layers ${this.layers()}) could not go on: ${event.message.message}`,
-        { retryable: event.message.retryable },
-      );
-    }
-    return { ok: true, value: event };
+  /** Keeps one timer for the moment at which the node would have been silent, or a step under way, for too long. */
+  private watch(): void {
+    if (this.timer !== null) return;
+    const { stepTimeoutMs, stepLimitMs } = this.context;
+    const check = (): void => {
+      this.timer = null;
+      const [oldest] = this.steps.values();
+      if (oldest === undefined || !this.isOpen) return;
+      const nowMs = performance.now();
+      const silentUntil = Math.max(this.lastSignMs, oldest.startedAtMs) + stepTimeoutMs;
+      const due = Math.min(silentUntil, oldest.startedAtMs + stepLimitMs);
+      if (nowMs >= due) this.fail(this.timeout(due === silentUntil ? stepTimeoutMs : stepLimitMs));
+      else this.timer = setTimeout(check, Math.ceil(due - nowMs));
+    };
+    this.timer = setTimeout(check, Math.ceil(Math.min(stepTimeoutMs, stepLimitMs)));
+  }
+
+  private fail(failed: { readonly ok: false; readonly error: HopFailure }): { readonly ok: false; error: HopFailure } {
+    this.failure ??= failed;
+    this.opening?.(failed);
+    for (const step of this.steps.values()) step.settle(failed);
+    return failed;
   }
 
   private layers(): string {
-    return `${this.context.range.layer_start}-${this.context.range.layer_end}`;
+    return `${this.range.layer_start}-${this.range.layer_end}`;
   }
 
-  private lost(): HopResult<never> {
+  private timeout(timeoutMs: number): { readonly ok: false; readonly error: HopFailure } {
     return hopFailure(
       this.nodeId,
-      'node-lost',
-      `The connection to node ${this.nodeId} (layers ${this.layers()}) was lost.`,
+      'node-timeout',
+      `Node ${this.nodeId} (layers ${this.layers()}) did not answer within ${timeoutMs / 1_000} s.`,
     );
   }
 
-  private wrong(what: string): HopResult<never> {
-    return hopFailure(this.nodeId, 'frame-invalid', `Node ${this.nodeId} (layers ${this.layers()}) sent ${what}.`, {
-      isWrongAnswer: true,
-    });
+  private lose(): void {
+    this.fail(
+      hopFailure(this.nodeId, 'node-lost', `The connection to node ${this.nodeId} (layers ${this.layers()}) was lost.`),
+    );
+  }
+
+  private wrong(what: string): { readonly ok: false; readonly error: HopFailure } {
+    return this.fail(
+      hopFailure(this.nodeId, 'frame-invalid', `Node ${this.nodeId} (layers ${this.layers()}) sent ${what}.`, {
+        isWrongAnswer: true,
+      }),
+    );
   }
 }

@@ -1,7 +1,11 @@
 import type { ActivationFrameHeader } from '../../protocol/wire/activation-frame';
 import type { CoordinatorMessage, MessageOf, NodeMessage } from '../../protocol/wire/messages';
 
-type PipelineCommand = MessageOf<CoordinatorMessage, 'pipeline-open' | 'pipeline-step' | 'pipeline-close'>;
+/** What a coordinator tells a node about a request. */
+export type PipelineCommand = MessageOf<
+  CoordinatorMessage,
+  'pipeline-open' | 'pipeline-begin' | 'pipeline-route' | 'pipeline-expect' | 'pipeline-step' | 'pipeline-close'
+>;
 
 /** A node's connection as a pipeline needs it. Sending resolves when the bytes have left, false when they cannot. */
 export interface NodeLink {
@@ -18,6 +22,8 @@ export interface NodeLinks {
 export type RelayEvent =
   | { readonly kind: 'opened'; readonly message: MessageOf<NodeMessage, 'pipeline-opened'> }
   | { readonly kind: 'token'; readonly message: MessageOf<NodeMessage, 'pipeline-token'> }
+  | { readonly kind: 'progress'; readonly message: MessageOf<NodeMessage, 'pipeline-progress'> }
+  | { readonly kind: 'unlinked'; readonly message: MessageOf<NodeMessage, 'pipeline-unlinked'> }
   | { readonly kind: 'failed'; readonly message: MessageOf<NodeMessage, 'pipeline-failed'> }
   | { readonly kind: 'frame'; readonly header: ActivationFrameHeader; readonly bytes: Uint8Array }
   | { readonly kind: 'lost' };

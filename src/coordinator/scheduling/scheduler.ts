@@ -35,6 +35,16 @@ interface OnlineShard extends CoverCandidate {
 
 const NOBODY: ReadonlySet<string> = new Set();
 
+function plannedHop(held: OnlineShard): PlannedHop {
+  return {
+    nodeId: held.nodeId,
+    range: { layer_start: held.layerStart, layer_end: held.layerEnd },
+    transport: held.transport,
+    multiplier: held.multiplier,
+    reliability: held.reliability,
+  };
+}
+
 /** Decides who serves what, from the registry, the nodes' standing and the grid. */
 export class Scheduler {
   readonly allocations = new Allocations();
@@ -51,6 +61,32 @@ export class Scheduler {
   async plan(modelId: string, excluded: ReadonlySet<string> = NOBODY): Promise<PipelinePlan | null> {
     const online = (await this.online(modelId)).filter((candidate) => !excluded.has(candidate.nodeId));
     return this.choose(modelId, online);
+  }
+
+  /** The best way to serve exactly these layers of one manifest now, without `excluded` nodes, or null. */
+  async cover(
+    modelId: string,
+    manifestHash: string | null,
+    range: LayerRange,
+    excluded: ReadonlySet<string>,
+  ): Promise<readonly PlannedHop[] | null> {
+    const inside = (await this.online(modelId)).filter(
+      (held) =>
+        !excluded.has(held.nodeId) &&
+        held.manifestHash === manifestHash &&
+        held.layerStart >= range.layer_start &&
+        held.layerEnd <= range.layer_end,
+    );
+    // Tiling begins at layer 0, so the range is moved there and back.
+    const moved = inside.map((held) => ({
+      ...held,
+      held,
+      layerStart: held.layerStart - range.layer_start,
+      layerEnd: held.layerEnd - range.layer_start,
+    }));
+    const cover = chooseCover(moved, range.layer_end - range.layer_start + 1);
+    if (cover === null) return null;
+    return cover.flatMap((chosen) => moved.filter((one) => one === chosen)).map(({ held }) => plannedHop(held));
   }
 
   /** Coverage of a model, the pipeline a request would take, and how many nodes hold parts of it. */
@@ -96,13 +132,7 @@ export class Scheduler {
       return {
         model,
         manifestHash: hops[0]?.manifestHash ?? null,
-        hops: hops.map((hop) => ({
-          nodeId: hop.nodeId,
-          range: { layer_start: hop.layerStart, layer_end: hop.layerEnd },
-          transport: hop.transport,
-          multiplier: hop.multiplier,
-          reliability: hop.reliability,
-        })),
+        hops: hops.map(plannedHop),
       };
     }
     return null;

@@ -32,6 +32,7 @@ export async function startTestCoordinator(
       firstChallengeAfterSeconds: 3_600,
       openTimeoutSeconds: 30,
       stepTimeoutSeconds: 30,
+      replacementWaitSeconds: 0.2,
       rateLimitPerMinute: 1_000_000,
       ...options,
     },

@@ -197,6 +197,8 @@ export function handmadeFrame(fields: {
   readonly hop: number;
   readonly position: number;
   readonly positions: number;
+  readonly step?: number;
+  readonly purpose?: number;
   readonly hiddenSize?: number;
   readonly fill?: number;
 }): Buffer {
@@ -205,14 +207,18 @@ export function handmadeFrame(fields: {
   bytes.write('TORE', 0, 'latin1');
   bytes.writeUInt8(1, 4);
   bytes.writeUInt8(0, 5);
+  bytes.writeUInt16LE(fields.purpose ?? 0, 6);
   Buffer.from(fields.requestId.replaceAll('-', ''), 'hex').copy(bytes, 8);
   bytes.writeUInt16LE(fields.hop, 24);
+  bytes.writeUInt16LE(fields.step ?? 0, 26);
   bytes.writeUInt32LE(fields.position, 28);
   bytes.writeUInt32LE(fields.positions, 32);
   bytes.writeUInt32LE(hiddenSize, 36);
   for (let offset = 40; offset < bytes.length; offset += 4) bytes.writeFloatLE(fields.fill ?? 0.5, offset);
   return bytes;
 }
+
+const PURPOSES = ['sample', 'fill', 'verify', 'replay'];
 
 /** Makes a node serve the first layers: bytes of the prompt are its tokens. */
 export function serveFirst(
@@ -223,13 +229,19 @@ export function serveFirst(
   node.behave((message) => {
     const requestId = String(message['request_id']);
     if (message['type'] === 'pipeline-open') {
-      const ids = [...Buffer.from(String(message['prompt'] ?? 'chat'))];
+      const ids = message['takes_over'] === true ? undefined : [...Buffer.from(String(message['prompt'] ?? 'chat'))];
       node.send({ type: 'pipeline-opened', request_id: requestId, hop: message['hop'], input_ids: ids });
     } else if (message['type'] === 'pipeline-step') {
       const ids = message['input_ids'] as number[];
+      if (message['purpose'] === 'replay') {
+        node.send({ type: 'pipeline-progress', request_id: requestId, hop: 0, step: message['step'], state: 'done' });
+        return;
+      }
       const frame = build({
         requestId,
         hop: 1,
+        step: Number(message['step']),
+        purpose: PURPOSES.indexOf(String(message['purpose'])),
         position: Number(message['position']),
         positions: ids.length,
         fill: ids[0] ?? 0,
@@ -239,7 +251,10 @@ export function serveFirst(
   });
 }
 
-/** Makes a node serve the last layers: it answers the letters A, B, C … and stops after `stopAfter`. */
+/**
+ * Makes a node serve the last layers: it answers the letters A, B, C … and stops after `stopAfter`. Where it takes over,
+ * it goes on with the letter behind the answer so far.
+ */
 export function serveLast(
   node: WsNode,
   options: { readonly stopAfter?: number; readonly beforeToken?: (index: number) => boolean | Promise<boolean> } = {},
@@ -247,6 +262,11 @@ export function serveLast(
   const counts = new Map<string, number>();
   node.behave(
     (message) => {
+      const requestId = String(message['request_id']);
+      if (message['type'] === 'pipeline-begin') {
+        const answered = message['answered'] as { token_ids: number[] } | undefined;
+        counts.set(requestId, answered?.token_ids.length ?? 0);
+      }
       if (message['type'] !== 'pipeline-open') return;
       node.send({ type: 'pipeline-opened', request_id: message['request_id'], hop: message['hop'] });
     },
@@ -255,6 +275,19 @@ export function serveLast(
       const requestId = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join(
         '-',
       );
+      const step = bytes.readUInt16LE(26);
+      const purpose = PURPOSES[bytes.readUInt16LE(6)];
+      if (purpose === 'fill' || purpose === 'replay') {
+        node.send({
+          type: 'pipeline-progress',
+          request_id: requestId,
+          hop: bytes.readUInt16LE(24),
+          step,
+          state: 'done',
+        });
+        return;
+      }
+      const guesses = purpose === 'verify' ? bytes.readUInt32LE(32) - 1 : 0;
       const index = counts.get(requestId) ?? 0;
       counts.set(requestId, index + 1);
       void (async () => {
@@ -262,9 +295,9 @@ export function serveLast(
         node.send({
           type: 'pipeline-token',
           request_id: requestId,
-          position: bytes.readUInt32LE(28) + bytes.readUInt32LE(32),
-          token_id: 65 + index,
-          text: String.fromCharCode(65 + index),
+          step,
+          position: bytes.readUInt32LE(28) + bytes.readUInt32LE(32) - guesses,
+          tokens: [{ id: 65 + index, text: String.fromCharCode(65 + index) }],
           ...(options.stopAfter === index + 1 ? { finish_reason: 'stop' } : {}),
         });
       })();

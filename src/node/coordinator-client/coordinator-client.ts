@@ -52,8 +52,14 @@ export type CoordinatorEvent =
   /** The coordinator no longer knows our shard (it restarted): register it again. */
   | { readonly kind: 'shard-lost' };
 
-export type PipelineMessage = MessageOf<CoordinatorMessage, 'pipeline-open' | 'pipeline-step' | 'pipeline-close'>;
-export type PipelineReport = MessageOf<NodeMessage, 'pipeline-opened' | 'pipeline-token' | 'pipeline-failed'>;
+export type PipelineMessage = MessageOf<
+  CoordinatorMessage,
+  'pipeline-open' | 'pipeline-begin' | 'pipeline-route' | 'pipeline-expect' | 'pipeline-step' | 'pipeline-close'
+>;
+export type PipelineReport = MessageOf<
+  NodeMessage,
+  'pipeline-opened' | 'pipeline-token' | 'pipeline-progress' | 'pipeline-unlinked' | 'pipeline-failed'
+>;
 
 /** A request for an answer. Exactly one of `prompt` (taken as it is) and `messages` (through the chat template) is given. */
 export interface GenerateRequest {
@@ -68,9 +74,21 @@ export interface GenerateRequest {
   readonly session?: { readonly sessionId: string; readonly participantId: string };
 }
 
+/** The answer begins. */
+export interface GenerateStart {
+  readonly pipeline: readonly PipelineHop[];
+  readonly inputTokens: number;
+  /** It goes on where a lost connection left it; otherwise it begins anew, and text from before is void. */
+  readonly isResumed?: boolean;
+}
+
 export interface GenerateOptions {
-  readonly onStarted?: ((started: { pipeline: readonly PipelineHop[]; inputTokens: number }) => void) | undefined;
+  /** The same request was under way over a lost connection, which brought tokens up to this index. */
+  readonly resumeFrom?: number | undefined;
+  readonly onStarted?: ((started: GenerateStart) => void) | undefined;
   readonly onToken?: ((token: { index: number; tokenId: number; text: string }) => void) | undefined;
+  /** The answer pauses because nobody serves these layers; it waits this long for somebody. */
+  readonly onWaiting?: ((waiting: { layersMissing: readonly number[]; seconds: number }) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -99,7 +117,8 @@ export interface CoordinatorConnection {
   generate(request: GenerateRequest, options: GenerateOptions): Promise<Result<GenerateOutcome>>;
   /** Sends a report of a pipeline job; dropped when the connection is closed, since nobody waits for it any more. */
   report(message: PipelineReport): void;
-  sendActivation(bytes: Uint8Array): void;
+  /** Resolves when there is room for the next one. */
+  sendActivation(bytes: Uint8Array): Promise<void>;
   close(): void;
 }
 

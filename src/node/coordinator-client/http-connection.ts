@@ -202,7 +202,7 @@ export class HttpConnection implements CoordinatorConnection {
     this.options.logger.debug('A pipeline report has no way over HTTP', { type: message.type });
   }
 
-  sendActivation(): void {
+  async sendActivation(): Promise<void> {
     this.options.logger.debug('An activation frame has no way over HTTP');
   }
 

@@ -119,6 +119,12 @@ async function readStream(
         text: typeof record?.['text'] === 'string' ? record['text'] : '',
       });
       tokens += 1;
+    } else if (kind === 'waiting') {
+      const layers = record?.['layers_missing'];
+      options.onWaiting?.({
+        layersMissing: Array.isArray(layers) ? layers.flatMap((layer) => readInteger(layer) ?? []) : [],
+        seconds: readNumber(record?.['seconds']) ?? 0,
+      });
     } else if (kind === 'error') {
       const message = readDetail(parsed) ?? readDetail(record?.['error']) ?? 'no reason given';
       return {

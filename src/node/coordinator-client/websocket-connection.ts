@@ -25,6 +25,8 @@ import { readInteger, readNode, readRecord, readText, readVerdict, type NodeReco
 const coordinatorMessage = Compile(CoordinatorMessage);
 const generateOutcome = Compile(GenerateOutcome);
 
+/** Bytes waiting to be sent after which the next step waits until they have left. */
+const HIGH_WATER_BYTES = 8 * 1024 * 1024;
 /** Bytes waiting to be sent after which the coordinator is too slow to go on with. */
 const MAX_BUFFERED_BYTES = 4 * WIRE_LIMITS.maxFrameBytes;
 
@@ -34,10 +36,7 @@ type Reply = MessageOf<CoordinatorMessage, 'reply'>;
 type Hello = MessageOf<CoordinatorMessage, 'hello'>;
 type Authenticated = MessageOf<CoordinatorMessage, 'authenticated'>;
 
-interface GenerateListeners {
-  readonly onStarted: GenerateOptions['onStarted'];
-  readonly onToken: GenerateOptions['onToken'];
-}
+type GenerateListeners = Pick<GenerateOptions, 'onStarted' | 'onToken' | 'onWaiting'>;
 
 function bytesOf(data: RawData): Buffer {
   if (Buffer.isBuffer(data)) return data;
@@ -162,7 +161,7 @@ export class WebSocketConnection implements CoordinatorConnection {
     const { requestId } = request;
     const { signal } = options;
     if (signal?.aborted === true) return nodeFailure('cancelled', 'The request was cancelled.');
-    this.generating.set(requestId, { onStarted: options.onStarted, onToken: options.onToken });
+    this.generating.set(requestId, options);
     const cancel = async (): Promise<void> => {
       const reply = await this.call({ type: 'cancel-generate', request_id: requestId });
       if (!reply.ok) this.logger.info('A request could not be cancelled', { reason: reply.error.message });
@@ -195,14 +194,18 @@ export class WebSocketConnection implements CoordinatorConnection {
     this.sendText(message);
   }
 
-  sendActivation(bytes: Uint8Array): void {
+  async sendActivation(bytes: Uint8Array): Promise<void> {
     if (this.socket.readyState !== WebSocket.OPEN) return;
     if (this.socket.bufferedAmount > MAX_BUFFERED_BYTES) {
       this.logger.warn('The coordinator takes activations too slowly; the connection is given up');
       this.socket.terminate();
       return;
     }
-    this.socket.send(bytes, { binary: true });
+    if (this.socket.bufferedAmount < HIGH_WATER_BYTES) {
+      this.socket.send(bytes, { binary: true });
+      return;
+    }
+    await new Promise<void>((resolve) => this.socket.send(bytes, { binary: true }, () => resolve()));
   }
 
   close(): void {
@@ -300,13 +303,19 @@ export class WebSocketConnection implements CoordinatorConnection {
       case 'reply':
         return this.settle(message);
       case 'generate-started':
-        return this.generating
-          .get(message.request_id)
-          ?.onStarted?.({ pipeline: message.pipeline, inputTokens: message.input_tokens });
+        return this.generating.get(message.request_id)?.onStarted?.({
+          pipeline: message.pipeline,
+          inputTokens: message.input_tokens,
+          isResumed: message.resumed === true,
+        });
       case 'generate-token':
         return this.generating
           .get(message.request_id)
           ?.onToken?.({ index: message.index, tokenId: message.token_id, text: message.text });
+      case 'generate-waiting':
+        return this.generating
+          .get(message.request_id)
+          ?.onWaiting?.({ layersMissing: message.layers_missing, seconds: message.seconds });
       case 'hello':
       case 'authenticated':
         return this.logger.warn('The coordinator repeated its greeting', { type: message.type });

@@ -1,11 +1,11 @@
 import type { CoordinatorMessage, MessageOf } from '../../protocol/wire/messages';
 import { toMicroGft } from '../../protocol/compute/micro-gft';
-import type { CoordinatorEvent } from './coordinator-client';
+import type { CoordinatorEvent, PipelineMessage } from './coordinator-client';
 import { readTask } from './reading';
 
 type EventMessage = MessageOf<
   CoordinatorMessage,
-  'task' | 'balance' | 'node-status' | 'coverage' | 'notice' | 'pipeline-open' | 'pipeline-step' | 'pipeline-close'
+  'task' | 'balance' | 'node-status' | 'coverage' | 'notice' | PipelineMessage['type']
 >;
 
 /** What a checked message means to the node; null for a challenge whose layers make no sense. */
@@ -42,6 +42,9 @@ export function eventOf(message: EventMessage): CoordinatorEvent | null {
     case 'notice':
       return { kind: 'notice', text: message.text };
     case 'pipeline-open':
+    case 'pipeline-begin':
+    case 'pipeline-route':
+    case 'pipeline-expect':
     case 'pipeline-step':
     case 'pipeline-close':
       return { kind: 'pipeline', message };

@@ -222,6 +222,9 @@ export class SocketCoordinator {
     if (first === undefined || last === undefined) throw new Error('a pipeline has a node');
     await arrived(() => hops.every((node) => mine(node, 'pipeline-opened').length > 0));
     const inputIds = mine(first, 'pipeline-opened')[0]?.['input_ids'] as number[];
+    const positions = inputIds.length + request.max_new_tokens;
+    for (const node of hops) node.send({ type: 'pipeline-begin', request_id: requestId, positions });
+    let step = 0;
     let ids = inputIds;
     let position = 0;
     const tokenIds: number[] = [];
@@ -229,7 +232,15 @@ export class SocketCoordinator {
     for (;;) {
       const framesBefore = hops.map((node) => node.frames.length);
       const tokensBefore = mine(last, 'pipeline-token').length;
-      first.send({ type: 'pipeline-step', request_id: requestId, position, input_ids: ids });
+      step += 1;
+      first.send({
+        type: 'pipeline-step',
+        request_id: requestId,
+        step,
+        purpose: 'sample',
+        position,
+        input_ids: ids,
+      });
       for (const [hop, node] of hops.slice(0, -1).entries()) {
         await arrived(() => node.frames.length > (framesBefore[hop] ?? 0));
         const frame = node.frames.at(-1);
@@ -237,10 +248,11 @@ export class SocketCoordinator {
       }
       await arrived(() => mine(last, 'pipeline-token').length > tokensBefore);
       const token = mine(last, 'pipeline-token').at(-1) ?? {};
-      tokenIds.push(Number(token['token_id']));
-      text += String(token['text']);
+      const [sampled] = token['tokens'] as { id: number; text: string }[];
+      tokenIds.push(Number(sampled?.id));
+      text += String(sampled?.text);
       position = Number(token['position']);
-      ids = [Number(token['token_id'])];
+      ids = [Number(sampled?.id)];
       const finishReason = token['finish_reason'];
       if (finishReason !== undefined) {
         for (const node of hops) node.send({ type: 'pipeline-close', request_id: requestId, reason: finishReason });

@@ -1,11 +1,22 @@
 import { failure, success, type Result } from '../result';
+import {
+  ACTIVATION_DTYPES,
+  decodePayload,
+  encodePayload,
+  payloadByteLength,
+  type ActivationDtype,
+} from './activation-coding';
 import { WIRE_LIMITS } from './limits';
 
-/** Element types an activation may travel in. f16 and bf16 halve the bytes at a stated rounding error. */
-export const ACTIVATION_DTYPES = ['f32', 'f16', 'bf16'] as const;
-export type ActivationDtype = (typeof ACTIVATION_DTYPES)[number];
+export type { ActivationDtype } from './activation-coding';
 
-const BYTES_PER_ELEMENT: Record<ActivationDtype, number> = { f32: 4, f16: 2, bf16: 2 };
+/**
+ * What the step a frame belongs to is for. `sample`: the last shard answers with a token. `fill`: it only fills its
+ * cache. `verify`: it samples at every row and keeps what agrees with the tokens it was told to expect. `replay`: the shard
+ * fills its own cache and passes nothing on.
+ */
+export const STEP_PURPOSES = ['sample', 'fill', 'verify', 'replay'] as const;
+export type StepPurpose = (typeof STEP_PURPOSES)[number];
 
 /** Hidden states on their way to the next shard: `[positions, hiddenSize]`, row-major, little-endian. */
 export interface ActivationFrame {
@@ -13,6 +24,9 @@ export interface ActivationFrame {
   readonly requestId: string;
   /** Index of the hop that shall process the frame; the first shard is hop 0 and receives token ids instead. */
   readonly hop: number;
+  /** Number of the step, as the coordinator counted it; every hop hands it on. */
+  readonly step: number;
+  readonly purpose: StepPurpose;
   /** Position of the first row in the sequence. */
   readonly position: number;
   readonly positions: number;
@@ -30,6 +44,7 @@ export type FrameErrorCode =
   | 'frame-not-tore'
   | 'frame-version'
   | 'frame-dtype'
+  | 'frame-purpose'
   | 'frame-shape'
   | 'frame-length'
   | 'frame-values';
@@ -37,9 +52,9 @@ export type FrameErrorCode =
 /*
  * Layout, little-endian, 40 bytes of header (a multiple of 8, so that the payload can be viewed in place):
  *  0  4 bytes  "TORE"          24  u16  hop          32  u32  positions
- *  4  u8       version = 1     26  u16  0 (reserved) 36  u32  hidden size
+ *  4  u8       version = 1     26  u16  step         36  u32  hidden size
  *  5  u8       dtype index     28  u32  position
- *  6  u16      0 (reserved)
+ *  6  u16      purpose index
  *  8  16 bytes request UUID
  */
 export const FRAME_HEADER_BYTES = 40;
@@ -66,60 +81,9 @@ function readUuid(view: DataView, offset: number): string {
   );
 }
 
-const scratch = new DataView(new ArrayBuffer(4));
-
-function bitsOf(value: number): number {
-  scratch.setFloat32(0, value);
-  return scratch.getUint32(0);
-}
-
-function floatOf(bits: number): number {
-  scratch.setUint32(0, bits);
-  return scratch.getFloat32(0);
-}
-
-/** IEEE 754 binary16 bits of a number, rounded to nearest, ties to even; beyond its range becomes infinity. */
-export function encodeHalf(value: number): number {
-  const bits = bitsOf(value);
-  const sign = (bits >>> 16) & 0x8000;
-  const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00;
-  if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  if (magnitude >= 0x38800000) {
-    const rounded = magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1);
-    return sign | (rounded >>> 13);
-  }
-  // Subnormal halves are multiples of 2^-24; the sum rounds to one of them with the hardware's ties-to-even.
-  const units = floatOf(magnitude) * 2 ** 24;
-  const floor = Math.floor(units);
-  const fraction = units - floor;
-  return sign | (fraction > 0.5 || (fraction === 0.5 && floor % 2 === 1) ? floor + 1 : floor);
-}
-
-/** The number that binary16 bits stand for. */
-export function decodeHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >>> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-/** bfloat16 bits: the upper half of the float32, rounded to nearest, ties to even. */
-export function encodeBfloat(value: number): number {
-  const bits = bitsOf(value);
-  if ((bits & 0x7fffffff) > 0x7f800000) return ((bits >>> 16) | 0x40) & 0xffff;
-  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
-}
-
-export function decodeBfloat(bits: number): number {
-  return floatOf((bits << 16) >>> 0);
-}
-
 /** Bytes a frame of this shape takes. */
 export function frameByteLength(positions: number, hiddenSize: number, dtype: ActivationDtype): number {
-  return FRAME_HEADER_BYTES + positions * hiddenSize * BYTES_PER_ELEMENT[dtype];
+  return FRAME_HEADER_BYTES + payloadByteLength(positions, hiddenSize, dtype);
 }
 
 /**
@@ -138,21 +102,14 @@ export function encodeActivationFrame(frame: ActivationFrame): Uint8Array {
   view.setUint32(0, MAGIC, true);
   view.setUint8(4, VERSION);
   view.setUint8(5, ACTIVATION_DTYPES.indexOf(dtype));
+  view.setUint16(6, STEP_PURPOSES.indexOf(frame.purpose), true);
   writeUuid(view, 8, frame.requestId);
   view.setUint16(24, frame.hop, true);
+  view.setUint16(26, frame.step, true);
   view.setUint32(28, frame.position, true);
   view.setUint32(32, positions, true);
   view.setUint32(36, hiddenSize, true);
-  if (dtype === 'f32') {
-    for (let index = 0, offset = FRAME_HEADER_BYTES; index < values.length; index += 1, offset += 4) {
-      view.setFloat32(offset, values[index] ?? 0, true);
-    }
-  } else {
-    const encode = dtype === 'f16' ? encodeHalf : encodeBfloat;
-    for (let index = 0, offset = FRAME_HEADER_BYTES; index < values.length; index += 1, offset += 2) {
-      view.setUint16(offset, encode(values[index] ?? 0), true);
-    }
-  }
+  encodePayload(values, hiddenSize, dtype, bytes.subarray(FRAME_HEADER_BYTES));
   return bytes;
 }
 
@@ -177,7 +134,10 @@ export function decodeFrameHeader(bytes: Uint8Array): Result<ActivationFrameHead
     return failure('frame-version', `The frame has version ${version}; version ${VERSION} is known.`);
   const dtype = ACTIVATION_DTYPES[view.getUint8(5)];
   if (dtype === undefined) return failure('frame-dtype', `The frame has the unknown element type ${view.getUint8(5)}.`);
+  const purpose = STEP_PURPOSES[view.getUint16(6, true)];
+  if (purpose === undefined) return failure('frame-purpose', 'The frame is for an unknown purpose.');
   const hop = view.getUint16(24, true);
+  const step = view.getUint16(26, true);
   const position = view.getUint32(28, true);
   const positions = view.getUint32(32, true);
   const hiddenSize = view.getUint32(36, true);
@@ -201,7 +161,7 @@ export function decodeFrameHeader(bytes: Uint8Array): Result<ActivationFrameHead
       `The frame has ${bytes.byteLength} bytes; its shape [${positions}, ${hiddenSize}] in ${dtype} needs ${expected}.`,
     );
   }
-  return success({ requestId: readUuid(view, 8), hop, position, positions, hiddenSize, dtype });
+  return success({ requestId: readUuid(view, 8), hop, step, purpose, position, positions, hiddenSize, dtype });
 }
 
 /** Decodes a frame. Values that are not finite are refused: one of them would poison every later position. */
@@ -209,18 +169,24 @@ export function decodeActivationFrame(bytes: Uint8Array): Result<ActivationFrame
   const header = decodeFrameHeader(bytes);
   if (!header.ok) return header;
   const { positions, hiddenSize, dtype } = header.value;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const values = new Float32Array(positions * hiddenSize);
+  const payload = bytes.subarray(FRAME_HEADER_BYTES);
+  const values = decodePayload(payload, positions * hiddenSize, hiddenSize, dtype);
   for (let index = 0; index < values.length; index += 1) {
-    const value =
-      dtype === 'f32'
-        ? view.getFloat32(FRAME_HEADER_BYTES + index * 4, true)
-        : dtype === 'f16'
-          ? decodeHalf(view.getUint16(FRAME_HEADER_BYTES + index * 2, true))
-          : decodeBfloat(view.getUint16(FRAME_HEADER_BYTES + index * 2, true));
-    if (!Number.isFinite(value))
+    if (!Number.isFinite(values[index]))
       return failure('frame-values', `The activation holds a value that is not finite at index ${index}.`);
-    values[index] = value;
   }
   return success({ ...header.value, values });
+}
+
+/** The same frame for another hop or purpose, with the payload untouched and unread. */
+export function readdressFrame(
+  bytes: Uint8Array,
+  changes: { readonly hop: number; readonly step: number; readonly purpose: StepPurpose },
+): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  const view = new DataView(copy.buffer);
+  view.setUint16(6, STEP_PURPOSES.indexOf(changes.purpose), true);
+  view.setUint16(24, changes.hop, true);
+  view.setUint16(26, changes.step, true);
+  return copy;
 }

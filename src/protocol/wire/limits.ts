@@ -11,6 +11,12 @@ export const WIRE_LIMITS = {
   maxPosition: 16_777_216,
   /** Nodes in one pipeline: no published model is worth cutting finer. */
   maxHops: 256,
+  /** Token ids of one prompt; with the framing of JSON they fit into one message. */
+  maxInputTokens: 262_144,
+  /** Step numbers are 16 bits of a frame's header and begin again after the last. */
+  maxStepNumber: 65_535,
+  /** Guessed tokens one step may verify: beyond it hardly any guess comes true. */
+  maxDraftTokens: 32,
   /** Unanswered calls on one connection. */
   maxPendingCalls: 256,
   /** Events kept for a connection that comes back. */

@@ -13,6 +13,19 @@ import { ShardRegistration } from '../compute/http/shards';
 import { TaskResultBody, TaskView } from '../compute/http/tasks';
 import { WIRE_LIMITS } from './limits';
 import { Base64, CallId, Gft, message, ShortText, Uuid } from './message-fields';
+import {
+  PipelineBeginMessage,
+  PipelineCloseMessage,
+  PipelineExpectMessage,
+  PipelineFailedMessage,
+  PipelineOpenedMessage,
+  PipelineOpenMessage,
+  PipelineProgressMessage,
+  PipelineRouteMessage,
+  PipelineStepMessage,
+  PipelineTokenMessage,
+  PipelineUnlinkedMessage,
+} from './pipeline-messages';
 
 /*
  * JSON text messages of the WebSocket binding (tore-0001, `GET /ws`, subprotocol `tore.v1`). Activations travel beside
@@ -25,12 +38,7 @@ import { Base64, CallId, Gft, message, ShortText, Uuid } from './message-fields'
  *                              ◀────────────  register-node, register-shard (calls, each answered by one reply)
  *     task                     ────────────▶
  *                              ◀────────────  task-result (call)
- *     pipeline-open            ────────────▶  on every shard of the pipeline
- *                              ◀────────────  pipeline-opened
- *     pipeline-step {ids}      ────────────▶  first shard only
- *            (activation frames, relayed from hop to hop)
- *                              ◀────────────  pipeline-token, last shard only
- *     pipeline-close           ────────────▶
+ *     pipeline-…                               (pipeline-messages.ts)
  */
 
 /** Text a node signs to prove its key: bound to this protocol and this coordinator, so it cannot be replayed elsewhere. */
@@ -101,40 +109,13 @@ export const GenerateCall = message('generate', {
   /** The group session and the participant the answer is for, kept with the settled request. */
   session_id: Type.Optional(Uuid),
   participant_id: Type.Optional(Uuid),
+  /**
+   * The same request after a lost connection: tokens before this index have arrived. A request that still runs, or ended
+   * a moment ago, goes on from there; it is never run or charged twice.
+   */
+  resume_from: Type.Optional(Type.Integer({ minimum: 0, maximum: SAMPLING_LIMITS.maxNewTokens })),
 });
 export const CancelGenerateCall = message('cancel-generate', { call_id: CallId, request_id: Uuid });
-
-// --- Events of a node -------------------------------------------------------------------------------------------
-
-const PipelineFailureCode = Type.String({ minLength: 1, maxLength: 100 });
-
-export const PipelineOpenedMessage = message('pipeline-opened', {
-  request_id: Uuid,
-  hop: Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxHops - 1 }),
-  /** First shard only: the ids the prompt was tokenized to. */
-  input_ids: Type.Optional(
-    Type.Array(Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxVocabularySize }), {
-      minItems: 1,
-      maxItems: WIRE_LIMITS.maxPositionsPerFrame,
-    }),
-  ),
-});
-export const PipelineTokenMessage = message('pipeline-token', {
-  request_id: Uuid,
-  /** Position the token will take in the sequence. */
-  position: Type.Integer({ minimum: 1, maximum: WIRE_LIMITS.maxPosition }),
-  token_id: Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxVocabularySize }),
-  /** Whole characters only; may be empty while a character or a stop string is incomplete. */
-  text: Type.String({ maxLength: 100_000 }),
-  finish_reason: Type.Optional(Type.Union([Type.Literal('stop'), Type.Literal('length')])),
-});
-export const PipelineFailedMessage = message('pipeline-failed', {
-  request_id: Uuid,
-  hop: Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxHops - 1 }),
-  code: PipelineFailureCode,
-  message: ShortText,
-  retryable: Type.Boolean(),
-});
 
 // --- Answers and events of the coordinator -----------------------------------------------------------------------
 
@@ -182,32 +163,6 @@ export const CoverageMessage = message('coverage', {
 });
 export const NoticeMessage = message('notice', { event: EventNumber, text: ShortText });
 
-export const PipelineOpenMessage = message('pipeline-open', {
-  request_id: Uuid,
-  hop: Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxHops - 1 }),
-  hops: Type.Integer({ minimum: 1, maximum: WIRE_LIMITS.maxHops }),
-  model_id: Type.String({ minLength: 1, maxLength: 200 }),
-  manifest_hash: Type.Union([Sha256, Type.Null()]),
-  layer_start: Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxLayers }),
-  layer_end: Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxLayers }),
-  activation_dtype: Type.Union([Type.Literal('f32'), Type.Literal('f16'), Type.Literal('bf16')]),
-  max_new_tokens: Type.Integer({ minimum: 1, maximum: SAMPLING_LIMITS.maxNewTokens }),
-  /** First shard only: what to tokenize. */
-  prompt: Type.Optional(Type.String({ maxLength: 1_000_000 })),
-  messages: Type.Optional(Type.Array(ChatMessage, { minItems: 1, maxItems: 1_000 })),
-  /** Last shard only: how to sample. */
-  sampling: Type.Optional(Sampling),
-});
-export const PipelineStepMessage = message('pipeline-step', {
-  request_id: Uuid,
-  position: Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxPosition }),
-  input_ids: Type.Array(Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxVocabularySize }), {
-    minItems: 1,
-    maxItems: WIRE_LIMITS.maxPositionsPerFrame,
-  }),
-});
-export const PipelineCloseMessage = message('pipeline-close', { request_id: Uuid, reason: FinishReason });
-
 /** One node of a pipeline, as shown to the requester. */
 export const PipelineHop = Type.Object({
   node_id: Type.String({ maxLength: 200 }),
@@ -221,6 +176,8 @@ export const GenerateStartedMessage = message('generate-started', {
   request_id: Uuid,
   pipeline: Type.Array(PipelineHop, { maxItems: WIRE_LIMITS.maxHops }),
   input_tokens: Type.Integer({ minimum: 0 }),
+  /** The answer goes on where an earlier connection of this requester lost it. */
+  resumed: Type.Optional(Type.Boolean()),
 });
 export const GenerateTokenMessage = message('generate-token', {
   request_id: Uuid,
@@ -228,6 +185,13 @@ export const GenerateTokenMessage = message('generate-token', {
   token_id: Type.Integer({ minimum: 0 }),
   text: Type.String({ maxLength: 100_000 }),
 });
+/** The answer pauses: nobody serves some layers now. It goes on by itself when somebody does, or fails at the time limit. */
+export const GenerateWaitingMessage = message('generate-waiting', {
+  request_id: Uuid,
+  layers_missing: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: MODEL_LIMITS.maxLayers }),
+  seconds: Type.Number({ minimum: 0 }),
+});
+
 /** The reply to `generate` carries the settled result; this schema is its value. */
 export const GenerateOutcome = Type.Object({
   request_id: Type.String({ maxLength: 200 }),
@@ -259,6 +223,8 @@ export const NodeMessage = Type.Union([
   CancelGenerateCall,
   PipelineOpenedMessage,
   PipelineTokenMessage,
+  PipelineProgressMessage,
+  PipelineUnlinkedMessage,
   PipelineFailedMessage,
 ]);
 export type NodeMessage = Static<typeof NodeMessage>;
@@ -274,10 +240,14 @@ export const CoordinatorMessage = Type.Union([
   CoverageMessage,
   NoticeMessage,
   PipelineOpenMessage,
+  PipelineBeginMessage,
+  PipelineRouteMessage,
+  PipelineExpectMessage,
   PipelineStepMessage,
   PipelineCloseMessage,
   GenerateStartedMessage,
   GenerateTokenMessage,
+  GenerateWaitingMessage,
 ]);
 export type CoordinatorMessage = Static<typeof CoordinatorMessage>;
 

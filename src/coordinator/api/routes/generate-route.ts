@@ -57,7 +57,7 @@ class EventStream {
   }
 
   /** Resolves when the client can take more, or is gone. */
-  async send(event: 'started' | 'token' | 'finished' | 'error', data: unknown): Promise<void> {
+  async send(event: 'started' | 'token' | 'waiting' | 'finished' | 'error', data: unknown): Promise<void> {
     const { raw } = this.reply;
     if (!this.hasBegun) {
       this.hasBegun = true;
@@ -91,10 +91,16 @@ function streamListener(stream: EventStream, requestId: string): GenerateListene
     started: (pipeline: readonly PipelineHop[], inputTokens) =>
       stream.send('started', { request_id: requestId, pipeline, input_tokens: inputTokens }),
     token: (index, tokenId, text) => stream.send('token', { request_id: requestId, index, token_id: tokenId, text }),
+    waiting: (layersMissing, seconds) =>
+      void stream.send('waiting', { request_id: requestId, layers_missing: layersMissing, seconds }),
   };
 }
 
-const NO_LISTENER: GenerateListener = { started: () => Promise.resolve(), token: () => Promise.resolve() };
+const NO_LISTENER: GenerateListener = {
+  started: () => Promise.resolve(),
+  token: () => Promise.resolve(),
+  waiting: () => undefined,
+};
 
 async function sendFailure(stream: EventStream, failure: CoordinatorFailure): Promise<void> {
   await stream.send('error', { ...errorBody(failure), status: statusOf(failure.code) });
