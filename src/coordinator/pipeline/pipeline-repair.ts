@@ -8,6 +8,8 @@ import type { SpanRecorder } from './span-recorder';
 
 /** Repairs of one request; a cooperative that loses nodes faster than this has no use for going on. */
 const MAX_REPAIRS = 64;
+/** A lost node is left alone this long: until its connection is really closed it still seems to be there. */
+const RETURN_PAUSE_MS = 500;
 /** How often it is looked whether somebody serves the missing layers again. */
 const LOOK_EVERY_MS = 100;
 
@@ -56,8 +58,8 @@ function describe(range: LayerRange): string {
  */
 export class PipelineRepair {
   private repairs = 0;
-  /** Nodes that failed while they were there. A node that was only lost may come back. */
-  private readonly excluded = new Set<string>();
+  /** Nodes that failed while they were there, for good; nodes that were lost may come back after a moment. */
+  private readonly excludedUntilMs = new Map<string, number>();
 
   constructor(
     private readonly sources: RepairSources,
@@ -88,7 +90,8 @@ export class PipelineRepair {
     const hop = chain.hops.find(({ planned }) => planned.nodeId === failure.nodeId);
     if (hop === undefined) return;
     hop.driver.close('error');
-    if (failure.code !== 'node-lost') this.excluded.add(failure.nodeId);
+    const untilMs = failure.code === 'node-lost' ? performance.now() + RETURN_PAUSE_MS : Infinity;
+    this.excludedUntilMs.set(failure.nodeId, untilMs);
     this.sources.failed(hop.planned, failure);
   }
 
@@ -119,12 +122,13 @@ export class PipelineRepair {
     const lost = chain.hops[at];
     if (lost === undefined) return chain.hops;
     const staying = chain.hops.filter((hop) => hop !== lost);
-    const cover = await this.sources.cover(
-      lost.planned.range,
-      new Set([...this.excluded, ...staying.map(({ planned }) => planned.nodeId)]),
+    const excluded = new Set(
+      [...this.excludedUntilMs].flatMap(([id, untilMs]) => (untilMs > performance.now() ? [id] : [])),
     );
+    const busy = staying.map(({ planned }) => planned.nodeId);
+    const cover = await this.sources.cover(lost.planned.range, new Set([...excluded, ...busy]));
     if (cover !== null) return [...chain.hops.slice(0, at), ...cover, ...chain.hops.slice(at + 1)];
-    const plan = await this.sources.plan(this.excluded);
+    const plan = await this.sources.plan(excluded);
     if (plan === null) return null;
     return plan.map((planned) => staying.find((hop) => isSameSpan(hop.planned, planned)) ?? planned);
   }

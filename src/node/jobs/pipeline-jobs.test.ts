@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { encodeActivationFrame, decodeActivationFrame } from '../../protocol/wire/activation-frame';
+import { decodeActivationFrame, encodeActivationFrame, type StepPurpose } from '../../protocol/wire/activation-frame';
 import type { PipelineMessage, PipelineReport } from '../coordinator-client/coordinator-client';
 import { silentLogger } from '../logger';
 import { until } from '../test-doubles/manual-clock';
 import { TinyEngine } from '../test-doubles/tiny-engine';
 import { TINY_HASH } from '../test-doubles/tiny-model';
-import { JOB_LIMITS, PipelineJobs } from './pipeline-jobs';
+import { JOB_LIMITS } from './job-limits';
+import { PipelineJobs, type JobLinks } from './pipeline-jobs';
 
 type Open = Extract<PipelineMessage, { type: 'pipeline-open' }>;
 const id = (number: number): string => `0190f0f0-0000-7000-8000-${String(number).padStart(12, '0')}`;
 const sampling = { temperature: 0, top_k: 0, top_p: 1 };
 
-async function createJobs(start: number, end: number) {
+async function createJobs(start: number, end: number, links: JobLinks | null = null) {
   const engine = new TinyEngine(() => undefined);
   const loaded = await engine.loadShard({
     folder: '/models/tiny',
@@ -26,7 +27,7 @@ async function createJobs(start: number, end: number) {
   const jobs = new PipelineJobs(
     engine,
     { handle: loaded.value, manifest: engine.manifest, chosenBy: 'user' },
-    { report: (message) => reports.push(message), sendActivation: (bytes) => frames.push(bytes) },
+    { report: (message) => reports.push(message), sendActivation: async (bytes) => void frames.push(bytes) },
     {
       onActiveChanged: (active) => (counts.active = active),
       onStep: () => (counts.steps += 1),
@@ -34,6 +35,7 @@ async function createJobs(start: number, end: number) {
       onFailed: () => (counts.failed += 1),
     },
     silentLogger,
+    links,
   );
   const open = (changes: Partial<Open> = {}): Open => ({
     type: 'pipeline-open',
@@ -54,13 +56,23 @@ async function createJobs(start: number, end: number) {
 }
 
 function frame(
-  changes: { requestId?: string; hop?: number; position?: number; values?: number[]; width?: number } = {},
+  changes: {
+    requestId?: string;
+    hop?: number;
+    step?: number;
+    purpose?: StepPurpose;
+    position?: number;
+    values?: number[];
+    width?: number;
+  } = {},
 ): Uint8Array {
   const values = Float32Array.from(changes.values ?? [35, 0, 36, 1]);
   const hiddenSize = changes.width ?? 2;
   return encodeActivationFrame({
     requestId: changes.requestId ?? id(1),
     hop: changes.hop ?? 1,
+    step: changes.step ?? 1,
+    purpose: changes.purpose ?? 'sample',
     position: changes.position ?? 0,
     positions: values.length / hiddenSize,
     hiddenSize,
@@ -69,12 +81,16 @@ function frame(
   });
 }
 
-const step = (position: number, input_ids: number[]): PipelineMessage => ({
+const step = (position: number, input_ids: number[], number = 1, purpose: StepPurpose = 'sample'): PipelineMessage => ({
   type: 'pipeline-step',
   request_id: id(1),
+  step: number,
+  purpose,
   position,
   input_ids,
 });
+
+const begin = (requestId = id(1)): PipelineMessage => ({ type: 'pipeline-begin', request_id: requestId, positions: 6 });
 
 describe('PipelineJobs', () => {
   it('tokenizes on the first hop and passes hidden states on', async () => {
@@ -82,12 +98,21 @@ describe('PipelineJobs', () => {
     jobs.handle(open());
     await until(() => reports.length === 1);
     expect(reports[0]).toEqual({ type: 'pipeline-opened', request_id: id(1), hop: 0, input_ids: [33, 34] });
+    jobs.handle(begin());
     expect([...engine.sequences.values()][0]?.open).toMatchObject({ maxPositions: 6 });
     jobs.handle(step(0, [33, 34]));
     await until(() => frames.length === 1);
     expect(decodeActivationFrame(frames[0] ?? new Uint8Array())).toMatchObject({
       ok: true,
-      value: { requestId: id(1), hop: 1, position: 0, positions: 2, values: Float32Array.from([35, 0, 36, 1]) },
+      value: {
+        requestId: id(1),
+        hop: 1,
+        step: 1,
+        purpose: 'sample',
+        position: 0,
+        positions: 2,
+        values: Float32Array.from([35, 0, 36, 1]),
+      },
     });
   });
 
@@ -97,11 +122,12 @@ describe('PipelineJobs', () => {
     expect(reports).toEqual([{ type: 'pipeline-opened', request_id: id(1), hop: 1 }]);
     expect(engine.sequences.size).toBe(0);
     jobs.handleActivation(frame());
-    jobs.handleActivation(frame({ position: 2, values: [41, 2] }));
+    jobs.handleActivation(frame({ step: 2, position: 2, values: [41, 2] }));
+    jobs.handle(begin());
     await until(() => reports.length === 3);
     expect(reports.slice(1)).toEqual([
-      { type: 'pipeline-token', request_id: id(1), position: 2, token_id: 39, text: '<39>' },
-      { type: 'pipeline-token', request_id: id(1), position: 3, token_id: 44, text: '<44>' },
+      { type: 'pipeline-token', request_id: id(1), step: 1, position: 2, tokens: [{ id: 39, text: '<39>' }] },
+      { type: 'pipeline-token', request_id: id(1), step: 2, position: 3, tokens: [{ id: 44, text: '<44>' }] },
     ]);
     expect([...engine.sequences.values()][0]?.open).toMatchObject({ maxPositions: 6, maxNewTokens: 4 });
     jobs.handle({ type: 'pipeline-close', request_id: id(1), reason: 'stop' });
@@ -132,6 +158,7 @@ describe('PipelineJobs', () => {
   ])('fails a request on a frame with %s', async (_name, build, code) => {
     const { jobs, reports, open, engine } = await createJobs(2, 3);
     jobs.handle(open());
+    jobs.handle(begin());
     jobs.handleActivation(build());
     await until(() => reports.length === 2);
     expect(reports[1]).toMatchObject({ type: 'pipeline-failed', hop: 1, code });
@@ -151,6 +178,7 @@ describe('PipelineJobs', () => {
     const { jobs, reports, open, engine } = await createJobs(0, 3);
     jobs.handle(open());
     await until(() => reports.length === 1);
+    jobs.handle(begin());
     engine.failNext = { code: 'run-failed', message: 'The run failed.' };
     jobs.handle(step(0, [33, 34]));
     await until(() => reports.length === 2);
@@ -176,7 +204,10 @@ describe('PipelineJobs', () => {
     engine.gate = new Promise<void>((resolve) => {
       release = resolve;
     });
-    for (let sent = 0; sent <= JOB_LIMITS.maxWaitingSteps + 1; sent += 1) jobs.handleActivation(frame());
+    jobs.handle(begin());
+    for (let sent = 0; sent <= JOB_LIMITS.maxWaitingSteps + 1; sent += 1) {
+      jobs.handleActivation(frame({ step: sent + 1 }));
+    }
     expect(reports.at(-1)).toMatchObject({ code: 'too-many-steps' });
     release();
     expect(jobs.active).toBe(JOB_LIMITS.maxOpenRequests - 1);
@@ -189,10 +220,12 @@ describe('PipelineJobs', () => {
       release = resolve;
     });
     jobs.handle(open());
+    jobs.handle(begin());
     jobs.handleActivation(frame());
     await until(() => engine.sequences.size === 1);
     jobs.handle({ type: 'pipeline-close', request_id: id(1), reason: 'cancelled' });
     jobs.handle(open());
+    jobs.handle(begin());
     jobs.handleActivation(frame());
     release();
     engine.gate = null;
@@ -209,5 +242,103 @@ describe('PipelineJobs', () => {
     jobs.closeAll(null);
     expect(reports.filter(({ type }) => type === 'pipeline-failed')).toHaveLength(1);
     expect(engine.sequences.size).toBe(0);
+  });
+
+  it('fills, verifies and replays as each step asks', async () => {
+    const { jobs, reports, open } = await createJobs(2, 3);
+    jobs.handle(open());
+    jobs.handle(begin());
+    jobs.handleActivation(frame({ step: 1, purpose: 'fill', values: [35, 0] }));
+    jobs.handleActivation(frame({ step: 2, purpose: 'replay', values: [35, 0] }));
+    await until(() => reports.length === 3);
+    const done = { type: 'pipeline-progress', request_id: id(1), hop: 1, state: 'done' };
+    expect(reports.slice(1)).toEqual([
+      { ...done, step: 1 },
+      { ...done, step: 2 },
+    ]);
+    // The activation overtakes the guesses: it waits for them. Three rows give 38, 41 and 44; the second guess is wrong.
+    jobs.handleActivation(frame({ step: 3, purpose: 'verify', position: 1, values: [35, 1, 38, 2, 41, 3] }));
+    jobs.handle({ type: 'pipeline-expect', request_id: id(1), step: 3, token_ids: [38, 40] });
+    await until(() => reports.length === 4);
+    expect(reports[3]).toEqual({
+      type: 'pipeline-token',
+      request_id: id(1),
+      step: 3,
+      position: 2,
+      tokens: [
+        { id: 38, text: '<38>' },
+        { id: 41, text: '<41>' },
+      ],
+    });
+  });
+
+  it('passes a replayed step to nobody', async () => {
+    const { jobs, reports, frames, open } = await createJobs(0, 1);
+    jobs.handle(open({ takes_over: true }));
+    jobs.handle(begin());
+    jobs.handle(step(0, [33, 34], 1, 'replay'));
+    await until(() => reports.length === 2);
+    expect(reports).toMatchObject([{ type: 'pipeline-opened' }, { type: 'pipeline-progress', state: 'done' }]);
+    expect(reports[0]).not.toHaveProperty('input_ids');
+    expect(frames).toEqual([]);
+  });
+
+  it('hands the answer so far to an engine that takes over', async () => {
+    const { jobs, open, engine } = await createJobs(2, 3);
+    jobs.handle(open({ takes_over: true }));
+    const answered = { input_tokens: 2, token_ids: [39, 44] };
+    jobs.handle({ type: 'pipeline-begin', request_id: id(1), positions: 6, answered });
+    expect([...engine.sequences.values()][0]?.open.answered).toEqual({ promptPositions: 2, tokenIds: [39, 44] });
+  });
+
+  it('drops steps that are repeated, late, or void after a repair', async () => {
+    const { jobs, reports, open } = await createJobs(2, 3);
+    jobs.handle(open());
+    jobs.handle({ type: 'pipeline-route', request_id: id(1), hop: 3, hops: 4, first_step: 65_535 });
+    jobs.handle(begin());
+    jobs.handleActivation(frame({ hop: 3, step: 65_534 }));
+    jobs.handleActivation(frame({ hop: 3, step: 65_535 }));
+    // Numbers begin again after the last one.
+    jobs.handleActivation(frame({ hop: 3, step: 0, position: 2, values: [41, 2] }));
+    jobs.handleActivation(frame({ hop: 3, step: 0, position: 2, values: [41, 2] }));
+    jobs.handleActivation(frame({ hop: 3, step: 65_535 }));
+    await until(() => reports.length === 3);
+    await until(() => true);
+    expect(reports.slice(1)).toMatchObject([
+      { type: 'pipeline-token', step: 65_535 },
+      { type: 'pipeline-token', step: 0 },
+    ]);
+  });
+
+  it('sends over its own link, and over the coordinator once that failed', async () => {
+    const sent: Uint8Array[] = [];
+    let works = true;
+    const link = {
+      problem: 'refused',
+      send: async (bytes: Uint8Array) => {
+        if (works) sent.push(bytes);
+        return works;
+      },
+      close: () => undefined,
+    };
+    const admitted: string[] = [];
+    const { jobs, reports, frames, open } = await createJobs(0, 1, {
+      dial: () => link,
+      admit: (requestId, secret) => admitted.push(requestId, secret),
+      revoke: () => undefined,
+    });
+    const next = { node_id: 'n', host: '127.0.0.1', port: 1, secret: 'c2VjcmV0' };
+    jobs.handle(open({ next }));
+    await until(() => reports.length === 1);
+    jobs.handle(begin());
+    jobs.handle(step(0, [33], 1, 'fill'));
+    await until(() => reports.length === 2);
+    expect(sent).toHaveLength(1);
+    expect(reports[1]).toMatchObject({ type: 'pipeline-progress', state: 'done', step: 1 });
+    works = false;
+    jobs.handle(step(1, [34], 2));
+    await until(() => frames.length === 1);
+    expect(reports[2]).toMatchObject({ type: 'pipeline-unlinked', hop: 0, reason: 'refused' });
+    expect(admitted).toEqual([]);
   });
 });

@@ -27,7 +27,10 @@ const BYTES_PER_LAYER = 100;
 export class TinyEngine implements Engine {
   readonly manifest = tinyManifest({ bytesPerLayer: BYTES_PER_LAYER });
   readonly shards = new Map<string, ShardHandle>();
-  readonly sequences = new Map<string, { open: OpenSequenceRequest; positions: number; tokens: number }>();
+  readonly sequences = new Map<
+    string,
+    { open: OpenSequenceRequest; positions: number; tokens: number; prompt: number }
+  >();
   readonly loads: LoadShardRequest[] = [];
   /** The failure of the next forward. */
   failNext: { code: EngineErrorCode; message: string } | null = null;
@@ -103,7 +106,8 @@ export class TinyEngine implements Engine {
 
   async openSequence(request: OpenSequenceRequest): Promise<Result<void, EngineErrorCode>> {
     if (this.sequences.has(request.sequenceId)) return failure('sequence-exists', 'It is open already.');
-    this.sequences.set(request.sequenceId, { open: request, positions: 0, tokens: 0 });
+    const prompt = request.maxPositions - (request.maxNewTokens ?? 0);
+    this.sequences.set(request.sequenceId, { open: request, positions: 0, tokens: 0, prompt });
     return success(undefined);
   }
 
@@ -118,7 +122,7 @@ export class TinyEngine implements Engine {
       this.failNext = null;
       return failure(code, message);
     }
-    if (request.position !== sequence.positions) {
+    if (request.position > sequence.positions) {
       return failure('position-mismatch', `Position ${request.position} came, ${sequence.positions} was due.`);
     }
     const { input } = request;
@@ -129,20 +133,22 @@ export class TinyEngine implements Engine {
     const layers = shard.range.layer_end - shard.range.layer_start + 1;
     const activation = Float32Array.from(rows.map((value, index) => (index % 2 === 0 ? value + layers : value)));
     const positions = rows.length / 2;
-    sequence.positions += positions;
+    sequence.positions = request.position + positions;
     if (sequence.positions > sequence.open.maxPositions) return failure('context-exceeded', 'Too many positions.');
     if (shard.range.layer_end < shard.totalLayers - 1) {
       return success({ kind: 'activation', activation, positions, computeMs: 1 });
     }
-    const tokenId = ((activation.at(-2) ?? 0) + 1) % 64;
-    sequence.tokens += 1;
+    if (request.sample === false) return success({ kind: 'filled', positions, computeMs: 1 });
+    const drafts = request.draftIds ?? [];
+    const tokens: { tokenId: number; text: string }[] = [];
+    for (let row = positions - 1 - drafts.length; row < positions; row += 1) {
+      const tokenId = ((activation[row * 2] ?? 0) + 1) % 64;
+      tokens.push({ tokenId, text: `<${tokenId}>` });
+      if (tokenId !== drafts[tokens.length - 1]) break;
+    }
+    sequence.tokens = Math.max(0, request.position + positions - drafts.length - sequence.prompt) + tokens.length;
     const finished = sequence.tokens >= (sequence.open.maxNewTokens ?? Infinity);
-    return success({
-      kind: 'token',
-      tokens: [{ tokenId, text: `<${tokenId}>` }],
-      computeMs: 1,
-      ...(finished ? { finishReason: 'length' as const } : {}),
-    });
+    return success({ kind: 'token', tokens, computeMs: 1, ...(finished ? { finishReason: 'length' as const } : {}) });
   }
 
   async closeSequence(_shardKey: string, sequenceId: string): Promise<Result<void, EngineErrorCode>> {

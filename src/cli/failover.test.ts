@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createCoordinator, type Coordinator } from '../coordinator';
+import { LocalEngine } from '../inference/engine/local-engine';
+import { BareNode } from '../node/test-doubles/bare-node';
+import { readServerSentEvents } from '../node/coordinator-client/server-sent-events';
+
+/* Real engines, connections and coordinator; nodes are cut off while they answer. */
+
+type Json = Record<string, unknown>;
+
+const MODEL_FOLDER = resolve(import.meta.dirname, '../../resources/models/tore-tiny');
+const SPANS = [
+  { layer_start: 0, layer_end: 2 },
+  { layer_start: 3, layer_end: 5 },
+  { layer_start: 6, layer_end: 7 },
+] as const;
+/** Two nodes hold each span. */
+const HOLDERS = 2;
+const KILLS = 50;
+const MAX_NEW_TOKENS = 48;
+const PROMPTS = ['tell me a story about Ada', 'what is a hop?', 'how do I earn GFT?'] as const;
+
+let folder = '';
+let url = '';
+let askerId = '';
+let coordinator: Coordinator;
+const engines: LocalEngine[] = [];
+const nodes: BareNode[] = [];
+/** The node that took the last request, by span. */
+const working = new Map<number, BareNode>();
+
+/** Numbers that are the same in every run, so that a failure can be found again. */
+function dice(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+async function startNode(span: number): Promise<void> {
+  const range = SPANS[span];
+  if (range === undefined) throw new Error('there is no such span');
+  const engine = new LocalEngine();
+  engines.push(engine);
+  const node: BareNode = await BareNode.start({
+    url,
+    engine,
+    modelFolder: MODEL_FOLDER,
+    cacheFolder: join(folder, 'shards'),
+    range,
+    onEvent: (event) => {
+      if (event.kind === 'pipeline' && event.message.type === 'pipeline-open') working.set(span, node);
+    },
+  });
+  nodes.push(node);
+}
+
+interface Answer {
+  readonly tokens: readonly number[];
+  readonly text: string;
+  readonly end: Json;
+}
+
+/** Asks as a foreign client would, over server-sent events. */
+async function ask(body: Json, onToken: (index: number) => void = () => undefined): Promise<Answer> {
+  const response = await fetch(`${url}/inference/generate`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+    body: JSON.stringify({
+      node_id: askerId,
+      model_id: 'tore-tiny',
+      max_new_tokens: MAX_NEW_TOKENS,
+      request_id: randomUUID(),
+      ...body,
+    }),
+  });
+  if (response.body === null) throw new Error('there is no stream');
+  const tokens: number[] = [];
+  let text = '';
+  let end: Json = {};
+  for await (const event of readServerSentEvents(response.body)) {
+    const data = JSON.parse(event.data) as Json;
+    if (event.name === 'token') {
+      expect(data['index']).toBe(tokens.length);
+      tokens.push(Number(data['token_id']));
+      text += String(data['text']);
+      onToken(tokens.length);
+    } else if (event.name === 'finished' || event.name === 'error') end = data;
+  }
+  return { tokens, text, end };
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tore-failover-'));
+  coordinator = createCoordinator({
+    databaseFile: ':memory:',
+    openingGrantMicroGft: 1_000_000_000,
+    firstChallengeAfterSeconds: 3_600,
+    rateLimitPerMinute: 1_000_000,
+    replacementWaitSeconds: 20,
+  });
+  const started = await coordinator.start();
+  if (!started.ok) throw new Error(started.error.message);
+  ({ url } = started.value);
+  for (let holder = 0; holder < HOLDERS; holder += 1) {
+    for (const span of SPANS.keys()) await startNode(span);
+  }
+  const registered = await fetch(`${url}/nodes/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      public_key: 'a-foreign-client',
+      hardware_profile: {
+        cpu_model: 'x',
+        cpu_cores: 1,
+        ram_gb: 1,
+        matmul_score: 0,
+        memory_score: 0,
+        latency_score: 0,
+        fingerprint: 'foreign',
+      },
+    }),
+  });
+  askerId = String(((await registered.json()) as Json)['id']);
+});
+afterAll(async () => {
+  for (const node of nodes) node.kill();
+  await coordinator.stop();
+  for (const engine of engines) await engine.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('an answer whose nodes are lost', () => {
+  it(`comes out token for token as undisturbed, over ${KILLS} losses at random tokens`, async () => {
+    const random = dice(7);
+    let kills = 0;
+    for (let round = 0; kills < KILLS; round += 1) {
+      const sampling =
+        round % 2 === 0
+          ? { temperature: 0, top_k: 0, top_p: 1 }
+          : { temperature: 0.9, top_k: 40, top_p: 0.95, seed: round, repetition_penalty: 1.1 };
+      const body = { messages: [{ role: 'user', content: PROMPTS[round % PROMPTS.length] }], sampling };
+      const calm = await ask(body);
+      expect(calm.end['finish_reason']).toMatch(/stop|length/);
+      const killed: BareNode[] = [];
+      const returning: Promise<void>[] = [];
+      const killAt = new Map<number, number>();
+      for (let kill = 0; kill <= round % 2; kill += 1) {
+        killAt.set(1 + Math.floor(random() * (calm.tokens.length - 1)), Math.floor(random() * SPANS.length));
+      }
+      const disturbed = await ask(body, (count) => {
+        const span = killAt.get(count);
+        const victim = span === undefined ? undefined : working.get(span);
+        if (victim === undefined || killed.includes(victim)) return;
+        killed.push(victim);
+        victim.kill();
+        // With both holders gone the answer waits for one of them to return.
+        const other = killed.find((node) => node !== victim && node.range === victim.range);
+        if (other !== undefined) returning.push(other.connect());
+      });
+      kills += killed.length;
+      expect(disturbed.end['detail']).toBeUndefined();
+      expect(disturbed.tokens).toEqual(calm.tokens);
+      expect(disturbed.text).toBe(calm.text);
+      expect(disturbed.end['text']).toBe(calm.end['text']);
+      await Promise.all(returning);
+      for (const node of killed) if (node.connection === null) await node.connect();
+    }
+    expect(kills).toBeGreaterThanOrEqual(KILLS);
+    const verified = (await (await fetch(`${url}/tokens/ledger/verify`)).json()) as Json;
+    expect(verified['chain_valid']).toBe(true);
+  }, 180_000);
+});
