@@ -1,6 +1,7 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import type { Result } from '../protocol/result';
 import type { ConversationView, CostEstimate } from './chat';
+import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './local-api-calls';
 import { ChatSettings, CoordinatorChoice, ContributionSettings, ThemeChoice } from './settings';
 import type { AppSnapshot, JoinDetails, LedgerPage, LedgerVerification } from './snapshot';
 
@@ -25,6 +26,7 @@ export const SettingsPatch = Type.Object(
     embeddedTokenEconomy: Type.Optional(Type.Boolean()),
     contribution: Type.Optional(Type.Partial(ContributionSettings)),
     chat: Type.Optional(Type.Partial(ChatSettings)),
+    localApi: Type.Optional(LocalApiSettings),
   },
   { additionalProperties: false },
 );
@@ -69,6 +71,7 @@ export const CALL_SCHEMAS = {
   'chat:delete': Type.Object({ conversationId: Id }),
   'ledger:get-page': Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000 }) }),
   'ledger:verify': Nothing,
+  ...LOCAL_API_CALLS,
 } as const satisfies Record<string, TSchema>;
 
 export type Channel = keyof typeof CALL_SCHEMAS;
@@ -82,7 +85,7 @@ export interface CoordinatorCheck {
   readonly tokenMode: boolean;
 }
 
-interface CallValues {
+interface CallValues extends LocalApiCallValues {
   'app:get-snapshot': { readonly revision: number; readonly snapshot: AppSnapshot };
   'app:copy-text': null;
   'app:quit': null;

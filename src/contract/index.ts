@@ -2,5 +2,6 @@
 export * from './settings';
 export * from './chat';
 export * from './snapshot';
+export * from './local-api-calls';
 export * from './calls';
 export * from './api';

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { DEFAULT_LOCAL_API, LocalApiSettings } from './local-api-calls';
 import { MODEL_LIMITS } from '../protocol/compute/model';
 
 /** Smallest and largest memory a shard may be given; below the smallest not even the shipped model fits. */
@@ -61,6 +62,8 @@ export const Settings = Type.Object({
   embeddedTokenEconomy: Type.Boolean(),
   contribution: ContributionSettings,
   chat: ChatSettings,
+  /** The endpoint for other programs of this computer. */
+  localApi: LocalApiSettings,
 });
 export type Settings = Static<typeof Settings>;
 
@@ -80,4 +83,5 @@ export const DEFAULT_SETTINGS: Settings = {
     modelFolder: null,
   },
   chat: { maxNewTokens: 160, temperature: 0, topK: 0, topP: 1, seed: null },
+  localApi: DEFAULT_LOCAL_API,
 };

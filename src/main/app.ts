@@ -10,6 +10,7 @@ import { registerAppCalls } from './ipc/calls/app-calls';
 import { registerChatCalls } from './ipc/calls/chat-calls';
 import { registerCoordinatorCalls } from './ipc/calls/coordinator-calls';
 import { registerLedgerCalls } from './ipc/calls/ledger-calls';
+import { registerLocalApiCalls } from './ipc/calls/local-api-calls';
 import { registerModelsCalls } from './ipc/calls/models-calls';
 import { registerNodeCalls } from './ipc/calls/node-calls';
 import { registerSettingsCalls } from './ipc/calls/settings-calls';
@@ -30,6 +31,7 @@ import { dataFolders, type ShippedFiles } from './services/folders';
 import { identityStore } from './services/identity-store';
 import { initialSnapshot } from './services/initial-snapshot';
 import { LedgerService } from './services/ledger-service';
+import { LocalApiService } from './services/local-api-service';
 import type { Log } from './services/log';
 import { readModelFolder } from './services/model-reader';
 import { ModelsService } from './services/models-service';
@@ -314,18 +316,28 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     }),
   });
   registerLedgerCalls(calls, new LedgerService(nodeService));
+  const localApi = new LocalApiService({
+    node: nodeService.node,
+    folder: folders.node,
+    settings: () => settings.current.localApi,
+    saveSettings: (localApiSettings) => settings.update({ localApi: localApiSettings }),
+    now: () => timers.now(),
+    logger: nodeLogger(log.child({ part: 'local endpoint' })),
+  });
+  registerLocalApiCalls(calls, localApi);
 
   // --- Start ------------------------------------------------------------------------------------------------------
   snapshots.update({ node: nodeService.snapshot() });
   showTray();
   window.show();
   coordinators.start();
-  await chat.load();
+  await Promise.all([chat.load(), localApi.start()]);
 
   return {
     show: () => window.show(),
     prepareToQuit: () => window.prepareToQuit(),
     close: async () => {
+      await finish('local endpoint', localApi.close(), log);
       await finish('chat', chat.close(), log);
       models.close();
       power.close();

@@ -25,6 +25,10 @@ const CHANNELS: Readonly<Record<Channel, true>> = {
   'chat:delete': true,
   'ledger:get-page': true,
   'ledger:verify': true,
+  'local-api:get': true,
+  'local-api:configure': true,
+  'local-api:create-key': true,
+  'local-api:remove-key': true,
 };
 const EVENTS: Readonly<Record<EventName, true>> = {
   'snapshot-updated': true,

@@ -4,6 +4,7 @@ import { AboutRow } from './AboutRow';
 import { AccessTokenRow } from './AccessTokenRow';
 import { CoordinatorRow } from './CoordinatorRow';
 import { JoinRow } from './JoinRow';
+import { LocalApiRow } from './LocalApiRow';
 import type { SearchableSetting } from './search-settings';
 import { ChatDefaultsRow, EconomyRow, LimitsRow, QuitRow, RegionRow, ThemeRow, TrayRow } from './simple-rows';
 
@@ -32,6 +33,7 @@ export function useSettingItems(): SettingItem[] {
       | 'tray'
       | 'quit'
       | 'chat'
+      | 'localApi'
       | 'about',
     Row: SettingItem['Row'],
   ): SettingItem => ({
@@ -53,6 +55,7 @@ export function useSettingItems(): SettingItem[] {
     item('window', 'tray', TrayRow),
     item('window', 'quit', QuitRow),
     item('chat', 'chat', ChatDefaultsRow),
+    item('chat', 'localApi', LocalApiRow),
     item('about', 'about', AboutRow),
   ];
 }

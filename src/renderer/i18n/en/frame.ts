@@ -126,6 +126,7 @@ export const frame = {
     retryQuestion: 'The question was not asked again',
     verify: 'The chain was not checked',
     join: 'The details could not be read',
+    localApi: 'The endpoint for other programs was not changed',
     token: 'The access token was not saved',
     quit: 'Tore did not quit',
   },
