@@ -1,4 +1,4 @@
-import { generateSigner, nodeEd25519, openSigner } from '../../library/documents/ed25519';
+import { generateSigner, nodeEd25519, openSigner } from '../../keys/ed25519';
 import type { DocumentResult } from '../../protocol/documents/errors';
 import { DOCUMENT_KINDS, readJson, validateDraft, type ToreDocument } from '../../protocol/documents/read-document';
 import { writeDocument } from '../../protocol/documents/write-document';

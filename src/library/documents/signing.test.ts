@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { validateDocument, type ToreDocument } from '../../protocol/documents/read-document';
 import { signAgreement, signDiscoveryRecord, signSession } from '../../protocol/signing/sign-document';
 import { verifyAgreement, verifyDiscoveryRecord, verifySession } from '../../protocol/signing/verify-document';
-import { generateSigner, nodeEd25519, openSigner } from './ed25519';
+import { generateSigner, nodeEd25519, openSigner } from '../../keys/ed25519';
 import { signedDocument } from './testdata/arbitrary-documents';
 
 function isVerified(value: unknown): boolean {

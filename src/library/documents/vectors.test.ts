@@ -14,7 +14,7 @@ import { writeDocument } from '../../protocol/documents/write-document';
 import { comparableJson } from '../../protocol/signing/canonical-json';
 import { verifyAgreement, verifyDiscoveryRecord, verifySession } from '../../protocol/signing/verify-document';
 import { verifyAttachments } from './attachments';
-import { nodeEd25519 } from './ed25519';
+import { nodeEd25519 } from '../../keys/ed25519';
 
 /* Everything under schemas/ is read from its files, as another implementation would. */
 

@@ -1,26 +1,42 @@
-/**
- * Starting table of capabilities, domain → subdomains, so that two programs that never met use the same words for the
- * same thing. The taxonomy is open: readers accept and keep every other value (tore-0002).
- */
-export const CAPABILITY_TAXONOMY: Readonly<Record<string, readonly string[]>> = {
-  language: ['conversation', 'writing', 'summarization', 'translation', 'extraction', 'classification'],
-  code: ['generation', 'review', 'explanation', 'testing', 'translation'],
-  reasoning: ['general', 'mathematics', 'logic', 'planning'],
-  science: ['physics', 'chemistry', 'biology', 'earth', 'astronomy'],
-  medicine: ['clinical', 'pharmacology', 'imaging', 'public_health'],
-  engineering: ['mechanical', 'electrical', 'civil', 'software'],
-  humanities: ['history', 'philosophy', 'linguistics', 'arts'],
-  law: ['research', 'contracts', 'regulation'],
-  business: ['finance', 'accounting', 'marketing', 'operations'],
-  education: ['tutoring', 'assessment', 'curriculum'],
-  vision: ['description', 'recognition', 'documents'],
-  audio: ['transcription', 'speech', 'music'],
-  data: ['analysis', 'statistics', 'visualization'],
-  retrieval: ['search', 'embeddings', 'question_answering'],
-  tools: ['function_calling', 'agents'],
-};
+import table from '../../../resources/taxonomy/capabilities.json';
 
-/** Whether a pair is in the starting table; a pair that is not is as valid, only without a translated name. */
+/** One word of the table with the title people read. */
+export interface TaxonomyEntry {
+  readonly id: string;
+  readonly title: string;
+}
+
+/** A domain with its subdomains. */
+export interface TaxonomyDomain extends TaxonomyEntry {
+  readonly subdomains: readonly TaxonomyEntry[];
+}
+
+/**
+ * Starting table of capabilities, so that two programs that never met use the same words for the same thing. The
+ * taxonomy is open: readers accept, keep and show every other value (tore-0002). `resources/taxonomy/README.md` says how
+ * the table is extended.
+ */
+export const CAPABILITY_TAXONOMY: readonly TaxonomyDomain[] = table.domains;
+
+/** A word of the taxonomy for people: `public_health` becomes `Public health`. */
+function readable(term: string): string {
+  const words = term.replaceAll('_', ' ').trim();
+  return words === '' ? term : words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Title of a domain; one that is not in the table is shown as it is written. */
+export function domainTitle(domain: string): string {
+  return CAPABILITY_TAXONOMY.find(({ id }) => id === domain)?.title ?? readable(domain);
+}
+
+/** Title of a subdomain; one that is not in the table is shown as it is written. */
+export function subdomainTitle(domain: string, subdomain: string): string {
+  const known = CAPABILITY_TAXONOMY.find(({ id }) => id === domain)?.subdomains;
+  return known?.find(({ id }) => id === subdomain)?.title ?? readable(subdomain);
+}
+
+/** Whether a pair is in the starting table; a pair that is not is as valid, only without a title of its own. */
 export function isListedCapability(domain: string, subdomain: string): boolean {
-  return Object.hasOwn(CAPABILITY_TAXONOMY, domain) && (CAPABILITY_TAXONOMY[domain] ?? []).includes(subdomain);
+  const known = CAPABILITY_TAXONOMY.find(({ id }) => id === domain)?.subdomains;
+  return known?.some(({ id }) => id === subdomain) ?? false;
 }

@@ -2,7 +2,7 @@ import fc, { type Arbitrary } from 'fast-check';
 import { createHash } from 'node:crypto';
 import type { ToreDocument } from '../../../protocol/documents/read-document';
 import { signAgreement, signDiscoveryRecord, signTurn } from '../../../protocol/signing/sign-document';
-import { generateSigner, nodeEd25519 } from '../ed25519';
+import { generateSigner, nodeEd25519 } from '../../../keys/ed25519';
 
 /*
  * Generated documents for property tests: every optional field may be absent, null or there; unknown fields, part types

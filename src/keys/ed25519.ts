@@ -7,12 +7,14 @@ import {
   verify,
   type KeyObject,
 } from 'node:crypto';
-import type { Ed25519, Signer } from '../../protocol/signing/ed25519';
-import { failure, success, type Result } from '../../protocol/result';
+import type { Cryptography, Ed25519, Signer } from '../protocol/signing/ed25519';
+import { failure, success, type Result } from '../protocol/result';
 
 const PUBLIC_KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const KEY_ID_DIGITS = 16;
+/** PrivateKeyInfo of RFC 8410 up to the seed: version 0, algorithm 1.3.101.112, an octet string of 34 bytes. */
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 function rawPublicKeyOf(key: KeyObject): string {
   const { x } = createPublicKey(key).export({ format: 'jwk' });
@@ -31,6 +33,23 @@ export const nodeEd25519: Ed25519 = {
     return verify(null, Buffer.from(text, 'utf8'), key, value);
   },
 };
+
+/** The same with the hash that links documents to each other. */
+export const nodeCryptography: Cryptography = {
+  ...nodeEd25519,
+  sha256: (text) => createHash('sha256').update(text, 'utf8').digest('hex'),
+};
+
+/** Bytes of the seed an Ed25519 key is made from (RFC 8032): the whole secret. */
+export const SEED_BYTES = 32;
+
+/** The key made from a seed of 32 bytes. */
+export function signerOfSeed(seed: Uint8Array): Signer {
+  if (seed.length !== SEED_BYTES) throw new RangeError(`a seed has ${SEED_BYTES} bytes, not ${seed.length}`);
+  // PKCS#8 of RFC 8410 puts a fixed prefix before the seed; the public half is derived from it, never taken on trust.
+  const der = Buffer.concat([PKCS8_PREFIX, seed]);
+  return signerOf(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
+}
 
 function signerOf(privateKey: KeyObject): Signer {
   return {
