@@ -8,6 +8,8 @@ const ON_BOTH_ENGINES = [
   'src/coordinator/storage/**/*.test.ts',
   'src/coordinator/api/http-table*.test.ts',
   'src/coordinator/coordinator.test.ts',
+  'src/coordinator/discovery/**/*.test.ts',
+  'src/coordinator/handshake/**/*.test.ts',
 ];
 
 const onPostgres: TestProjectInlineConfiguration = {

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Value } from 'typebox/value';
+import { PublicKey } from '../protocol/documents/fields';
 import { INTERVALS } from '../protocol/compute/formulas';
 import { success } from '../protocol/result';
 import { ACTIVATION_DTYPES } from '../protocol/wire/activation-coding';
@@ -29,6 +30,8 @@ export const CoordinatorConfig = Type.Object({
     [Type.String({ minLength: 8, maxLength: 1_000, pattern: '^[A-Za-z0-9._~+/-]+=*$' }), Type.Null()],
     { default: null },
   ),
+  /** Public keys of the institution this coordinator belongs to; agreements with it let their other parties in. */
+  institutionKeys: Type.Array(PublicKey, { maxItems: 100, default: [] }),
   tokenEconomy: Type.Boolean({ default: true }),
   /** Given once to each newly registered node, as a `purchase` entry. */
   openingGrantMicroGft: Type.Integer({ minimum: 0, maximum: 1_000_000_000_000, default: 0 }),

@@ -1,4 +1,5 @@
 import { failure, type Failure, type Result } from '../protocol/result';
+import type { TrustErrorCode } from '../protocol/trust/errors';
 
 /**
  * Everything that can go wrong in the coordinator and is not a bug.
@@ -13,9 +14,11 @@ import { failure, type Failure, type Result } from '../protocol/result';
  * | pipelines | `node-lost`, `node-timeout`, `node-failed`, `frame-invalid`, `answer-invalid` |
  * | challenges | `task-unknown`, `task-foreign`, `task-answered`, `task-expired`, `shard-missing` |
  * | ledger | `tokens-off` |
+ * | discovery, handshakes, agreements | those of `protocol/trust/errors.ts` |
  * | connections | `message-invalid`, `not-registered`, `coordinator-stopping`, `coordinator-internal` |
  */
 export type CoordinatorErrorCode =
+  | TrustErrorCode
   | 'config-invalid'
   | 'port-in-use'
   | 'listen-failed'

@@ -7,7 +7,8 @@ import type { LedgerVerifier } from './ledger/ledger-verifier';
 import type { Logger } from './logger';
 import type { ShardRegistry } from './scheduling/shard-registry';
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 /** Decided tasks are kept this long; the reliability window reaches back 100 tasks, hours at the usual interval. */
 const TASK_RETENTION_DAYS = 90;
 
@@ -17,6 +18,7 @@ export class Maintenance {
   private timer: NodeJS.Timeout | null = null;
   private round: Promise<void> | null = null;
   private prunedAtMs = 0;
+  private forgotAtMs = 0;
 
   constructor(
     private readonly config: CoordinatorConfig,
@@ -27,6 +29,8 @@ export class Maintenance {
     private readonly verifier: LedgerVerifier,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    /** What else goes out of date; each forgets what it no longer needs. */
+    private readonly pruners: readonly ((nowMs: number) => Promise<void>)[] = [],
   ) {}
 
   start(): void {
@@ -62,6 +66,10 @@ export class Maintenance {
     if (nowMs - this.prunedAtMs > DAY_MS) {
       this.prunedAtMs = nowMs;
       await this.challengeStore.prune(nowMs - TASK_RETENTION_DAYS * DAY_MS);
+    }
+    if (nowMs - this.forgotAtMs > HOUR_MS) {
+      this.forgotAtMs = nowMs;
+      for (const prune of this.pruners) await prune(nowMs);
     }
     // Silence and opening hours take shards offline without any message.
     this.hub.coverageMayHaveChanged();

@@ -21,9 +21,10 @@ import { Scheduler } from './scheduling/scheduler';
 import { ShardRegistry } from './scheduling/shard-registry';
 import { ShardService } from './scheduling/shard-service';
 import type { Database } from './storage/database-schema';
+import { createTrustServices, type TrustServices } from './trust-services';
 
 /** Everything a coordinator is made of, ready to be asked by its borders. */
-export interface CoordinatorServices {
+export interface CoordinatorServices extends TrustServices {
   readonly config: CoordinatorConfig;
   readonly clock: Clock;
   readonly random: Random;
@@ -42,6 +43,7 @@ export interface CoordinatorServices {
   readonly generation: GenerateService;
   readonly hub: Hub;
   readonly coverage: CoverageFeed;
+  readonly coordinatorId: string;
   readonly maintenance: Maintenance;
 }
 
@@ -83,6 +85,7 @@ export function createServices(
   );
   const coverage = new CoverageFeed(catalogue, scheduler, (message) => hub.broadcast(message), logger);
   hub.connectServices(new NodeCalls(nodeService, nodes, shards, registry, challenges, generation), coverage);
+  const trust = createTrustServices(database, coordinatorId, config, clock, hub);
   const maintenance: Maintenance = new Maintenance(
     config,
     hub,
@@ -92,6 +95,7 @@ export function createServices(
     verifier,
     clock,
     logger,
+    [trust.discovery, trust.relay, trust.partyKeys].map((part) => (nowMs: number) => part.prune(nowMs)),
   );
   return {
     config,
@@ -112,6 +116,8 @@ export function createServices(
     generation,
     hub,
     coverage,
+    coordinatorId,
+    ...trust,
     maintenance,
   };
 }

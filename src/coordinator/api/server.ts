@@ -7,8 +7,10 @@ import type { CoordinatorServices } from '../services';
 import { StorageError, storageErrorOf } from '../storage/storage-error';
 import { createAccessCheck } from './access';
 import { errorBody, statusOf } from './http-status';
+import { discoveryRoutes } from './routes/discovery-routes';
 import { generateRoute } from './routes/generate-route';
 import { gridRoutes } from './routes/grid-routes';
+import { handshakeRoutes } from './routes/handshake-routes';
 import { inferenceRoutes } from './routes/inference-routes';
 import { nodeRoutes } from './routes/node-routes';
 import { serviceRoutes } from './routes/service-routes';
@@ -81,6 +83,8 @@ export async function createServer(services: CoordinatorServices): Promise<ApiSe
   generateRoute(app, services);
   taskRoutes(app, services);
   tokenRoutes(app, services);
+  discoveryRoutes(app, services);
+  handshakeRoutes(app, services);
   gridRoutes(app, services);
   return app;
 }

@@ -162,6 +162,11 @@ export class Hub implements NodeLinks, NodeNotifications {
     for (const session of this.sessionsByKey.values()) void session.connection?.send(message);
   }
 
+  /** To the connection of a key, whether it is registered as a node or not. Not kept for one that is away. */
+  tellKey(publicKey: string, message: MessageOf<CoordinatorMessage, 'inbox-changed'>): void {
+    void this.sessionsByKey.get(publicKey)?.connection?.send(message);
+  }
+
   /** Forgets sessions that were not resumed in time, and looks for connections without a sign of life. */
   sweep(): void {
     const nowMs = this.clock.nowMs();

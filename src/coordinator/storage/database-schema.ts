@@ -1,7 +1,8 @@
 import type { Kysely, Transaction } from 'kysely';
+import type { TrustTables } from '../discovery/trust-tables';
 
 /** Times are RFC 3339 in UTC, amounts micro-GFT, flags 0 or 1. */
-export interface CoordinatorTables {
+export interface CoordinatorTables extends TrustTables {
   meta: { key: string; value: string };
   nodes: NodeTable;
   models: {

@@ -1,5 +1,6 @@
 import type { SchemaStep } from '../../storage/schema-steps';
 import { CORE_STEPS } from './steps/core-steps';
+import { TRUST_STEPS } from './steps/trust-steps';
 
 /**
  * The coordinator's schema, one list per area, each in a file of its own under `steps/`. A step is never changed once
@@ -13,4 +14,4 @@ import { CORE_STEPS } from './steps/core-steps';
  * | sessions | 30-39 |
  * | federation | 40-49 |
  */
-export const SCHEMA_STEPS: readonly SchemaStep[] = [...CORE_STEPS];
+export const SCHEMA_STEPS: readonly SchemaStep[] = [...CORE_STEPS, ...TRUST_STEPS];

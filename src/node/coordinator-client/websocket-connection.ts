@@ -316,6 +316,9 @@ export class WebSocketConnection implements CoordinatorConnection {
         return this.generating
           .get(message.request_id)
           ?.onWaiting?.({ layersMissing: message.layers_missing, seconds: message.seconds });
+      case 'inbox-changed':
+        // For the connection of a party's key, never for that of a node.
+        return undefined;
       case 'hello':
       case 'authenticated':
         return this.logger.warn('The coordinator repeated its greeting', { type: message.type });

@@ -7,10 +7,10 @@ import { failure, type Failure, type Result } from '../result';
  * |---|---|
  * | form | `message-invalid`, `message-too-large`, `message-kind-unknown` |
  * | signature | `signature-wrong`, `key-replaced`, `key-link-invalid`, `not-canonical` |
- * | address | `wrongly-addressed`, `handshake-unknown` |
+ * | address | `wrongly-addressed`, `handshake-unknown`, `record-unknown` |
  * | time | `message-expired`, `message-from-future`, `request-stale`, `handshake-expired` |
  * | order | `message-replayed`, `message-conflict`, `message-early`, `handshake-known` |
- * | rules | `not-allowed`, `handshake-over`, `quota-exceeded`, `challenge-unknown`, `challenge-answered`, `hash-mismatch`, `verdicts-incomplete`, `agreement-foreign`, `agreement-unsigned` |
+ * | rules | `not-allowed`, `handshake-over`, `quota-exceeded`, `challenge-unknown`, `challenge-answered`, `hash-mismatch`, `verdicts-incomplete`, `agreement-foreign`, `agreement-unsigned`, `agreement-not-in-force` |
  */
 export type TrustErrorCode =
   | 'message-invalid'
@@ -22,6 +22,7 @@ export type TrustErrorCode =
   | 'not-canonical'
   | 'wrongly-addressed'
   | 'handshake-unknown'
+  | 'record-unknown'
   | 'message-expired'
   | 'message-from-future'
   | 'request-stale'
@@ -38,7 +39,8 @@ export type TrustErrorCode =
   | 'hash-mismatch'
   | 'verdicts-incomplete'
   | 'agreement-foreign'
-  | 'agreement-unsigned';
+  | 'agreement-unsigned'
+  | 'agreement-not-in-force';
 
 export type TrustFailure = Failure<TrustErrorCode>;
 export type TrustResult<Value> = Result<Value, TrustErrorCode>;

@@ -80,7 +80,6 @@ export const HandshakeContent = Type.Union([
   Type.Object({ kind: Type.Literal('terminate'), notice: TerminationNotice }),
 ]);
 export type HandshakeContent = Static<typeof HandshakeContent>;
-export type HandshakeKind = HandshakeContent['kind'];
 
 /** One message of a handshake, signed and addressed, so that nobody can alter, forge, repeat or redirect it. */
 export const HandshakeMessage = Type.Object({

@@ -12,6 +12,7 @@ import {
   FINAL_PHASES,
   decisionOf,
   otherSide,
+  sideProgress,
   stepsOf,
   type Handshake,
   type HandshakePhase,
@@ -45,6 +46,13 @@ describe('a handshake', () => {
     expect(pair.phase('responder')).toBe('decided');
     pair.say('responder', pair.decide('responder', 'accept'));
     expect([pair.phase('proposer'), pair.phase('responder')]).toEqual(['accepted', 'accepted']);
+    expect(sideProgress(pair.known.responder, 'responder')).toEqual({
+      joined: true,
+      challengesSent: 0,
+      challengesReceived: 1,
+      challengesAnswered: 1,
+      decision: 'accept',
+    });
 
     const draft = got(agreementOfHandshake(pair.known.proposer, { id: 'g1', terms: TERMS }));
     const offer = got(signAgreement(draft, A.signer, cryptography));

@@ -10,3 +10,8 @@ export function partyIdOf(firstPublicKey: string, cryptography: Cryptography): s
   const parts = [digits.slice(0, 8), digits.slice(8, 12), `8${digits.slice(13, 16)}`];
   return [...parts, `${variant}${digits.slice(17, 20)}`, digits.slice(20, 32)].join('-');
 }
+
+/** Whether an id says it is made of a key. Ids of other programs, of other UUID versions, say nothing. */
+export function isPartyIdForm(nodeId: string): boolean {
+  return /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(nodeId);
+}

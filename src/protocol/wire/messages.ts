@@ -12,6 +12,7 @@ import { NodeRegistration, NodeView } from '../compute/http/nodes';
 import { ShardRegistration } from '../compute/http/shards';
 import { TaskResultBody, TaskView } from '../compute/http/tasks';
 import { WIRE_LIMITS } from './limits';
+import { InboxChangedMessage } from './trust-messages';
 import { Base64, CallId, Gft, message, ShortText, Uuid } from './message-fields';
 import {
   PipelineBeginMessage,
@@ -239,6 +240,7 @@ export const CoordinatorMessage = Type.Union([
   NodeStatusMessage,
   CoverageMessage,
   NoticeMessage,
+  InboxChangedMessage,
   PipelineOpenMessage,
   PipelineBeginMessage,
   PipelineRouteMessage,
