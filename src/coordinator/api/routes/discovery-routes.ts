@@ -26,8 +26,8 @@ export function discoveryRoutes(app: ApiServer, services: CoordinatorServices): 
     terms: await discovery.terms(),
   }));
 
-  app.get('/discovery/records', { schema: { querystring: DiscoveryQuery } }, async (request) =>
-    discovery.search(request.query),
+  app.get('/discovery/records', { schema: { querystring: DiscoveryQuery } }, async (request, reply) =>
+    sendResult(reply, success(await discovery.search(request.query))),
   );
 
   app.get('/discovery/records/:id', { schema: { params: RecordParams } }, async (request, reply) => {
@@ -54,8 +54,8 @@ export function discoveryRoutes(app: ApiServer, services: CoordinatorServices): 
     async (request, reply) => sendResult(reply, await discovery.withdraw(request.body)),
   );
 
-  app.get('/discovery/parties/:node_id/key-links', { schema: { params: PartyParams } }, async (request) => ({
-    node_id: request.params.node_id,
-    key_links: await partyKeys.linksOf(request.params.node_id),
-  }));
+  app.get('/discovery/parties/:node_id/key-links', { schema: { params: PartyParams } }, async (request, reply) => {
+    const { node_id: nodeId } = request.params;
+    return reply.send({ node_id: nodeId, key_links: await partyKeys.linksOf(nodeId) });
+  });
 }
