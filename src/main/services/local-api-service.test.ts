@@ -59,7 +59,7 @@ it('is off until it is asked for, and lets a new key in at once', async () => {
   await service.removeKey(made.value.view.keys[0]?.id ?? '');
   expect((await list(made.value.key)).status).toBe(401);
   await service.configure({ ...settings, enabled: false });
-  await expect(list(made.value.key)).rejects.toThrow();
+  await expect(list(made.value.key)).rejects.toThrow('fetch failed');
 });
 
 it('shows why it cannot listen', async () => {
