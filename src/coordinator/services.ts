@@ -20,6 +20,7 @@ import { RelayRouter } from './pipeline/relay-router';
 import { Scheduler } from './scheduling/scheduler';
 import { ShardRegistry } from './scheduling/shard-registry';
 import { ShardService } from './scheduling/shard-service';
+import { createGroupSessions } from './sessions';
 import type { Database } from './storage/database-schema';
 import { createTrustServices, type TrustServices } from './trust-services';
 
@@ -84,7 +85,8 @@ export function createServices(
     logger,
   );
   const coverage = new CoverageFeed(catalogue, scheduler, (message) => hub.broadcast(message), logger);
-  hub.connectServices(new NodeCalls(nodeService, nodes, shards, registry, challenges, generation), coverage);
+  const { rooms } = createGroupSessions(database, coordinatorId, surroundings);
+  hub.connectServices(new NodeCalls(nodeService, nodes, shards, registry, challenges, generation), coverage, rooms);
   const trust = createTrustServices(database, coordinatorId, config, clock, hub);
   const maintenance: Maintenance = new Maintenance(
     config,

@@ -20,6 +20,7 @@ import { EventLog, type EventDraft } from './event-log';
 import { provesKey } from './key-proof';
 import { isLongCall, type Caller, type NodeCalls } from './node-calls';
 import { NodeConnection, type NodeCall, type PipelineReport } from './node-connection';
+import { ParticipantConnection, type SessionRooms } from '../sessions/session-rooms';
 
 const NONCE_BYTES = 32;
 
@@ -35,6 +36,16 @@ interface Session {
   lostAtMs: number | null;
 }
 
+/** The answer to a call that belongs on a connection opened for something else. */
+function otherPurpose(callId: number): MessageOf<CoordinatorMessage, 'reply'> {
+  const error = {
+    code: 'message-invalid',
+    message: 'This connection was opened for another purpose; open one of its own for this call.',
+    retryable: false,
+  };
+  return { type: 'reply', call_id: callId, ok: false, error };
+}
+
 /** The connected nodes: who is there, what they call, and how news and pipelines reach them. */
 export class Hub implements NodeLinks, NodeNotifications {
   private readonly sessionsByKey = new Map<string, Session>();
@@ -44,6 +55,7 @@ export class Hub implements NodeLinks, NodeNotifications {
   private readonly connections = new Set<NodeConnection>();
   private calls: NodeCalls | null = null;
   private coverage: CoverageFeed | null = null;
+  private rooms: SessionRooms | null = null;
   private lastProbeMs = 0;
 
   constructor(
@@ -59,15 +71,17 @@ export class Hub implements NodeLinks, NodeNotifications {
   ) {}
 
   /** The services need the hub to notify nodes, and the hub needs them to answer calls; this closes the circle. */
-  connectServices(calls: NodeCalls, coverage: CoverageFeed): void {
+  connectServices(calls: NodeCalls, coverage: CoverageFeed, rooms: SessionRooms): void {
     this.calls = calls;
     this.coverage = coverage;
+    this.rooms = rooms;
   }
 
   /** Takes a new socket over: greets it and waits for the proof of its key. */
   accept(socket: WebSocket): void {
     const nonce = Buffer.from(this.random.bytes(NONCE_BYTES)).toString('base64');
     let session: Session | null = null;
+    let participant: ParticipantConnection | null = null;
     const timer = setTimeout(
       () => connection.close(CLOSE_REASONS.authenticationTimeout),
       this.config.authenticationSeconds * 1_000,
@@ -76,11 +90,17 @@ export class Hub implements NodeLinks, NodeNotifications {
       authenticate: (message) => {
         void this.authenticate(connection, message, nonce).then((opened) => {
           clearTimeout(timer);
-          session = opened;
+          if (opened instanceof ParticipantConnection) participant = opened;
+          else session = opened;
         });
       },
       call: (call) => {
         if (session !== null) this.enqueue(session, connection, call);
+        else if (participant !== null) connection.reply(otherPurpose(call.call_id));
+      },
+      participant: (message) => {
+        if (participant !== null) this.rooms?.receive(participant, message);
+        else if ('call_id' in message) connection.reply(otherPurpose(message.call_id));
       },
       pipeline: (report) => {
         if (session !== null) this.report(session, connection, report);
@@ -92,6 +112,7 @@ export class Hub implements NodeLinks, NodeNotifications {
         clearTimeout(timer);
         this.connections.delete(connection);
         if (session?.connection === connection) this.lose(session);
+        if (participant !== null) this.rooms?.lost(participant);
       },
     });
     this.connections.add(connection);
@@ -202,7 +223,7 @@ export class Hub implements NodeLinks, NodeNotifications {
     connection: NodeConnection,
     message: MessageOf<NodeMessage, 'authenticate'>,
     nonce: string,
-  ): Promise<Session | null> {
+  ): Promise<Session | ParticipantConnection | null> {
     const proof = { publicKey: message.public_key, signature: message.signature };
     if (!provesKey(proof, nonce, this.coordinatorId)) {
       connection.close(withDetail(CLOSE_REASONS.notAuthenticated, 'the signature does not fit'));
@@ -210,6 +231,7 @@ export class Hub implements NodeLinks, NodeNotifications {
     }
     try {
       const publicKey = normalizePublicKey(message.public_key);
+      if (message.purpose === 'participant') return this.welcomeParticipant(connection, publicKey);
       const node = await this.nodes.findByKey(publicKey);
       const isKnown = node !== undefined && node.status !== 'deregistered';
       const view = isKnown ? await this.nodes.view(node) : null;
@@ -238,6 +260,21 @@ export class Hub implements NodeLinks, NodeNotifications {
       connection.close(CLOSE_REASONS.internal);
       return null;
     }
+  }
+
+  /** A participant of group sessions needs no registration, and does not replace the node of the same key. */
+  private welcomeParticipant(connection: NodeConnection, publicKey: string): ParticipantConnection | null {
+    connection.accept();
+    if (!connection.isAuthenticated) return null;
+    const participant = this.rooms?.open(publicKey, connection) ?? null;
+    if (participant === null) return null;
+    void connection.send({
+      type: 'authenticated',
+      connection_id: this.random.uuid(),
+      resumed: false,
+      node: null,
+    });
+    return participant;
   }
 
   private missedEvents(

@@ -2,7 +2,12 @@ import { Compile } from 'typebox/compile';
 import { WebSocket, type RawData } from 'ws';
 import { decodeFrameHeader, type ActivationFrameHeader } from '../../protocol/wire/activation-frame';
 import { WIRE_LIMITS } from '../../protocol/wire/limits';
-import { NodeMessage, type CoordinatorMessage, type MessageOf } from '../../protocol/wire/messages';
+import {
+  NodeMessage,
+  type CoordinatorMessage,
+  type MessageOf,
+  type ParticipantMessage,
+} from '../../protocol/wire/messages';
 import type { NodeLink } from '../pipeline/relay-router';
 import { CLOSE_REASONS, withDetail, type CloseReason } from './close-reason';
 
@@ -13,7 +18,7 @@ const HIGH_WATER_BYTES = 1024 * 1024;
 
 const messageChecker = Compile(NodeMessage);
 
-export type NodeCall = Extract<NodeMessage, { call_id: number }>;
+export type NodeCall = Exclude<Extract<NodeMessage, { call_id: number }>, ParticipantMessage>;
 export type PipelineReport = MessageOf<
   NodeMessage,
   'pipeline-opened' | 'pipeline-token' | 'pipeline-progress' | 'pipeline-unlinked' | 'pipeline-failed'
@@ -23,9 +28,15 @@ export type PipelineReport = MessageOf<
 export interface ConnectionEvents {
   authenticate(message: MessageOf<NodeMessage, 'authenticate'>): void;
   call(call: NodeCall): void;
+  /** Something of a participant of group sessions. */
+  participant(message: ParticipantMessage): void;
   pipeline(report: PipelineReport): void;
   frame(header: ActivationFrameHeader, bytes: Uint8Array): void;
   closed(): void;
+}
+
+function isOfParticipant(message: NodeMessage): message is ParticipantMessage {
+  return message.type.startsWith('session-');
 }
 
 /** Says which field of a refused message is wrong; the schema is a union, so the errors of its other members are noise. */
@@ -77,6 +88,11 @@ export class NodeConnection implements NodeLink {
       return true;
     }
     return this.write(JSON.stringify(message));
+  }
+
+  /** Sends a message that was put into text already; a peer that takes nothing in is cut off. */
+  sendText(text: string): void {
+    if (this.isOpen()) void this.write(text);
   }
 
   sendFrame(bytes: Uint8Array): Promise<boolean> {
@@ -176,7 +192,8 @@ export class NodeConnection implements NodeLink {
       return;
     }
     if (!('call_id' in message)) {
-      this.events.pipeline(message);
+      if (isOfParticipant(message)) this.events.participant(message);
+      else this.events.pipeline(message);
       return;
     }
     if (this.pendingCalls >= WIRE_LIMITS.maxPendingCalls) {
@@ -184,6 +201,7 @@ export class NodeConnection implements NodeLink {
       return;
     }
     this.pendingCalls += 1;
-    this.events.call(message);
+    if (isOfParticipant(message)) this.events.participant(message);
+    else this.events.call(message);
   }
 }

@@ -1,8 +1,9 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { TrustTables } from '../discovery/trust-tables';
+import type { GroupSessionTables } from '../sessions/session-tables';
 
 /** Times are RFC 3339 in UTC, amounts micro-GFT, flags 0 or 1. */
-export interface CoordinatorTables extends TrustTables {
+export interface CoordinatorTables extends TrustTables, GroupSessionTables {
   meta: { key: string; value: string };
   nodes: NodeTable;
   models: {

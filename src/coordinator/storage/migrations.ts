@@ -1,6 +1,7 @@
 import type { SchemaStep } from '../../storage/schema-steps';
 import { CORE_STEPS } from './steps/core-steps';
 import { TRUST_STEPS } from './steps/trust-steps';
+import { SESSION_STEPS } from './steps/session-steps';
 
 /**
  * The coordinator's schema, one list per area, each in a file of its own under `steps/`. A step is never changed once
@@ -14,4 +15,4 @@ import { TRUST_STEPS } from './steps/trust-steps';
  * | sessions | 30-39 |
  * | federation | 40-49 |
  */
-export const SCHEMA_STEPS: readonly SchemaStep[] = [...CORE_STEPS, ...TRUST_STEPS];
+export const SCHEMA_STEPS: readonly SchemaStep[] = [...CORE_STEPS, ...TRUST_STEPS, ...SESSION_STEPS];

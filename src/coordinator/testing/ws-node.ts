@@ -76,7 +76,7 @@ export class WsNode {
   static async connect(
     url: string,
     key: TestKey = newTestKey(),
-    options: { readonly resume?: Json; readonly headers?: Record<string, string> } = {},
+    options: { readonly resume?: Json; readonly headers?: Record<string, string>; readonly purpose?: string } = {},
   ): Promise<WsNode> {
     const node = await WsNode.dial(url, key, options.headers === undefined ? {} : { headers: options.headers });
     const hello = await node.next('hello');
@@ -85,6 +85,7 @@ export class WsNode {
       public_key: key.publicKey,
       signature: node.proof(String(hello['nonce']), String(hello['coordinator_id'])),
       ...(options.resume === undefined ? {} : { resume: options.resume }),
+      ...(options.purpose === undefined ? {} : { purpose: options.purpose }),
     });
     const answer = await node.next('authenticated');
     node.connectionId = String(answer['connection_id']);

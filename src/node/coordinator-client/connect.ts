@@ -107,7 +107,7 @@ async function within<Value>(clock: Clock, timeoutMs: number, work: Promise<Valu
 type Greeting<Name extends 'hello' | 'authenticated'> = Result<MessageOf<CoordinatorMessage, Name>, NodeErrorCode>;
 
 async function expectMessage<Name extends 'hello' | 'authenticated'>(
-  options: ConnectOptions,
+  options: GreetingOptions,
   arrival: Promise<RawData | null>,
   socket: WebSocket,
   name: Name,
@@ -143,13 +143,26 @@ async function expectMessage<Name extends 'hello' | 'authenticated'>(
   });
 }
 
+/** Makes the connection out of an open socket, in the moment the key was accepted. */
+type BuildConnection<Connection> = (
+  socket: WebSocket,
+  info: CoordinatorInfo,
+  hello: MessageOf<CoordinatorMessage, 'hello'>,
+  authenticated: MessageOf<CoordinatorMessage, 'authenticated'>,
+) => Connection;
+
+type GreetingOptions = Pick<ConnectOptions, 'identity' | 'clock' | 'logger' | 'resume'> & {
+  readonly purpose?: 'participant';
+};
+
 /** Proves the key over an open socket. The socket is closed on failure. */
-async function greet(
-  options: ConnectOptions,
+async function greet<Connection>(
+  options: GreetingOptions,
   info: CoordinatorInfo,
   socket: WebSocket,
   greeting: Promise<RawData | null>,
-): Promise<Result<CoordinatorConnection, NodeErrorCode>> {
+  build: BuildConnection<Connection>,
+): Promise<Result<Connection, NodeErrorCode>> {
   const hello = await expectMessage(options, greeting, socket, 'hello');
   if (!hello.ok) {
     socket.terminate();
@@ -163,23 +176,15 @@ async function greet(
     ...(options.resume === null
       ? {}
       : { resume: { connection_id: options.resume.connectionId, last_event: options.resume.lastEvent } }),
+    ...(options.purpose === undefined ? {} : { purpose: options.purpose }),
   };
   // The connection listens from the moment the answer arrives: events follow it at once.
-  let connection: WebSocketConnection | null = null;
+  let connection: Connection | null = null;
   const answer = new Promise<RawData | null>((arrived) => {
     socket.once('message', (data, isBinary) => {
       const message = isBinary ? null : parseCoordinatorMessage(data, options.logger);
       if (message?.type === 'authenticated') {
-        connection = new WebSocketConnection(
-          socket,
-          { ...info, tokenMode: hello.value.token_mode },
-          hello.value,
-          message,
-          options.resume,
-          options.clock,
-          options.logger,
-          options.onEvent,
-        );
+        connection = build(socket, { ...info, tokenMode: hello.value.token_mode }, hello.value, message);
       }
       arrived(isBinary ? null : data);
     });
@@ -212,7 +217,18 @@ export async function connectToCoordinator(
   if (!info.ok) return info;
   const upgraded = await upgrade(url.value.webSocket, http.headers(), options.signal);
   if (upgraded.kind === 'failed') return upgraded.failure;
-  if (upgraded.kind === 'open') return greet(options, info.value, upgraded.socket, upgraded.greeting);
+  if (upgraded.kind === 'open') {
+    return greet<CoordinatorConnection>(
+      options,
+      info.value,
+      upgraded.socket,
+      upgraded.greeting,
+      (socket, ...greeted) => {
+        const { resume, clock, logger, onEvent } = options;
+        return new WebSocketConnection(socket, ...greeted, resume, clock, logger, onEvent);
+      },
+    );
+  }
   options.logger.info('The coordinator has no WebSocket; the HTTP baseline is used', { status: upgraded.status });
   return HttpConnection.open({
     http,
@@ -221,5 +237,34 @@ export async function connectToCoordinator(
     logger: options.logger,
     storedNodeId: options.storedNodeId,
     onEvent: options.onEvent,
+  });
+}
+
+export type ParticipantConnectOptions = Pick<
+  ConnectOptions,
+  'url' | 'accessToken' | 'identity' | 'clock' | 'logger' | 'signal' | 'fetchFunction'
+>;
+
+/**
+ * Connects to a coordinator as a participant of its group sessions: with the same proof of the key, but beside the node
+ * of that key and without registering one. A coordinator without a WebSocket hosts no sessions.
+ */
+export async function connectAsParticipant<Connection>(
+  options: ParticipantConnectOptions,
+  build: BuildConnection<Connection>,
+): Promise<Result<Connection, NodeErrorCode>> {
+  const url = parseCoordinatorUrl(options.url);
+  if (!url.ok) return url;
+  const http = new CoordinatorHttp(url.value.base, options.accessToken, options.fetchFunction ?? fetch);
+  const info = await probeCoordinator(http, options.signal);
+  if (!info.ok) return info;
+  const upgraded = await upgrade(url.value.webSocket, http.headers(), options.signal);
+  if (upgraded.kind === 'failed') return upgraded.failure;
+  if (upgraded.kind === 'open') {
+    const greeting = { ...options, resume: null, purpose: 'participant' as const };
+    return greet(greeting, info.value, upgraded.socket, upgraded.greeting, build);
+  }
+  return nodeFailure('coordinator-not-tore', `${info.value.name} has no WebSocket, so it hosts no group sessions.`, {
+    suggestion: 'Use a coordinator of this program, or hold the session on this computer.',
   });
 }

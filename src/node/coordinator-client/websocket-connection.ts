@@ -18,7 +18,8 @@ import type {
   ResumePoint,
   ShardOffer,
 } from './coordinator-client';
-import { CALL_TIMEOUT_MS, GENERATE_TIMEOUT_MS } from './http-requests';
+import { GENERATE_TIMEOUT_MS } from './http-requests';
+import { PendingCalls } from './pending-calls';
 import { eventOf } from './websocket-events';
 import { readInteger, readNode, readRecord, readText, readVerdict, type NodeRecord, type ReadVerdict } from './reading';
 
@@ -30,15 +31,13 @@ const HIGH_WATER_BYTES = 8 * 1024 * 1024;
 /** Bytes waiting to be sent after which the coordinator is too slow to go on with. */
 const MAX_BUFFERED_BYTES = 4 * WIRE_LIMITS.maxFrameBytes;
 
-type Call = Extract<NodeMessage, { call_id: number }>;
-type CallBody = Call extends infer One ? (One extends Call ? Omit<One, 'call_id'> : never) : never;
-type Reply = MessageOf<CoordinatorMessage, 'reply'>;
 type Hello = MessageOf<CoordinatorMessage, 'hello'>;
 type Authenticated = MessageOf<CoordinatorMessage, 'authenticated'>;
 
 type GenerateListeners = Pick<GenerateOptions, 'onStarted' | 'onToken' | 'onWaiting'>;
 
-function bytesOf(data: RawData): Buffer {
+/** The bytes of a message, in whatever pieces they came. */
+export function bytesOf(data: RawData): Buffer {
   if (Buffer.isBuffer(data)) return data;
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 }
@@ -46,7 +45,8 @@ function bytesOf(data: RawData): Buffer {
 /** Close code of a coordinator that serves another connection of the same key now. */
 const REPLACED_CLOSE_CODE = 4_409;
 
-function closeFailure(code: number, said: string): Failure {
+/** What the end of a connection means. */
+export function closeFailure(code: number, said: string): Failure {
   if (code === REPLACED_CLOSE_CODE) {
     // Coming back would push the other one out, which would come back as well.
     return nodeFailure(
@@ -90,9 +90,8 @@ export class WebSocketConnection implements CoordinatorConnection {
   readonly knownNode: NodeRecord | null;
   private settleClosed: (reason: Failure) => void = () => undefined;
   private endReason: Failure | null = null;
-  private nextCallId = 1;
   private hasShard = false;
-  private readonly pendingCalls = new Map<number, (reply: Result<unknown>) => void>();
+  private readonly calls: PendingCalls;
   private readonly generating = new Map<string, GenerateListeners>();
   private lastEvent: number;
   private readonly stopHeartbeat: () => void;
@@ -103,13 +102,14 @@ export class WebSocketConnection implements CoordinatorConnection {
     hello: Hello,
     private readonly session: Authenticated,
     resume: ResumePoint | null,
-    private readonly clock: Clock,
+    clock: Clock,
     private readonly logger: NodeLogger,
     private readonly onEvent: (event: CoordinatorEvent) => void,
   ) {
     this.closed = new Promise((resolve) => {
       this.settleClosed = resolve;
     });
+    this.calls = new PendingCalls((message) => this.sendText(message), clock, logger);
     this.knownNode = session.node === null ? null : readNode(session.node);
     this.lastEvent = session.resumed && resume !== null ? resume.lastEvent : 0;
     this.stopHeartbeat = repeat(clock, hello.heartbeat_seconds * 1_000, () => this.heartbeat());
@@ -125,7 +125,7 @@ export class WebSocketConnection implements CoordinatorConnection {
   }
 
   async registerNode(registration: NodeRegistration): Promise<Result<NodeRecord>> {
-    const reply = await this.call({ type: 'register-node', registration });
+    const reply = await this.calls.make({ type: 'register-node', registration });
     if (!reply.ok) return reply;
     const node = readNode(reply.value);
     return node === null
@@ -134,13 +134,13 @@ export class WebSocketConnection implements CoordinatorConnection {
   }
 
   async updateHardware(registration: NodeRegistration): Promise<Result<void>> {
-    const reply = await this.call({ type: 'update-hardware', registration });
+    const reply = await this.calls.make({ type: 'update-hardware', registration });
     return reply.ok ? success(undefined) : reply;
   }
 
   async registerShard(offer: ShardOffer): Promise<Result<void>> {
     const { shard, manifestHash, manifest } = offer;
-    const reply = await this.call({ type: 'register-shard', shard, manifest_hash: manifestHash, manifest });
+    const reply = await this.calls.make({ type: 'register-shard', shard, manifest_hash: manifestHash, manifest });
     if (!reply.ok) return reply;
     this.hasShard = true;
     return success(undefined);
@@ -148,12 +148,12 @@ export class WebSocketConnection implements CoordinatorConnection {
 
   async removeShard(modelId: string): Promise<Result<void>> {
     this.hasShard = false;
-    const reply = await this.call({ type: 'remove-shard', model_id: modelId });
+    const reply = await this.calls.make({ type: 'remove-shard', model_id: modelId });
     return reply.ok ? success(undefined) : reply;
   }
 
   async submitTaskResult(result: TaskResultBody): Promise<Result<ReadVerdict>> {
-    const reply = await this.call({ type: 'task-result', result });
+    const reply = await this.calls.make({ type: 'task-result', result });
     return reply.ok ? success(readVerdict(reply.value)) : reply;
   }
 
@@ -163,11 +163,11 @@ export class WebSocketConnection implements CoordinatorConnection {
     if (signal?.aborted === true) return nodeFailure('cancelled', 'The request was cancelled.');
     this.generating.set(requestId, options);
     const cancel = async (): Promise<void> => {
-      const reply = await this.call({ type: 'cancel-generate', request_id: requestId });
+      const reply = await this.calls.make({ type: 'cancel-generate', request_id: requestId });
       if (!reply.ok) this.logger.info('A request could not be cancelled', { reason: reply.error.message });
     };
     signal?.addEventListener('abort', cancel, { once: true });
-    const reply = await this.call(
+    const reply = await this.calls.make(
       {
         type: 'generate',
         request_id: requestId,
@@ -221,8 +221,7 @@ export class WebSocketConnection implements CoordinatorConnection {
 
   private end(reason: Failure): void {
     this.stopHeartbeat();
-    for (const settle of this.pendingCalls.values()) settle({ ok: false, error: reason });
-    this.pendingCalls.clear();
+    this.calls.failAll(reason);
     this.settleClosed(this.endReason ?? reason);
   }
 
@@ -232,38 +231,8 @@ export class WebSocketConnection implements CoordinatorConnection {
     return true;
   }
 
-  private call(body: CallBody, timeoutMs: number = CALL_TIMEOUT_MS): Promise<Result<unknown>> {
-    if (this.pendingCalls.size >= WIRE_LIMITS.maxPendingCalls) {
-      return Promise.resolve(
-        nodeFailure('call-timeout', `${WIRE_LIMITS.maxPendingCalls} calls wait for the coordinator already.`, {
-          retryable: true,
-        }),
-      );
-    }
-    const callId = this.nextCallId;
-    this.nextCallId += 1;
-    return new Promise((resolve) => {
-      const cancelTimer = this.clock.schedule(timeoutMs, () => {
-        this.pendingCalls.delete(callId);
-        resolve(
-          nodeFailure('call-timeout', `The coordinator did not answer “${body.type}” within ${timeoutMs / 1_000} s.`, {
-            retryable: true,
-          }),
-        );
-      });
-      this.pendingCalls.set(callId, (reply) => {
-        cancelTimer();
-        resolve(reply);
-      });
-      if (this.sendText({ ...body, call_id: callId })) return;
-      this.pendingCalls.delete(callId);
-      cancelTimer();
-      resolve(nodeFailure('connection-lost', 'The connection to the coordinator is closed.', { retryable: true }));
-    });
-  }
-
   private async heartbeat(): Promise<void> {
-    const reply = await this.call({ type: 'heartbeat' });
+    const reply = await this.calls.make({ type: 'heartbeat' });
     if (!reply.ok) {
       if (reply.error.code === 'call-timeout') this.socket.terminate();
       else this.logger.warn('A heartbeat was refused', { code: reply.error.code, reason: reply.error.message });
@@ -301,7 +270,7 @@ export class WebSocketConnection implements CoordinatorConnection {
     }
     switch (message.type) {
       case 'reply':
-        return this.settle(message);
+        return this.calls.settle(message);
       case 'generate-started':
         return this.generating.get(message.request_id)?.onStarted?.({
           pipeline: message.pipeline,
@@ -322,21 +291,17 @@ export class WebSocketConnection implements CoordinatorConnection {
       case 'hello':
       case 'authenticated':
         return this.logger.warn('The coordinator repeated its greeting', { type: message.type });
+      case 'session-turns':
+      case 'session-changed':
+      case 'session-present':
+      case 'session-streamed':
+      case 'session-ended':
+        return this.logger.warn('The coordinator told a node of a session', { type: message.type });
       default: {
         const event = eventOf(message);
         if (event === null) this.logger.warn('A challenge could not be understood');
         else this.onEvent(event);
       }
     }
-  }
-
-  private settle(reply: Reply): void {
-    const settle = this.pendingCalls.get(reply.call_id);
-    this.pendingCalls.delete(reply.call_id);
-    if (settle === undefined) {
-      this.logger.debug('A reply came too late', { callId: reply.call_id });
-      return;
-    }
-    settle(reply.ok ? { ok: true, value: reply.value } : { ok: false, error: reply.error });
   }
 }

@@ -27,6 +27,7 @@ import {
   PipelineTokenMessage,
   PipelineUnlinkedMessage,
 } from './pipeline-messages';
+import { SESSION_HOST_MESSAGES, SESSION_PARTICIPANT_MESSAGES } from './session-messages';
 
 /*
  * JSON text messages of the WebSocket binding (tore-0001, `GET /ws`, subprotocol `tore.v1`). Activations travel beside
@@ -227,6 +228,7 @@ export const NodeMessage = Type.Union([
   PipelineProgressMessage,
   PipelineUnlinkedMessage,
   PipelineFailedMessage,
+  ...SESSION_PARTICIPANT_MESSAGES,
 ]);
 export type NodeMessage = Static<typeof NodeMessage>;
 
@@ -250,7 +252,12 @@ export const CoordinatorMessage = Type.Union([
   GenerateStartedMessage,
   GenerateTokenMessage,
   GenerateWaitingMessage,
+  ...SESSION_HOST_MESSAGES,
 ]);
 export type CoordinatorMessage = Static<typeof CoordinatorMessage>;
+
+/** What a participant of group sessions sends, and what its host answers beside replies. */
+export type ParticipantMessage = Extract<NodeMessage, { type: `session-${string}` }>;
+export type SessionEvent = Extract<CoordinatorMessage, { type: `session-${string}` }>;
 
 export type MessageOf<Union extends { type: string }, Name extends Union['type']> = Extract<Union, { type: Name }>;

@@ -1,0 +1,33 @@
+import { success } from '../../protocol/result';
+import { toEpochMs } from '../../protocol/documents/time';
+import { refuseInSession, type SessionResult } from '../../protocol/session/session-host';
+import type { Ed25519 } from '../../protocol/signing/ed25519';
+import { verifyAgreement } from '../../protocol/signing/verify-document';
+import type { Agreement } from '../../protocol/trust/agreement';
+
+/** Whether a key is one of an agreement's parties. */
+export function isPartyOf(agreement: Agreement, publicKey: string): boolean {
+  return agreement.parties.some(({ public_key: key }) => key === publicKey);
+}
+
+function invalid(why: string, suggestion: string): SessionResult<never> {
+  return refuseInSession('agreement-invalid', `The agreement does not carry a session: ${why}.`, { suggestion });
+}
+
+/** Whether somebody may stand on an agreement now: it is signed by all, in force, and theirs. None at all passes. */
+export function checkAgreement(
+  agreement: Agreement | null,
+  publicKey: string,
+  ed25519: Ed25519,
+  nowMs: number,
+): SessionResult<void> {
+  if (agreement === null) return success(undefined);
+  const verified = verifyAgreement(agreement, ed25519);
+  if (!verified.ok) return invalid(verified.error.message.replace(/\.$/, ''), 'Let every party sign it first.');
+  if (!isPartyOf(agreement, publicKey)) return invalid('you are none of its parties', 'Use an agreement of your own.');
+  const { effective_at: from, expires_at: until } = agreement.terms;
+  if (agreement.status !== 'active') return invalid(`it is ${agreement.status}`, 'Make a new one.');
+  if (toEpochMs(from) > nowMs) return invalid(`it is in force only from ${from}`, 'Wait until then.');
+  if (typeof until === 'string' && toEpochMs(until) <= nowMs) return invalid(`it ended at ${until}`, 'Renew it.');
+  return success(undefined);
+}

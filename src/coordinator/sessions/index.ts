@@ -1,0 +1,28 @@
+import type { Clock, Random } from '../clock';
+import type { Logger } from '../logger';
+import type { Database } from '../storage/database-schema';
+import { hostEd25519 } from './ed25519';
+import { GroupSessionService } from './group-session-service';
+import { GroupSessionStore } from './group-session-store';
+import { InvitationService } from './invitation-service';
+import { SessionRooms } from './session-rooms';
+
+/** The hosting of group sessions, put together; nothing runs yet. */
+export function createGroupSessions(
+  database: Database,
+  coordinatorId: string,
+  surroundings: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
+): { readonly sessions: GroupSessionService; readonly rooms: SessionRooms } {
+  const { clock, random, logger } = surroundings;
+  const store = new GroupSessionStore(database, coordinatorId);
+  const sessions = new GroupSessionService(store, coordinatorId, hostEd25519, clock, random, (news) =>
+    rooms.deliver(news),
+  );
+  const rooms: SessionRooms = new SessionRooms(
+    sessions,
+    new InvitationService(sessions, store, clock, random),
+    clock,
+    logger,
+  );
+  return { sessions, rooms };
+}

@@ -1,0 +1,254 @@
+import { success, type Result } from '../../protocol/result';
+import { SESSION_LIMITS } from '../../protocol/session/limits';
+import { refuseInSession, type SessionResult } from '../../protocol/session/session-host';
+import type { CoordinatorMessage, MessageOf, ParticipantMessage } from '../../protocol/wire/messages';
+import type { EnteredSession } from '../../protocol/wire/session-messages';
+import type { Clock } from '../clock';
+import { CLOSE_REASONS, type CloseReason } from '../hub/close-reason';
+import { Turnstile } from '../ledger/holds';
+import type { Logger } from '../logger';
+import { StorageError } from '../storage/storage-error';
+import type { GroupSessionService } from './group-session-service';
+import type { InvitationService } from './invitation-service';
+import { Room, type Occupant } from './room';
+import type { SessionNews } from './session-news';
+
+/** A participant's connection, as the rooms use it. */
+export interface ParticipantSocket {
+  send(message: CoordinatorMessage): Promise<boolean>;
+  sendText(text: string): void;
+  reply(message: MessageOf<CoordinatorMessage, 'reply'>): void;
+  close(reason: CloseReason): void;
+}
+
+type ParticipantCall = Extract<ParticipantMessage, { call_id: number }>;
+
+const MINUTE_MS = 60_000;
+
+/** Counts what somebody does in a minute. */
+class MinuteBudget {
+  private startedAtMs = 0;
+  private used = 0;
+
+  constructor(
+    private readonly limit: number,
+    private readonly clock: Clock,
+  ) {}
+
+  take(): boolean {
+    const nowMs = this.clock.nowMs();
+    if (nowMs - this.startedAtMs >= MINUTE_MS) {
+      this.startedAtMs = nowMs;
+      this.used = 0;
+    }
+    this.used += 1;
+    return this.used <= this.limit;
+  }
+}
+
+/** One connection of somebody who takes part in sessions. */
+export class ParticipantConnection implements Occupant {
+  readonly rooms = new Set<string>();
+  readonly calls = new Turnstile();
+  readonly signals: MinuteBudget;
+  readonly posts: MinuteBudget;
+
+  constructor(
+    readonly publicKey: string,
+    readonly socket: ParticipantSocket,
+    clock: Clock,
+  ) {
+    this.signals = new MinuteBudget(SESSION_LIMITS.maxSignalsPerMinute, clock);
+    this.posts = new MinuteBudget(SESSION_LIMITS.maxTurnsPerMinute, clock);
+  }
+
+  sendText(text: string): void {
+    this.socket.sendText(text);
+  }
+}
+
+/** The connected participants: takes their calls and signals, and tells everybody in a room what happens in it. */
+export class SessionRooms {
+  private readonly rooms = new Map<string, Room>();
+  private readonly connections = new Map<string, Set<ParticipantConnection>>();
+
+  constructor(
+    private readonly sessions: GroupSessionService,
+    private readonly invitations: InvitationService,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Takes over a connection whose key was proved; null when the key has too many, and the connection is closed. */
+  open(publicKey: string, socket: ParticipantSocket): ParticipantConnection | null {
+    const own = this.connections.get(publicKey) ?? new Set();
+    if (own.size >= SESSION_LIMITS.maxConnectionsPerKey) {
+      socket.close(CLOSE_REASONS.tooManyConnections);
+      return null;
+    }
+    const connection = new ParticipantConnection(publicKey, socket, this.clock);
+    this.connections.set(publicKey, own.add(connection));
+    return connection;
+  }
+
+  /** The connection is gone. */
+  lost(connection: ParticipantConnection): void {
+    for (const sessionId of connection.rooms) this.leaveRoom(connection, sessionId);
+    const own = this.connections.get(connection.publicKey);
+    own?.delete(connection);
+    if (own?.size === 0) this.connections.delete(connection.publicKey);
+  }
+
+  /** Ends every connection of a key that was shut out. */
+  expel(publicKey: string, reason: CloseReason): void {
+    for (const connection of this.connections.get(publicKey) ?? []) connection.socket.close(reason);
+  }
+
+  /** A signal is passed on at once; a call is answered after the ones before it. */
+  receive(connection: ParticipantConnection, message: ParticipantMessage): void {
+    if (!('call_id' in message)) {
+      this.signal(connection, message);
+      return;
+    }
+    void connection.calls.run(async () => {
+      const result = await this.answerSafely(connection, message);
+      connection.socket.reply(
+        result.ok
+          ? { type: 'reply', call_id: message.call_id, ok: true, value: result.value }
+          : { type: 'reply', call_id: message.call_id, ok: false, error: { ...result.error } },
+      );
+    });
+  }
+
+  /** Tells a room what was committed. */
+  deliver(news: SessionNews): void {
+    const room = this.rooms.get(news.sessionId);
+    if (room === undefined) return;
+    if (news.turns !== undefined) room.turns([...news.turns]);
+    if (news.head !== undefined || news.participants !== undefined) room.change(news.head, news.participants ?? []);
+    for (const { publicKey, message } of news.ended ?? []) {
+      const text = JSON.stringify({ type: 'session-ended', session_id: news.sessionId, message });
+      for (const occupant of room.occupantsOf(publicKey)) {
+        occupant.sendText(text);
+        this.leaveRoom(occupant, news.sessionId);
+      }
+    }
+  }
+
+  stop(): void {
+    for (const room of this.rooms.values()) room.close();
+  }
+
+  private signal(
+    connection: ParticipantConnection,
+    message: MessageOf<ParticipantMessage, 'session-typing' | 'session-stream'>,
+  ): void {
+    if (!connection.signals.take()) {
+      connection.socket.close(CLOSE_REASONS.tooManyCalls);
+      return;
+    }
+    // A signal for a room one is not in, or not allowed to speak in, has no answer; nothing of it reaches anybody.
+    const room = connection.rooms.has(message.session_id) ? this.rooms.get(message.session_id) : undefined;
+    if (message.type === 'session-typing') room?.setTyping(connection, message.typing);
+    else room?.takePiece(connection, message.piece);
+  }
+
+  private async answerSafely(connection: ParticipantConnection, call: ParticipantCall): Promise<Result<unknown>> {
+    try {
+      return await this.answer(connection, call);
+    } catch (thrown) {
+      if (thrown instanceof StorageError) return { ok: false, error: thrown.failure };
+      this.logger.error({ err: thrown, call: call.type }, 'a call of a participant failed');
+      const message = 'The coordinator made an error.';
+      return { ok: false, error: { code: 'coordinator-internal', message, retryable: true } };
+    }
+  }
+
+  private answer(connection: ParticipantConnection, call: ParticipantCall): Promise<SessionResult<unknown>> {
+    const { publicKey } = connection;
+    switch (call.type) {
+      case 'session-create':
+        return this.into(connection, this.sessions.create(publicKey, call));
+      case 'session-join':
+        return this.into(connection, this.sessions.join(publicKey, call));
+      case 'session-enter':
+        return this.enter(connection, call.session_id, call.after_seq);
+      case 'session-list':
+        return this.sessions.list(publicKey);
+      case 'session-read':
+        return this.sessions.read(publicKey, call.session_id, call.after_seq);
+      case 'session-exit':
+        this.leaveRoom(connection, call.session_id);
+        return Promise.resolve(success(null));
+      case 'session-post':
+        if (connection.posts.take()) return this.sessions.post(publicKey, call.session_id, call.turn);
+        return Promise.resolve(
+          refuseInSession('limit-reached', 'You are posting faster than anybody can read.', { retryable: true }),
+        );
+      case 'session-change':
+        return this.sessions.alter(publicKey, call);
+      case 'session-profile':
+        return this.sessions.setProfile(publicKey, call);
+      case 'session-role':
+        return this.sessions.setRole(publicKey, call);
+      case 'session-leave':
+        return this.sessions.leave(publicKey, call.session_id);
+      case 'session-invite':
+        return this.invitations.make(publicKey, call);
+      case 'session-invitations':
+        return this.invitations.list(publicKey, call.session_id);
+      case 'session-withdraw':
+        return this.invitations.withdraw(publicKey, call.session_id, call.invitation_id);
+      case 'session-costs':
+        return this.sessions.costs(publicKey, call.session_id);
+    }
+  }
+
+  /**
+   * Enters a room. The seat is taken before the turns are read, so a turn posted meanwhile is in the page or told after
+   * it, or both: a client takes it once.
+   */
+  private async enter(
+    connection: ParticipantConnection,
+    sessionId: string,
+    afterSeq: number,
+  ): Promise<SessionResult<EnteredSession>> {
+    const reader = await this.sessions.reader(connection.publicKey, sessionId);
+    if (!reader.ok) return reader;
+    const { participant } = reader.value;
+    const room = this.takeSeat(connection, sessionId, participant.id, participant.role);
+    const entered = await this.sessions.enter(connection.publicKey, sessionId, afterSeq);
+    if (!entered.ok) this.leaveRoom(connection, sessionId);
+    return entered.ok ? success({ ...entered.value, present: room.present() }) : entered;
+  }
+
+  private async into(
+    connection: ParticipantConnection,
+    made: Promise<SessionResult<EnteredSession>>,
+  ): Promise<SessionResult<EnteredSession>> {
+    const result = await made;
+    return result.ok ? this.enter(connection, result.value.head.id, 0) : result;
+  }
+
+  private takeSeat(
+    connection: ParticipantConnection,
+    sessionId: string,
+    participantId: string,
+    role: 'owner' | 'member' | 'observer',
+  ): Room {
+    const room = this.rooms.get(sessionId) ?? new Room(sessionId);
+    this.rooms.set(sessionId, room);
+    connection.rooms.add(sessionId);
+    room.enter(connection, participantId, role);
+    return room;
+  }
+
+  private leaveRoom(occupant: Occupant, sessionId: string): void {
+    if (occupant instanceof ParticipantConnection) occupant.rooms.delete(sessionId);
+    const room = this.rooms.get(sessionId);
+    room?.exit(occupant);
+    if (room?.isEmpty !== true) return;
+    room.close();
+    this.rooms.delete(sessionId);
+  }
+}

@@ -1,0 +1,158 @@
+import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startTestCoordinator, type TestCoordinator } from '../../coordinator/testing/start-coordinator';
+import { systemClock, type Clock } from '../clock';
+import { fileSecretStore } from '../identity/secret-store';
+import { openIdentity } from '../identity/node-identity';
+import { silentLogger } from '../logger';
+import { SessionClient, type TurnDraft } from './session-client';
+
+/** Generous, for machines that are busy with other things. */
+const WITHIN = { timeout: 30_000 };
+const hourFromNow = (): string => new Date(Date.now() + 3_600_000).toISOString();
+
+let folder = '';
+let host: TestCoordinator;
+const clients: SessionClient[] = [];
+
+/** Retries soon, so that tests need not wait for the pauses of real life. */
+const impatient: Clock = { ...systemClock, schedule: (ms, action) => systemClock.schedule(Math.min(ms, 200), action) };
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tore-client-'));
+  host = await startTestCoordinator({ databaseFile: join(folder, 'host.sqlite') });
+});
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.close();
+  await host.coordinator.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function open(name: string, clock: Clock = systemClock): Promise<SessionClient> {
+  const identity = await openIdentity(fileSecretStore(join(folder, `${name}.key`)));
+  if (!identity.ok) throw new Error(identity.error.message);
+  const client = new SessionClient({
+    folder: join(folder, name),
+    identity: identity.value,
+    accessTokenFor: () => null,
+    clock,
+    logger: silentLogger,
+    onListChanged: () => undefined,
+    onChange: () => undefined,
+  });
+  clients.push(client);
+  expect(await client.open()).toEqual([]);
+  client.setHome({ url: host.url, accessToken: null });
+  return client;
+}
+
+const profile = (name: string) => ({ display_name: name, platform: 'test', model: null });
+const say = (text: string): TurnDraft => ({ author: 'human', content: [{ type: 'text', text }] });
+
+async function textsOf(client: SessionClient, sessionId: string): Promise<string[]> {
+  const turns = client.session(sessionId)?.turns ?? [];
+  return turns.map(({ content: [part] }) => (part !== undefined && 'text' in part ? String(part.text) : ''));
+}
+
+async function pairOf(clock?: Clock): Promise<{ ada: SessionClient; ben: SessionClient; sessionId: string }> {
+  const [ada, ben] = [await open('ada', clock), await open('ben', clock)];
+  const made = await ada.create({ title: 'Assay', mode: 'live', agreement: null }, profile('Ada'));
+  if (!made.ok) throw new Error(made.error.message);
+  const sessionId = made.value.id;
+  const invited = await ada.invite(sessionId, { role: 'member', uses: 1, expiresAt: hourFromNow() });
+  if (!invited.ok) throw new Error(invited.error.message);
+  const joined = await ben.join({ sessionId, hostUrl: host.url, code: invited.value.code }, profile('Ben'));
+  if (!joined.ok) throw new Error(joined.error.message);
+  return { ada, ben, sessionId };
+}
+
+describe('taking part in a session', () => {
+  it('shows the same turns to both, signed, and remembers them without a network', async () => {
+    const { ada, ben, sessionId } = await pairOf();
+    await ada.post(sessionId, say('one'));
+    await expect.poll(() => textsOf(ben, sessionId), WITHIN).toEqual(['one']);
+    await ben.post(sessionId, say('two'));
+    await expect.poll(() => textsOf(ada, sessionId), WITHIN).toEqual(['one', 'two']);
+    for (const client of [ada, ben]) {
+      expect(client.session(sessionId)?.unverified.size).toBe(0);
+      await client.session(sessionId)?.settled();
+    }
+    expect(ben.session(sessionId)?.turns[1]).toMatchObject({ follows: ada.session(sessionId)?.turns[0]?.id });
+
+    await ben.close();
+    await host.coordinator.stop();
+    const offline = await open('ben');
+    expect(await textsOf(offline, sessionId)).toEqual(['one', 'two']);
+    expect(offline.session(sessionId)?.link).toBe('offline');
+  });
+
+  it('keeps what is written without a network, over a restart, and finds its place on return', async () => {
+    const { ada, ben, sessionId } = await pairOf();
+    const { port } = host;
+    await host.coordinator.stop();
+    await expect.poll(() => ben.session(sessionId)?.link, WITHIN).toBe('offline');
+    await ben.post(sessionId, say('written on a train'));
+    await ben.post(sessionId, say('and a second one'));
+    await ben.close();
+
+    host = await startTestCoordinator({ databaseFile: join(folder, 'host.sqlite'), port });
+    ada.retry();
+    await expect.poll(() => ada.session(sessionId)?.link, WITHIN).toBe('current');
+    await ada.post(sessionId, say('meanwhile'));
+    await expect.poll(() => textsOf(ada, sessionId), WITHIN).toEqual(['meanwhile']);
+
+    const back = await open('ben');
+    const all = ['meanwhile', 'written on a train', 'and a second one'];
+    await expect.poll(() => textsOf(back, sessionId), WITHIN).toEqual(all);
+    await expect.poll(() => textsOf(ada, sessionId), WITHIN).toEqual(all);
+    expect(back.session(sessionId)?.waiting).toEqual([]);
+  });
+
+  it('catches up over several pages, and mends a file that was cut off', async () => {
+    const { ada, ben, sessionId } = await pairOf();
+    await ben.close();
+    for (let number = 0; number < 230; number += 1) await ada.post(sessionId, say(`turn ${number}`));
+    await expect.poll(() => ada.session(sessionId)?.waiting.length, WITHIN).toBe(0);
+    await expect.poll(async () => (await textsOf(ada, sessionId)).length, WITHIN).toBe(230);
+    const back = await open('ben');
+    await expect.poll(async () => (await textsOf(back, sessionId)).length, WITHIN).toBe(230);
+    await back.close();
+    const file = join(folder, 'ben', sessionId, 'turns.jsonl');
+    const whole = await readFile(file, 'utf8');
+    await appendFile(file, '{"seq":231,"half":');
+    const mended = await open('ben');
+    expect(await readFile(file, 'utf8')).toBe(whole);
+    await expect.poll(async () => (await textsOf(mended, sessionId)).length, WITHIN).toBe(230);
+  });
+
+  it('gives words back that the host no longer takes', async () => {
+    const { ada, ben, sessionId } = await pairOf(impatient);
+    const { port } = host;
+    await host.coordinator.stop();
+    await expect.poll(() => ben.session(sessionId)?.link, WITHIN).toBe('offline');
+    await ben.post(sessionId, say('too late'));
+    await ben.close();
+    host = await startTestCoordinator({ databaseFile: join(folder, 'host.sqlite'), port });
+    await expect.poll(() => ada.session(sessionId)?.link, WITHIN).toBe('current');
+    expect((await ada.change(sessionId, { status: 'closed' })).ok).toBe(true);
+    const back = await open('ben', impatient);
+    await expect
+      .poll(() => back.session(sessionId)?.refused.map(({ code }) => code), WITHIN)
+      .toEqual(['session-closed']);
+    expect(JSON.stringify(back.session(sessionId)?.refused)).toContain('too late');
+    expect(back.session(sessionId)?.waiting).toEqual([]);
+    expect(await textsOf(ada, sessionId)).toEqual([]);
+  });
+
+  it('knows when it was taken out', async () => {
+    const { ada, ben, sessionId } = await pairOf();
+    const bensId = ben.session(sessionId)?.participantId ?? '';
+    expect((await ada.setRole(sessionId, bensId, null)).ok).toBe(true);
+    await expect.poll(() => ben.session(sessionId)?.ended, WITHIN).toMatch(/took you out/);
+    await ada.post(sessionId, say('alone'));
+    await expect.poll(() => textsOf(ada, sessionId), WITHIN).toEqual(['alone']);
+    expect(await textsOf(ben, sessionId)).toEqual([]);
+  });
+});
