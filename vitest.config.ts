@@ -10,6 +10,7 @@ const ON_BOTH_ENGINES = [
   'src/coordinator/coordinator.test.ts',
   'src/coordinator/discovery/**/*.test.ts',
   'src/coordinator/handshake/**/*.test.ts',
+  'src/coordinator/sessions/session-order.test.ts',
 ];
 
 const onPostgres: TestProjectInlineConfiguration = {

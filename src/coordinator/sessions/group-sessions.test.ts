@@ -129,7 +129,7 @@ describe('a session on its host', () => {
       { type: 'session-create', ...session, title: 'Mine', mode: 'live', me: eve.me },
       { type: 'session-post', ...session, turn: eve.turn(sessionId, 'x', { participant_id: ada.participantId }) },
     ];
-    for (const ask of asks) expect(await eve.refusal(ask), String(ask['type'])).toBe('session-unknown');
+    for (const ask of asks) expect([ask['type'], await eve.refusal(ask)]).toEqual([ask['type'], 'session-unknown']);
     const wrong = { type: 'session-join', ...session, me: eve.me, code: 'abcd-efgh-jkmn-pqrs' };
     expect(await eve.refusal(wrong)).toBe('invitation-invalid');
     const typing = { type: 'session-typing', ...session, typing: true };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { v7 } from 'uuid';
 import { afterEach, describe, expect, it } from 'vitest';
-import { generateSigner, nodeEd25519 } from '../../library/documents/ed25519';
+import { generateSigner, nodeEd25519 } from '../../keys/ed25519';
 import { signAgreement } from '../../protocol/signing/sign-document';
 import type { Agreement } from '../../protocol/trust/agreement';
 import { SessionClient } from '../testing/session-client';
@@ -91,7 +91,7 @@ describe('what a turn cost', () => {
       { ...cost, coordinator_id: 'other' },
       { ...cost, confirmed_at: '2020-01-01T00:00:00Z' },
     ];
-    for (const lie of lies) expect(await post(ada, lie), JSON.stringify(lie)).toBe('cost-unconfirmed');
+    for (const lie of lies) expect([lie, await post(ada, lie)]).toEqual([lie, 'cost-unconfirmed']);
     expect(await post(ada, cost, 'human')).toBe('cost-unconfirmed');
     expect(await post(ben, cost)).toBe('cost-unconfirmed');
     const otherId = await ada.create();

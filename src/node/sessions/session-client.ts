@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { v7 } from 'uuid';
+import { nodeEd25519 } from '../../keys/ed25519';
 import { success, type Failure, type Result } from '../../protocol/result';
 import type { ContentPart } from '../../protocol/conversation/content';
 import type { InferenceCost } from '../../protocol/session/session';
@@ -26,7 +27,6 @@ import { FollowedSession, type SessionChange } from './followed-session';
 import { HostLink, type HostAddress } from './host-link';
 import type { ParticipantConnection } from './participant-connection';
 import { ReplicaFiles } from './replica-files';
-import { participantEd25519 } from './turn-signatures';
 
 type Call<Name extends CallBody['type']> = Extract<CallBody, { type: Name }>;
 
@@ -253,7 +253,7 @@ export class SessionClient {
       ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
     };
     const owner = { id: session.participantId, public_key: identity.publicKey };
-    return signTurn(turn, owner, identity, participantEd25519);
+    return signTurn(turn, owner, identity, nodeEd25519);
   }
 
   private async ask<Answer extends Parameters<ParticipantConnection['call']>[1]>(

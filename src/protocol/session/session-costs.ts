@@ -24,8 +24,7 @@ export function costTermsOf(agreement: Pick<Agreement, 'terms'> | null): CostTer
 
 /** What a ledger entry amounts to in a session's unit, with at most six fraction digits. */
 export function amountInUnit(microGft: MicroGft, terms: CostTerms): number {
-  const gft = toWireGft(microGft);
-  return terms.unit === 'GFT' ? gft : Number((gft * terms.rate).toFixed(6));
+  return terms.unit === 'GFT' ? toWireGft(microGft) : toWireGft(Math.round(microGft * terms.rate));
 }
 
 /** Costs in one unit, summed exactly. */
