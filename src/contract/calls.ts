@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox';
+import { PolicyPreferences } from '../protocol/compute/run-preferences';
 import type { Result } from '../protocol/result';
 import type { ConversationView, CostEstimate } from './chat';
 import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './local-api-calls';
@@ -25,6 +26,7 @@ export const SettingsPatch = Type.Object(
     coordinator: Type.Optional(CoordinatorChoice),
     embeddedTokenEconomy: Type.Optional(Type.Boolean()),
     contribution: Type.Optional(Type.Partial(ContributionSettings)),
+    policy: Type.Optional(Type.Partial(PolicyPreferences, { additionalProperties: false })),
     chat: Type.Optional(Type.Partial(ChatSettings)),
     localApi: Type.Optional(LocalApiSettings),
   },

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { DEFAULT_LOCAL_API, LocalApiSettings } from './local-api-calls';
 import { MODEL_LIMITS } from '../protocol/compute/model';
+import { DEFAULT_POLICY, PolicyPreferences } from '../protocol/compute/run-preferences';
 
 /** Smallest and largest memory a shard may be given; below the smallest not even the shipped model fits. */
 export const MEMORY_BUDGET_MB = { minimum: 64, maximum: 1_048_576 } as const;
@@ -61,6 +62,8 @@ export const Settings = Type.Object({
   /** Whether the embedded coordinator keeps GFT accounts. */
   embeddedTokenEconomy: Type.Boolean(),
   contribution: ContributionSettings,
+  /** When and how hard this computer works. */
+  policy: PolicyPreferences,
   chat: ChatSettings,
   /** The endpoint for other programs of this computer. */
   localApi: LocalApiSettings,
@@ -82,6 +85,7 @@ export const DEFAULT_SETTINGS: Settings = {
     layerChoice: { kind: 'automatic' },
     modelFolder: null,
   },
+  policy: DEFAULT_POLICY,
   chat: { maxNewTokens: 160, temperature: 0, topK: 0, topP: 1, seed: null },
   localApi: DEFAULT_LOCAL_API,
 };

@@ -4,7 +4,8 @@ import type { StartEngine } from './engine-process-spawner';
 import type { HardwareReader } from './hardware/hardware-facts';
 import type { SecretStore } from './identity/secret-store';
 import type { NodeLogger } from './logger';
-import type { RunPreferences, RunReadings } from './policy/run-policy';
+import type { NodeReadings } from './policy/readings';
+import type { RunPreferences } from './policy/run-policy';
 import type { ChallengeRecord } from '../protocol/compute/node-snapshot';
 
 /** The HTTP server through which coordinators without a WebSocket reach this node. */
@@ -34,17 +35,6 @@ export interface NodePreferences extends RunPreferences {
   readonly modelFolder: string | null;
   readonly activationServer: ActivationServerPreferences;
 }
-
-/** What the surroundings tell the node; the clock's time and suspension it knows itself. */
-export type NodeReadings = Omit<RunReadings, 'nowMs' | 'suspended'>;
-
-export const DEFAULT_READINGS: NodeReadings = {
-  consent: false,
-  pausedByUser: false,
-  snoozedUntil: null,
-  onBattery: false,
-  batteryPercent: null,
-};
 
 export interface ContributorOptions {
   /** Folder of the node's own files: cached shards, figures, node ids. */

@@ -3,15 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContributorNode } from './contributor';
-import { DEFAULT_ACTIVATION_SERVER, type NodePreferences, type NodeReadings } from './contributor-options';
+import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from './contributor-options';
 import type { HardwareReader } from './hardware/hardware-facts';
 import { fileSecretStore } from './identity/secret-store';
+import type { NodeReadings } from './policy/readings';
 import { DEFAULT_RUN_PREFERENCES } from './policy/run-policy';
 import { until } from './test-doubles/manual-clock';
 import {
   SocketCoordinator,
   type SocketCoordinatorOptions,
   type ConnectedNode,
+  type WireObject,
 } from './test-doubles/socket-coordinator';
 import { tinyEngines } from './test-doubles/tiny-engine';
 import { TINY_HASH } from './test-doubles/tiny-model';
@@ -163,6 +165,56 @@ describe('ContributorNode over the WebSocket', () => {
     expect(node.snapshot().state).toMatchObject({ reason: { kind: 'on-battery', percent: 50 } });
     node.updatePreferences({ pauseOnBattery: false });
     await reached(node, 'serving');
+  });
+
+  it('finishes a running request before a pause when asked to, and takes no new one', async () => {
+    const coordinator = await startCoordinator();
+    const { node, engines } = createNode(coordinator.url);
+    node.start();
+    await reached(node, 'serving');
+    const open = (last: number): WireObject => ({
+      type: 'pipeline-open',
+      request_id: `0190f0f0-0000-7000-8000-00000000000${last}`,
+      hop: 0,
+      hops: 1,
+      model_id: 'test/tiny',
+      manifest_hash: null,
+      layer_start: 0,
+      layer_end: 3,
+      activation_dtype: 'f32',
+      max_new_tokens: 4,
+      prompt: 'x',
+      sampling: { temperature: 0, top_k: 0, top_p: 1 },
+    });
+    onlyNode(coordinator).send(open(1));
+    await until(() => node.snapshot().requestsActive === 1);
+    node.finishBeforeNextPause();
+    node.pause();
+    await reached(node, 'paused');
+    onlyNode(coordinator).send(open(2));
+    await coordinator.until(() => SocketCoordinator.of(onlyNode(coordinator), 'pipeline-failed').length === 1);
+    expect(node.snapshot()).toMatchObject({ requestsActive: 1, shard: { modelId: 'test/tiny' } });
+    expect(engines[0]?.closed).toBe(false);
+    onlyNode(coordinator).send({ type: 'pipeline-close', request_id: open(1)['request_id'], reason: 'stop' });
+    await until(() => engines[0]?.closed === true);
+    expect(SocketCoordinator.of(onlyNode(coordinator), 'pipeline-failed')).toHaveLength(1);
+    node.resume();
+    await reached(node, 'serving');
+  });
+
+  it('keeps the layers in memory while paused when asked to', async () => {
+    const coordinator = await startCoordinator();
+    const policy = { ...DEFAULT_RUN_PREFERENCES.policy, freeMemoryWhenPaused: false };
+    const { node, engines } = createNode(coordinator.url, { policy });
+    node.start();
+    await reached(node, 'serving');
+    node.pause();
+    await until(() => onlyNode(coordinator).shard === null);
+    node.resume();
+    await reached(node, 'serving');
+    await until(() => onlyNode(coordinator).shard !== null);
+    expect(engines.filter((engine) => !engine.closed)).toHaveLength(1);
+    expect(engines).toHaveLength(1);
   });
 
   it('does nothing without consent, and begins when it is given', async () => {

@@ -12,21 +12,21 @@ import type {
 } from './coordinator-client/coordinator-client';
 import { connectToCoordinator } from './coordinator-client/connect';
 import { parseCoordinatorUrl } from './coordinator-client/coordinator-url';
+import { TrafficMeter } from './coordinator-client/traffic-meter';
 import { ActivationDoor } from './activation-server/activation-door';
-import {
-  DEFAULT_READINGS,
-  type ContributorEvents,
-  type ContributorOptions,
-  type NodePreferences,
-  type NodeReadings,
-} from './contributor-options';
+import type { ContributorEvents, ContributorOptions, NodePreferences } from './contributor-options';
 import { nodeFailure } from './errors';
 import { ChallengeHistory } from './jobs/challenge-history';
 import { ChallengeDuty } from './jobs/challenge-duty';
+import { Pacer } from './jobs/pacer';
 import { Listeners } from './listeners';
 import { silentLogger, type NodeLogger } from './logger';
 import { NodeView } from './node-view';
-import { decideRun, type RunDecision } from './policy/run-policy';
+import { PauseProgress } from './policy/pause-progress';
+import { PolicyKeeper } from './policy/policy-keeper';
+import type { NodeReadings } from './policy/readings';
+import type { RunDecision } from './policy/run-policy';
+import { passShareOf, shardWish } from './policy/work-level';
 import { NodePreparation, type PreparedNode } from './preparation';
 import { Registration } from './registration';
 import { Requester } from './requester';
@@ -39,6 +39,9 @@ const GOODBYE_TIMEOUT_MS = 3_000;
 
 /** How long a question waits for a connection that is being made; short losses then cost a moment, not the question. */
 const CONNECTION_WAIT_MS = 10_000;
+
+/** The policy is asked again after this time even where nothing announces itself sooner. */
+const MAX_POLICY_WAIT_MS = 3_600_000;
 
 type EventListeners = { readonly [Name in keyof ContributorEvents]: Listeners<ContributorEvents[Name]> };
 
@@ -69,8 +72,12 @@ export class ContributorNode {
     notice: new Listeners(),
   };
   private preferences: NodePreferences;
-  private readings: NodeReadings;
-  private suspended: string | null = null;
+  private readonly policy: PolicyKeeper;
+  private readonly pausing: PauseProgress;
+  private readonly pacer: Pacer;
+  private readonly traffic: TrafficMeter;
+  /** Questions of this person under way: the own computer answers those at full speed. */
+  private ownRequests = 0;
   private running: Promise<void> | null = null;
   private stopping: AbortController | null = null;
   private connection: CoordinatorConnection | null = null;
@@ -83,8 +90,15 @@ export class ContributorNode {
     this.clock = options.clock ?? systemClock;
     this.logger = options.logger ?? silentLogger;
     this.preferences = options.preferences;
-    this.readings = { ...DEFAULT_READINGS, ...options.readings };
     this.view = new NodeView(this.clock, this.logger);
+    this.policy = new PolicyKeeper(
+      options.readings ?? {},
+      () => this.clock.now(),
+      () => this.view.snapshot().hardware,
+    );
+    this.pausing = new PauseProgress(this.clock);
+    this.pacer = new Pacer(this.clock);
+    this.traffic = new TrafficMeter(this.clock);
     this.wake = new Wake(this.clock);
     this.backOff = new BackOff(this.clock);
     this.keeper = new ShardKeeper(options.startEngine, options.dataFolder, this.logger, (reason) => {
@@ -99,6 +113,8 @@ export class ContributorNode {
       logger: this.logger,
       fetchJson: (path) => this.fetchJson(path),
       onNotice: (text) => this.notice(text),
+      pacer: this.pacer,
+      onActiveChanged: () => this.wake.signal(),
     });
     const history = new ChallengeHistory(options.dataFolder, this.logger);
     this.duty = new ChallengeDuty(this.clock, this.view, history, this.logger, (record) =>
@@ -179,8 +195,23 @@ export class ContributorNode {
   }
 
   updateReadings(changes: Partial<NodeReadings>): void {
-    this.readings = { ...this.readings, ...changes };
+    this.policy.readings = { ...this.policy.readings, ...changes };
     this.policyChanged();
+  }
+
+  /** What the run policy says now, and what it would say with other preferences. */
+  previewRun(changes: Partial<NodePreferences> = {}): RunDecision {
+    return this.policy.preview({ ...this.preferences, ...changes });
+  }
+
+  /** Bytes sent to and received from coordinators since the start of the program. */
+  get trafficBytes(): { readonly sent: number; readonly received: number } {
+    return this.traffic.total;
+  }
+
+  /** Finishes running requests before the person's next pause, instead of handing them over. */
+  finishBeforeNextPause(): void {
+    this.pausing.finishFirst = true;
   }
 
   /** Measures the hardware anew. The coordinator is told only when it is other hardware: each report counts as a change. */
@@ -192,12 +223,19 @@ export class ContributorNode {
 
   /** Asks the coordinator for an answer, streamed where it can stream. Waits a moment for a connection under way. */
   async generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<Result<GenerateOutcome>> {
-    return this.requester.generate(await this.usableConnection(options.signal), request, options);
+    this.ownRequests += 1;
+    this.applyLevel(this.decide());
+    try {
+      return await this.requester.generate(await this.usableConnection(options.signal), request, options);
+    } finally {
+      this.ownRequests -= 1;
+      this.applyLevel(this.decide());
+    }
   }
 
   /** The connection, once there is one and a node id with it: without that nobody could be charged. */
   private async usableConnection(signal: AbortSignal | undefined): Promise<CoordinatorConnection | null> {
-    if (this.connection === null && this.running !== null && this.readings.consent) {
+    if (this.connection === null && this.running !== null && this.policy.readings.consent) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
           clearTimeout(timer);
@@ -224,7 +262,7 @@ export class ContributorNode {
     if (this.nodeId === null) return nodeFailure('not-connected', 'This node is not registered yet.');
     const lifted = await this.requester.requestUnsuspension(this.nodeId);
     if (!lifted.ok) return lifted;
-    this.suspended = null;
+    this.policy.suspended = null;
     this.policyChanged();
     return success(undefined);
   }
@@ -235,18 +273,28 @@ export class ContributorNode {
   }
 
   private decide(): RunDecision {
-    const { readings, suspended } = this;
-    return decideRun({ ...readings, nowMs: this.clock.now(), suspended }, this.preferences);
+    return this.policy.decide(this.preferences);
   }
 
-  private wish(): ShardWish {
-    const { modelFolder, layerChoice, cpuThreads, memoryBudgetBytes } = this.preferences;
-    return { modelFolder, layerChoice, cpuThreads, memoryBudgetBytes };
+  private wishOf(decision: RunDecision): ShardWish | null {
+    return decision.run ? shardWish(this.preferences, decision.level, this.snapshot().hardware) : null;
   }
 
   private policyChanged(): void {
-    this.shards.abandonUnless(this.decide().run ? this.wish() : null);
+    const decision = this.decide();
+    this.applyLevel(decision);
+    this.shards.abandonUnless(this.wishOf(decision));
     this.wake.signal();
+  }
+
+  /** Passes on what takes effect at once: speeds. */
+  private applyLevel(decision: RunDecision): void {
+    if (!decision.run) return;
+    const { level } = decision;
+    const { hardware } = this.snapshot();
+    const provider = this.keeper.served?.handle.provider ?? 'cpu';
+    this.pacer.setShare(this.ownRequests > 0 ? 1 : passShareOf(level, provider, hardware?.cpuCores ?? 1));
+    this.traffic.setLimits({ upload: level.uploadBytesPerSecond, download: level.downloadBytesPerSecond });
   }
 
   /** The loop of the node's life: prepare, connect, work until the connection ends, again. */
@@ -254,9 +302,10 @@ export class ContributorNode {
     await this.duty.restore();
     while (!signal.aborted) {
       const decision = this.decide();
-      if (!decision.run && decision.reason.kind === 'no-consent') {
+      if (!decision.run && (decision.reason.kind === 'no-consent' || !decision.online)) {
         this.view.apply({ type: 'paused', reason: decision.reason });
-        await this.wake.wait(null);
+        await this.keeper.release();
+        await this.wake.wait(this.nextWorkInMs());
         continue;
       }
       const prepared = await this.preparation.prepare(signal);
@@ -285,7 +334,7 @@ export class ContributorNode {
       const remainingMs = atMs === null ? null : atMs - this.clock.now();
       if (remainingMs !== null && remainingMs <= 0) return;
       const decision = this.decide();
-      if (!decision.run && decision.reason.kind === 'no-consent') return;
+      if (!decision.run && (decision.reason.kind === 'no-consent' || !decision.online)) return;
       await this.wake.wait(remainingMs);
     }
   }
@@ -309,6 +358,7 @@ export class ContributorNode {
       resume: this.resumeFrom?.url === url.value.base ? this.resumeFrom.point : null,
       storedNodeId: record.value?.nodeId ?? null,
       onEvent: (event) => deliver(event),
+      traffic: this.traffic,
       signal,
     });
     if (!connected.ok) return signal.aborted ? null : connected.error;
@@ -349,7 +399,8 @@ export class ContributorNode {
   /** Whether the person still wants to be connected, and to this coordinator. */
   private belongsAt(url: string, accessToken: string | null): boolean {
     const { coordinatorUrl, accessToken: token } = this.preferences;
-    return this.readings.consent && coordinatorUrl === url && token === accessToken;
+    const wanted = this.policy.readings.consent && this.policy.preview(this.preferences).online;
+    return wanted && coordinatorUrl === url && token === accessToken;
   }
 
   private async leave(connection: CoordinatorConnection, baseUrl: string, lost: boolean): Promise<void> {
@@ -385,18 +436,32 @@ export class ContributorNode {
   /** Brings the node in line with what the policy decides now. Called after every change; does only what is missing. */
   private async work(connection: CoordinatorConnection, nodeId: string): Promise<void> {
     const decision = this.decide();
-    if (!decision.run) {
-      this.view.apply({ type: 'paused', reason: decision.reason });
-      await this.shards.retire({ code: 'not-serving', message: 'This node is paused.', retryable: true });
-      await this.keeper.release();
-      return;
-    }
+    if (!decision.run) return this.takeRest(decision.reason);
+    this.pausing.ended();
+    this.shards.accept(true);
+    const wish = this.wishOf(decision);
+    if (wish === null) return;
     const reach = await this.openDoor(connection, nodeId);
     if (!reach.ok) {
       this.view.apply({ type: 'failed', error: reach.error });
       return;
     }
-    await this.shards.reconcile(connection, this.wish(), reach.value);
+    await this.shards.reconcile(connection, wish, reach.value);
+    this.applyLevel(decision);
+  }
+
+  /** Ends the work as the person wishes: after the running requests or at once, with or without the layers in memory. */
+  private async takeRest(reason: PauseReason): Promise<void> {
+    this.view.apply({ type: 'paused', reason });
+    const { finishBeforePausing, freeMemoryWhenPaused } = this.preferences.policy;
+    if (this.pausing.mayFinish(reason, finishBeforePausing) && this.shards.active > 0) {
+      this.shards.accept(false);
+      return;
+    }
+    const paused: Failure = { code: 'not-serving', message: 'This node is paused.', retryable: true };
+    if (!freeMemoryWhenPaused) return this.shards.standBy(paused);
+    await this.shards.retire(paused);
+    await this.keeper.release();
   }
 
   private async openDoor(connection: CoordinatorConnection, nodeId: string): Promise<Result<ShardReach>> {
@@ -415,17 +480,19 @@ export class ContributorNode {
   }
 
   private nextWorkInMs(): number | null {
-    const decision = this.decide();
-    if (decision.run) return this.shards.retryInMs;
-    if (decision.reason.kind !== 'snoozed') return null;
-    return Math.max(1, Date.parse(decision.reason.until) - this.clock.now());
+    const { run, recheckAtMs } = this.decide();
+    const waits = [run ? this.shards.retryInMs : this.shards.active > 0 ? this.pausing.remainingMs : null];
+    // An hour at most: a clock that was set, or a change of daylight saving, must not make a plan late for long.
+    if (recheckAtMs !== null) waits.push(Math.min(Math.max(1, recheckAtMs - this.clock.now()), MAX_POLICY_WAIT_MS));
+    const known = waits.filter((wait) => wait !== null);
+    return known.length === 0 ? null : Math.min(...known);
   }
 
   private noteStatus(status: string | null, message: string | null): void {
     if (status === null) return;
     const suspended = status === 'suspended' ? (message ?? 'The coordinator says this node is suspended.') : null;
-    const changed = (suspended === null) !== (this.suspended === null);
-    this.suspended = suspended;
+    const changed = (suspended === null) !== (this.policy.suspended === null);
+    this.policy.suspended = suspended;
     if (changed) this.policyChanged();
   }
 

@@ -1,19 +1,5 @@
-import type { NodeState, PauseReason } from '../protocol/compute/node-snapshot';
-
-function describePause(reason: PauseReason): string {
-  switch (reason.kind) {
-    case 'user':
-      return 'Paused.';
-    case 'snoozed':
-      return `Paused until ${reason.until}.`;
-    case 'no-consent':
-      return 'Waiting for consent.';
-    case 'on-battery':
-      return `Paused on battery power${reason.percent === null ? '' : ` (${Math.round(reason.percent)} %)`}.`;
-    case 'suspended':
-      return `Suspended by the coordinator: ${reason.message}`;
-  }
-}
+import type { NodeState } from '../protocol/compute/node-snapshot';
+import { describePauseReason } from '../protocol/compute/pause-reason';
 
 /** A state as one sentence for a terminal. Progress is left out, so that a line is new only when something changed. */
 export function describeState(state: NodeState): string {
@@ -36,7 +22,7 @@ export function describeState(state: NodeState): string {
     case 'serving':
       return `Serving layers ${state.range.layer_start} to ${state.range.layer_end} of ${state.modelId}.`;
     case 'paused':
-      return describePause(state.reason);
+      return `Paused. ${describePauseReason(state.reason, (time) => time)}`;
     case 'waiting':
       return `${state.error.message} Trying again at ${state.retryAt}.`;
     case 'failed':

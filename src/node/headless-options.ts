@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { DEFAULT_POLICY, type PolicyPreferences } from '../protocol/compute/run-preferences';
 import { success, type Result } from '../protocol/result';
 import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from './contributor-options';
 import { nodeFailure, type NodeErrorCode } from './errors';
@@ -23,6 +24,13 @@ export type HeadlessCommand =
     };
 
 const BYTES_PER_MIB = 1_048_576;
+/** A program started on purpose works all the time; what it may use says its command line. */
+export const HEADLESS_POLICY: PolicyPreferences = {
+  ...DEFAULT_POLICY,
+  batteryFloorPercent: null,
+  pauseOnFullScreen: false,
+  pauseOnMetered: false,
+};
 /** Below this not even the runtime itself fits. */
 const MIN_MEMORY_MB = 64;
 
@@ -139,6 +147,7 @@ export function readHeadlessOptions(
       coordinatorUrl: coordinator,
       accessToken: accessToken === '' ? null : accessToken,
       modelFolder: resolve(modelFolder),
+      policy: HEADLESS_POLICY,
       // A machine that runs this on purpose shall not stop because it is a laptop.
       pauseOnBattery: false,
       cpuThreads,

@@ -2,7 +2,13 @@ import { basename } from 'node:path';
 import type { EmbeddedCoordinatorState } from '../../contract/snapshot';
 import type { AppEvent } from '../../contract/snapshot';
 import type { Settings } from '../../contract/settings';
-import { type ContributorNode, DEFAULT_ACTIVATION_SERVER, type NodePreferences, type NodeReadings } from '../../node';
+import {
+  type ContributorNode,
+  DEFAULT_ACTIVATION_SERVER,
+  DEFAULT_READINGS,
+  type NodePreferences,
+  type NodeReadings,
+} from '../../node';
 import type { NodeSnapshot, NodeState } from '../../protocol/compute/node-snapshot';
 import type { Result } from '../../protocol/result';
 import type { CoordinatorSource } from './coordinator-reader';
@@ -177,6 +183,7 @@ export class NodeService implements CoordinatorSource {
       accessToken: this.#known?.accessToken ?? null,
       modelFolder: this.#modelFolder(),
       activationServer: DEFAULT_ACTIVATION_SERVER,
+      policy: this.#settings.policy,
       pauseOnBattery: contribution.pauseOnBattery,
       cpuThreads: contribution.cpuThreads,
       memoryBudgetBytes: contribution.memoryBudgetMb * BYTES_PER_MEBIBYTE,
@@ -188,6 +195,7 @@ export class NodeService implements CoordinatorSource {
   #readings(): NodeReadings {
     const pause = this.#options.pauses.current;
     return {
+      ...DEFAULT_READINGS,
       consent: this.#settings.consentAt !== null,
       pausedByUser: pause?.kind === 'user',
       snoozedUntil: pause?.kind === 'snoozed' ? pause.until : null,

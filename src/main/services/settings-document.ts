@@ -23,12 +23,13 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 export function migrateSettings(document: unknown): unknown {
   if (!isRecord(document) || !isRecord(document['settings'])) return document;
   const stored = document['settings'];
-  const within = (key: 'contribution' | 'chat'): unknown =>
+  const within = (key: 'contribution' | 'policy' | 'chat'): unknown =>
     isRecord(stored[key]) ? { ...DEFAULT_SETTINGS[key], ...stored[key] } : (stored[key] ?? DEFAULT_SETTINGS[key]);
   return Value.Clean(Settings, {
     ...DEFAULT_SETTINGS,
     ...stored,
     contribution: within('contribution'),
+    policy: within('policy'),
     chat: within('chat'),
   });
 }
@@ -65,6 +66,7 @@ export function patchSettings(settings: Settings, patch: SettingsPatch): Setting
     ...settings,
     ...patch,
     contribution: { ...settings.contribution, ...patch.contribution },
+    policy: { ...settings.policy, ...patch.policy },
     chat: { ...settings.chat, ...patch.chat },
   };
 }

@@ -1,4 +1,5 @@
-import type { NodeSnapshot, PauseReason } from '../../protocol/compute/node-snapshot';
+import type { NodeSnapshot } from '../../protocol/compute/node-snapshot';
+import { describePauseReason, type PauseReason } from '../../protocol/compute/pause-reason';
 import { formatGft } from '../../protocol/compute/micro-gft';
 
 /** Files `tray-<icon>-<light|dark>` in resources/icons. */
@@ -110,22 +111,28 @@ function preparingLine(step: Extract<NodeSnapshot['state'], { kind: 'preparing' 
   }
 }
 
+const PAUSE_ICONS: Readonly<Partial<Record<PauseReason['kind'], TrayIcon>>> = {
+  snoozed: 'snoozed',
+  'device-snoozed': 'snoozed',
+  suspended: 'attention',
+};
+
 function describePause(
   reason: PauseReason,
   formatClock: (time: string) => string,
 ): { readonly icon: TrayIcon; readonly line: string } {
+  const icon = PAUSE_ICONS[reason.kind] ?? 'paused';
+  const text = describePauseReason(reason, formatClock);
   switch (reason.kind) {
     case 'user':
-      return { icon: 'paused', line: 'Paused until resumed' };
+      return { icon, line: 'Paused until resumed' };
     case 'snoozed':
-      return { icon: 'snoozed', line: `Paused until ${formatClock(reason.until)}` };
+      return { icon, line: `Paused until ${formatClock(reason.until)}` };
     case 'no-consent':
-      return { icon: 'paused', line: 'Waiting for your agreement in the window' };
-    case 'on-battery': {
-      const percent = reason.percent === null ? '' : ` (${Math.round(reason.percent)} %)`;
-      return { icon: 'paused', line: `Paused: on battery${percent}. Resumes on mains.` };
-    }
+      return { icon, line: 'Waiting for your agreement in the window' };
     case 'suspended':
-      return { icon: 'attention', line: `Suspended by the coordinator: ${reason.message}` };
+      return { icon, line: text };
+    default:
+      return { icon, line: `Paused: ${text.charAt(0).toLowerCase()}${text.slice(1)}` };
   }
 }

@@ -1,3 +1,4 @@
+import { TrafficMeter } from './traffic-meter';
 import { WebSocket, type RawData } from 'ws';
 import { success, type Result } from '../../protocol/result';
 import { WEBSOCKET_SUBPROTOCOL, WIRE_LIMITS } from '../../protocol/wire/limits';
@@ -34,6 +35,8 @@ export interface ConnectOptions {
   /** The node id this coordinator gave us earlier, for the HTTP baseline. */
   readonly storedNodeId: string | null;
   readonly onEvent: (event: CoordinatorEvent) => void;
+  /** Counts and limits what goes over the WebSocket. */
+  readonly traffic?: TrafficMeter | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly fetchFunction?: typeof fetch | undefined;
 }
@@ -225,7 +228,8 @@ export async function connectToCoordinator(
       upgraded.greeting,
       (socket, ...greeted) => {
         const { resume, clock, logger, onEvent } = options;
-        return new WebSocketConnection(socket, ...greeted, resume, clock, logger, onEvent);
+        const traffic = options.traffic ?? new TrafficMeter(clock);
+        return new WebSocketConnection(socket, ...greeted, resume, clock, logger, onEvent, traffic);
       },
     );
   }

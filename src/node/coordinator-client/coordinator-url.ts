@@ -51,3 +51,9 @@ export function parseCoordinatorUrl(text: string): Result<CoordinatorUrl, NodeEr
 export function modelPath(modelId: string): string {
   return modelId.split('/').map(encodeURIComponent).join('/');
 }
+
+/** Whether an address is reached from this computer only. What cannot be read is not. */
+export function isLoopbackUrl(url: string): boolean {
+  const hostname = URL.canParse(url) ? new URL(url).hostname : '';
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}

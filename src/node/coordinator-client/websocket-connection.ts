@@ -20,6 +20,7 @@ import type {
 } from './coordinator-client';
 import { GENERATE_TIMEOUT_MS } from './http-requests';
 import { PendingCalls } from './pending-calls';
+import type { TrafficMeter } from './traffic-meter';
 import { eventOf } from './websocket-events';
 import { readInteger, readNode, readRecord, readText, readVerdict, type NodeRecord, type ReadVerdict } from './reading';
 
@@ -30,6 +31,9 @@ const generateOutcome = Compile(GenerateOutcome);
 const HIGH_WATER_BYTES = 8 * 1024 * 1024;
 /** Bytes waiting to be sent after which the coordinator is too slow to go on with. */
 const MAX_BUFFERED_BYTES = 4 * WIRE_LIMITS.maxFrameBytes;
+
+/** Heartbeats and cancellations arrive on the same socket and must not be held up for longer. */
+const MAX_READ_PAUSE_MS = 5_000;
 
 type Hello = MessageOf<CoordinatorMessage, 'hello'>;
 type Authenticated = MessageOf<CoordinatorMessage, 'authenticated'>;
@@ -102,9 +106,10 @@ export class WebSocketConnection implements CoordinatorConnection {
     hello: Hello,
     private readonly session: Authenticated,
     resume: ResumePoint | null,
-    clock: Clock,
+    private readonly clock: Clock,
     private readonly logger: NodeLogger,
     private readonly onEvent: (event: CoordinatorEvent) => void,
+    private readonly traffic: TrafficMeter,
   ) {
     this.closed = new Promise((resolve) => {
       this.settleClosed = resolve;
@@ -201,11 +206,21 @@ export class WebSocketConnection implements CoordinatorConnection {
       this.socket.terminate();
       return;
     }
+    const waitMs = this.traffic.sent(bytes.byteLength);
+    if (waitMs >= 1) {
+      await this.holdBack(waitMs);
+      if (this.socket.readyState !== WebSocket.OPEN) return;
+    }
     if (this.socket.bufferedAmount < HIGH_WATER_BYTES) {
       this.socket.send(bytes, { binary: true });
       return;
     }
     await new Promise<void>((resolve) => this.socket.send(bytes, { binary: true }, () => resolve()));
+  }
+
+  /** Waits; later frames wait at least as long, so their order stays. */
+  private async holdBack(waitMs: number): Promise<void> {
+    await new Promise<void>((resolve) => void this.clock.schedule(waitMs, resolve));
   }
 
   close(): void {
@@ -227,7 +242,9 @@ export class WebSocketConnection implements CoordinatorConnection {
 
   private sendText(message: NodeMessage): boolean {
     if (this.socket.readyState !== WebSocket.OPEN) return false;
-    this.socket.send(JSON.stringify(message));
+    const text = JSON.stringify(message);
+    this.traffic.sent(text.length);
+    this.socket.send(text);
     return true;
   }
 
@@ -256,7 +273,16 @@ export class WebSocketConnection implements CoordinatorConnection {
     }
   }
 
+  /** Counts what arrived; above the person's limit nothing more is read for a while, which slows the sender down. */
+  private countReceived(bytes: number): void {
+    const waitMs = Math.min(this.traffic.received(bytes), MAX_READ_PAUSE_MS);
+    if (waitMs < 1 || this.socket.isPaused) return;
+    this.socket.pause();
+    this.clock.schedule(waitMs, () => this.socket.resume());
+  }
+
   private receive(data: RawData, isBinary: boolean): void {
+    this.countReceived(Array.isArray(data) ? data.reduce((sum, part) => sum + part.byteLength, 0) : data.byteLength);
     if (isBinary) {
       this.onEvent({ kind: 'activation', bytes: bytesOf(data) });
       return;

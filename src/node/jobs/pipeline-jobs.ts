@@ -35,6 +35,7 @@ export interface JobLinks {
  */
 export class PipelineJobs {
   private readonly jobs = new Map<string, PipelineJob>();
+  private accepting = true;
   private nextSequence = 1;
 
   constructor(
@@ -45,6 +46,11 @@ export class PipelineJobs {
     private readonly logger: NodeLogger,
     private readonly links: JobLinks | null = null,
   ) {}
+
+  /** Opens or closes the door for new requests; those that are open go on in any case. */
+  accept(accepting: boolean): void {
+    this.accepting = accepting;
+  }
 
   get active(): number {
     return this.jobs.size;
@@ -156,6 +162,9 @@ export class PipelineJobs {
   /** Why a request cannot be taken, or null. */
   private refuse(message: OpenMessage): Failure<NodeErrorCode> | null {
     const { handle, manifest } = this.shard;
+    if (!this.accepting) {
+      return nodeFailure('not-serving', 'This node is about to pause.', { retryable: true }).error;
+    }
     if (this.jobs.has(message.request_id)) {
       return nodeFailure('request-exists', 'This node already works on a request with this id.', { retryable: true })
         .error;

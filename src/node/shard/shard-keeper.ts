@@ -12,6 +12,9 @@ export interface LoadPlan {
   readonly chosen: ChosenRange;
   readonly memoryBudgetBytes: number;
   readonly cpuThreads: number | null;
+  readonly providers: readonly string[] | null;
+  /** False: a shard that only the processor could run is given up again. */
+  readonly mayUseCpu: boolean;
   /** Take fewer layers when these do not fit; false when the person chose them. */
   readonly mayShrink: boolean;
 }
@@ -105,12 +108,20 @@ export class ShardKeeper {
           cacheFolder: join(this.dataFolder, 'shards'),
           memoryBudgetBytes: plan.memoryBudgetBytes,
           ...(plan.cpuThreads === null ? {} : { threads: plan.cpuThreads }),
+          ...(plan.providers === null ? {} : { providers: plan.providers }),
         },
         options,
       );
       if (loaded.ok) {
         if (this.running?.engine !== engine.value) {
           return nodeFailure('engine-gone', 'The engine process ended while it loaded.', { retryable: true });
+        }
+        if (loaded.value.provider === 'cpu' && !plan.mayUseCpu) {
+          await engine.value.unloadShard(loaded.value.shardKey);
+          const why = loaded.value.providerReasons.join(' ');
+          return nodeFailure('no-device', `No device that may work can run these layers. ${why}`.trim(), {
+            suggestion: 'Allow the processor, or look at the execution providers on the Contribute screen.',
+          });
         }
         this.shard = { handle: loaded.value, manifest: model.manifest, chosenBy: plan.chosen.chosenBy };
         return success(this.shard);

@@ -9,6 +9,7 @@ import { modelPath } from '../coordinator-client/coordinator-url';
 import { readModelIds, readSuggestion } from '../coordinator-client/reading';
 import { nodeFailure, type NodeErrorCode } from '../errors';
 import { readFreeMemoryBytes, type HardwareReader } from '../hardware/hardware-facts';
+import { pacedEngine, type Pacer } from '../jobs/pacer';
 import { PipelineJobs } from '../jobs/pipeline-jobs';
 import type { NodeLogger } from '../logger';
 import type { NodeView } from '../node-view';
@@ -25,6 +26,10 @@ export interface ShardWish {
   readonly layerChoice: LayerChoice;
   readonly cpuThreads: number | null;
   readonly memoryBudgetBytes: number | null;
+  /** Execution providers that may run it, best first; null leaves it to the engine. */
+  readonly providers: readonly string[] | null;
+  /** Whether the processor may run it where no other provider can. */
+  readonly mayUseCpu: boolean;
 }
 
 /** How others reach the shard. */
@@ -45,6 +50,9 @@ export interface ShardServiceOptions {
   /** Reads a JSON document of the coordinator. */
   readonly fetchJson: (path: string) => Promise<Result<unknown>>;
   readonly onNotice: (text: string) => void;
+  readonly pacer: Pacer;
+  /** The number of open requests changed. */
+  readonly onActiveChanged: () => void;
 }
 
 /**
@@ -163,6 +171,8 @@ export class ShardService {
           chosen: chosen.value,
           memoryBudgetBytes: budgetBytes,
           cpuThreads: wish.cpuThreads,
+          providers: wish.providers,
+          mayUseCpu: wish.mayUseCpu,
           mayShrink: wish.layerChoice.kind === 'automatic',
         },
         { signal, onProgress: (fraction) => view.apply({ type: 'load-progressed', fraction }) },
@@ -242,11 +252,14 @@ export class ShardService {
   ): PipelineJobs {
     const { view, logger } = this.options;
     return new PipelineJobs(
-      engine,
+      pacedEngine(engine, this.options.pacer),
       shard,
       connection,
       {
-        onActiveChanged: (active) => view.set({ requestsActive: active }),
+        onActiveChanged: (active) => {
+          view.set({ requestsActive: active });
+          this.options.onActiveChanged();
+        },
         onStep: () => view.countStep(),
         onServed: () => view.countServed(),
         onFailed: () => view.countFailed(),
@@ -300,6 +313,24 @@ export class ShardService {
     void this.unregister();
   }
 
+  /** Requests whose pipeline this node is part of right now. */
+  get active(): number {
+    return this.jobs?.active ?? 0;
+  }
+
+  /** Refuses new requests while those that are open are finished, or takes them again. */
+  accept(accepting: boolean): void {
+    this.jobs?.accept(accepting);
+  }
+
+  /** Ends the work but keeps the layers in memory, ready for the next `reconcile`. */
+  async standBy(reason: Failure): Promise<void> {
+    this.jobs?.closeAll(reason);
+    this.jobs = null;
+    await this.unregister();
+    this.options.view.set({ requestsActive: 0 });
+  }
+
   /** Ends the work: requests fail with a reason, the registration is removed, the engine process ended. */
   async retire(reason: Failure): Promise<void> {
     this.jobs?.closeAll(reason);
@@ -323,5 +354,6 @@ export class ShardService {
 }
 
 function keyOf(wish: ShardWish): string {
-  return JSON.stringify([wish.modelFolder, wish.layerChoice, wish.cpuThreads, wish.memoryBudgetBytes]);
+  const { modelFolder, layerChoice, cpuThreads, memoryBudgetBytes, providers, mayUseCpu } = wish;
+  return JSON.stringify([modelFolder, layerChoice, cpuThreads, memoryBudgetBytes, providers, mayUseCpu]);
 }

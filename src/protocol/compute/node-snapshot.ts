@@ -1,5 +1,8 @@
 import type { LayerRange } from './model';
 import type { Failure } from '../result';
+import type { PauseReason } from './pause-reason';
+
+export type { PauseReason } from './pause-reason';
 
 /**
  * Lifecycle of a contributing node.
@@ -24,14 +27,6 @@ export type NodeState =
   | { readonly kind: 'paused'; readonly reason: PauseReason }
   | { readonly kind: 'waiting'; readonly error: Failure; readonly retryAt: string }
   | { readonly kind: 'failed'; readonly error: Failure };
-
-/** Why a node that could work does not. */
-export type PauseReason =
-  | { readonly kind: 'user' }
-  | { readonly kind: 'snoozed'; readonly until: string }
-  | { readonly kind: 'no-consent' }
-  | { readonly kind: 'on-battery'; readonly percent: number | null }
-  | { readonly kind: 'suspended'; readonly message: string };
 
 /** How the node reaches its coordinator: one WebSocket, or the HTTP baseline where there is no `/ws`. */
 export type CoordinatorTransport = 'websocket' | 'http';

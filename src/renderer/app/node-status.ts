@@ -3,7 +3,8 @@ import type { EmbeddedCoordinatorState, Settings } from '../../contract';
 import type { NodeSnapshot, NodeState, PauseReason } from '../../protocol/compute/node-snapshot';
 import type { Failure } from '../../protocol/result';
 import { formatCount, formatLayers, formatPercent, formatSpeed } from '../format/numbers';
-import { formatMoment, secondsUntil } from '../format/times';
+import { secondsUntil } from '../format/times';
+import { pauseReasonText } from './pause-reason-text';
 
 /** What the state looks like; each tone has a colour, a shape and a word of its own. */
 export type StatusTone = 'working' | 'busy' | 'paused' | 'snoozed' | 'offline' | 'attention' | 'off';
@@ -41,36 +42,21 @@ function describeFailure(t: TFunction, error: Failure): NodeStatus {
 }
 
 function describePause(t: TFunction, reason: PauseReason, nowMs: number): NodeStatus {
-  const paused = { tone: 'paused', word: t('state.paused'), next: null, action: 'resume' } as const;
+  const said = pauseReasonText(t, reason, nowMs);
+  const paused = { tone: 'paused', word: t('state.paused'), reason: said, next: null, action: 'pause' } as const;
   switch (reason.kind) {
     case 'user':
-      return { ...paused, reason: t('state.pausedByUser') };
+      return { ...paused, action: 'resume' };
     case 'snoozed':
-      return {
-        ...paused,
-        tone: 'snoozed',
-        word: t('state.snoozed'),
-        reason: t('state.snoozedReason', { time: formatMoment(reason.until, nowMs) }),
-      };
-    case 'on-battery':
-      return {
-        ...paused,
-        reason:
-          reason.percent === null
-            ? t('state.onBatteryUnknown')
-            : t('state.onBattery', { percent: formatPercent(reason.percent / 100) }),
-        action: 'pause',
-      };
+      return { ...paused, tone: 'snoozed', word: t('state.snoozed'), action: 'resume' };
+    case 'device-snoozed':
+      return { ...paused, tone: 'snoozed', word: t('state.snoozed') };
     case 'no-consent':
-      return {
-        ...paused,
-        tone: 'off',
-        word: t('state.notStarted'),
-        reason: t('state.notStartedReason'),
-        action: 'none',
-      };
+      return { ...paused, tone: 'off', word: t('state.notStarted'), action: 'none' };
     case 'suspended':
-      return { ...paused, tone: 'attention', word: t('state.suspended'), reason: reason.message, action: 'retry' };
+      return { ...paused, tone: 'attention', word: t('state.suspended'), action: 'retry' };
+    default:
+      return paused;
   }
 }
 

@@ -4,8 +4,9 @@ import { contribute } from './en/contribute';
 import { dashboard } from './en/dashboard';
 import { frame } from './en/frame';
 import { ledger } from './en/ledger';
+import { pause } from './en/pause';
 import { settings } from './en/settings';
 import { welcome } from './en/welcome';
 
 /** Every text a person can see, in English. Numbers and dates arrive formatted. */
-export const en = { ...frame, welcome, dashboard, contribute, challenges, chat, ledger, settings } as const;
+export const en = { ...frame, welcome, dashboard, contribute, challenges, chat, ledger, settings, pause } as const;

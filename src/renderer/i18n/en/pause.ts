@@ -1,0 +1,21 @@
+/** Why work pauses; each says what ends it. */
+export const pause = {
+  device: { cpu: 'Processor', gpu: 'Graphics {{number}}', network: 'Network' },
+  deviceOff: '{{device}}: set never to be used.',
+  deviceSnoozed: '{{device}}: paused by you.',
+  deviceSnoozedUntil: '{{device}}: paused by you until {{time}}.',
+  metered: 'The network is metered. Resumes on another one.',
+  traffic: '{{used}} of the {{limit}} for this month are used. Resumes next month.',
+  diskLow: '{{free}} of disk are free, less than {{floor}}. Resumes when there is more.',
+  diskCap: 'Cut layers take {{used}} of disk, more than the {{limit}} you allow.',
+  hot: '{{device}}: {{celsius}} °C, the limit is {{limit}} °C. Resumes below {{below}} °C.',
+  power: 'The processor draws {{watts}} W; the limit is {{limit}} W.',
+  never: 'Your hours allow no work at all.',
+  schedule: 'Outside your hours. Resumes {{time}}.',
+  batteryLow: 'The battery is at {{percent}}. Resumes on mains or from {{resumes}}.',
+  exclusiveProgram: '{{program}} is running. Resumes when it ends.',
+  fullScreen: 'A program fills the screen. Resumes when it does not.',
+  otherPrograms: '{{device}}: other programs use {{percent}}, the limit is {{limit}}.',
+  inUse: 'The computer is in use. Resumes after {{minutes}} min without input.',
+  idleUnknown: 'Set to work only while idle, and this system does not tell when that is.',
+} as const;
