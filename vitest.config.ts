@@ -8,6 +8,7 @@ const ON_BOTH_ENGINES = [
   'src/coordinator/storage/**/*.test.ts',
   'src/coordinator/api/http-table*.test.ts',
   'src/coordinator/coordinator.test.ts',
+  'src/coordinator/service/backup.test.ts',
   'src/coordinator/discovery/**/*.test.ts',
   'src/coordinator/handshake/**/*.test.ts',
   'src/coordinator/sessions/session-order.test.ts',

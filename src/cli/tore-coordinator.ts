@@ -1,28 +1,52 @@
 #!/usr/bin/env node
 import { pino } from 'pino';
+import { backUp, restore } from '../coordinator/service/backup';
+import { examine } from '../coordinator/service/doctor';
+import { initialize } from '../coordinator/service/initialize';
+import { auditLedger, listNodes, verifyLedger } from '../coordinator/service/operator-commands';
+import { policyWarnings, shownSettings } from '../coordinator/service/policy';
+import { createServiceLogger } from '../coordinator/service/service-logger';
 import {
   COORDINATOR_VERSION,
   createCoordinator,
   HEADLESS_HELP,
+  locationOf,
+  readConfig,
   readHeadlessOptions,
   releaseHeldNode,
   type CoordinatorFailure,
+  type CoordinatorResult,
   type HeadlessCommand,
 } from '../coordinator';
 
-/** Stopping lets running requests settle; a second signal or this time ends it anyway. */
+/** Beyond the time running requests get, closing everything takes no longer than this. */
 const STOP_TIMEOUT_MS = 10_000;
+
+type CommandOf<Kind extends HeadlessCommand['kind']> = Extract<HeadlessCommand, { kind: Kind }>;
 
 function complain(error: CoordinatorFailure, exitCode: number): void {
   process.stderr.write(`${error.message}${error.suggestion === undefined ? '' : ` ${error.suggestion}`}\n`);
   process.exitCode = exitCode;
 }
 
-async function run(command: Extract<HeadlessCommand, { kind: 'run' }>): Promise<void> {
-  const logger = pino(
-    { name: 'tore-coordinator', level: process.env['TORE_LOG_LEVEL'] ?? 'info', base: null },
-    pino.destination({ dest: 2, sync: true }),
-  );
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Ends with 1 and a sentence when a command failed. */
+function expectValue<Value>(result: CoordinatorResult<Value>): Value | null {
+  if (result.ok) return result.value;
+  complain(result.error, 1);
+  return null;
+}
+
+async function serve(command: CommandOf<'serve'>): Promise<void> {
+  const config = readConfig(command.options);
+  if (!config.ok) {
+    complain(config.error, 2);
+    return;
+  }
+  const logger = createServiceLogger(config.value, pino.destination({ dest: 2, sync: true }));
   for (const warning of command.warnings) logger.warn({}, warning);
   const coordinator = createCoordinator(command.options, { logger });
   const started = await coordinator.start();
@@ -30,31 +54,93 @@ async function run(command: Extract<HeadlessCommand, { kind: 'run' }>): Promise<
     complain(started.error, 1);
     return;
   }
-  process.stdout.write(`Coordinator ready at ${started.value.url}\n`);
+  say(`Coordinator ready at ${started.value.url}`);
   let isStopping = false;
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     if (isStopping) process.exit(1);
     isStopping = true;
-    logger.info({ signal }, 'stopping');
-    setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
+    logger.info({ signal }, 'stopping; running requests may finish, a second signal ends them');
+    setTimeout(() => process.exit(1), config.value.drainSeconds * 1_000 + STOP_TIMEOUT_MS).unref();
     await coordinator.stop();
     process.exit(0);
   };
   process.on('SIGINT', (signal) => void stop(signal));
   process.on('SIGTERM', (signal) => void stop(signal));
+  process.on('SIGHUP', () => {
+    const renewed = coordinator.renewCertificate();
+    if (renewed.ok) logger.info({}, 'the certificate was read again');
+    else logger.error({ code: renewed.error.code }, renewed.error.message);
+  });
+}
+
+async function diagnose(command: CommandOf<'doctor'>): Promise<void> {
+  const findings = await examine(command.options, command.configFile);
+  const marks = { ok: 'ok     ', warning: 'warning', problem: 'PROBLEM' };
+  for (const finding of findings) say(`${marks[finding.state]}  ${finding.text}`);
+  if (findings.some((finding) => finding.state === 'problem')) process.exitCode = 1;
+}
+
+function checkPolicy(command: CommandOf<'policy-check'>): void {
+  const config = expectValue(readConfig(command.options));
+  if (config === null) return;
+  for (const [name, value] of Object.entries(shownSettings(config))) say(`${name}: ${JSON.stringify(value)}`);
+  for (const warning of policyWarnings(config)) say(`warning: ${warning}`);
+}
+
+/** Commands that open the database and end. */
+async function runAt(command: Exclude<HeadlessCommand, CommandOf<'help' | 'version' | 'init'>>): Promise<void> {
+  const location = expectValue(locationOf(command.options));
+  if (location === null) return;
+  switch (command.kind) {
+    case 'serve':
+      return serve(command);
+    case 'doctor':
+      return diagnose(command);
+    case 'policy-check':
+      return checkPolicy(command);
+    case 'backup': {
+      const made = expectValue(await backUp(location, command.file));
+      if (made !== null) say(`${command.file}: ${made.rows} rows of ${made.tables} tables.`);
+      return;
+    }
+    case 'restore': {
+      const filled = expectValue(await restore(location, command.file));
+      if (filled === null) return;
+      say(`${filled.rows} rows of ${filled.tables} tables restored. Check them with tore-coordinator ledger verify.`);
+      return;
+    }
+    case 'ledger-verify': {
+      const verified = expectValue(await verifyLedger(location));
+      if (verified === null) return;
+      say(JSON.stringify(verified));
+      if (!verified.chain_valid) process.exitCode = 1;
+      return;
+    }
+    case 'ledger-audit':
+      expectValue(await auditLedger(location, command.limit, say));
+      return;
+    case 'nodes':
+      expectValue(await listNodes(location, say));
+      return;
+    case 'release-node': {
+      const released = await releaseHeldNode(location, command.nodeId);
+      if (released.ok) say(`Node ${command.nodeId} is active again.`);
+      else complain(released.error, 1);
+    }
+  }
+}
+
+async function run(command: HeadlessCommand): Promise<void> {
+  if (command.kind === 'help') process.stdout.write(HEADLESS_HELP);
+  else if (command.kind === 'version') say(COORDINATOR_VERSION);
+  else if (command.kind === 'init') {
+    const written = await initialize(command.configFile, command.template, command.options);
+    if (!written.ok) complain(written.error, 1);
+    else
+      say(`${command.configFile} is written; it holds secrets, so only you can read it. Next: tore-coordinator doctor`);
+  } else await runAt(command);
 }
 
 const command = readHeadlessOptions(process.argv.slice(2), process.env);
-if (!command.ok) {
-  complain(command.error, 2);
-} else if (command.value.kind === 'help') {
-  process.stdout.write(HEADLESS_HELP);
-} else if (command.value.kind === 'version') {
-  process.stdout.write(`${COORDINATOR_VERSION}\n`);
-} else if (command.value.kind === 'release-node') {
-  const released = await releaseHeldNode(command.value.databaseFile, command.value.nodeId);
-  if (released.ok) process.stdout.write(`Node ${command.value.nodeId} is active again.\n`);
-  else complain(released.error, 1);
-} else {
-  await run(command.value);
-}
+if (command.ok) await run(command.value);
+else complain(command.error, 2);

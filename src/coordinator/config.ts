@@ -11,6 +11,8 @@ import { refuse, type CoordinatorResult } from './errors';
 const Seconds = (fallback: number): ReturnType<typeof Type.Number> =>
   Type.Number({ minimum: 0.01, maximum: 86_400, default: fallback });
 
+const OptionalPath = Type.Union([Type.String({ minLength: 1, maxLength: 4_096 }), Type.Null()], { default: null });
+
 /** Settings of one coordinator. Everything has a default. */
 export const CoordinatorConfig = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 200, default: 'Tore coordinator' }),
@@ -25,6 +27,18 @@ export const CoordinatorConfig = Type.Object({
     [Type.String({ minLength: 1, maxLength: 4_096, pattern: '^postgres(ql)?://' }), Type.Null()],
     { default: null },
   ),
+  /** NATS server between the replicas of one coordinator; they share one PostgreSQL database. */
+  natsUrl: Type.Union([Type.String({ minLength: 1, maxLength: 1_000, pattern: '^(nats|tls)://' }), Type.Null()], {
+    default: null,
+  }),
+  /** PEM files of an own certificate; both or none. */
+  tlsCertificateFile: OptionalPath,
+  tlsKeyFile: OptionalPath,
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies: Type.Array(Type.String({ minLength: 2, maxLength: 100, pattern: '^[0-9a-fA-F.:/]+$' }), {
+    maxItems: 100,
+    default: [],
+  }),
   /** When set, every HTTP call and WebSocket must carry it as a bearer token; only characters RFC 6750 allows there. */
   accessToken: Type.Union(
     [Type.String({ minLength: 8, maxLength: 1_000, pattern: '^[A-Za-z0-9._~+/-]+=*$' }), Type.Null()],
@@ -74,6 +88,17 @@ export const CoordinatorConfig = Type.Object({
   replacementWaitSeconds: Seconds(30),
   /** How often expired tasks, silent shards and due challenges are looked for. */
   maintenanceSeconds: Seconds(1),
+  /** How long running requests may go on once the coordinator stops; then they end with what they have. */
+  drainSeconds: Type.Number({ minimum: 0, maximum: 3_600, default: 0 }),
+  logLevel: Type.Enum(['silent', 'error', 'warn', 'info', 'debug'], { default: 'info' }),
+  /** `GET /metrics` for this machine and for bearers of `metricsToken`. */
+  metrics: Type.Boolean({ default: false }),
+  metricsToken: Type.Union(
+    [Type.String({ minLength: 8, maxLength: 1_000, pattern: '^[A-Za-z0-9._~+/-]+=*$' }), Type.Null()],
+    { default: null },
+  ),
+  /** `GET /docs`: the description of the API, for people and as OpenAPI. */
+  apiPage: Type.Boolean({ default: false }),
   maxConnections: Type.Integer({ minimum: 1, maximum: 100_000, default: 10_000 }),
   maxRequests: Type.Integer({ minimum: 1, maximum: 10_000, default: 64 }),
   maxRequestsPerNode: Type.Integer({ minimum: 1, maximum: 1_000, default: 8 }),

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { success } from '../protocol/result';
 import { createServer } from './api/server';
 import type { ApiServer } from './api/server-types';
@@ -8,6 +9,7 @@ import { refuse, type CoordinatorResult } from './errors';
 import { silentLogger, type Logger } from './logger';
 import type { ManifestLoader } from './models/model-catalogue';
 import { loadManifestFromFolder } from './models/load-manifest';
+import { readTls } from './service/tls';
 import { createServices, type CoordinatorServices } from './services';
 import type { Database } from './storage/database-schema';
 import { openDatabase } from './storage/open-database';
@@ -18,7 +20,7 @@ const STOP_GRACE_MS = 5_000;
 
 /** Where a started coordinator is. */
 export interface RunningCoordinator {
-  /** `http://host:port` */
+  /** `http://host:port`, or `https://…` with a certificate. */
   readonly url: string;
   readonly port: number;
   /** Names this coordinator for as long as its database lives. */
@@ -37,8 +39,10 @@ export interface CoordinatorSurroundings {
 export interface Coordinator {
   /** Fails with the codes of the group `start` in errors.ts; then nothing is left open. */
   start(): Promise<CoordinatorResult<RunningCoordinator>>;
-  /** Ends running requests (settled for what they produced), closes connections and the database. May be called twice. */
+  /** Lets running requests finish for `drainSeconds`, then ends them (settled for what they produced), closes connections and the database. May be called twice. */
   stop(): Promise<void>;
+  /** Reads the certificate of the configuration again, without closing anything. Fails with `tls-invalid`. */
+  renewCertificate(): CoordinatorResult<void>;
   /** The operator lets a node back in that is held for review. */
   releaseNode(nodeId: string): Promise<CoordinatorResult<void>>;
 }
@@ -77,6 +81,14 @@ function listenFailure(thrown: unknown, config: CoordinatorConfig): ReturnType<t
   });
 }
 
+/** Waits until no request runs, or the time is over. */
+async function untilIdle(services: CoordinatorServices, limitMs: number): Promise<void> {
+  const deadline = Date.now() + limitMs;
+  while (services.generation.activeRequests > 0 && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** Makes a coordinator; `start` opens its database and listens. */
 export function createCoordinator(
   options: CoordinatorOptions,
@@ -99,7 +111,9 @@ export function createCoordinator(
       surroundings.loadManifest ?? loadManifestFromFolder,
     );
     if (!loaded.ok) return loaded;
-    const app = await createServer(services);
+    const tls = readTls(config);
+    if (!tls.ok) return tls;
+    const app = await createServer(services, tls.value);
     try {
       await app.listen({ host: config.host, port: config.port });
     } catch (thrown) {
@@ -111,7 +125,8 @@ export function createCoordinator(
     const { port } = app.server.address() as AddressInfo;
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     logger.info({ host: config.host, port, coordinatorId }, 'the coordinator listens');
-    return success({ url: `http://${host}:${port}`, port, coordinatorId });
+    const scheme = tls.value === null ? 'http' : 'https';
+    return success({ url: `${scheme}://${host}:${port}`, port, coordinatorId });
   };
 
   return {
@@ -140,17 +155,25 @@ export function createCoordinator(
       started = null;
       if (running === null) return;
       const { app, database, services } = running;
+      services.generation.drain();
+      await untilIdle(services, services.config.drainSeconds * 1_000);
       services.generation.stop();
-      const deadline = Date.now() + STOP_GRACE_MS;
-      while (services.generation.activeRequests > 0 && Date.now() < deadline) {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+      await untilIdle(services, STOP_GRACE_MS);
       await services.maintenance.stop();
       services.hub.stop();
       await app.close();
       await services.coverage.settled();
       await database.destroy();
       logger.info({}, 'the coordinator stopped');
+    },
+
+    renewCertificate() {
+      if (started === null) return refuse('coordinator-stopping', 'The coordinator is not running.');
+      const tls = readTls(started.services.config);
+      if (!tls.ok) return tls;
+      const { server } = started.app;
+      if (tls.value !== null && server instanceof TlsServer) server.setSecureContext(tls.value);
+      return success(undefined);
     },
 
     async releaseNode(nodeId) {

@@ -6,7 +6,7 @@ import type { TrustErrorCode } from '../protocol/trust/errors';
  *
  * | group | codes |
  * |---|---|
- * | start | `config-invalid`, `port-in-use`, `listen-failed`, `database-unwritable`, `database-newer`, `database-corrupt`, `model-invalid` |
+ * | start | `config-invalid`, `port-in-use`, `listen-failed`, `database-unwritable`, `database-newer`, `database-corrupt`, `database-in-use`, `backup-invalid`, `tls-invalid`, `model-invalid` |
  * | storage | `storage-full`, `storage-busy`, `storage-failed` |
  * | nodes | `node-known`, `node-unknown`, `node-inactive`, `not-suspended`, `review-pending`, `key-mismatch`, `region-unknown` |
  * | shards | `model-unknown`, `model-refused`, `manifest-mismatch`, `range-invalid`, `shard-unknown`, `memory-insufficient` |
@@ -25,6 +25,9 @@ export type CoordinatorErrorCode =
   | 'database-unwritable'
   | 'database-newer'
   | 'database-corrupt'
+  | 'database-in-use'
+  | 'backup-invalid'
+  | 'tls-invalid'
   | 'model-invalid'
   | 'storage-full'
   | 'storage-busy'

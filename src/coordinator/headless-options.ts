@@ -1,29 +1,76 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { toMicroGft } from '../protocol/compute/micro-gft';
 import { success } from '../protocol/result';
-import { readConfig, type CoordinatorOptions } from './config';
+import { databaseLocation, readConfig, type CoordinatorConfig, type CoordinatorOptions } from './config';
 import { refuse, type CoordinatorResult } from './errors';
+import { readConfigDocument, SERVICE_DEFAULTS } from './service/config-document';
+import { readEnvironment, type Environment } from './service/environment';
+import { policyWarnings } from './service/policy';
 
 /** What the command line of `tore-coordinator` asks for. */
 export type HeadlessCommand =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
-  | { readonly kind: 'run'; readonly options: CoordinatorOptions; readonly warnings: readonly string[] }
-  | { readonly kind: 'release-node'; readonly databaseFile: string; readonly nodeId: string };
+  | {
+      readonly kind: 'init';
+      readonly configFile: string;
+      readonly template: string;
+      readonly options: CoordinatorOptions;
+    }
+  | ({ readonly kind: 'serve' } & Configured)
+  | ({ readonly kind: 'doctor' } & Configured)
+  | ({ readonly kind: 'policy-check' } & Configured)
+  | ({ readonly kind: 'backup'; readonly file: string } & Configured)
+  | ({ readonly kind: 'restore'; readonly file: string } & Configured)
+  | ({ readonly kind: 'ledger-verify' } & Configured)
+  | ({ readonly kind: 'ledger-audit'; readonly limit: number } & Configured)
+  | ({ readonly kind: 'nodes' } & Configured)
+  | ({ readonly kind: 'release-node'; readonly nodeId: string } & Configured);
 
-const DEFAULT_PORT = 8420;
-const DEFAULT_DATABASE = 'tore-coordinator.db';
-const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
+/** The settings of a command, put together from every place they can come from. */
+export interface Configured {
+  readonly options: CoordinatorOptions;
+  readonly warnings: readonly string[];
+  /** The file that was read, or null. */
+  readonly configFile: string | null;
+}
 
-export const HEADLESS_HELP = `Usage: tore-coordinator [options]
+export const DEFAULT_CONFIG_FILE = 'tore-coordinator.yaml';
+const DEFAULT_AUDIT_ENTRIES = 100;
+
+export const HEADLESS_HELP = `Usage: tore-coordinator [command] [options]
 
 Runs a coordinator: it brings nodes together into pipelines and keeps the ledger.
 
+Commands
+  serve                   run (the default)
+  init                    write a configuration with every setting explained, and
+                          secrets made for it; --template says for what
+  doctor                  check configuration, database, models, certificate, port
+  policy check            check the configuration and show what it lets whom do
+  backup FILE             write everything in the database to a file
+  restore FILE            fill an empty database from such a file; SQLite and
+                          PostgreSQL can be exchanged this way
+  ledger verify           check the whole chain and every balance
+  ledger audit            print entries, newest last; --limit, 0 for all
+  nodes                   list the registered nodes
+  nodes release ID        let a node back in that is held for review
+
+Options
+  --config FILE           configuration (${DEFAULT_CONFIG_FILE} if it is there)
+  --template NAME         of init: private, institution or cooperative
+  --limit NUMBER          of ledger audit: how many entries (${DEFAULT_AUDIT_ENTRIES})
+  --help                  show this text
+  --version               show the version
+
+Settings; they go before the environment (TORE_…) and the configuration
   --host ADDRESS          address to listen at (127.0.0.1); any other one lets
                           everyone who reaches it register nodes and spend
-                          balances, unless an access token is set
-  --port NUMBER           port to listen at (${DEFAULT_PORT}; 0 for any free one)
-  --database FILE         SQLite file (${DEFAULT_DATABASE}); made when missing
+                          balances, unless the configuration says who may
+  --port NUMBER           port to listen at (${SERVICE_DEFAULTS.port}; 0 for any free one)
+  --database PLACE        SQLite file (tore-coordinator.db), made when missing, or
+                          a postgresql:// address
   --model-folder FOLDER   folder of a model to serve; may be given again
   --accept-model ID       model that nodes may bring; may be given again
                           (without it: any)
@@ -32,12 +79,12 @@ Runs a coordinator: it brings nodes together into pipelines and keeps the ledger
   --name NAME             name shown to nodes
   --no-token-economy      serve without GFT: no balances, no ledger
   --opening-grant GFT     GFT given once to each new node (0)
-  --release-node ID       let a node back in that is held for review, and end
-  --help                  show this text
-  --version               show the version
 `;
 
 const OPTIONS = {
+  config: { type: 'string' },
+  template: { type: 'string' },
+  limit: { type: 'string' },
   host: { type: 'string' },
   port: { type: 'string' },
   database: { type: 'string' },
@@ -52,60 +99,136 @@ const OPTIONS = {
   version: { type: 'boolean', short: 'v' },
 } as const;
 
+type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
+
 function wrong(message: string): ReturnType<typeof refuse> {
   return refuse('config-invalid', message, { suggestion: 'See tore-coordinator --help.' });
 }
 
-function readNumber(text: string | undefined, fallback: number): number {
-  return text === undefined ? fallback : text.trim() === '' ? Number.NaN : Number(text);
+function readNumber(text: string): number {
+  return text.trim() === '' ? Number.NaN : Number(text);
 }
 
-/** Reads the command line. Fails with `config-invalid`. */
+/** Settings given as options. */
+function readFlags(values: Values): CoordinatorResult<CoordinatorOptions> {
+  const { host, name, database } = values;
+  const port = values.port === undefined ? undefined : readNumber(values.port);
+  if (port !== undefined && (!Number.isInteger(port) || port < 0 || port > 65_535)) {
+    return wrong('--port takes a number from 0 to 65535.');
+  }
+  const grant = values['opening-grant'] === undefined ? undefined : readNumber(values['opening-grant']);
+  if (grant !== undefined && (!Number.isFinite(grant) || grant < 0 || grant > 1_000_000)) {
+    return wrong('--opening-grant takes an amount of GFT from 0 to 1000000.');
+  }
+  const isServer = database !== undefined && /^postgres(?:ql)?:\/\//.test(database);
+  return success({
+    ...(host === undefined ? {} : { host }),
+    ...(port === undefined ? {} : { port }),
+    ...(name === undefined ? {} : { name }),
+    ...(database === undefined
+      ? {}
+      : isServer
+        ? { databaseUrl: database }
+        : { databaseFile: database, databaseUrl: null }),
+    ...(values['access-token'] === undefined ? {} : { accessToken: values['access-token'] }),
+    ...(values['model-folder'] === undefined ? {} : { modelFolders: values['model-folder'] }),
+    ...(values['accept-model'] === undefined ? {} : { acceptedModels: values['accept-model'] }),
+    ...(values['no-token-economy'] === true ? { tokenEconomy: false } : {}),
+    ...(grant === undefined ? {} : { openingGrantMicroGft: toMicroGft(grant) }),
+  });
+}
+
+/** Settings of the configuration file, or none when the usual one is not there. */
+function readFile(named: string | undefined): CoordinatorResult<{ file: string | null; settings: CoordinatorOptions }> {
+  if (named === undefined && !existsSync(DEFAULT_CONFIG_FILE)) return success({ file: null, settings: {} });
+  const file = named ?? DEFAULT_CONFIG_FILE;
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return wrong(`The configuration ${file} cannot be read.`);
+  }
+  const read = readConfigDocument(text, file);
+  return read.ok ? success({ file, settings: read.value }) : read;
+}
+
+/** Puts the settings together: command line, environment, file, default. */
+function configure(
+  values: Values,
+  environment: Environment,
+): CoordinatorResult<Configured & { config: CoordinatorConfig }> {
+  const flags = readFlags(values);
+  if (!flags.ok) return flags;
+  const surrounding = readEnvironment(environment);
+  if (!surrounding.ok) return surrounding;
+  const file = readFile(values.config ?? (environment['TORE_CONFIG'] === '' ? undefined : environment['TORE_CONFIG']));
+  if (!file.ok) return file;
+  const options = { ...SERVICE_DEFAULTS, ...file.value.settings, ...surrounding.value, ...flags.value };
+  const config = readConfig(options);
+  if (!config.ok) return config;
+  const warnings = policyWarnings(config.value);
+  if (values['access-token'] !== undefined) {
+    warnings.push('Other users of this machine can see --access-token; TORE_ACCESS_TOKEN keeps it from them.');
+  }
+  return success({ options, warnings, configFile: file.value.file, config: config.value });
+}
+
+function commandOf(words: readonly string[], values: Values, configured: Configured): HeadlessCommand | null {
+  const [first = 'serve', second, third] = words;
+  const two = second === undefined ? first : `${first} ${second}`;
+  if (words.length <= 1 && (first === 'serve' || first === 'doctor')) return { kind: first, ...configured };
+  if (words.length === 2 && (first === 'backup' || first === 'restore') && second !== undefined) {
+    return { kind: first, file: second, ...configured };
+  }
+  if (words.length === 2 && two === 'policy check') return { kind: 'policy-check', ...configured };
+  if (words.length === 2 && two === 'ledger verify') return { kind: 'ledger-verify', ...configured };
+  if (words.length === 2 && two === 'ledger audit') {
+    const limit = readNumber(values.limit ?? String(DEFAULT_AUDIT_ENTRIES));
+    return Number.isInteger(limit) && limit >= 0 ? { kind: 'ledger-audit', limit, ...configured } : null;
+  }
+  if (words.length === 1 && first === 'nodes') return { kind: 'nodes', ...configured };
+  if (words.length === 3 && two === 'nodes release' && third !== undefined) {
+    return { kind: 'release-node', nodeId: third, ...configured };
+  }
+  return null;
+}
+
+/** Reads the command line, the environment and the configuration file. Fails with `config-invalid`. */
 export function readHeadlessOptions(
   argumentsGiven: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
 ): CoordinatorResult<HeadlessCommand> {
-  let values: ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
+  let values: Values;
+  let words: string[];
   try {
-    ({ values } = parseArgs({ args: [...argumentsGiven], options: OPTIONS, allowPositionals: false }));
+    ({ values, positionals: words } = parseArgs({
+      args: [...argumentsGiven],
+      options: OPTIONS,
+      allowPositionals: true,
+    }));
   } catch (thrown) {
     return wrong(thrown instanceof Error ? thrown.message : String(thrown));
   }
   if (values.help === true) return success({ kind: 'help' });
   if (values.version === true) return success({ kind: 'version' });
-  const databaseFile = values.database ?? DEFAULT_DATABASE;
+  if (words[0] === 'init') {
+    if (words.length > 1) return wrong(`There is no command "${words.join(' ')}".`);
+    const flags = readFlags(values);
+    if (!flags.ok) return flags;
+    const configFile = values.config ?? DEFAULT_CONFIG_FILE;
+    return success({ kind: 'init', configFile, template: values.template ?? 'private', options: flags.value });
+  }
+  const configured = configure(values, environment);
+  if (!configured.ok) return configured;
+  const { config: _config, ...settings } = configured.value;
   const heldNode = values['release-node'];
-  if (heldNode !== undefined) return success({ kind: 'release-node', databaseFile, nodeId: heldNode });
-  const port = readNumber(values.port, DEFAULT_PORT);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) return wrong('--port takes a number from 0 to 65535.');
-  const grant = readNumber(values['opening-grant'], 0);
-  if (!Number.isFinite(grant) || grant < 0 || grant > 1_000_000) {
-    return wrong('--opening-grant takes an amount of GFT from 0 to 1000000.');
-  }
-  const fromEnvironment = environment['TORE_ACCESS_TOKEN'];
-  const accessToken = values['access-token'] ?? (fromEnvironment === '' ? undefined : fromEnvironment) ?? null;
-  const host = values.host ?? '127.0.0.1';
-  const options: CoordinatorOptions = {
-    databaseFile,
-    host,
-    port,
-    accessToken,
-    tokenEconomy: values['no-token-economy'] !== true,
-    openingGrantMicroGft: toMicroGft(grant),
-    modelFolders: values['model-folder'] ?? [],
-    acceptedModels: values['accept-model'] ?? 'any',
-    ...(values.name === undefined ? {} : { name: values.name }),
-  };
-  const checked = readConfig(options);
-  if (!checked.ok) return checked;
-  const warnings: string[] = [];
-  if (!LOOPBACK_HOSTS.includes(host) && accessToken === null) {
-    warnings.push(
-      `Listening at ${host} without an access token: everyone who reaches it can register nodes and spend their balances.`,
-    );
-  }
-  if (values['access-token'] !== undefined) {
-    warnings.push('Other users of this machine can see --access-token; TORE_ACCESS_TOKEN keeps it from them.');
-  }
-  return success({ kind: 'run', options, warnings });
+  if (heldNode !== undefined) return success({ kind: 'release-node', nodeId: heldNode, ...settings });
+  const command = commandOf(words, values, settings);
+  return command === null ? wrong(`There is no command "${words.join(' ')}" of that form.`) : success(command);
+}
+
+/** Where the database of a command is. */
+export function locationOf(options: CoordinatorOptions): CoordinatorResult<string> {
+  const config = readConfig(options);
+  return config.ok ? success(databaseLocation(config.value)) : config;
 }

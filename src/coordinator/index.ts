@@ -1,6 +1,7 @@
 /** The door of the coordinator room: what the process entries and the headless program may use. */
 export { createCoordinator, releaseHeldNode, type Coordinator } from './coordinator';
-export type { CoordinatorFailure } from './errors';
-export { HEADLESS_HELP, readHeadlessOptions, type HeadlessCommand } from './headless-options';
+export { readConfig } from './config';
+export type { CoordinatorFailure, CoordinatorResult } from './errors';
+export { HEADLESS_HELP, locationOf, readHeadlessOptions, type HeadlessCommand } from './headless-options';
 export type { Logger } from './logger';
 export { COORDINATOR_VERSION } from './version';

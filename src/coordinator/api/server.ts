@@ -3,9 +3,12 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import websocket from '@fastify/websocket';
 import Fastify, { type FastifyError, type FastifyReply } from 'fastify';
 import { WEBSOCKET_PATH, WEBSOCKET_SUBPROTOCOL, WIRE_LIMITS } from '../../protocol/wire/limits';
+import { serveMetrics } from '../service/metrics';
+import type { TlsFiles } from '../service/tls';
 import type { CoordinatorServices } from '../services';
 import { StorageError, storageErrorOf } from '../storage/storage-error';
 import { createAccessCheck } from './access';
+import { describeApi } from './api-page';
 import { errorBody, statusOf } from './http-status';
 import { discoveryRoutes } from './routes/discovery-routes';
 import { generateRoute } from './routes/generate-route';
@@ -26,9 +29,12 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const MAX_PARAM_LENGTH = 800;
 
 /** Builds the HTTP server with its WebSocket route; it does not listen yet. */
-export async function createServer(services: CoordinatorServices): Promise<ApiServer> {
+export async function createServer(services: CoordinatorServices, tls: TlsFiles | null = null): Promise<ApiServer> {
   const { config, logger } = services;
-  const app: ApiServer = Fastify({
+  const app = Fastify({
+    // A TLS server differs from a plain one in its type alone.
+    ...((tls === null ? {} : { https: { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' } }) as object),
+    trustProxy: config.trustedProxies.length === 0 ? false : config.trustedProxies,
     bodyLimit: config.bodyLimitBytes,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: true,
@@ -36,7 +42,7 @@ export async function createServer(services: CoordinatorServices): Promise<ApiSe
     frameworkErrors: (_error, _request, reply) => {
       void (reply as FastifyReply).code(400).send({ detail: 'The address of the request is not valid.' });
     },
-  }).withTypeProvider<TypeBoxTypeProvider>();
+  }).withTypeProvider<TypeBoxTypeProvider>() as ApiServer;
   app.setValidatorCompiler(validatorCompiler as Parameters<typeof app.setValidatorCompiler>[0]);
 
   acceptLooseBodies(app);
@@ -54,6 +60,8 @@ export async function createServer(services: CoordinatorServices): Promise<ApiSe
       socket.terminate();
     },
   });
+  serveMetrics(app, services);
+  if (config.apiPage) await describeApi(app);
   await app.register(rateLimit, { max: config.rateLimitPerMinute, timeWindow: 60_000 });
   const isAllowed = createAccessCheck(config.accessToken);
   app.addHook('onRequest', async (request, reply) => {

@@ -80,6 +80,7 @@ export class GenerateService {
   private readonly running = new Map<string, Running>();
   private readonly replayMemory = new ReplayMemory();
   private isStopping = false;
+  private onEnd: (result: CoordinatorResult<GenerateOutcome>) => void = () => undefined;
 
   constructor(
     private readonly config: CoordinatorConfig,
@@ -98,6 +99,16 @@ export class GenerateService {
    * nothing. Fails with the codes of the groups `requests` and `pipelines` in errors.ts.
    */
   async generate(
+    request: GenerateRequest,
+    listener: GenerateListener,
+    signal: AbortSignal,
+  ): Promise<CoordinatorResult<GenerateOutcome>> {
+    const result = await this.run(request, listener, signal);
+    this.onEnd(result);
+    return result;
+  }
+
+  private async run(
     request: GenerateRequest,
     listener: GenerateListener,
     signal: AbortSignal,
@@ -125,6 +136,16 @@ export class GenerateService {
     const running = this.running.get(`${nodeId} ${requestId}`);
     running?.abort.abort();
     return running !== undefined;
+  }
+
+  /** Somebody who counts how requests end. */
+  watchEnds(onEnd: (result: CoordinatorResult<GenerateOutcome>) => void): void {
+    this.onEnd = onEnd;
+  }
+
+  /** Takes no more; what runs goes on. */
+  drain(): void {
+    this.isStopping = true;
   }
 
   /** Cancels everything and takes no more. */

@@ -3,7 +3,7 @@ import { Kysely } from 'kysely';
 import { success } from '../../protocol/result';
 import { databaseVersion } from '../../storage/migrations';
 import { createPostgresDialect } from '../../storage/postgres-dialect';
-import { applySteps, type NewerSchema } from '../../storage/schema-steps';
+import { applySteps, type NewerSchema, type SchemaStep } from '../../storage/schema-steps';
 import { sqlWords, type SqlEngine } from '../../storage/sql-words';
 import { createSqliteDialect } from '../../storage/sqlite-dialect';
 import { refuse, type CoordinatorResult } from '../errors';
@@ -53,18 +53,19 @@ async function upgrade(
   database: Database,
   location: string,
   adopted: readonly number[],
+  steps: readonly SchemaStep[],
 ): Promise<CoordinatorResult<Database>> {
   const unknown: NewerSchema | null = await applySteps(
     database as unknown as Kysely<unknown>,
     sqlWords(engineOf(location)),
-    SCHEMA_STEPS,
+    steps,
     adopted,
   );
   if (unknown === null) return success(database);
   return newer(location, `step ${unknown.unknownSteps.join(', ')} of its schema is not known here`);
 }
 
-async function openFile(file: string): Promise<CoordinatorResult<Database>> {
+async function openFile(file: string, steps: readonly SchemaStep[]): Promise<CoordinatorResult<Database>> {
   const connection: DatabaseSyncInstance = new DatabaseSync(file, {
     timeout: BUSY_TIMEOUT_MS,
     enableForeignKeyConstraints: true,
@@ -80,7 +81,7 @@ async function openFile(file: string): Promise<CoordinatorResult<Database>> {
     connection.exec('pragma synchronous = full');
     const database = new Kysely<CoordinatorTables>({ dialect: createSqliteDialect(connection, storageErrorOf) });
     const adopted = version === FIRST_RELEASE.version ? FIRST_RELEASE.steps : [];
-    const upgraded = await upgrade(database, file, adopted);
+    const upgraded = await upgrade(database, file, adopted, steps);
     if (!upgraded.ok) {
       await database.destroy();
       return upgraded;
@@ -94,7 +95,11 @@ async function openFile(file: string): Promise<CoordinatorResult<Database>> {
   }
 }
 
-async function openServer(url: string, onIdleError: (thrown: unknown) => void): Promise<CoordinatorResult<Database>> {
+async function openServer(
+  url: string,
+  onIdleError: (thrown: unknown) => void,
+  steps: readonly SchemaStep[],
+): Promise<CoordinatorResult<Database>> {
   const dialect = createPostgresDialect(
     {
       url,
@@ -107,7 +112,7 @@ async function openServer(url: string, onIdleError: (thrown: unknown) => void): 
   );
   const database = new Kysely<CoordinatorTables>({ dialect });
   try {
-    const upgraded = await upgrade(database, url, []);
+    const upgraded = await upgrade(database, url, [], steps);
     if (!upgraded.ok) await database.destroy();
     return upgraded;
   } catch (thrown) {
@@ -121,15 +126,17 @@ async function openServer(url: string, onIdleError: (thrown: unknown) => void): 
  * Fails with `database-unwritable`, `database-newer` or `database-corrupt`; the database is then as it was.
  *
  * @param location - a SQLite file, `:memory:`, or a `postgresql://` address
+ * @param steps - of the schema; fewer than all only to fill it as an older program left it
  * @param onIdleError - told when a connection breaks that nobody uses; the next use opens another
  */
 export async function openDatabase(
   location: string,
   onIdleError: (thrown: unknown) => void = () => undefined,
+  steps: readonly SchemaStep[] = SCHEMA_STEPS,
 ): Promise<CoordinatorResult<Database>> {
   const engine = engineOf(location);
   try {
-    return engine === 'sqlite' ? await openFile(location) : await openServer(location, onIdleError);
+    return engine === 'sqlite' ? await openFile(location, steps) : await openServer(location, onIdleError, steps);
   } catch (thrown) {
     const known = storageErrorOf(thrown);
     if (known === null) throw thrown;

@@ -1,0 +1,143 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock, systemRandom } from '../clock';
+import { LedgerStore } from '../ledger/ledger-store';
+import { openDatabase } from '../storage/open-database';
+import { freshLocation, testEngine, type TestLocation } from '../testing/test-database';
+import { backUp, restore, tablesInOrder } from './backup';
+import { auditLedger, listNodes, verifyLedger } from './operator-commands';
+
+const ENTRIES = 1_100;
+let folder = '';
+let source: TestLocation;
+let target: TestLocation;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tore-backup-'));
+  [source, target] = [await freshLocation(), await freshLocation()];
+  if (testEngine() === 'sqlite') {
+    source = { ...source, location: join(folder, 'a.db') };
+    target = { ...target, location: join(folder, 'b.db') };
+  }
+});
+afterEach(async () => {
+  await source.drop();
+  await target.drop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A database with two nodes and more ledger entries than one page of a backup. */
+async function fillSource(): Promise<void> {
+  const opened = await openDatabase(source.location);
+  if (!opened.ok) throw new Error(opened.error.message);
+  const database = opened.value;
+  const common = {
+    hardware_json: '{}',
+    hardware_class: 'x',
+    multiplier: 0.1 + 0.2,
+    hardware_changes: 0,
+    status: 'active' as const,
+    reliability: 1,
+    forgiven_until: 0,
+    max_gpu_utilization: 0.8,
+    protocol_version: '0.1',
+    registered_at: '',
+    last_seen: '',
+  };
+  await database
+    .insertInto('nodes')
+    .values([
+      { ...common, id: 'a', public_key: 'ключ "a"\n' },
+      { ...common, id: 'b', public_key: 'b', suspension: 'review', status: 'suspended' },
+    ] as never)
+    .execute();
+  const ledger = new LedgerStore(database, systemClock, systemRandom);
+  await database.transaction().execute((transaction) =>
+    ledger.append(
+      transaction,
+      Array.from({ length: ENTRIES }, (_, index) => ({
+        eventType: 'purchase' as const,
+        nodeId: index % 2 === 0 ? 'a' : 'b',
+        amountMicroGft: index,
+        flopsConsumed: index / 3,
+      })),
+    ),
+  );
+  await database.destroy();
+}
+
+describe('backup and restore', () => {
+  it('carries everything over, so that the chain and every balance hold', async () => {
+    await fillSource();
+    const file = join(folder, 'backup.gz');
+    const made = await backUp(source.location, file);
+    expect(made).toMatchObject({ ok: true, value: { tables: tablesInOrder().length } });
+    expect(await restore(target.location, file)).toEqual(made);
+    expect(await verifyLedger(target.location)).toMatchObject({
+      ok: true,
+      value: { chain_valid: true, total_entries: ENTRIES },
+    });
+    const again = join(folder, 'again.gz');
+    await backUp(target.location, again);
+    const rows = async (name: string): Promise<string[]> =>
+      gunzipSync(await readFile(name))
+        .toString('utf8')
+        .split('\n')
+        .slice(1, -2);
+    expect(await rows(again)).toEqual(await rows(file));
+  });
+
+  it('goes from one engine to the other', async () => {
+    await fillSource();
+    const file = join(folder, 'backup.gz');
+    await backUp(source.location, file);
+    const other = join(folder, 'other.db');
+    expect(await restore(other, file)).toMatchObject({ ok: true });
+    expect(await verifyLedger(other)).toMatchObject({ ok: true, value: { chain_valid: true, total_entries: ENTRIES } });
+  });
+
+  it('leaves a database alone that holds something', async () => {
+    await fillSource();
+    const file = join(folder, 'backup.gz');
+    await backUp(source.location, file);
+    expect(await restore(source.location, file)).toMatchObject({ ok: false, error: { code: 'database-in-use' } });
+  });
+
+  it('takes nothing of a file that was cut, changed or never was a backup', async () => {
+    await fillSource();
+    const file = join(folder, 'backup.gz');
+    await backUp(source.location, file);
+    const whole = await readFile(file);
+    const text = gunzipSync(whole).toString('utf8');
+    const spoiled = [
+      whole.subarray(0, whole.length / 2),
+      gzipSync(text.slice(0, text.length / 2)),
+      gzipSync(text.replace('"suspended"', '"active"')),
+      gzipSync(text.replace('tore-coordinator-backup/1', 'tore-coordinator-backup/9')),
+      gzipSync('not json\n'),
+      Buffer.from('not gzip'),
+    ];
+    for (const bytes of spoiled) {
+      await writeFile(file, bytes);
+      expect(await restore(target.location, file)).toMatchObject({ ok: false, error: { code: 'backup-invalid' } });
+    }
+    await writeFile(file, whole);
+    expect(await restore(target.location, file)).toMatchObject({ ok: true });
+  });
+});
+
+describe('listings', () => {
+  it('print entries and nodes', async () => {
+    await fillSource();
+    const lines: string[] = [];
+    expect(await auditLedger(source.location, 3, (line) => lines.push(line))).toEqual({ ok: true, value: 3 });
+    expect(JSON.parse(lines[2] ?? '')).toMatchObject({ seq: ENTRIES, amount: (ENTRIES - 1) / 1e6 });
+    expect(await auditLedger(source.location, 0, () => undefined)).toEqual({ ok: true, value: ENTRIES });
+    const nodes: string[] = [];
+    expect(await listNodes(source.location, (line) => nodes.push(line))).toEqual({ ok: true, value: 2 });
+    expect(nodes.join('\n')).toContain('suspended (review)');
+  });
+});

@@ -1,0 +1,184 @@
+import { isMap, parseDocument } from 'yaml';
+import { success } from '../../protocol/result';
+import { CoordinatorConfig, readConfig, type CoordinatorOptions } from '../config';
+import { refuse, type CoordinatorResult } from '../errors';
+
+/** A configuration file is written by hand; one of this size is a mistake or an attack. */
+export const MAX_CONFIG_BYTES = 256 * 1024;
+/** Aliases can make a small file enormous; a list of settings needs none. */
+const MAX_ALIASES = 10;
+
+type SettingName = keyof CoordinatorConfig;
+type Section = readonly [title: string, settings: readonly (readonly [SettingName, string])[]];
+
+/** What each setting is for, in the order of the written file. Settings without an entry follow at its end. */
+const SECTIONS: readonly Section[] = [
+  [
+    'Who and where',
+    [
+      ['name', 'Name shown to nodes and on GET /.'],
+      ['host', 'Address to listen at. 127.0.0.1 is this machine alone, 0.0.0.0 every network of it.'],
+      ['port', 'Port to listen at; 0 takes any free one.'],
+      ['tlsCertificateFile', 'Own certificate (PEM, with its chain). Not needed behind a proxy that ends TLS.'],
+      ['tlsKeyFile', 'Key of that certificate (PEM). SIGHUP reads both again.'],
+      [
+        'trustedProxies',
+        'Addresses or networks of proxies whose X-Forwarded-For is believed, e.g. [127.0.0.1, 10.0.0.0/8]. Without them limits count the address that connects.',
+      ],
+    ],
+  ],
+  [
+    'Storage',
+    [
+      ['databaseFile', 'SQLite file; used when databaseUrl is not set.'],
+      [
+        'databaseUrl',
+        'PostgreSQL, postgresql://user:password@host:5432/database. Better given as TORE_DATABASE_URL or TORE_DATABASE_URL_FILE. Needed for more than one coordinator process.',
+      ],
+      [
+        'natsUrl',
+        'NATS server that connects the replicas of one coordinator, nats://host:4222; all of them use one databaseUrl.',
+      ],
+    ],
+  ],
+  [
+    'Who may come in',
+    [
+      [
+        'accessToken',
+        'When set, every call must carry it as a bearer token. Better given as TORE_ACCESS_TOKEN or TORE_ACCESS_TOKEN_FILE.',
+      ],
+      ['rateLimitPerMinute', 'HTTP calls one address may make per minute.'],
+      ['maxConnections', 'WebSocket connections of nodes at the same time.'],
+      ['bodyLimitBytes', 'Largest body of an HTTP call, in bytes.'],
+    ],
+  ],
+  [
+    'GFT',
+    [
+      ['tokenEconomy', 'false runs without GFT: nothing is earned or charged, /tokens answers 503.'],
+      ['openingGrantMicroGft', 'Given once to each new node, in millionths of a GFT (1000000 is 1 GFT).'],
+      ['openingGrantReason', 'Written beside the grant in the ledger.'],
+    ],
+  ],
+  [
+    'Models',
+    [
+      ['modelFolders', 'Folders of models this coordinator vouches for.'],
+      ['acceptedModels', '"any", or the ids of the only models nodes may bring.'],
+      [
+        'activationDtype',
+        'Numbers between nodes: f32 is exact, f16 and bf16 halve the traffic and change results slightly.',
+      ],
+      ['shardHosts', '"public" refuses shard servers at private addresses. A public cooperative wants that.'],
+      ['maxRequests', 'Requests answered at the same time.'],
+      ['maxRequestsPerNode', 'Requests of one node at the same time.'],
+    ],
+  ],
+  [
+    'Times, in seconds',
+    [
+      ['heartbeatSeconds', 'How often nodes give a sign of life.'],
+      ['shardOfflineAfterSeconds', 'Silence after which a shard counts as offline.'],
+      ['challengeEverySeconds', 'How often a node is challenged.'],
+      ['firstChallengeAfterSeconds', 'Delay of the first challenge after a registration.'],
+      ['taskTimeoutSeconds', 'Time to answer a challenge.'],
+      ['authenticationSeconds', 'Time to prove a key after connecting.'],
+      ['resumeSeconds', 'How long a lost connection can be resumed.'],
+      ['openTimeoutSeconds', 'Time for a shard to get ready for a request.'],
+      ['stepTimeoutSeconds', 'Time for one step of a shard.'],
+      ['maintenanceSeconds', 'How often overdue things are looked for.'],
+      ['drainSeconds', 'How long a stopping coordinator lets running requests finish before it ends them.'],
+    ],
+  ],
+  [
+    'Watching it',
+    [
+      ['logLevel', 'silent, error, warn, info or debug. Logs hold no secrets, prompts or answers.'],
+      ['metrics', 'Serves Prometheus metrics at GET /metrics, to this machine and to bearers of metricsToken.'],
+      ['metricsToken', 'Lets another machine read the metrics.'],
+      ['apiPage', 'Serves the description of the API at GET /docs and GET /docs/json.'],
+    ],
+  ],
+];
+
+const DOCUMENTED = new Set<string>(SECTIONS.flatMap(([, settings]) => settings.map(([name]) => name)));
+
+/** Defaults of the service that are not those of the embedded coordinator. */
+export const SERVICE_DEFAULTS: CoordinatorOptions = {
+  port: 8_420,
+  drainSeconds: 30,
+  metrics: true,
+  apiPage: true,
+};
+
+/** Names of all settings. */
+export function settingNames(): SettingName[] {
+  return Object.keys(CoordinatorConfig.properties) as SettingName[];
+}
+
+function comment(text: string): string {
+  const lines: string[] = [];
+  let line = '#';
+  for (const word of text.split(' ')) {
+    if (line.length + word.length + 1 > 100) {
+      lines.push(line);
+      line = '#';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].join('\n');
+}
+
+/** A setting that is chosen is written, one that has its default is shown behind `#`. JSON is YAML, and unambiguous. */
+function writtenSetting(name: SettingName, value: unknown, isChosen: boolean): string {
+  return `${isChosen ? '' : '#'}${name}: ${JSON.stringify(value)}`;
+}
+
+/** The text of a configuration file in which every setting is explained and `chosen` ones are set. */
+export function writeConfigDocument(chosen: CoordinatorOptions): CoordinatorResult<string> {
+  const filled = readConfig({ ...SERVICE_DEFAULTS, ...chosen });
+  if (!filled.ok) return filled;
+  const setting = (name: SettingName): string => writtenSetting(name, filled.value[name], chosen[name] !== undefined);
+  const rest = settingNames().filter((name) => !DOCUMENTED.has(name));
+  const parts = SECTIONS.map(([title, settings]) =>
+    [`# --- ${title} ---`, ...settings.map(([name, text]) => `${comment(text)}\n${setting(name)}`)].join('\n\n'),
+  );
+  return success(
+    [
+      [
+        '# Configuration of tore-coordinator. A setting behind # has its default. Every setting can also be given in the',
+        '# environment (databaseUrl as TORE_DATABASE_URL), secrets also as a file (TORE_DATABASE_URL_FILE). The order is:',
+        '# command line, environment, this file, default. `tore-coordinator doctor` checks all of it.',
+      ].join('\n'),
+      ...parts,
+      ['# --- More settings ---', ...rest.map(setting)].join('\n'),
+      '',
+    ].join('\n\n'),
+  );
+}
+
+/** Settings named in a configuration text. Fails with `config-invalid`, naming the line. */
+export function readConfigDocument(text: string, file: string): CoordinatorResult<CoordinatorOptions> {
+  const wrong = (message: string): ReturnType<typeof refuse> =>
+    refuse('config-invalid', `The configuration ${file} cannot be used: ${message}`, {
+      suggestion: 'Correct it and try again; `tore-coordinator init` writes one with every setting explained.',
+    });
+  if (Buffer.byteLength(text) > MAX_CONFIG_BYTES) return wrong(`it is larger than ${MAX_CONFIG_BYTES} bytes.`);
+  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true });
+  const [error] = document.errors;
+  if (error !== undefined) return wrong(error.message.split('\n')[0] ?? 'it is not YAML.');
+  if (document.contents === null) return success({});
+  if (!isMap(document.contents)) return wrong('it is not a list of settings, "name: value".');
+  let values: Record<string, unknown>;
+  try {
+    values = document.toJS({ maxAliasCount: MAX_ALIASES }) as Record<string, unknown>;
+  } catch (thrown) {
+    return wrong(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+  const known = new Set<string>(settingNames());
+  const unknown = Object.keys(values).find((name) => !known.has(name));
+  if (unknown !== undefined) return wrong(`there is no setting "${unknown.slice(0, 100)}".`);
+  const checked = readConfig(values);
+  return checked.ok ? success(values) : wrong(checked.error.message);
+}

@@ -1,0 +1,200 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readConfig } from '../config';
+import { readHeadlessOptions } from '../headless-options';
+import { readConfigDocument, settingNames, writeConfigDocument } from './config-document';
+import { examine } from './doctor';
+import { initialize } from './initialize';
+import { shownSettings } from './policy';
+import { createServiceLogger } from './service-logger';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tore-service-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe('the written configuration', () => {
+  it('names every setting, sets the chosen ones, and is read back as it was meant', () => {
+    const written = writeConfigDocument({
+      name: 'Ours: the "best"',
+      modelFolders: ['/a b', '/c'],
+      accessToken: '12345678',
+    });
+    if (!written.ok) throw new Error(written.error.message);
+    for (const name of settingNames()) expect(written.value).toMatch(new RegExp(`^#?${name}: `, 'm'));
+    expect(readConfigDocument(written.value, 'x')).toEqual({
+      ok: true,
+      value: { name: 'Ours: the "best"', modelFolders: ['/a b', '/c'], accessToken: '12345678' },
+    });
+  });
+
+  it('has the defaults behind its comments', () => {
+    const written = writeConfigDocument({});
+    if (!written.ok) throw new Error(written.error.message);
+    const uncommented = written.value.replaceAll(/^#(\w+: )/gm, '$1');
+    const defaults = readConfig({ port: 8_420, drainSeconds: 30, metrics: true, apiPage: true });
+    if (!defaults.ok) throw new Error(defaults.error.message);
+    expect(parse(uncommented)).toEqual(defaults.value);
+  });
+
+  it.each([
+    ['a: [', 'config-invalid'],
+    ['hots: 127.0.0.1', 'hots'],
+    ['port: 99999', 'port'],
+    ['- host', 'not a list of settings'],
+    ['port: 1\nport: 2', 'unique'],
+    [`name: ${'x'.repeat(300_000)}`, 'larger'],
+    [`a: &a [${'x,'.repeat(20)}]\nb: &b [${'*a,'.repeat(20)}]\nname: [${'*b,'.repeat(20)}]`, 'alias'],
+  ])('refuses %#', (text, word) => {
+    const read = readConfigDocument(text, 'the-file.yaml');
+    expect(read).toMatchObject({ ok: false, error: { code: 'config-invalid' } });
+    expect(JSON.stringify(read)).toContain('the-file.yaml');
+    expect(JSON.stringify(read).toLowerCase()).toContain(word);
+  });
+});
+
+describe('init', () => {
+  it.each(['private', 'institution', 'cooperative'])(
+    'makes a %s configuration for its owner alone',
+    async (template) => {
+      const file = join(folder, 'c.yaml');
+      expect(await initialize(file, template, {})).toEqual({ ok: true, value: undefined });
+      if (process.platform !== 'win32') expect((await stat(file)).mode & 0o777).toBe(0o600);
+      const text = await readFile(file, 'utf8');
+      expect(readConfigDocument(text, file)).toMatchObject({ ok: true });
+      expect(await initialize(file, template, {})).toMatchObject({ ok: false, error: { code: 'config-invalid' } });
+      expect(await readFile(file, 'utf8')).toBe(text);
+    },
+  );
+
+  it('makes other secrets each time', async () => {
+    const tokenOf = async (name: string): Promise<string> => {
+      await initialize(join(folder, name), 'private', {});
+      return /^accessToken: (.+)$/m.exec(await readFile(join(folder, name), 'utf8'))?.[1] ?? '';
+    };
+    const first = await tokenOf('a');
+    expect(first.length).toBeGreaterThan(30);
+    expect(await tokenOf('b')).not.toBe(first);
+  });
+});
+
+describe('where settings come from', () => {
+  it('puts the command line before the environment before the file before the default', async () => {
+    const file = join(folder, 'c.yaml');
+    await writeFile(file, 'name: file\nhost: file.example\nport: 1\nmaxRequests: 5\n');
+    const read = readHeadlessOptions(['--config', file, '--name', 'flag'], {
+      TORE_NAME: 'environment',
+      TORE_HOST: 'environment.example',
+      TORE_ACCESS_TOKEN: '1234567890',
+      TORE_MODEL_FOLDERS: '/a,/b',
+      TORE_TOKEN_ECONOMY: 'false',
+    });
+    expect(read).toMatchObject({
+      ok: true,
+      value: {
+        kind: 'serve',
+        configFile: file,
+        options: {
+          name: 'flag',
+          host: 'environment.example',
+          port: 1,
+          maxRequests: 5,
+          accessToken: '1234567890',
+          modelFolders: ['/a', '/b'],
+          tokenEconomy: false,
+          drainSeconds: 30,
+        },
+      },
+    });
+  });
+
+  it('reads secrets from files of a service manager, and not from two places', async () => {
+    const file = join(folder, 'token');
+    await writeFile(file, 'from-a-file-of-systemd\n');
+    expect(readHeadlessOptions([], { TORE_ACCESS_TOKEN_FILE: file })).toMatchObject({
+      ok: true,
+      value: { options: { accessToken: 'from-a-file-of-systemd' } },
+    });
+    for (const environment of [
+      { TORE_ACCESS_TOKEN_FILE: join(folder, 'none') },
+      { TORE_ACCESS_TOKEN_FILE: file, TORE_ACCESS_TOKEN: 'another-one' },
+    ]) {
+      expect(readHeadlessOptions([], environment)).toMatchObject({ ok: false, error: { code: 'config-invalid' } });
+    }
+  });
+
+  it.each([
+    [['backup', 'x.gz'], { kind: 'backup', file: 'x.gz' }],
+    [
+      ['restore', 'x.gz', '--database', 'postgresql://u@h/d'],
+      { kind: 'restore', options: { databaseUrl: 'postgresql://u@h/d' } },
+    ],
+    [['ledger', 'verify'], { kind: 'ledger-verify' }],
+    [['ledger', 'audit', '--limit', '0'], { kind: 'ledger-audit', limit: 0 }],
+    [['nodes'], { kind: 'nodes' }],
+    [['nodes', 'release', 'n-1'], { kind: 'release-node', nodeId: 'n-1' }],
+    [['--release-node', 'n-1'], { kind: 'release-node', nodeId: 'n-1' }],
+    [['policy', 'check'], { kind: 'policy-check' }],
+    [['init', '--template', 'institution'], { kind: 'init', template: 'institution' }],
+  ])('understands %j', (line, command) => {
+    expect(readHeadlessOptions(line, {})).toMatchObject({ ok: true, value: command });
+  });
+});
+
+describe('the doctor', () => {
+  it('finds what is wrong, and names it', async () => {
+    const file = join(folder, 'c.yaml');
+    await writeFile(file, 'port: 0\n', { mode: 0o644 });
+    const options = {
+      port: 0,
+      databaseFile: join(folder, 'none', 'c.db'),
+      modelFolders: [folder],
+      tlsCertificateFile: join(import.meta.dirname, 'testdata/localhost.cert.pem'),
+      tlsKeyFile: join(import.meta.dirname, 'testdata/other.key.pem'),
+    };
+    const problems = (await examine(options, file)).filter((finding) => finding.state === 'problem');
+    const text = problems.map((finding) => finding.text).join('\n');
+    expect(problems).toHaveLength(3);
+    for (const word of [join('none', 'c.db'), 'model folder', 'does not belong']) expect(text).toContain(word);
+  });
+
+  it('is content with a sound configuration', async () => {
+    const findings = await examine({ port: 0, databaseFile: join(folder, 'c.db'), acceptedModels: ['m'] }, null);
+    expect(findings.map((finding) => finding.state)).not.toContain('problem');
+    expect(findings.map((finding) => finding.text).join('\n')).toContain('0 of 0 entries');
+  });
+});
+
+describe('secrets', () => {
+  const config = readConfig({
+    accessToken: 'the-access-token',
+    databaseUrl: 'postgresql://tore:p%40ss-word@db/tore',
+    metricsToken: 'the-metrics-token',
+  });
+  if (!config.ok) throw new Error(config.error.message);
+
+  it('are not shown with the settings', () => {
+    const shown = JSON.stringify(shownSettings(config.value));
+    for (const secret of ['the-access-token', 'ss-word', 'the-metrics-token']) expect(shown).not.toContain(secret);
+  });
+
+  it('reach no log, wherever they stand', () => {
+    const lines: string[] = [];
+    const logger = createServiceLogger(config.value, { write: (line) => lines.push(line) });
+    const error = Object.assign(new Error('refused Bearer the-access-token at postgresql://tore:p%40ss-word@db/tore'), {
+      parameters: ['a private prompt'],
+      cause: new Error('password p@ss-word is wrong'),
+    });
+    logger.error({ err: error, headers: { authorization: 'Bearer other-secret' } }, 'the-metrics-token was used');
+    logger.info({ request: { headers: { cookie: 'other-secret' } }, prompt: 'a private prompt' }, 'x');
+    const text = lines.join('');
+    for (const secret of ['the-access-token', 'ss-word', 'the-metrics-token', 'other-secret', 'a private prompt']) {
+      expect(text).not.toContain(secret);
+    }
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'error', err: { type: 'Error' } });
+  });
+});

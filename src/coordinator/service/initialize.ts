@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { success } from '../../protocol/result';
+import type { CoordinatorOptions } from '../config';
+import { refuse, type CoordinatorResult } from '../errors';
+import { writeConfigDocument } from './config-document';
+
+/** 192 bits: cannot be guessed, and is short enough to be handed on. */
+const TOKEN_BYTES = 24;
+
+function newToken(): string {
+  return randomBytes(TOKEN_BYTES).toString('base64url');
+}
+
+/** Where to begin for each way of running a coordinator. Secrets are made anew each time. */
+const TEMPLATES: Readonly<Record<string, () => CoordinatorOptions>> = {
+  private: () => ({ accessToken: newToken() }),
+  institution: () => ({
+    name: 'Coordinator of our institution',
+    host: '0.0.0.0',
+    tokenEconomy: false,
+    accessToken: newToken(),
+    metricsToken: newToken(),
+  }),
+  cooperative: () => ({
+    name: 'Our cooperative',
+    host: '0.0.0.0',
+    tokenEconomy: true,
+    shardHosts: 'public',
+    metricsToken: newToken(),
+  }),
+};
+
+/** Writes a new configuration that only its owner can read. Never replaces one. */
+export async function initialize(
+  configFile: string,
+  template: string,
+  chosen: CoordinatorOptions,
+): Promise<CoordinatorResult<void>> {
+  const make = TEMPLATES[template];
+  if (make === undefined) {
+    return refuse('config-invalid', `There is no template "${template}".`, {
+      suggestion: `Choose one of ${Object.keys(TEMPLATES).join(', ')}.`,
+    });
+  }
+  const text = writeConfigDocument({ ...make(), ...chosen });
+  if (!text.ok) return text;
+  try {
+    await writeFile(configFile, text.value, { flag: 'wx', mode: 0o600 });
+    return success(undefined);
+  } catch (thrown) {
+    const exists = thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST';
+    return exists
+      ? refuse('config-invalid', `${configFile} is there already; it was not changed.`, {
+          suggestion: 'Name another file with --config, or remove that one first.',
+        })
+      : refuse('config-invalid', `${configFile} cannot be written: ${thrown instanceof Error ? thrown.message : ''}`);
+  }
+}

@@ -1,0 +1,50 @@
+import type { CoordinatorConfig } from '../config';
+import { describeLocation } from '../storage/open-database';
+import { SECRET_SETTINGS } from './environment';
+import { settingNames } from './config-document';
+
+const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
+
+function isOpenToStrangers(config: CoordinatorConfig): boolean {
+  return !LOOPBACK_HOSTS.includes(config.host) && config.accessToken === null;
+}
+
+/** What an operator should know of a configuration before strangers find it out. */
+export function policyWarnings(config: CoordinatorConfig): string[] {
+  const warnings: string[] = [];
+  const isRemote = !LOOPBACK_HOSTS.includes(config.host);
+  if (isOpenToStrangers(config)) {
+    warnings.push(
+      `Listening at ${config.host} without an access token: everyone who reaches it can register nodes and spend their balances.`,
+    );
+  }
+  if (isRemote && config.tlsCertificateFile === null && config.trustedProxies.length === 0) {
+    warnings.push(
+      `Listening at ${config.host} without TLS and without a trusted proxy: tokens, prompts and answers can be read on the way.`,
+    );
+  }
+  if (isRemote && config.shardHosts === 'any') {
+    warnings.push(
+      'shardHosts is "any": a node can point this coordinator at addresses of its own network. "public" refuses them.',
+    );
+  }
+  if (isRemote && config.tokenEconomy && config.openingGrantMicroGft > 0) {
+    warnings.push('Every new key gets an opening grant, and keys cost nothing to make.');
+  }
+  if (config.natsUrl !== null && config.databaseUrl === null) {
+    warnings.push('natsUrl is set without databaseUrl: replicas need one PostgreSQL database together.');
+  }
+  return warnings;
+}
+
+/** Every setting as it counts, secrets shown only as set or not. */
+export function shownSettings(config: CoordinatorConfig): Record<string, unknown> {
+  const shown: Record<string, unknown> = {};
+  for (const name of settingNames()) {
+    const value = config[name];
+    const isSecret = (SECRET_SETTINGS as readonly string[]).includes(name);
+    shown[name] =
+      !isSecret || value === null ? value : name === 'databaseUrl' ? describeLocation(String(value)) : '(set)';
+  }
+  return shown;
+}
