@@ -24,7 +24,11 @@ export interface AnswerFacts {
 /** State of one answer; text that arrived is kept in every state. */
 export type AnswerState =
   | { readonly kind: 'waiting' }
-  | { readonly kind: 'streaming' }
+  | {
+      readonly kind: 'streaming';
+      /** The answer pauses: nobody serves these layers now. It goes on by itself, or fails after so many seconds. */
+      readonly paused?: { readonly layersMissing: readonly number[]; readonly seconds: number };
+    }
   | { readonly kind: 'finished'; readonly reason: 'stop' | 'length' }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'failed'; readonly error: Failure };

@@ -78,6 +78,8 @@ export const CoordinatorConfig = Type.Object({
   authenticationSeconds: Seconds(10),
   /** How long a lost connection can be resumed. */
   resumeSeconds: Seconds(120),
+  /** How long an answer goes on for a requester that lost its connection, and is kept for it after its end. */
+  requesterGraceSeconds: Seconds(60),
   /** Every shard of a pipeline must answer `pipeline-open` in this time. */
   openTimeoutSeconds: Seconds(20),
   /** A node that has a step to do must give a sign of life in this time. */

@@ -159,6 +159,7 @@ export function createCoordinator(
       await untilIdle(services, services.config.drainSeconds * 1_000);
       services.generation.stop();
       await untilIdle(services, STOP_GRACE_MS);
+      services.desk.stop();
       await services.maintenance.stop();
       services.hub.stop();
       await app.close();

@@ -13,6 +13,7 @@ import { Maintenance } from './maintenance';
 import { ModelCatalogue } from './models/model-catalogue';
 import { NodeService } from './nodes/node-service';
 import { NodeStore } from './nodes/node-store';
+import { AnswerDesk } from './pipeline/answer-desk';
 import { Cashier } from './pipeline/cashier';
 import { GenerateService } from './pipeline/generate-service';
 import { PipelineTeams } from './pipeline/pipeline-team';
@@ -42,6 +43,7 @@ export interface CoordinatorServices extends TrustServices {
   readonly challenges: ChallengeService;
   readonly cashier: Cashier;
   readonly generation: GenerateService;
+  readonly desk: AnswerDesk;
   readonly hub: Hub;
   readonly coverage: CoverageFeed;
   readonly coordinatorId: string;
@@ -84,9 +86,11 @@ export function createServices(
     random,
     logger,
   );
+  const desk = new AnswerDesk(generation, config.requesterGraceSeconds * 1_000, logger);
   const coverage = new CoverageFeed(catalogue, scheduler, (message) => hub.broadcast(message), logger);
   const { rooms } = createGroupSessions(database, coordinatorId, surroundings);
-  hub.connectServices(new NodeCalls(nodeService, nodes, shards, registry, challenges, generation), coverage, rooms);
+  const calls = new NodeCalls(nodeService, nodes, shards, registry, challenges, generation, desk);
+  hub.connectServices(calls, coverage, rooms);
   const trust = createTrustServices(database, coordinatorId, config, clock, hub);
   const maintenance: Maintenance = new Maintenance(
     config,
@@ -116,6 +120,7 @@ export function createServices(
     challenges,
     cashier,
     generation,
+    desk,
     hub,
     coverage,
     coordinatorId,

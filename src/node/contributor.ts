@@ -42,6 +42,8 @@ const CONNECTION_WAIT_MS = 10_000;
 
 /** The policy is asked again after this time even where nothing announces itself sooner. */
 const MAX_POLICY_WAIT_MS = 3_600_000;
+/** How long an answer waits for the next connection; coordinators keep the rest of it for about as long. */
+const RECONNECTION_WAIT_MS = 60_000;
 
 type EventListeners = { readonly [Name in keyof ContributorEvents]: Listeners<ContributorEvents[Name]> };
 
@@ -221,21 +223,32 @@ export class ContributorNode {
     return success(undefined);
   }
 
-  /** Asks the coordinator for an answer, streamed where it can stream. Waits a moment for a connection under way. */
+  /**
+   * Asks the coordinator for an answer, streamed where it can stream. Waits a moment for a connection under way, and goes
+   * on over the next one when it is lost.
+   */
   async generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<Result<GenerateOutcome>> {
     this.ownRequests += 1;
     this.applyLevel(this.decide());
     try {
-      return await this.requester.generate(await this.usableConnection(options.signal), request, options);
+      return await this.requester.generate((lost) => this.usableConnection(options.signal, lost), request, options);
     } finally {
       this.ownRequests -= 1;
       this.applyLevel(this.decide());
     }
   }
 
-  /** The connection, once there is one and a node id with it: without that nobody could be charged. */
-  private async usableConnection(signal: AbortSignal | undefined): Promise<CoordinatorConnection | null> {
-    if (this.connection === null && this.running !== null && this.policy.readings.consent) {
+  /**
+   * The connection, once there is one and a node id with it: without that nobody could be charged.
+   *
+   * @param lost - one that is known to be gone
+   */
+  private async usableConnection(
+    signal: AbortSignal | undefined,
+    lost: CoordinatorConnection | null,
+  ): Promise<CoordinatorConnection | null> {
+    const isUsable = (): boolean => this.connection !== null && this.connection !== lost;
+    if (!isUsable() && this.running !== null && this.policy.readings.consent) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
           clearTimeout(timer);
@@ -243,13 +256,13 @@ export class ContributorNode {
           signal?.removeEventListener('abort', done);
           resolve();
         };
-        const timer = setTimeout(done, CONNECTION_WAIT_MS);
+        const timer = setTimeout(done, lost === null ? CONNECTION_WAIT_MS : RECONNECTION_WAIT_MS);
         const unsubscribe = this.connected.add(done);
         signal?.addEventListener('abort', done);
         if (signal?.aborted === true) done();
       });
     }
-    return this.nodeId === null ? null : this.connection;
+    return this.nodeId !== null && isUsable() ? this.connection : null;
   }
 
   /** Reads a JSON document of the coordinator, for screens that show its models, pipelines or ledger. */

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { success, type Result } from '../protocol/result';
 import { WIRE_LIMITS } from '../protocol/wire/limits';
 import type { GenerateOutcome } from '../protocol/wire/messages';
@@ -11,31 +12,77 @@ import { nodeFailure } from './errors';
 /** Characters of a request: JSON in UTF-8 may take four bytes for each, and has to fit into one message. */
 const MAX_REQUEST_CHARACTERS = WIRE_LIMITS.maxTextBytes / 4;
 
+/** Connections one answer may be spread over; a line that breaks more often brings it no further. */
+const MAX_RESUMPTIONS = 16;
+const MAX_SEED = 2 ** 32;
+
+/** Why a request cannot be asked at all, or null. */
+function problemOf(request: GenerateRequest): ReturnType<typeof nodeFailure> | null {
+  if ((request.prompt === undefined) === (request.messages === undefined)) {
+    return nodeFailure('input-invalid', 'A request needs either a prompt or messages.');
+  }
+  if (JSON.stringify(request).length > MAX_REQUEST_CHARACTERS) {
+    return nodeFailure('input-invalid', 'The conversation is too long for one request.', {
+      suggestion: 'Start a new conversation or shorten the text.',
+    });
+  }
+  return null;
+}
+
+function notConnected(): ReturnType<typeof nodeFailure> {
+  return nodeFailure('not-connected', 'There is no connection to a coordinator at the moment.', {
+    retryable: true,
+    suggestion: 'Wait until the node is connected, then ask again.',
+  });
+}
+
 /** What a person asks of a coordinator: answers and documents. */
 export class Requester {
   constructor(private readonly preferences: () => Pick<NodePreferences, 'coordinatorUrl' | 'accessToken'>) {}
 
-  /** Asks for an answer over a connection; null means that there is none. */
+  /**
+   * Asks for an answer. A connection that is lost in the middle is waited for, and the rest of the answer taken over the
+   * next one: the request keeps its id, so it is neither run nor charged twice.
+   *
+   * @param connect - a connection other than the lost one, once there is one; null when none came in time
+   */
   async generate(
-    connection: CoordinatorConnection | null,
+    connect: (lost: CoordinatorConnection | null) => Promise<CoordinatorConnection | null>,
     request: GenerateRequest,
     options: GenerateOptions,
   ): Promise<Result<GenerateOutcome>> {
-    if ((request.prompt === undefined) === (request.messages === undefined)) {
-      return nodeFailure('input-invalid', 'A request needs either a prompt or messages.');
-    }
-    if (JSON.stringify(request).length > MAX_REQUEST_CHARACTERS) {
-      return nodeFailure('input-invalid', 'The conversation is too long for one request.', {
-        suggestion: 'Start a new conversation or shorten the text.',
+    const problem = problemOf(request);
+    if (problem !== null) return problem;
+    const isCancelled = (): boolean => options.signal?.aborted === true;
+    const seeded = {
+      ...request,
+      sampling: { ...request.sampling, seed: request.sampling.seed ?? randomInt(MAX_SEED) },
+    };
+    let received = 0;
+    let connection = await connect(null);
+    if (connection === null) return notConnected();
+    for (let resumptions = 0; ; resumptions += 1) {
+      const answer: Result<GenerateOutcome> = await connection.generate(seeded, {
+        ...options,
+        resumeFrom: resumptions === 0 ? undefined : received,
+        onStarted: (start) => {
+          // A coordinator that knows nothing of the request begins it anew.
+          if (start.isResumed !== true) received = 0;
+          options.onStarted?.(start);
+        },
+        onToken: (token) => {
+          if (token.index < received) return;
+          received = token.index + 1;
+          options.onToken?.(token);
+        },
       });
+      const isLost = !answer.ok && answer.error.code === 'connection-lost' && connection.transport === 'websocket';
+      if (!isLost || resumptions >= MAX_RESUMPTIONS || isCancelled()) return answer;
+      const next = await connect(connection);
+      if (isCancelled()) return nodeFailure('cancelled', 'The request was cancelled.');
+      if (next === null) return answer;
+      connection = next;
     }
-    if (connection === null) {
-      return nodeFailure('not-connected', 'There is no connection to a coordinator at the moment.', {
-        retryable: true,
-        suggestion: 'Wait until the node is connected, then ask again.',
-      });
-    }
-    return connection.generate(request, options);
   }
 
   /** Reads a JSON document; bounded in size and time. Paths begin with a slash and stay at the coordinator. */

@@ -409,12 +409,13 @@ export class Hub implements NodeLinks, NodeNotifications {
       },
       signal,
       generateListener: (requestId): GenerateListener => ({
-        started: async (pipeline, inputTokens) => {
+        started: async (pipeline, inputTokens, isResumed) => {
           await connection.send({
             type: 'generate-started',
             request_id: requestId,
             pipeline: [...pipeline],
             input_tokens: inputTokens,
+            ...(isResumed === true ? { resumed: true } : {}),
           });
         },
         token: async (index, tokenId, text) => {

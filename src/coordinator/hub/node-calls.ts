@@ -1,6 +1,7 @@
 import { success } from '../../protocol/result';
 import type { ChallengeService } from '../challenges/challenge-service';
 import { refuse, type CoordinatorResult } from '../errors';
+import type { AnswerDesk } from '../pipeline/answer-desk';
 import type { GenerateListener, GenerateService } from '../pipeline/generate-service';
 import type { NodeService } from '../nodes/node-service';
 import { normalizePublicKey, type NodeStore } from '../nodes/node-store';
@@ -33,7 +34,8 @@ export class NodeCalls {
     private readonly shards: ShardService,
     private readonly registry: ShardRegistry,
     private readonly challenges: ChallengeService,
-    private readonly generation: GenerateService,
+    private readonly generation: Pick<GenerateService, 'cancel'>,
+    private readonly desk: AnswerDesk,
   ) {}
 
   async answer(caller: Caller, call: NodeCall): Promise<CoordinatorResult<unknown>> {
@@ -62,27 +64,37 @@ export class NodeCalls {
           ? this.challenges.answer(call.result)
           : refuse('task-foreign', 'The result names another node.');
       case 'generate':
-        return this.generation.generate(
-          {
-            nodeId,
-            requestId: call.request_id,
-            modelId: call.model_id,
-            prompt: call.prompt,
-            messages: call.messages,
-            maxNewTokens: call.max_new_tokens,
-            sampling: call.sampling,
-            precision: 'fp32',
-            sessionId: call.session_id,
-            participantId: call.participant_id,
-          },
-          caller.generateListener(call.request_id),
-          caller.signal,
-        );
+        return this.generate(caller, nodeId, call);
       case 'cancel-generate':
         return this.generation.cancel(nodeId, call.request_id)
           ? success({ cancelled: true })
           : refuse('request-unknown', 'No request with this id is running.');
     }
+  }
+
+  /** A request outlives the connection it came over: the same call over the next one takes the rest of its answer. */
+  private async generate(
+    caller: Caller,
+    nodeId: string,
+    call: Extract<NodeCall, { type: 'generate' }>,
+  ): Promise<CoordinatorResult<unknown>> {
+    const answered = await this.desk.answer(
+      {
+        nodeId,
+        requestId: call.request_id,
+        modelId: call.model_id,
+        prompt: call.prompt,
+        messages: call.messages,
+        maxNewTokens: call.max_new_tokens,
+        sampling: call.sampling,
+        precision: 'fp32',
+        sessionId: call.session_id,
+        participantId: call.participant_id,
+      },
+      { listener: caller.generateListener(call.request_id), signal: caller.signal, from: call.resume_from ?? 0 },
+      call.resume_from !== undefined,
+    );
+    return answered ?? refuse('cancelled', 'The answer is taken over another connection.');
   }
 
   /** The key was proved, so registering it again simply answers with what is known. */

@@ -36,7 +36,8 @@ export interface GenerateRequest {
 
 /** Told as the answer grows. Slowness here holds the pipeline back. */
 export interface GenerateListener {
-  started(pipeline: readonly PipelineHop[], inputTokens: number): Promise<void>;
+  /** @param isResumed - the requester had lost its connection and takes the rest now */
+  started(pipeline: readonly PipelineHop[], inputTokens: number, isResumed?: boolean): Promise<void>;
   token(index: number, tokenId: number, text: string): Promise<void>;
   /** The answer pauses: nobody serves these layers now. */
   waiting(layersMissing: readonly number[], seconds: number): void;

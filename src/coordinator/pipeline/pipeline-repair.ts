@@ -109,12 +109,19 @@ export class PipelineRepair {
       if (performance.now() >= deadlineMs) return null;
       if (!hasSaid) {
         hasSaid = true;
-        const missing = await this.sources.layersMissing();
-        this.listener.waiting(missing, Math.ceil(this.sources.waitMs / 1_000));
+        this.listener.waiting(await this.missing(chain, failure), Math.ceil(this.sources.waitMs / 1_000));
       }
       await new Promise((resolve) => setTimeout(resolve, Math.min(LOOK_EVERY_MS, this.sources.waitMs)));
     }
     return null;
+  }
+
+  /** The layers nobody serves; where others hold them in pieces that do not fit together, those of the lost hop. */
+  private async missing(chain: HopChain, failure: HopFailure): Promise<readonly number[]> {
+    const missing = await this.sources.layersMissing();
+    const lost = chain.hops.find(({ planned }) => planned.nodeId === failure.nodeId)?.planned.range;
+    if (missing.length > 0 || lost === undefined) return missing;
+    return Array.from({ length: lost.layer_end - lost.layer_start + 1 }, (_, index) => lost.layer_start + index);
   }
 
   private async look(chain: HopChain, failure: HopFailure): Promise<readonly (ChainHop | PlannedHop)[] | null> {

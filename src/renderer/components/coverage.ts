@@ -10,9 +10,13 @@ export interface LayerSpan {
 
 /** Runs of layers nobody holds, in order. */
 export function missingSpans(coverage: ModelCoverage): LayerSpan[] {
+  return layerSpans(coverage.layers.filter(({ holder }) => holder === 'missing').map(({ index }) => index));
+}
+
+/** Runs of layers, in order. */
+export function layerSpans(layers: readonly number[]): LayerSpan[] {
   const spans: { start: number; end: number }[] = [];
-  const missing = coverage.layers.filter(({ holder }) => holder === 'missing').map(({ index }) => index);
-  for (const index of missing.sort((first, second) => first - second)) {
+  for (const index of [...layers].sort((first, second) => first - second)) {
     const last = spans.at(-1);
     if (last !== undefined && index === last.end + 1) last.end = index;
     else spans.push({ start: index, end: index });

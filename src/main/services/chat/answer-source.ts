@@ -17,6 +17,10 @@ export interface AnswerRequest {
 export interface AnswerListeners {
   readonly onStarted: (start: { readonly hops: readonly AnswerHop[]; readonly inputTokens: number }) => void;
   readonly onText: (text: string) => void;
+  /** The answer begins from the start once more; text that came before is void. */
+  readonly onAnew: () => void;
+  /** The answer pauses because nobody serves these layers; it waits this long for somebody. */
+  readonly onPaused: (pause: { readonly layersMissing: readonly number[]; readonly seconds: number }) => void;
   readonly signal: AbortSignal;
 }
 

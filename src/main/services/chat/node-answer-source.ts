@@ -34,8 +34,12 @@ export function nodeAnswerSource(node: Pick<ContributorPort, 'generate' | 'snaps
         },
         {
           signal: listeners.signal,
-          onStarted: ({ pipeline, inputTokens }) => listeners.onStarted({ hops: hopsOf(pipeline), inputTokens }),
+          onStarted: ({ pipeline, inputTokens, isResumed }) => {
+            if (isResumed !== true) listeners.onAnew();
+            listeners.onStarted({ hops: hopsOf(pipeline), inputTokens });
+          },
           onToken: ({ text }) => listeners.onText(text),
+          onWaiting: (waiting) => listeners.onPaused(waiting),
         },
       );
       if (!result.ok) return result;

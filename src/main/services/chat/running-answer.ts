@@ -67,6 +67,12 @@ export class RunningAnswer {
         this.#beginStreaming();
       },
       onText: (text) => this.#receive(text),
+      onAnew: () => this.#beginAnew(),
+      onPaused: (paused) => {
+        if (this.ended) return;
+        this.#state = { kind: 'streaming', paused };
+        this.#options.onStreaming();
+      },
     };
   }
 
@@ -132,8 +138,20 @@ export class RunningAnswer {
     });
   }
 
+  /** The coordinator lost the request and answers it from the start: what came of the first try is void. */
+  #beginAnew(): void {
+    if (this.ended || this.#text === '') return;
+    this.#cancelDelta?.();
+    this.#cancelDelta = null;
+    this.#text = '';
+    this.#sentLength = 0;
+    this.#pieces = 0;
+    this.#options.onStreaming();
+  }
+
   #beginStreaming(): void {
-    if (this.#state.kind !== 'waiting') return;
+    const isPaused = this.#state.kind === 'streaming' && this.#state.paused !== undefined;
+    if (this.#state.kind !== 'waiting' && !isPaused) return;
     this.#state = { kind: 'streaming' };
     this.#options.onStreaming();
   }

@@ -6,7 +6,8 @@ import type { ChatEntry } from '../../../contract';
 import type { Failure } from '../../../protocol/result';
 import { callOrNotify } from '../../app/notify';
 import { CopyButton } from '../../components/CopyButton';
-import { coverageSentence } from '../../components/coverage';
+import { coverageSentence, layerSpans } from '../../components/coverage';
+import { formatCount, formatLayers } from '../../format/numbers';
 import { keepConversation } from '../../stores/chat-store';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { AnswerFactsLine } from './AnswerFactsLine';
@@ -66,6 +67,19 @@ function AnswerFailure({ error, partial, isLast }: AnswerFailureProps) {
   );
 }
 
+/** Says why an answer stands still, and what happens next. */
+function AnswerPause({ layersMissing, seconds }: { layersMissing: readonly number[]; seconds: number }) {
+  const { t } = useTranslation();
+  const ranges = layerSpans(layersMissing)
+    .map(({ start, end }) => formatLayers(start, end))
+    .join(', ');
+  return (
+    <p className={classes.quiet} role="status" data-testid="answer-paused">
+      {t('chat.paused', { count: layersMissing.length, ranges, seconds: formatCount(seconds) })}
+    </p>
+  );
+}
+
 /** One answer: its text as it comes, how it ended, and what it took. */
 export function Answer({ conversationId, entry, isLast }: AnswerProps) {
   const { t } = useTranslation();
@@ -87,6 +101,7 @@ export function Answer({ conversationId, entry, isLast }: AnswerProps) {
       >
         {text}
       </div>
+      {state.kind === 'streaming' && state.paused !== undefined && <AnswerPause {...state.paused} />}
       {state.kind === 'stopped' && <p className={classes.quiet}>{t('chat.stopped')}</p>}
       {state.kind === 'finished' && state.reason === 'length' && <p className={classes.quiet}>{t('chat.length')}</p>}
       {state.kind === 'failed' && <AnswerFailure error={state.error} partial={text !== ''} isLast={isLast} />}

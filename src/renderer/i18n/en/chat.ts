@@ -40,6 +40,10 @@ export const chat = {
   estimateFailed: 'No estimate: {{message}}',
   privacyHint: 'The first shard can read the question and the last one the answer.',
   waiting: 'Waiting for the first token',
+  paused_one:
+    'Nobody serves layer {{ranges}} at the moment. The answer goes on by itself when a computer serves it again, and ends after {{seconds}} s without one.',
+  paused_other:
+    'Nobody serves layers {{ranges}} at the moment. The answer goes on by itself when computers serve them again, and ends after {{seconds}} s without them.',
   stopped: 'Stopped. What arrived is kept.',
   length: 'Ended at the limit of new tokens.',
   failedTitle: 'The answer failed',
