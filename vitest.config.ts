@@ -9,6 +9,7 @@ const ON_BOTH_ENGINES = [
   'src/coordinator/api/http-table*.test.ts',
   'src/coordinator/coordinator.test.ts',
   'src/coordinator/service/backup.test.ts',
+  'src/coordinator/replicas/replicas.test.ts',
   'src/coordinator/discovery/**/*.test.ts',
   'src/coordinator/handshake/**/*.test.ts',
   'src/coordinator/sessions/session-order.test.ts',

@@ -9,6 +9,8 @@ import { refuse, type CoordinatorResult } from './errors';
 import { silentLogger, type Logger } from './logger';
 import type { ManifestLoader } from './models/model-catalogue';
 import { loadManifestFromFolder } from './models/load-manifest';
+import { connectNats } from './replicas/nats-bus';
+import type { ReplicaBus } from './replicas/replica-bus';
 import { readTls } from './service/tls';
 import { createServices, type CoordinatorServices } from './services';
 import type { Database } from './storage/database-schema';
@@ -81,6 +83,20 @@ function listenFailure(thrown: unknown, config: CoordinatorConfig): ReturnType<t
   });
 }
 
+/** The bus between replicas, null for a coordinator of one process. Fails with `config-invalid` or `bus-unreachable`. */
+async function connectReplicas(
+  config: CoordinatorConfig,
+  logger: Logger,
+): Promise<CoordinatorResult<ReplicaBus | null>> {
+  if (config.natsUrl === null) return success(null);
+  if (config.databaseUrl === null) {
+    return refuse('config-invalid', 'natsUrl needs databaseUrl: replicas share one PostgreSQL database.', {
+      suggestion: 'Set databaseUrl, or remove natsUrl to run alone.',
+    });
+  }
+  return connectNats(config.natsUrl, logger);
+}
+
 /** Waits until no request runs, or the time is over. */
 async function untilIdle(services: CoordinatorServices, limitMs: number): Promise<void> {
   const deadline = Date.now() + limitMs;
@@ -104,7 +120,9 @@ export function createCoordinator(
     database: Database,
   ): Promise<CoordinatorResult<RunningCoordinator>> => {
     const coordinatorId = await coordinatorIdOf(database, random);
-    const services = createServices(config, coordinatorId, database, { clock, random, logger });
+    const bus = await connectReplicas(config, logger);
+    if (!bus.ok) return bus;
+    const services = createServices(config, coordinatorId, database, { clock, random, logger, bus: bus.value });
     await services.grid.load();
     const loaded = await services.catalogue.load(
       config.modelFolders,
@@ -121,6 +139,7 @@ export function createCoordinator(
       return listenFailure(thrown, config);
     }
     services.maintenance.start();
+    services.replicas?.start();
     started = { app, database, services };
     const { port } = app.server.address() as AddressInfo;
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
@@ -162,6 +181,7 @@ export function createCoordinator(
       services.desk.stop();
       await services.maintenance.stop();
       services.hub.stop();
+      await services.replicas?.stop();
       await app.close();
       await services.coverage.settled();
       await database.destroy();

@@ -18,6 +18,8 @@ import { Cashier } from './pipeline/cashier';
 import { GenerateService } from './pipeline/generate-service';
 import { PipelineTeams } from './pipeline/pipeline-team';
 import { RelayRouter } from './pipeline/relay-router';
+import type { ReplicaBus } from './replicas/replica-bus';
+import { ReplicaSet } from './replicas/replica-set';
 import { Scheduler } from './scheduling/scheduler';
 import { ShardRegistry } from './scheduling/shard-registry';
 import { ShardService } from './scheduling/shard-service';
@@ -46,6 +48,8 @@ export interface CoordinatorServices extends TrustServices {
   readonly desk: AnswerDesk;
   readonly hub: Hub;
   readonly coverage: CoverageFeed;
+  /** Null for a coordinator of one process. */
+  readonly replicas: ReplicaSet | null;
   readonly coordinatorId: string;
   readonly maintenance: Maintenance;
 }
@@ -55,7 +59,13 @@ export function createServices(
   config: CoordinatorConfig,
   coordinatorId: string,
   database: Database,
-  surroundings: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
+  surroundings: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly logger: Logger;
+    /** Connects the replicas, when there are several. */
+    readonly bus?: ReplicaBus | null;
+  },
 ): CoordinatorServices {
   const { clock, random, logger } = surroundings;
   const ledger = new LedgerStore(database, clock, random);
@@ -66,22 +76,29 @@ export function createServices(
   const hub = new Hub(coordinatorId, config, nodes, registry, router, clock, random, logger, (nodeId) =>
     maintenance.scheduleFirstChallenge(nodeId),
   );
-  registry.watchConnections((nodeId) => hub.isConnected(nodeId));
-  const nodeService = new NodeService(database, nodes, ledger, hub, config, clock, random);
   const catalogue = new ModelCatalogue(database, config, clock);
   const grid = new GridStates(database, clock);
+  const parts = { hub, router, registry, catalogue, grid };
+  const replicas =
+    surroundings.bus === undefined || surroundings.bus === null
+      ? null
+      : new ReplicaSet(surroundings.bus, coordinatorId, random.uuid(), parts, clock, logger);
+  /** Every node of the coordinator, whichever replica it is connected to. */
+  const reach = replicas ?? hub;
+  registry.watchConnections((nodeId) => reach.isConnected(nodeId));
+  const nodeService = new NodeService(database, nodes, ledger, reach, config, clock, random);
   const scheduler = new Scheduler(catalogue, registry, nodes, grid, clock);
-  const shards = new ShardService(registry, catalogue, nodes, hub, config, random);
+  const shards = new ShardService(registry, catalogue, nodes, reach, config, random);
   const challengeStore = new ChallengeStore(database, clock);
-  const challenges = new ChallengeService(challengeStore, nodes, registry, catalogue, hub, config, clock, random);
-  const cashier = new Cashier(database, ledger, hub, config, clock);
+  const challenges = new ChallengeService(challengeStore, nodes, registry, catalogue, reach, config, clock, random);
+  const cashier = new Cashier(database, ledger, reach, config, clock);
   const generation = new GenerateService(
     config,
     nodes,
     scheduler,
     cashier,
     challenges,
-    new PipelineTeams(config, scheduler, hub, router),
+    new PipelineTeams(config, scheduler, reach, router),
     clock,
     random,
     logger,
@@ -91,7 +108,7 @@ export function createServices(
   const { rooms } = createGroupSessions(database, coordinatorId, surroundings);
   const calls = new NodeCalls(nodeService, nodes, shards, registry, challenges, generation, desk);
   hub.connectServices(calls, coverage, rooms);
-  const trust = createTrustServices(database, coordinatorId, config, clock, hub);
+  const trust = createTrustServices(database, coordinatorId, config, clock, reach);
   const maintenance: Maintenance = new Maintenance(
     config,
     hub,
@@ -123,6 +140,7 @@ export function createServices(
     desk,
     hub,
     coverage,
+    replicas,
     coordinatorId,
     ...trust,
     maintenance,

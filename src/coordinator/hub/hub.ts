@@ -54,7 +54,7 @@ export class Hub implements NodeLinks, NodeNotifications {
   private readonly tails = new WeakMap<Session, Promise<void>>();
   private readonly connections = new Set<NodeConnection>();
   private calls: NodeCalls | null = null;
-  private coverage: CoverageFeed | null = null;
+  private coverage: Pick<CoverageFeed, 'request' | 'greet'> | null = null;
   private rooms: SessionRooms | null = null;
   private lastProbeMs = 0;
 
@@ -71,7 +71,7 @@ export class Hub implements NodeLinks, NodeNotifications {
   ) {}
 
   /** The services need the hub to notify nodes, and the hub needs them to answer calls; this closes the circle. */
-  connectServices(calls: NodeCalls, coverage: CoverageFeed, rooms: SessionRooms): void {
+  connectServices(calls: NodeCalls, coverage: Pick<CoverageFeed, 'request' | 'greet'>, rooms: SessionRooms): void {
     this.calls = calls;
     this.coverage = coverage;
     this.rooms = rooms;
@@ -186,6 +186,18 @@ export class Hub implements NodeLinks, NodeNotifications {
   /** To the connection of a key, whether it is registered as a node or not. Not kept for one that is away. */
   tellKey(publicKey: string, message: MessageOf<CoordinatorMessage, 'inbox-changed'>): void {
     void this.sessionsByKey.get(publicKey)?.connection?.send(message);
+  }
+
+  /**
+   * The node has a newer connection at another replica: the one here ends, and with it the claim to its shards, which
+   * are the other replica's now.
+   */
+  yieldNode(nodeId: string): void {
+    const session = this.sessionsByNode.get(nodeId);
+    if (session === undefined) return;
+    session.connection?.close(CLOSE_REASONS.replaced);
+    this.bind(session, null);
+    if (this.sessionsByKey.get(session.publicKey) === session) this.sessionsByKey.delete(session.publicKey);
   }
 
   /** Forgets sessions that were not resumed in time, and looks for connections without a sign of life. */

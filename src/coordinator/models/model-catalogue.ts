@@ -36,6 +36,11 @@ export function manifestProblem(manifest: ModelManifest): string | null {
   return null;
 }
 
+function manifestIdOf(manifest: unknown): string {
+  const isNamed = typeof manifest === 'object' && manifest !== null && 'model_id' in manifest;
+  return isNamed ? String(manifest.model_id) : '';
+}
+
 /** The models of this coordinator, in memory, kept in the database across restarts. */
 export class ModelCatalogue {
   private readonly modelsById = new Map<string, KnownModel[]>();
@@ -48,13 +53,7 @@ export class ModelCatalogue {
 
   /** Reads what earlier runs knew, then the operator's folders. Fails with `model-invalid`. */
   async load(folders: readonly string[], loadManifest: ManifestLoader): Promise<CoordinatorResult<void>> {
-    const rows = await this.database.selectFrom('models').selectAll().where('origin', '=', 'node').execute();
-    for (const row of rows) {
-      const manifest: unknown = JSON.parse(row.manifest_json);
-      if (manifestChecker.Check(manifest) && this.accepts(manifest.model_id)) {
-        this.put({ manifest, manifestHash: row.manifest_hash, origin: 'node' });
-      }
-    }
+    await this.loadIntroduced();
     for (const folder of folders) {
       const loaded = await loadManifest(folder);
       if (!loaded.ok) {
@@ -65,6 +64,18 @@ export class ModelCatalogue {
       await this.add({ ...loaded.value, origin: 'folder' });
     }
     return success(undefined);
+  }
+
+  /** Reads what nodes introduced, in earlier runs or at another replica. */
+  async loadIntroduced(): Promise<void> {
+    const rows = await this.database.selectFrom('models').selectAll().where('origin', '=', 'node').execute();
+    for (const row of rows) {
+      const manifest: unknown = JSON.parse(row.manifest_json);
+      const isVouchedFor = this.find(manifestIdOf(manifest))?.origin === 'folder';
+      if (!isVouchedFor && manifestChecker.Check(manifest) && this.accepts(manifest.model_id)) {
+        this.put({ manifest, manifestHash: row.manifest_hash, origin: 'node' });
+      }
+    }
   }
 
   /** Every model, one entry per id: the operator's manifest, else the one known longest. */

@@ -67,6 +67,7 @@ export function gridRoutes(app: ApiServer, services: CoordinatorServices): void 
       }
     }
     if (!(await grid.update(update))) return reply.code(400).send({ detail: 'No room for another region.' });
+    services.replicas?.gridChanged();
     return reply.send({ updated: update.region.toUpperCase(), grid_score: grid.priority(update.region) });
   });
 

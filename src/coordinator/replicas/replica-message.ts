@@ -1,0 +1,60 @@
+import type { TaskView } from '../../protocol/compute/http/tasks';
+import type { CoordinatorMessage, MessageOf } from '../../protocol/wire/messages';
+import type { BalanceChange, StandingChange } from '../notifications';
+import type { PipelineCommand, RelayEvent } from '../pipeline/relay-router';
+import type { RegisteredShard } from '../scheduling/shard-registry';
+
+/** A shard on its way; times are ages, because the clocks of machines differ. */
+export interface SharedShard {
+  readonly shard: Omit<RegisteredShard, 'lastHeartbeatMs'>;
+  readonly ageMs: number;
+}
+
+/** News for a key, whether it is a node's or not. */
+export type KeyMessage = MessageOf<CoordinatorMessage, 'inbox-changed'>;
+
+/** News for a node, as the method of NodeNotifications it is for. */
+export type Notice =
+  | { readonly method: 'task'; readonly value: TaskView }
+  | { readonly method: 'balance'; readonly value: BalanceChange }
+  | { readonly method: 'standing'; readonly value: StandingChange };
+
+/** An event of a node without its bytes, which travel beside the message. */
+export type SharedEvent =
+  Exclude<RelayEvent, { kind: 'frame' }> | Omit<Extract<RelayEvent, { kind: 'frame' }>, 'bytes'>;
+
+/**
+ * What replicas tell each other.
+ *
+ *   everybody:  hello, beat, nodes, shards, grid-changed, tell-key, bye
+ *   one:        state (answers hello), command and frame (for a node there), event (of a node, to who drives its
+ *               pipeline), notice (for a node there)
+ */
+export type ReplicaMessage =
+  | { readonly kind: 'hello' }
+  | { readonly kind: 'beat'; readonly revision: number }
+  | {
+      readonly kind: 'state';
+      readonly revision: number;
+      readonly nodes: readonly string[];
+      readonly shards: readonly SharedShard[];
+    }
+  | {
+      readonly kind: 'nodes';
+      readonly revision: number;
+      readonly added: readonly string[];
+      readonly removed: readonly string[];
+    }
+  | {
+      readonly kind: 'shards';
+      readonly put: readonly SharedShard[];
+      readonly removed: readonly { readonly nodeId: string; readonly modelId: string }[];
+      readonly alive: readonly string[];
+    }
+  | { readonly kind: 'grid-changed' }
+  | { readonly kind: 'tell-key'; readonly publicKey: string; readonly message: KeyMessage }
+  | { readonly kind: 'bye' }
+  | { readonly kind: 'command'; readonly nodeId: string; readonly message: PipelineCommand }
+  | { readonly kind: 'frame'; readonly nodeId: string }
+  | { readonly kind: 'event'; readonly nodeId: string; readonly pipelineId: string; readonly event: SharedEvent }
+  | { readonly kind: 'notice'; readonly nodeId: string; readonly notice: Notice };

@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { hashManifest } from '../../inference/models/model-folder';
+import {
+  buildCoordinatorProgram,
+  startCoordinatorProcess,
+  type CoordinatorProcess,
+} from '../testing/coordinator-process';
+import { findNatsServer, startNats } from '../testing/nats-server';
+import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
+import { freshLocation, testEngine, type TestLocation } from '../testing/test-database';
+import { testManifest } from '../testing/test-model';
+import { serveFirst, serveLast, WsNode, type TestKey } from '../testing/ws-node';
+
+type Json = Record<string, unknown>;
+
+/** Generous, for machines that are busy with other things. */
+const WITHIN = { timeout: 30_000 };
+
+const canRun = testEngine() === 'postgres' && findNatsServer() !== null;
+let nats: Awaited<ReturnType<typeof startNats>>;
+let storage: TestLocation;
+const nodes: WsNode[] = [];
+
+beforeAll(async () => {
+  if (canRun) nats = await startNats();
+});
+afterAll(async () => {
+  if (canRun) await nats.stop();
+});
+beforeEach(async () => {
+  if (canRun) storage = await freshLocation();
+});
+afterEach(async () => {
+  for (const node of nodes.splice(0)) node.drop();
+  if (canRun) await storage.drop();
+});
+
+async function connect(url: string, key?: TestKey): Promise<WsNode> {
+  const node = await WsNode.connect(url, key);
+  nodes.push(node);
+  return node;
+}
+
+async function getJson(url: string, path: string): Promise<Json> {
+  return (await (await fetch(url + path)).json()) as Json;
+}
+
+async function serving(url: string, start: number, end: number, key?: TestKey): Promise<WsNode> {
+  const node = await connect(url, key);
+  await node.register();
+  expect(await node.registerShard(start, end, introduction)).toMatchObject({ ok: true });
+  return node;
+}
+
+/** The model the nodes bring along; a replica learns of it from the other one through the database. */
+const manifest = testManifest();
+const introduction = { manifest, manifest_hash: hashManifest(manifest) };
+
+const available = (url: string): Promise<unknown> =>
+  getJson(url, '/inference/pipeline/org/test-model').then((report) => report['available']);
+
+function generate(more: Json = {}): Json {
+  return {
+    type: 'generate',
+    request_id: randomUUID(),
+    model_id: 'org/test-model',
+    prompt: 'hello',
+    max_new_tokens: 5,
+    sampling: { temperature: 0, top_k: 0, top_p: 1 },
+    ...more,
+  };
+}
+
+describe.runIf(canRun)('two replicas over one database', () => {
+  let [left, right]: (TestCoordinator | null)[] = [null, null];
+
+  beforeEach(async () => {
+    const settings = { ...storage.options, natsUrl: nats.url };
+    left = await startTestCoordinator(settings);
+    right = await startTestCoordinator(settings);
+  });
+  afterEach(async () => {
+    await left?.coordinator.stop();
+    await right?.coordinator.stop();
+  });
+
+  const urls = (): [string, string] => [left?.url ?? '', right?.url ?? ''];
+
+  it('drive one pipeline over nodes of both, whichever is asked, and news reach everybody', async () => {
+    const [one, two] = urls();
+    expect(left?.coordinatorId).toBe(right?.coordinatorId);
+    const first = await serving(one, 0, 3);
+    const last = await serving(two, 4, 7);
+    serveFirst(first);
+    serveLast(last);
+    await expect.poll(() => available(one), WITHIN).toBe(true);
+    await expect.poll(() => available(two), WITHIN).toBe(true);
+    for (const asking of [first, last]) {
+      expect(await asking.call(generate())).toMatchObject({ ok: true, value: { text: 'ABCDE', tokens: 5 } });
+    }
+    // Each node earned at the other replica too, and is told so over its own connection.
+    for (const node of [first, last]) {
+      for (let payment = 0; payment < 2; payment += 1) {
+        await node.next('balance', (message) => message['event_type'] === 'issuance');
+      }
+    }
+    expect(await getJson(two, '/tokens/ledger/verify')).toMatchObject({ chain_valid: true });
+    expect(await getJson(one, `/tokens/${last.nodeId}/balance`)).toEqual(
+      await getJson(two, `/tokens/${last.nodeId}/balance`),
+    );
+  });
+
+  it('know at once when a node leaves the other, and when it moves over', async () => {
+    const [one, two] = urls();
+    const whole = await serving(one, 0, 7);
+    await expect.poll(() => available(two), WITHIN).toBe(true);
+    whole.drop();
+    await expect.poll(() => available(two), WITHIN).toBe(false);
+    const again = await serving(one, 0, 7, whole.key);
+    await expect.poll(() => available(two), WITHIN).toBe(true);
+    const moved = await serving(two, 0, 7, whole.key);
+    await expect.poll(() => again.closed, WITHIN).toMatchObject({ code: 4409 });
+    expect(moved.nodeId).toBe(whole.nodeId);
+    await expect.poll(() => available(one), WITHIN).toBe(true);
+  });
+
+  it('share what one learns of the grid', async () => {
+    const [one, two] = urls();
+    await fetch(`${one}/grid/states/update?region=XX-1&load_factor=0&carbon_intensity=0&renewable_fraction=1`, {
+      method: 'POST',
+    });
+    await expect.poll(async () => (await getJson(two, '/grid/score/XX-1'))['grid_score'], WITHIN).toBe(1);
+  });
+
+  it('tell a replica that comes later what there is', async () => {
+    const [one] = urls();
+    await serving(one, 0, 7);
+    const third = await startTestCoordinator({ ...storage.options, natsUrl: nats.url });
+    try {
+      await expect.poll(() => available(third.url), WITHIN).toBe(true);
+    } finally {
+      await third.coordinator.stop();
+    }
+  });
+});
+
+describe.runIf(canRun)('a replica that dies', () => {
+  let folder = '';
+  let program = '';
+  const processes: CoordinatorProcess[] = [];
+
+  beforeAll(async () => {
+    program = await buildCoordinatorProgram();
+    folder = await mkdtemp(join(tmpdir(), 'tore-replicas-'));
+  });
+  afterAll(async () => {
+    await rm(dirname(program), { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
+  });
+  afterEach(async () => {
+    for (const process of processes.splice(0)) await process.kill();
+  });
+
+  async function start(): Promise<CoordinatorProcess> {
+    const started = await startCoordinatorProcess(program, folder, {
+      TORE_DATABASE_URL: storage.location,
+      TORE_NATS_URL: nats.url,
+      TORE_OPENING_GRANT_MICRO_GFT: '10000000',
+      TORE_REPLACEMENT_WAIT_SECONDS: '0.2',
+    });
+    processes.push(started);
+    return started;
+  }
+
+  it('takes no request with it beyond a retry, and pays nothing twice', async () => {
+    const [survivor, victim] = [await start(), await start()];
+    const asking = await serving(survivor.url, 0, 3);
+    const lost = await serving(victim.url, 4, 7);
+    serveFirst(asking);
+    serveLast(lost);
+    await expect.poll(() => available(survivor.url), WITHIN).toBe(true);
+    expect(await asking.call(generate())).toMatchObject({ ok: true, value: { text: 'ABCDE' } });
+
+    // One request is in the middle of its answer when the replica of its last node dies.
+    serveLast(lost, { beforeToken: (index) => index < 2 });
+    const interrupted = asking.call(generate());
+    await asking.next('generate-token', (message) => message['index'] === 1);
+    await victim.kill();
+    expect(await interrupted).toMatchObject({ ok: false, error: { retryable: true } });
+    await expect.poll(() => available(survivor.url), WITHIN).toBe(false);
+
+    // Its node comes back to the other replica, and the retry is answered.
+    const back = await serving(survivor.url, 4, 7, lost.key);
+    serveLast(back);
+    expect(await asking.call(generate())).toMatchObject({ ok: true, value: { text: 'ABCDE' } });
+    expect(await getJson(survivor.url, '/tokens/ledger/verify')).toMatchObject({ chain_valid: true, total_entries: 8 });
+    await survivor.stop();
+    expect(survivor.log()).toContain('fell silent');
+  });
+});
