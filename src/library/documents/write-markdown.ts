@@ -64,10 +64,13 @@ function headingOf(conversation: Conversation, message: ConversationMessage): st
   return `## ${SPEAKERS[role]}${detail}`;
 }
 
-/** The shown branch of a conversation as Markdown: a title, a heading for each turn. Ids and other branches are left out. */
+/**
+ * The shown branch of a conversation as Markdown: a title, a heading for each turn. Ids, other branches and messages
+ * without content are left out.
+ */
 export function writeMarkdown(conversation: Conversation): string {
-  const turns = shownBranch(conversation).map(
-    (message) => `${headingOf(conversation, message)}\n\n${message.content.map(writePart).join('\n\n')}`,
-  );
+  const turns = shownBranch(conversation)
+    .filter(({ content }) => content.length > 0)
+    .map((message) => `${headingOf(conversation, message)}\n\n${message.content.map(writePart).join('\n\n')}`);
   return `${[`# ${onOneLine(conversation.title) || 'Conversation'}`, ...turns].join('\n\n')}\n`;
 }

@@ -78,17 +78,20 @@ async function* trainingLines(
 ): AsyncGenerator<Buffer> {
   for (const [index, id] of ids.entries()) {
     throwIfCancelled(signal);
-    yield Buffer.from(writeTrainingLine(visible(await read(source, id))));
+    yield Buffer.from(writeTrainingLine(visible(await read(source, id), true)));
     onProgress?.({ done: index + 1, total: ids.length });
   }
 }
 
-/** A conversation without what its product does not show; system prompts stay, they say how the model was told to be. */
-function visible(conversation: Conversation): Conversation {
+/**
+ * A conversation without what its product does not show. For training, hidden system prompts stay: they say how the model
+ * was told to be.
+ */
+function visible(conversation: Conversation, keepsSystem: boolean): Conversation {
   const roles = new Map(conversation.participants.map(({ id, role }) => [id, role]));
   const messages = conversation.messages.map((message) => {
-    const isHidden = message.metadata?.['hidden'] === true && roles.get(message.participant_id) !== 'system';
-    return isHidden ? { ...message, content: [] } : message;
+    const isKept = keepsSystem && roles.get(message.participant_id) === 'system';
+    return message.metadata?.['hidden'] === true && !isKept ? { ...message, content: [] } : message;
   });
   return { ...conversation, messages };
 }
@@ -126,7 +129,7 @@ async function writeMarkdownFiles(
   job: Job,
   filesWritten: Set<string>,
 ): Promise<void> {
-  const shown = visible(conversation);
+  const shown = visible(conversation, false);
   // Beside a single file nothing else is put: the person chose one name.
   const linked: { readonly conversation: Conversation; readonly files: readonly NeededFile[] } =
     job.target.kind === 'file' ? { conversation: shown, files: [] } : withFilePaths(shown);

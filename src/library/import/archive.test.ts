@@ -128,6 +128,10 @@ describe('archives', () => {
     expect(result).toMatchObject({ ok: false, error: { code: 'archive-broken' } });
   });
 
+  it('refuses content that is not what was packed', async () => {
+    expect(await refusal([{ ...CONVERSATIONS, claimedChecksum: 1 }])).toBe('archive-broken');
+  });
+
   it('refuses encrypted and damaged ones', async () => {
     expect(await refusal([{ ...CONVERSATIONS, isEncrypted: true }])).toBe('archive-encrypted');
     const whole = zipBytes([CONVERSATIONS]);

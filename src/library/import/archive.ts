@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import { openPromise, type Entry, type ZipFile } from 'yauzl';
 import { LibraryError, reasonOf } from '../store/errors';
 import type { FileCollection, FileEntry } from './file-collection';
@@ -127,9 +128,15 @@ function zipEntry(zip: ZipFile, entry: Entry): FileEntry {
   };
 }
 
+/** The bytes of an entry. The zip reader checks their number; that they are the ones that were packed is checked here. */
 async function* unpacked(zip: ZipFile, entry: Entry): AsyncGenerator<Buffer> {
+  let checksum = 0;
   try {
-    for await (const chunk of await zip.openReadStreamPromise(entry)) yield chunk as Buffer;
+    for await (const chunk of await zip.openReadStreamPromise(entry)) {
+      checksum = crc32(chunk as Buffer, checksum);
+      yield chunk as Buffer;
+    }
+    if (checksum !== entry.crc32) throw new Error(`the checksum of ${entry.fileName} does not match its content`);
   } catch (thrown) {
     throw thrown instanceof LibraryError ? thrown : broken(thrown);
   }

@@ -9,6 +9,8 @@ export interface RawEntry {
   /** Unix mode, for links. */
   readonly mode?: number;
   readonly isEncrypted?: boolean;
+  /** Checksum the directory claims, when it is to lie. */
+  readonly claimedChecksum?: number;
   /** The directory points to the first entry's data, and this one's is left out. */
   readonly isShared?: boolean;
 }
@@ -29,7 +31,7 @@ export function zipBytes(entries: readonly RawEntry[]): Buffer {
     common.writeUInt16LE(20, 0);
     common.writeUInt16LE(0x800 | (entry.isEncrypted === true ? 1 : 0), 2);
     common.writeUInt16LE(8, 4);
-    common.writeUInt32LE(crc32(content), 10);
+    common.writeUInt32LE(entry.claimedChecksum ?? crc32(content), 10);
     common.writeUInt32LE(packed.length, 14);
     common.writeUInt32LE(entry.claimedBytes ?? content.length, 18);
     common.writeUInt16LE(name.length, 22);
