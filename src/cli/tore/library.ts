@@ -16,7 +16,7 @@ const DEFAULT_RESULTS = 20;
 /** A line of progress for every this many conversations: often enough to see it move, rare enough to read. */
 const PROGRESS_EVERY = 500;
 
-const FORMATS: readonly ExportFormat[] = ['tore5', 'markdown', 'jsonl'];
+const FORMATS: readonly ExportFormat[] = ['tore5', 'markdown', 'html', 'jsonl'];
 
 function done<Value>(result: LibraryResult<Value>): Value {
   if (result.ok) return result.value;
@@ -123,7 +123,7 @@ async function allIds(library: Library): Promise<readonly string[]> {
 }
 
 export const exportLibrary: Command = {
-  usage: 'export --library FOLDER --to tore5|markdown|jsonl --out FOLDER',
+  usage: 'export --library FOLDER --to tore5|markdown|html|jsonl --out FOLDER',
   summary: 'Write every conversation of a library into a folder, one file each.',
   options: ['library', 'to', 'out'],
   files: [0, 0],

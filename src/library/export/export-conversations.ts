@@ -7,10 +7,11 @@ import { asResult, LibraryError, throwIfCancelled, type LibraryResult } from '..
 import { FileNames } from './file-names';
 import { withFilePaths, type NeededFile } from './markdown-files';
 import { ArchiveWriter, asWriteFailure, FolderWriter, type ExportTarget, type Writer } from './writers';
+import { writeHtml } from './write-html';
 import { writeDocumentStream, type FileReader } from './write-document-stream';
 
 /** How conversations are written. */
-export type ExportFormat = 'tore5' | 'markdown' | 'jsonl';
+export type ExportFormat = 'tore5' | 'markdown' | 'html' | 'jsonl';
 
 /** Where conversations and the bytes of their files come from; a `Library` has both. */
 export interface ExportSource {
@@ -29,7 +30,12 @@ export interface ExportReport {
   readonly leftOutFiles: readonly string[];
 }
 
-const ENDINGS: Readonly<Record<ExportFormat, string>> = { tore5: '.tore5.json', markdown: '.md', jsonl: '.jsonl' };
+const ENDINGS: Readonly<Record<ExportFormat, string>> = {
+  tore5: '.tore5.json',
+  markdown: '.md',
+  html: '.html',
+  jsonl: '.jsonl',
+};
 
 /**
  * Writes conversations. Files appear under their names only when they are whole; when the export fails or is cancelled,
@@ -43,7 +49,8 @@ export function exportConversations(
   options: ExportOptions = {},
 ): Promise<LibraryResult<ExportReport>> {
   return asResult(async () => {
-    if (target.kind === 'file' && format !== 'jsonl' && ids.length !== 1) {
+    const takesMany = format === 'jsonl' || format === 'html';
+    if (target.kind === 'file' && !takesMany && ids.length !== 1) {
       throw new LibraryError('write-failed', 'One file of this kind holds one conversation.', {
         suggestion: 'Choose a folder or an archive.',
       });
@@ -53,7 +60,9 @@ export function exportConversations(
     let isFinished = false;
     try {
       if (format === 'jsonl') await writer.write('conversations.jsonl', trainingLines(source, ids, options));
-      else await writeEach(source, ids, { format, target, writer, leftOutFiles, options });
+      else if (format === 'html' && target.kind === 'file') {
+        await writer.write('', htmlPage(source, ids, options));
+      } else await writeEach(source, ids, { format, target, writer, leftOutFiles, options });
       await writer.finish();
       isFinished = true;
     } catch (thrown) {
@@ -81,6 +90,24 @@ async function* trainingLines(
     yield Buffer.from(writeTrainingLine(visible(await read(source, id), true)));
     onProgress?.({ done: index + 1, total: ids.length });
   }
+}
+
+/** Several conversations as one page; a single one gives the page its title. */
+async function* htmlPage(
+  source: ExportSource,
+  ids: readonly string[],
+  { onProgress, signal }: ExportOptions,
+): AsyncGenerator<Buffer> {
+  const [first] = ids;
+  const title = first === undefined || ids.length > 1 ? 'Conversations' : (await read(source, first)).title;
+  yield* writeHtml({
+    title,
+    count: ids.length,
+    read: (index) => read(source, ids[index] ?? ''),
+    files: source.files,
+    signal,
+    onWritten: (index) => onProgress?.({ done: index + 1, total: ids.length }),
+  });
 }
 
 /**
@@ -115,6 +142,11 @@ async function writeEach(source: ExportSource, ids: readonly string[], job: Job)
       const { chunks, leftOut } = writeDocumentStream(conversation, source.files);
       job.leftOutFiles.push(...leftOut);
       await job.writer.write(name, chunks);
+    } else if (job.format === 'html') {
+      await job.writer.write(
+        name,
+        htmlPage(source, [id], { ...(job.options.signal && { signal: job.options.signal }) }),
+      );
     } else {
       await writeMarkdownFiles(source, conversation, name, job, filesWritten);
     }

@@ -69,7 +69,7 @@ function withPlaceholders(document: ToreDocument['document'], placeholders: Plac
 }
 
 /** Base64 of a stream, in pieces whose bytes are a multiple of three, so that no padding comes in between. */
-async function* base64(content: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+export async function* base64Of(content: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   let rest = Buffer.alloc(0);
   for await (const chunk of content) {
     const bytes = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
@@ -101,7 +101,7 @@ async function* filled(text: string, inserted: readonly Inserted[], files: FileR
     .sort((a, b) => a.at - b.at);
   for (const place of places) {
     yield Buffer.from(text.slice(at, place.at));
-    yield* base64(files.read(place.sha256));
+    yield* base64Of(files.read(place.sha256));
     at = place.at + place.placeholder.length;
   }
   yield Buffer.from(text.slice(at));

@@ -48,6 +48,7 @@ export interface RowPlace {
   readonly revision: number;
   readonly folderId: number | null;
   readonly isTitleEdited: boolean;
+  readonly isInChat: boolean;
 }
 
 /** The place of a conversation that was not in the library before and belongs to no import. */
@@ -58,6 +59,7 @@ export const NEW_ROW: RowPlace = {
   revision: 1,
   folderId: null,
   isTitleEdited: false,
+  isInChat: false,
 };
 
 /** Rows of one INSERT. SQLite takes 32,766 parameters; more rows at once gain nothing. */
@@ -113,18 +115,22 @@ export async function insertConversations(
     }));
     messageKey += messages.length;
     for (const batch of batches(messages)) await connection.insertInto('messages').values(batch).execute();
-    texts.push(...messages.filter(({ text }) => text !== ''));
+    texts.push(...messages);
   }
   for (const { key, text } of titles) {
     await sql`insert into titles_fts (rowid, title) values (${key}, ${searchableText(wellFormed(text))})`.execute(
       connection,
     );
   }
-  for (const batch of batches(texts)) {
+  await indexTexts(connection, texts);
+  return keys;
+}
+
+async function indexTexts(connection: Connection, texts: readonly IndexedText[]): Promise<void> {
+  for (const batch of batches(texts.filter(({ text }) => text !== ''))) {
     const values = batch.map(({ key, text }) => sql`(${key}, ${searchableText(text)})`);
     await sql`insert into messages_fts (rowid, text) values ${sql.join(values)}`.execute(connection);
   }
-  return keys;
 }
 
 interface IndexedText {
@@ -168,12 +174,21 @@ async function insertConversationRow(
       replaces_key: place.replaces?.key ?? null,
       replaces_revision: place.replaces?.revision ?? null,
       deleted_at: null,
+      in_chat: place.isInChat ? 1 : 0,
     })
     .execute();
   await connection
     .insertInto('conversation_documents')
     .values({ conversation_key: key, document: blob.bytes })
     .execute();
+  await insertAttachmentRows(connection, key, prepared);
+}
+
+async function insertAttachmentRows(
+  connection: Connection,
+  key: number,
+  prepared: PreparedConversation,
+): Promise<void> {
   for (const batch of batches(prepared.files)) {
     await connection
       .insertInto('attachments')
@@ -187,6 +202,95 @@ async function insertConversationRow(
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
+}
+
+/** What changes of a row when its conversation does. */
+export interface RowChanges {
+  readonly isTitleEdited: boolean;
+  readonly isInChat: boolean;
+}
+
+/**
+ * Writes the newer state of a conversation over its row. Only messages that changed are indexed anew: a conversation of
+ * thousands of messages goes on in Chat without all of them being written each second.
+ */
+export async function updateConversation(
+  connection: Connection,
+  key: number,
+  prepared: PreparedConversation,
+  changes: RowChanges,
+): Promise<void> {
+  const { conversation, blob } = prepared;
+  const title = wellFormed(conversation.title);
+  await connection
+    .updateTable('conversations')
+    .set((row) => ({
+      title,
+      title_edited: changes.isTitleEdited ? 1 : 0,
+      updated_at: conversation.updated_at,
+      message_count: conversation.messages.length,
+      json_bytes: blob.jsonBytes,
+      content_hash: prepared.contentHash,
+      revision: row('revision', '+', 1),
+      in_chat: changes.isInChat ? 1 : 0,
+    }))
+    .where('key', '=', key)
+    .execute();
+  await connection
+    .updateTable('conversation_documents')
+    .set({ document: blob.bytes })
+    .where('conversation_key', '=', key)
+    .execute();
+  await connection.deleteFrom('attachments').where('conversation_key', '=', key).execute();
+  await insertAttachmentRows(connection, key, prepared);
+  await updateMessages(connection, key, prepared.messages);
+  await sql`delete from titles_fts where rowid = ${key}`.execute(connection);
+  await sql`insert into titles_fts (rowid, title) values (${key}, ${searchableText(title)})`.execute(connection);
+}
+
+async function updateMessages(
+  connection: Connection,
+  conversationKey: number,
+  messages: readonly PreparedMessage[],
+): Promise<void> {
+  const old = await connection
+    .selectFrom('messages')
+    .select(['key', 'position', 'message_id', 'role', 'created_at', 'text'])
+    .where('conversation_key', '=', conversationKey)
+    .execute();
+  const byPosition = new Map(old.map((row) => [row.position, row]));
+  const stale: number[] = [];
+  const fresh: { readonly position: number; readonly message: PreparedMessage }[] = [];
+  for (const [position, message] of messages.entries()) {
+    const row = byPosition.get(position);
+    byPosition.delete(position);
+    const isSame =
+      row !== undefined &&
+      row.message_id === message.messageId &&
+      row.role === message.role &&
+      row.created_at === message.createdAt &&
+      row.text === message.text;
+    if (isSame) continue;
+    if (row !== undefined) stale.push(row.key);
+    fresh.push({ position, message });
+  }
+  stale.push(...[...byPosition.values()].map(({ key }) => key));
+  for (const batch of batches(stale)) {
+    await sql`delete from messages_fts where rowid in (${sql.join(batch)})`.execute(connection);
+    await connection.deleteFrom('messages').where('key', 'in', batch).execute();
+  }
+  let messageKey = await lastKey(connection, 'messages');
+  const rows = fresh.map(({ position, message }) => ({
+    key: (messageKey += 1),
+    conversation_key: conversationKey,
+    position,
+    message_id: message.messageId,
+    role: message.role,
+    created_at: message.createdAt,
+    text: message.text,
+  }));
+  for (const batch of batches(rows)) await connection.insertInto('messages').values(batch).execute();
+  await indexTexts(connection, rows);
 }
 
 /** The id a conversation has in its product, as rows hold it. */

@@ -6,10 +6,12 @@ import {
   NEW_ROW,
   prepareConversation,
   readConversationRow,
+  updateConversation,
   type Connection,
 } from './conversation-rows';
 import type { Database, LibraryTables } from './database-schema';
 import { asResult, LibraryError, type LibraryResult } from './errors';
+import { mergeConversations } from './merge-conversation';
 import { searchableText, wellFormed } from './search-text';
 
 /** What lists show of a conversation. */
@@ -32,12 +34,40 @@ export interface ListOptions {
   readonly folderId?: number | null;
   readonly tag?: string;
   readonly platform?: string;
+  /** Only those begun or continued in Chat. */
+  readonly inChat?: boolean;
+  /** Only what this import brought or changed. */
+  readonly importId?: number;
   /** The bin instead of the library. */
   readonly deleted?: boolean;
   /** Absent: by the last change, the newest first. */
   readonly order?: 'updated' | 'created' | 'title';
   readonly limit: number;
   readonly offset?: number;
+}
+
+/** A conversation and the number of its state. */
+export interface EditedConversation {
+  readonly conversation: Conversation;
+  readonly revision: number;
+}
+
+export interface SaveOptions {
+  /** State the conversation was read in; absent: whatever is there is replaced. */
+  readonly baseRevision?: number;
+  /** Makes Chat list it from now on. */
+  readonly isInChat?: boolean;
+}
+
+export interface SavedConversation {
+  readonly revision: number;
+  /** What was saved, when it had to be joined with a change made meanwhile. */
+  readonly joined: Conversation | null;
+}
+
+export interface PlatformCount {
+  readonly platform: string;
+  readonly conversationCount: number;
 }
 
 export interface ConversationPage {
@@ -49,6 +79,12 @@ export interface ConversationPage {
 const MAX_PAGE = 1_000;
 /** Ids of one statement. */
 const IDS_AT_ONCE = 500;
+
+/** The state edited elsewhere with the one here: every message of both, the title of here, the end of the edited one. */
+function joinStates(current: Conversation, edited: Conversation): Conversation {
+  const joined = mergeConversations(current, edited);
+  return { ...joined, title: current.title, ...(edited.head === undefined ? {} : { head: edited.head }) };
+}
 
 function notFound(): LibraryError {
   return new LibraryError('not-found', 'This conversation is not in the library any more.');
@@ -107,6 +143,8 @@ export class ConversationShelf {
       query = folderId === null ? query.where('folder_id', 'is', null) : query.where('folder_id', '=', folderId);
     }
     if (platform !== undefined) query = query.where('platform', '=', platform);
+    if (options.importId !== undefined) query = query.where('import_id', '=', options.importId);
+    if (options.inChat === true) query = query.where('in_chat', '=', sql.lit(1));
     if (tag !== undefined) {
       query = query.where('key', 'in', (row) =>
         row
@@ -149,38 +187,96 @@ export class ConversationShelf {
     });
   }
 
-  /** Puts a conversation into the library or in the place of its older state, with its folder and tags. */
-  save(conversation: Conversation): Promise<LibraryResult<void>> {
+  /** A conversation with the number of its state, for `save` to notice a change in between. */
+  getForEditing(id: string): Promise<LibraryResult<EditedConversation>> {
+    return asResult(() => this.#forEditing(this.#database, id));
+  }
+
+  async #forEditing(connection: Connection, id: string): Promise<EditedConversation> {
+    const key = await keyOf(connection, id);
+    const row = await connection
+      .selectFrom('conversations')
+      .select('revision')
+      .where('key', '=', key)
+      .executeTakeFirstOrThrow();
+    const conversation = await readConversationRow(connection, key);
+    if (conversation === null) throw notFound();
+    return { conversation, revision: row.revision };
+  }
+
+  /**
+   * Puts a conversation into the library or in the place of its older state, with its folder and tags. When it was changed
+   * here since `baseRevision`, both states are joined: nothing said in either is lost, and a title given here stays.
+   */
+  save(conversation: Conversation, options: SaveOptions = {}): Promise<LibraryResult<SavedConversation>> {
     return asResult(async () => {
-      const prepared = await prepareConversation(conversation);
-      await this.#database.transaction().execute(async (transaction) => {
-        const old = await transaction
-          .selectFrom('conversations')
-          .select(['key', 'revision', 'folder_id', 'title_edited', 'title'])
-          .where('id', '=', wellFormed(conversation.id))
-          .where('state', '=', sql.lit('live'))
-          .executeTakeFirst();
-        if (old === undefined) {
-          await insertConversation(transaction, prepared, NEW_ROW);
-          return;
-        }
-        const tags = await transaction
-          .selectFrom('conversation_tags')
-          .select('tag_id')
-          .where('conversation_key', '=', old.key)
-          .execute();
-        await deleteConversationRows(transaction, [old.key]);
-        const key = await insertConversation(transaction, prepared, {
-          ...NEW_ROW,
-          revision: old.revision + 1,
-          folderId: old.folder_id,
-          isTitleEdited: old.title_edited === 1 || old.title !== wellFormed(conversation.title),
-        });
-        for (const { tag_id: tagId } of tags) {
-          await transaction.insertInto('conversation_tags').values({ conversation_key: key, tag_id: tagId }).execute();
-        }
-      });
+      for (;;) {
+        const saved = await this.#saveOver(conversation, options);
+        if (saved !== null) return saved;
+      }
     });
+  }
+
+  /** Null when the row changed while the document was packed. */
+  async #saveOver(conversation: Conversation, options: SaveOptions): Promise<SavedConversation | null> {
+    const { isInChat = false, baseRevision } = options;
+    const before = await this.#database
+      .selectFrom('conversations')
+      .select(['key', 'revision', 'title_edited', 'title', 'in_chat'])
+      .where('id', '=', wellFormed(conversation.id))
+      .where('state', '=', sql.lit('live'))
+      .executeTakeFirst();
+    if (before === undefined) {
+      const prepared = await prepareConversation(conversation);
+      await this.#database
+        .transaction()
+        .execute((transaction) => insertConversation(transaction, prepared, { ...NEW_ROW, isInChat }));
+      return { revision: NEW_ROW.revision, joined: null };
+    }
+    const isStale = baseRevision !== undefined && baseRevision !== before.revision;
+    const current = isStale ? await readConversationRow(this.#database, before.key) : null;
+    const joined = current === null ? null : joinStates(current, conversation);
+    const prepared = await prepareConversation(joined ?? conversation);
+    const isUnchanged = await this.#database.transaction().execute(async (transaction) => {
+      const now = await transaction
+        .selectFrom('conversations')
+        .select('revision')
+        .where('key', '=', before.key)
+        .executeTakeFirst();
+      if (now?.revision !== before.revision) return false;
+      await updateConversation(transaction, before.key, prepared, {
+        isTitleEdited: before.title_edited === 1 || before.title !== wellFormed(prepared.conversation.title),
+        isInChat: isInChat || before.in_chat === 1,
+      });
+      return true;
+    });
+    return isUnchanged ? { revision: before.revision + 1, joined } : null;
+  }
+
+  /** Makes Chat list conversations. */
+  markInChat(ids: readonly string[]): Promise<LibraryResult<void>> {
+    return asResult(async () => {
+      await this.#database
+        .updateTable('conversations')
+        .set({ in_chat: 1 })
+        .where('state', '=', sql.lit('live'))
+        .where('id', 'in', ids.map(wellFormed))
+        .execute();
+    });
+  }
+
+  /** The products conversations come from, with how many each has. */
+  platforms(): Promise<LibraryResult<readonly PlatformCount[]>> {
+    return asResult(() =>
+      this.#database
+        .selectFrom('conversations')
+        .select((row) => ['platform', row.fn.countAll<number>().as('conversationCount')])
+        .where('state', '=', sql.lit('live'))
+        .where('deleted_at', 'is', null)
+        .groupBy('platform')
+        .orderBy('platform')
+        .execute(),
+    );
   }
 
   /** Changes the title; later imports keep it. */
@@ -258,14 +354,19 @@ export class ConversationShelf {
     });
   }
 
-  /** Removes for good what was deleted before a time. Files nobody needs any more go with `Library.cleanUp`. */
-  purge(deletedBefore: Date): Promise<LibraryResult<number>> {
+  /**
+   * Removes for good what was deleted before a time, or of that only the ids named. Files nobody needs any more go with
+   * `Library.cleanUp`.
+   */
+  purge(deletedBefore: Date, ids?: readonly string[]): Promise<LibraryResult<number>> {
     return asResult(async () => {
-      const rows = await this.#database
+      const named = ids === undefined ? null : new Set(ids.map(wellFormed));
+      const found = await this.#database
         .selectFrom('conversations')
-        .select('key')
-        .where('deleted_at', '<', deletedBefore.toISOString())
+        .select(['key', 'id'])
+        .where('deleted_at', '<=', deletedBefore.toISOString())
         .execute();
+      const rows = found.filter(({ id }) => named?.has(id) ?? true);
       const keys = rows.map(({ key }) => key);
       await this.#database.transaction().execute((transaction) => deleteConversationRows(transaction, keys));
       return keys.length;

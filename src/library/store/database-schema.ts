@@ -38,6 +38,8 @@ export interface ConversationRow {
   readonly replaces_key: number | null;
   readonly replaces_revision: number | null;
   readonly deleted_at: string | null;
+  /** 1 when it was begun or went on in Chat, whose list shows it then. */
+  readonly in_chat: Generated<number>;
 }
 
 /** Documents have a table of their own, so that changing a flag of a conversation does not write all of it again. */

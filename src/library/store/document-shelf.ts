@@ -157,4 +157,19 @@ export class DocumentShelf {
         .execute();
     });
   }
+
+  /** Removes for good what was deleted before a time. */
+  purge(deletedBefore: Date): Promise<LibraryResult<number>> {
+    return asResult(async () => {
+      const rows = await this.#database
+        .selectFrom('documents')
+        .select('key')
+        .where('state', '=', sql.lit('live'))
+        .where('deleted_at', '<=', deletedBefore.toISOString())
+        .execute();
+      const keys = rows.map(({ key }) => key);
+      await this.#database.transaction().execute((transaction) => deleteDocumentRows(transaction, keys));
+      return keys.length;
+    });
+  }
 }

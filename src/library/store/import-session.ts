@@ -61,6 +61,10 @@ export class ImportSession implements ImportSink {
     this.#id = id;
   }
 
+  get id(): number {
+    return this.#id;
+  }
+
   static async begin(database: Database, files: FileStore, name: string, now: string): Promise<ImportSession> {
     // Staged rows may be lost with the power; what makes them visible at the end is written through to the disk.
     await sql`pragma synchronous = normal`.execute(database);
@@ -166,7 +170,15 @@ export class ImportSession implements ImportSink {
   }
 
   #newPlace(replaces: RowPlace['replaces']): RowPlace {
-    return { state: 'staged', importId: this.#id, replaces, revision: 1, folderId: null, isTitleEdited: false };
+    return {
+      state: 'staged',
+      importId: this.#id,
+      replaces,
+      revision: 1,
+      folderId: null,
+      isTitleEdited: false,
+      isInChat: false,
+    };
   }
 
   /** The conversation as this import has staged it, else as the library has it: by its id, then by its origin. */
@@ -251,6 +263,7 @@ export class ImportSession implements ImportSink {
           .updateTable('conversations')
           .set((row) => ({
             folder_id: row.selectFrom('conversations as old').select('old.folder_id').where('old.key', '=', oldKey),
+            in_chat: sql<number>`coalesce((select old.in_chat from conversations as old where old.key = ${oldKey}), 0)`,
           }))
           .where('key', '=', key)
           .execute();

@@ -144,4 +144,14 @@ export const MIGRATIONS: readonly Migration[] = [
       ) strict, without rowid;
     `,
   },
+  {
+    version: 2,
+    name: 'conversations of Chat',
+    sql: `
+      alter table conversations add column in_chat integer not null default 0;
+      create index conversations_in_chat on conversations (updated_at, key)
+        where state = 'live' and deleted_at is null and in_chat = 1;
+      create index conversations_by_import on conversations (import_id) where import_id is not null;
+    `,
+  },
 ];

@@ -39,6 +39,11 @@ export interface LibraryStorage {
   readonly deletedCount: number;
 }
 
+/** What an import did, and its number, by which lists show what it brought. */
+export interface StoredImport extends ImportReport {
+  readonly importId: number;
+}
+
 /**
  * The conversations, projects and files of a person, in one folder: an SQLite database and files by their hash. All
  * work on one library goes through one of these.
@@ -66,7 +71,7 @@ export class Library {
    * Imports a file, an archive or a folder. All of it or, when it fails or is cancelled, nothing: what was read stays
    * unseen until the end. One import at a time (`import-running`).
    */
-  importFile(path: string, options: ImportOptions = {}): Promise<LibraryResult<ImportReport>> {
+  importFile(path: string, options: ImportOptions = {}): Promise<LibraryResult<StoredImport>> {
     return asResult(async () => {
       if (this.#isImporting) {
         throw new LibraryError('import-running', 'Another import is running.', {
@@ -83,7 +88,7 @@ export class Library {
     });
   }
 
-  async #import(path: string, options: ImportOptions): Promise<ImportReport> {
+  async #import(path: string, options: ImportOptions): Promise<StoredImport> {
     const session = await ImportSession.begin(this.#database, this.files, basename(path), this.#now().toISOString());
     let isCommitted = false;
     try {
@@ -94,7 +99,7 @@ export class Library {
       }
       await session.commit(this.#now().toISOString());
       isCommitted = true;
-      return report.value;
+      return { ...report.value, importId: session.id };
     } finally {
       if (!isCommitted) await session.undo();
     }
@@ -112,6 +117,18 @@ export class Library {
         .onConflict((conflict) => conflict.doNothing())
         .execute();
       return stored;
+    });
+  }
+
+  /** Removes for good what lies in the bin since before a time, and the files only that needed. */
+  emptyBin(deletedBefore: Date): Promise<LibraryResult<number>> {
+    return asResult(async () => {
+      const conversations = await this.conversations.purge(deletedBefore);
+      if (!conversations.ok) throw new LibraryError(conversations.error.code, conversations.error.message);
+      const documents = await this.documents.purge(deletedBefore);
+      if (!documents.ok) throw new LibraryError(documents.error.code, documents.error.message);
+      await this.cleanUp();
+      return conversations.value + documents.value;
     });
   }
 
