@@ -29,6 +29,7 @@ export default defineConfig({
           index: source('main/index.ts'),
           'engine-process': source('inference/engine/engine-process.ts'),
           'coordinator-process': source('main/processes/coordinator-process.ts'),
+          'library-process': source('library/service/library-process.ts'),
           tore: source('cli/tore.ts'),
           'tore-node': source('cli/tore-node.ts'),
           'tore-coordinator': source('cli/tore-coordinator.ts'),

@@ -3,6 +3,7 @@ import { PolicyPreferences } from '../protocol/compute/run-preferences';
 import type { Result } from '../protocol/result';
 import type { ConversationView, CostEstimate } from './chat';
 import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './local-api-calls';
+import { LIBRARY_CALL_SCHEMAS, type LibraryCallValues } from './library-calls';
 import { ChatSettings, CoordinatorChoice, ContributionSettings, ThemeChoice } from './settings';
 import type { AppSnapshot, JoinDetails, LedgerPage, LedgerVerification } from './snapshot';
 
@@ -69,11 +70,19 @@ export const CALL_SCHEMAS = {
     text: Type.String({ minLength: 1, maxLength: MAX_CHAT_TEXT_LENGTH }),
   }),
   'chat:stop': Type.Object({ conversationId: Id }),
-  'chat:retry': Type.Object({ conversationId: Id }),
+  'chat:retry': Type.Object({ conversationId: Id, modelId: Type.Union([Id, Type.Null()]) }),
+  'chat:edit': Type.Object({
+    conversationId: Id,
+    messageId: Id,
+    modelId: Id,
+    text: Type.String({ minLength: 1, maxLength: MAX_CHAT_TEXT_LENGTH }),
+  }),
+  'chat:show-branch': Type.Object({ conversationId: Id, messageId: Id }),
   'chat:delete': Type.Object({ conversationId: Id }),
   'ledger:get-page': Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000 }) }),
   'ledger:verify': Nothing,
   ...LOCAL_API_CALLS,
+  ...LIBRARY_CALL_SCHEMAS,
 } as const satisfies Record<string, TSchema>;
 
 export type Channel = keyof typeof CALL_SCHEMAS;
@@ -87,7 +96,7 @@ export interface CoordinatorCheck {
   readonly tokenMode: boolean;
 }
 
-interface CallValues extends LocalApiCallValues {
+interface CallValues extends LibraryCallValues, LocalApiCallValues {
   'app:get-snapshot': { readonly revision: number; readonly snapshot: AppSnapshot };
   'app:copy-text': null;
   'app:quit': null;
@@ -111,8 +120,12 @@ interface CallValues extends LocalApiCallValues {
   /** The conversation with the new question and the waiting answer. */
   'chat:send': ConversationView;
   'chat:stop': null;
-  /** Asks the last question again; the earlier answer stays as a branch in the file. */
+  /** Asks the last question again, of a model or of the one that answered; the earlier answer stays as a branch. */
   'chat:retry': ConversationView;
+  /** Asks a question in other words; what followed the first ones stays as a branch. */
+  'chat:edit': ConversationView;
+  /** Shows the branch through a message, and remembers it. */
+  'chat:show-branch': ConversationView;
   'chat:delete': null;
   'ledger:get-page': LedgerPage;
   'ledger:verify': LedgerVerification;

@@ -1,3 +1,5 @@
+import type { ContextSnapshot, Handoff } from '../protocol/conversation/conversation';
+import type { BranchPlace, PartView } from '../protocol/conversation/reading';
 import type { Failure } from '../protocol/result';
 
 /** Which node answered, for which layers. */
@@ -33,16 +35,23 @@ export type AnswerState =
   | { readonly kind: 'stopped' }
   | { readonly kind: 'failed'; readonly error: Failure };
 
+interface ChatEntryFields {
+  readonly id: string;
+  readonly text: string;
+  /** What there is beside text (images, tools, code of other programs), in order; null where text is all. */
+  readonly parts: readonly PartView[] | null;
+  readonly createdAt: string;
+  /** Which of the messages under one parent it is. */
+  readonly branch: BranchPlace;
+}
+
 export type ChatEntry =
-  | { readonly role: 'user'; readonly id: string; readonly text: string; readonly createdAt: string }
-  | {
+  | (ChatEntryFields & { readonly role: 'user' })
+  | (ChatEntryFields & {
       readonly role: 'assistant';
-      readonly id: string;
-      readonly text: string;
-      readonly createdAt: string;
       readonly state: AnswerState;
       readonly facts: AnswerFacts | null;
-    };
+    });
 
 export interface ConversationSummary {
   readonly id: string;
@@ -52,6 +61,9 @@ export interface ConversationSummary {
 
 export interface ConversationView extends ConversationSummary {
   readonly entries: readonly ChatEntry[];
+  /** Why the conversation came here from elsewhere, and what stands in for its early history. */
+  readonly handoff: Handoff | null;
+  readonly contextSnapshot: ContextSnapshot | null;
 }
 
 /** Text that arrived for an answer, in order; a renderer that missed one asks for the conversation again. */

@@ -4,4 +4,5 @@ export * from './chat';
 export * from './snapshot';
 export * from './local-api-calls';
 export * from './calls';
+export * from './library';
 export * from './api';

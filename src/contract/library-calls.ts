@@ -83,10 +83,9 @@ export const LIBRARY_CALL_SCHEMAS = {
     id: Id,
     name: Name,
     description: ProjectText,
-    instructions: Type.Array(
-      Type.Object({ id: Id, title: Type.String({ maxLength: 1_000 }), content: ProjectText }),
-      { maxItems: 1_000 },
-    ),
+    instructions: Type.Array(Type.Object({ id: Id, title: Type.String({ maxLength: 1_000 }), content: ProjectText }), {
+      maxItems: 1_000,
+    }),
     conversationIds: Type.Array(Id, { maxItems: 10_000 }),
     agreementRef: Maybe(Id),
   }),

@@ -166,3 +166,9 @@ export interface LibraryChange {
   /** Counts up. */
   readonly revision: number;
 }
+
+/** What a file that was opened from the desktop holds. */
+export type LibraryOpened =
+  | { readonly kind: 'conversation'; readonly id: string }
+  | { readonly kind: 'project'; readonly id: string }
+  | { readonly kind: 'import'; readonly importId: number };

@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { app, clipboard, dialog, ipcMain, nativeTheme, powerMonitor, safeStorage } from 'electron';
+import { app, clipboard, ipcMain, nativeImage, nativeTheme, net, powerMonitor, safeStorage, shell } from 'electron';
 import systemInformation from 'systeminformation';
-import { v7 as uuidV7 } from 'uuid';
 import { ContributorNode } from '../node';
 import { toMicroGft } from '../protocol/compute/micro-gft';
 import { reasonOf } from './errors';
@@ -21,10 +20,9 @@ import { EngineHost } from './processes/engine-host';
 import { startUtilityProcess } from './processes/utility-process';
 import { AccessTokens } from './services/access-tokens';
 import { AppMemory, loadAppMemory } from './services/app-memory';
-import { ChatService } from './services/chat/chat-service';
-import { FileConversationStore } from './services/chat/conversation-store';
 import { CostEstimator } from './services/chat/cost-estimator';
 import { nodeAnswerSource } from './services/chat/node-answer-source';
+import { startConversations } from './services/start-conversations';
 import { CoordinatorService } from './services/coordinator-service';
 import { EventList } from './services/event-list';
 import { dataFolders, type ShippedFiles } from './services/folders';
@@ -47,6 +45,7 @@ import { systemTimers as timers } from './services/timers';
 import { TrayService } from './services/tray';
 import { buildTrayModel, type TrayAction } from './services/tray-model';
 import { openElectronDocumentStore } from './storage/electron-document-store';
+import { FileDialogs } from './windows/file-dialogs';
 import { MainWindow } from './windows/main-window';
 import type { PageAddress } from './windows/page-address';
 
@@ -68,6 +67,8 @@ export interface AppPlaces {
 export interface RunningApp {
   /** Brings the window to the front. */
   show(): void;
+  /** Takes files that were opened from the desktop into the library and shows them. */
+  openFiles(paths: readonly string[]): void;
   /** From now on closing the window ends it. */
   prepareToQuit(): void;
   /** Saves and ends everything. */
@@ -219,19 +220,26 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       headlessNodeCommand(places.entryFolder, settings.current.contribution.modelFolder ?? places.shipped.model),
   });
 
-  // --- Chat -------------------------------------------------------------------------------------------------------
-  await mkdir(folders.conversations, { recursive: true, mode: 0o700 });
-  const chat = new ChatService({
-    store: new FileConversationStore(folders.conversations),
-    source: nodeAnswerSource(nodeService.node),
+  // --- Library and Chat -------------------------------------------------------------------------------------------
+  const dialogs = new FileDialogs(() => window.browserWindow);
+  const { library, chat, takeOldConversations, registerCalls } = startConversations({
+    folders,
+    temporaryFolder: app.getPath('temp'),
+    entryFolder: places.entryFolder,
+    dialogs,
+    sources: [nodeAnswerSource(nodeService.node, (modelId) => models.contextLengthOf(modelId))],
     settings: () => settings.current.chat,
-    contextLengthOf: (modelId) => Promise.resolve(models.contextLengthOf(modelId)),
+    publish: (conversations) => snapshots.update({ conversations }),
+    fetchAddress: (address, options) => net.fetch(address, options),
+    startDrag: (files) => {
+      const [file = ''] = files;
+      const icon = nativeImage.createFromPath(join(places.shipped.icons, 'app', '64x64.png'));
+      window.webContents?.startDrag({ file, files: [...files], icon });
+    },
     send,
-    onSummaries: (conversations) => snapshots.update({ conversations }),
     addEvent,
-    newId: uuidV7,
     timers,
-    log: log.child({ part: 'chat' }),
+    log,
   });
 
   // --- Tray -------------------------------------------------------------------------------------------------------
@@ -275,7 +283,12 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     { webContentsId: () => window.webContents?.id ?? null, origin: places.address.origin },
     log.child({ part: 'ipc' }),
   );
-  registerAppCalls(calls, { snapshots, copyText: (text) => clipboard.writeText(text), quit: () => app.quit() });
+  registerAppCalls(calls, {
+    snapshots,
+    copyText: (text) => clipboard.writeText(text),
+    quit: () => app.quit(),
+    openAddress: (address) => shell.openExternal(address),
+  });
   registerSettingsCalls(calls, {
     settings,
     accessTokens,
@@ -296,15 +309,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     joinDetails: () => coordinators.joinDetails(),
   });
   registerModelsCalls(calls, {
-    pickFolder: async () => {
-      const options = {
-        title: 'Choose the folder of a model',
-        properties: ['openDirectory' as const, 'dontAddToRecent' as const],
-      };
-      const parent = window.browserWindow;
-      const picked = await (parent === null ? dialog.showOpenDialog(options) : dialog.showOpenDialog(parent, options));
-      return picked.canceled ? null : (picked.filePaths[0] ?? null);
-    },
+    pickFolder: () => dialogs.chooseFolder('Choose the folder of a model'),
     readModel: (folder) => readModelFolder(engines.startEngine, folder),
   });
   registerChatCalls(calls, {
@@ -315,6 +320,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       inputTokensAtMost: (id, modelId, text) => chat.inputTokensAtMost(id, modelId, text),
     }),
   });
+  registerCalls(calls);
   registerLedgerCalls(calls, new LedgerService(nodeService));
   const localApi = new LocalApiService({
     node: nodeService.node,
@@ -331,14 +337,19 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   showTray();
   window.show();
   coordinators.start();
-  await Promise.all([chat.load(), localApi.start()]);
+  await Promise.all([takeOldConversations(), localApi.start()]);
 
   return {
     show: () => window.show(),
+    openFiles: (paths) => {
+      window.show();
+      library.openFiles(paths, (opened) => send('library-opened', opened));
+    },
     prepareToQuit: () => window.prepareToQuit(),
     close: async () => {
       await finish('local endpoint', localApi.close(), log);
       await finish('chat', chat.close(), log);
+      await finish('library', library.close(), log);
       models.close();
       power.close();
       await finish('node', nodeService.close(), log);

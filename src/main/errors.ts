@@ -13,6 +13,7 @@ import { failure, type Failure } from '../protocol/result';
  * | coordinator | `not-connected`, `answer-invalid`, `tokens-off`, `coordinator-not-embedded` |
  * | chat | `conversation-unknown`, `conversation-busy`, `nothing-to-retry`, `nothing-to-stop`, `question-too-long` |
  * | models | `model-invalid` |
+ * | library | `address-refused`, `fetch-failed`, `checksum-mismatch`, `draft-failed` |
  */
 export type MainErrorCode =
   | 'sender-refused'
@@ -35,7 +36,11 @@ export type MainErrorCode =
   | 'nothing-to-retry'
   | 'nothing-to-stop'
   | 'question-too-long'
-  | 'model-invalid';
+  | 'model-invalid'
+  | 'address-refused'
+  | 'fetch-failed'
+  | 'checksum-mismatch'
+  | 'draft-failed';
 
 /** Builds a failure of this room. */
 export function mainFailure(

@@ -3,6 +3,7 @@ import { app, protocol } from 'electron';
 import { startApp, type RunningApp } from './app';
 import { reasonOf } from './errors';
 import { dataFolders, shippedFiles } from './services/folders';
+import { filesOfArguments } from './services/library/opened-files';
 import { openLog, type Log } from './services/log';
 import { APP_SCHEME, createAppProtocolHandler } from './windows/app-protocol';
 import { pageAddress } from './windows/page-address';
@@ -37,7 +38,18 @@ function run(): void {
 
   let running: RunningApp | null = null;
   let showWhenReady = false;
-  app.on('second-instance', () => {
+  // Files opened before everything is there wait; macOS tells of them even before the app is ready.
+  const opened: string[] = [...filesOfArguments(ownArguments(process.argv), process.cwd())];
+  const openFiles = (paths: readonly string[]): void => {
+    if (running === null) opened.push(...paths);
+    else if (paths.length > 0) running.openFiles(paths);
+  };
+  app.on('open-file', (event, path) => {
+    event.preventDefault();
+    openFiles([path]);
+  });
+  app.on('second-instance', (_event, argv, workingFolder) => {
+    openFiles(filesOfArguments(ownArguments(argv), workingFolder));
     if (running === null) showWhenReady = true;
     else running.show();
   });
@@ -48,7 +60,10 @@ function run(): void {
 
   const start = async (): Promise<void> => {
     await app.whenReady();
-    protocol.handle(APP_SCHEME, createAppProtocolHandler(join(projectFolder, 'out', 'renderer')));
+    protocol.handle(
+      APP_SCHEME,
+      createAppProtocolHandler(join(projectFolder, 'out', 'renderer'), dataFolders(userData).libraryFiles),
+    );
     guardWebContents(address.origin, address.developmentOrigin, log);
     running = await startApp(
       {
@@ -61,11 +76,17 @@ function run(): void {
       log,
     );
     if (showWhenReady) running.show();
+    openFiles(opened.splice(0));
   };
   start().catch((thrown: unknown) => {
     log.error({ error: reasonOf(thrown), stack: thrown instanceof Error ? thrown.stack : undefined }, 'start failed');
     app.exit(1);
   });
+}
+
+/** Arguments behind the program; in development Electron is the program and the app's folder an argument. */
+function ownArguments(argv: readonly string[]): readonly string[] {
+  return argv.slice(1);
 }
 
 /** A fault that nobody caught is a bug: it is written down, and the app goes on with what still works. */

@@ -1,9 +1,9 @@
-import { contextBridge, ipcRenderer, type IpcRendererEvent } from 'electron';
-import type { AppEvents, Channel, EventName, ToreApi } from '../contract';
+import { contextBridge, ipcRenderer, webUtils, type IpcRendererEvent } from 'electron';
+import type { AppEvents, EventName, ToreApi, WindowChannel } from '../contract';
 
 // The window sees these channels and nothing else of Electron. The lists are values of their own, so that this script
 // stays a few lines; their types make a forgotten or unknown name an error.
-const CHANNELS: Readonly<Record<Channel, true>> = {
+const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'app:get-snapshot': true,
   'app:copy-text': true,
   'app:quit': true,
@@ -22,6 +22,8 @@ const CHANNELS: Readonly<Record<Channel, true>> = {
   'chat:send': true,
   'chat:stop': true,
   'chat:retry': true,
+  'chat:edit': true,
+  'chat:show-branch': true,
   'chat:delete': true,
   'ledger:get-page': true,
   'ledger:verify': true,
@@ -29,12 +31,49 @@ const CHANNELS: Readonly<Record<Channel, true>> = {
   'local-api:configure': true,
   'local-api:create-key': true,
   'local-api:remove-key': true,
+  'library:list': true,
+  'library:search': true,
+  'library:overview': true,
+  'library:read': true,
+  'library:rename': true,
+  'library:delete': true,
+  'library:restore': true,
+  'library:purge': true,
+  'library:move': true,
+  'library:set-tags': true,
+  'library:create-folder': true,
+  'library:rename-folder': true,
+  'library:delete-folder': true,
+  'library:split': true,
+  'library:choose-import': true,
+  'library:get-import': true,
+  'library:cancel-import': true,
+  'library:dismiss-import': true,
+  'library:export': true,
+  'library:start-drag': true,
+  'library:fetch-attachment': true,
+  'library:draft-handoff': true,
+  'library:draft-with-model': true,
+  'library:cancel-draft': true,
+  'library:continue': true,
+  'project:get': true,
+  'project:create': true,
+  'project:save': true,
+  'project:add-files': true,
+  'project:remove-file': true,
+  'project:merge': true,
+  'project:export': true,
+  'project:set-deleted': true,
+  'app:open-link': true,
 };
 const EVENTS: Readonly<Record<EventName, true>> = {
   'snapshot-updated': true,
   'chat-delta-arrived': true,
   'conversation-changed': true,
   'screen-requested': true,
+  'library-changed': true,
+  'import-changed': true,
+  'library-opened': true,
 };
 /** As in main's send-event. */
 const EVENT_CHANNEL_PREFIX = 'tore-event:';
@@ -57,6 +96,17 @@ const api: ToreApi = Object.freeze<ToreApi>({
     return () => {
       ipcRenderer.removeListener(channel, forward);
     };
+  },
+  importFiles(files) {
+    // Only a file the person really dropped or chose has a path; one that a page made up has none.
+    const paths = files.map((file) => webUtils.getPathForFile(file as never)).filter((path) => path !== '');
+    if (paths.length === 0) {
+      return Promise.resolve({
+        ok: false,
+        error: { code: 'file-missing', message: 'What was dropped is not a file on this computer.', retryable: false },
+      });
+    }
+    return ipcRenderer.invoke('library:import-paths', { paths });
   },
   platform: platformOf(process.platform),
 });

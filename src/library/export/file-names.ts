@@ -28,3 +28,8 @@ export class FileNames {
     return name;
   }
 }
+
+/** A title as the name of a file. */
+export function exportFileName(title: string, ending: string): string {
+  return new FileNames().unique(title, ending);
+}

@@ -5,14 +5,12 @@ import rehypeHighlight from 'rehype-highlight';
 import rehypeKatex from 'rehype-katex';
 import remarkGfm from 'remark-gfm';
 import remarkMath from 'remark-math';
+import { isFormattable, withDollarFormulas } from '../../protocol/conversation/markdown-text';
 import type { PartView, ReadingMessage } from '../../protocol/conversation/reading';
 import { webAddressOf } from '../../protocol/documents/web-address';
 
 /** Where a picture goes: text that cannot occur in a message, replaced by its bytes while the file is written. */
 export type PlaceholderOf = (sha256: string) => string | null;
-
-/** Longer texts are written as they are: formatting them would take longer than anybody waits. */
-const MAX_MARKDOWN_LENGTH = 100_000;
 
 const SPEAKERS: Readonly<Record<ReadingMessage['role'], string>> = {
   human: 'You',
@@ -25,7 +23,7 @@ const e = createElement;
 
 /** Markdown without raw HTML, pictures from elsewhere or addresses other than of the web. */
 function markdown(text: string): ReactNode {
-  if (text.length > MAX_MARKDOWN_LENGTH) return e('pre', { className: 'plain' }, text);
+  if (!isFormattable(text)) return e('pre', { className: 'plain' }, text);
   return e(
     Markdown,
     {
@@ -43,7 +41,7 @@ function markdown(text: string): ReactNode {
           href ? e('a', { href, rel: 'noreferrer noopener' }, children) : e('span', null, children),
       },
     },
-    text,
+    withDollarFormulas(text),
   );
 }
 
@@ -91,8 +89,22 @@ function partOf(part: PartView, placeholderOf: PlaceholderOf): ReactNode {
   }
 }
 
+/** Parts with every text as it is, for when formatting one of them went too deep for the engine's stack. */
+function unformatted(parts: readonly PartView[]): readonly PartView[] {
+  return parts.map((part) => (part.kind === 'text' ? { ...part, format: 'plain' } : part));
+}
+
 /** One message as a piece of HTML. Everything a document says is escaped text or an address of the web. */
 export function htmlOfMessage(message: ReadingMessage, placeholderOf: PlaceholderOf): string {
+  try {
+    return messageHtml(message, placeholderOf);
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+    return messageHtml({ ...message, parts: unformatted(message.parts) }, placeholderOf);
+  }
+}
+
+function messageHtml(message: ReadingMessage, placeholderOf: PlaceholderOf): string {
   const { role, author, model, createdAt, branch } = message;
   const about = [
     model,

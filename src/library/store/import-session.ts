@@ -26,6 +26,15 @@ import { removeUnusedFiles } from './unused-files';
 const BATCH_BYTES = 2_097_152;
 const BATCH_CONVERSATIONS = 200;
 
+/** Documents remembered of an import, enough to show what a file held that somebody opened. */
+const MAX_TOUCHED = 10;
+
+/** A document of a file that was imported. */
+export interface TouchedDocument {
+  readonly kind: 'conversation' | OtherDocument['kind'];
+  readonly id: string;
+}
+
 interface Found {
   readonly key: number;
   readonly id: string;
@@ -51,6 +60,7 @@ export class ImportSession implements ImportSink {
   readonly #waitingIds = new Set<string>();
   readonly #newFiles = new Map<string, number>();
   readonly #restored = new Set<number>();
+  readonly #touched: TouchedDocument[] = [];
   #waitingBytes = 0;
   #imported = 0;
   #updated = 0;
@@ -63,6 +73,15 @@ export class ImportSession implements ImportSink {
 
   get id(): number {
     return this.#id;
+  }
+
+  /** The first documents of the file, new here or not. */
+  get touched(): readonly TouchedDocument[] {
+    return this.#touched;
+  }
+
+  #touch(kind: TouchedDocument['kind'], id: string): void {
+    if (this.#touched.length < MAX_TOUCHED) this.#touched.push({ kind, id });
   }
 
   static async begin(database: Database, files: FileStore, name: string, now: string): Promise<ImportSession> {
@@ -83,7 +102,8 @@ export class ImportSession implements ImportSink {
   }
 
   async addConversation(conversation: Conversation): Promise<AddOutcome> {
-    const { outcome } = await this.#add(conversation);
+    const { outcome, id } = await this.#add(conversation);
+    this.#touch('conversation', id);
     if (outcome === 'imported') this.#imported += 1;
     if (outcome === 'updated') this.#updated += 1;
     return outcome;
@@ -91,6 +111,7 @@ export class ImportSession implements ImportSink {
 
   async addDocument(document: OtherDocument): Promise<AddOutcome> {
     const contentHash = documentHash(document.document);
+    this.#touch(document.kind, document.document.id);
     const known = await this.#database
       .selectFrom('documents')
       .select(['key', 'content_hash', 'deleted_at', 'state'])

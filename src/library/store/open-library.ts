@@ -12,7 +12,7 @@ import { DocumentShelf } from './document-shelf';
 import { asResult, LibraryError, reasonOf, refuse, type LibraryResult } from './errors';
 import { FileStore } from './file-store';
 import { FolderShelf } from './folder-shelf';
-import { ImportSession } from './import-session';
+import { ImportSession, type TouchedDocument } from './import-session';
 import { databaseVersion, latestVersion, migrate } from '../../storage/migrations';
 import { createSqliteDialect } from '../../storage/sqlite-dialect';
 import { MIGRATIONS } from './migrations';
@@ -42,6 +42,8 @@ export interface LibraryStorage {
 /** What an import did, and its number, by which lists show what it brought. */
 export interface StoredImport extends ImportReport {
   readonly importId: number;
+  /** The first documents of the file, new here or not. */
+  readonly touched: readonly TouchedDocument[];
 }
 
 /**
@@ -99,7 +101,7 @@ export class Library {
       }
       await session.commit(this.#now().toISOString());
       isCommitted = true;
-      return { ...report.value, importId: session.id };
+      return { ...report.value, importId: session.id, touched: session.touched };
     } finally {
       if (!isCommitted) await session.undo();
     }

@@ -6,7 +6,11 @@ export interface DataFolders {
   readonly settings: string;
   readonly memory: string;
   readonly secrets: string;
+  /** Conversations of earlier versions, one file each; the library has them now. */
   readonly conversations: string;
+  readonly library: string;
+  /** Attached files of the library by their hash. */
+  readonly libraryFiles: string;
   readonly node: string;
   readonly coordinatorFolder: string;
   readonly coordinatorDatabase: string;
@@ -19,6 +23,8 @@ export function dataFolders(userData: string): DataFolders {
     memory: join(userData, 'state.json'),
     secrets: join(userData, 'secrets.json'),
     conversations: join(userData, 'conversations'),
+    library: join(userData, 'library'),
+    libraryFiles: join(userData, 'library', 'files'),
     node: join(userData, 'node'),
     coordinatorFolder: join(userData, 'coordinator'),
     coordinatorDatabase: join(userData, 'coordinator', 'coordinator.sqlite'),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +47,10 @@ describe('resolveAppFile', () => {
 
 describe('createAppProtocolHandler', () => {
   it('answers with type and policy', async () => {
-    const response = await createAppProtocolHandler(root)(new Request('app://tore/assets/index.js'));
+    const response = await createAppProtocolHandler(
+      root,
+      join(folder, 'files'),
+    )(new Request('app://tore/assets/index.js'));
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self';");
@@ -55,9 +59,42 @@ describe('createAppProtocolHandler', () => {
   });
 
   it('says when there is nothing, and takes only reading', async () => {
-    const handler = createAppProtocolHandler(root);
+    const handler = createAppProtocolHandler(root, join(folder, 'files'));
     expect((await handler(new Request('app://tore/missing.js'))).status).toBe(404);
     expect((await handler(new Request('app://tore/', { method: 'POST' }))).status).toBe(405);
+  });
+});
+
+describe('pictures of the library', () => {
+  const PNG = Buffer.from('\u0089PNG\r\n\u001a\nrest', 'latin1');
+  const SVG = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>');
+  const hashOf = (content: Buffer) => createHash('sha256').update(content).digest('hex');
+
+  async function keep(sha256: string, content: Buffer): Promise<void> {
+    await mkdir(join(folder, 'files', sha256.slice(0, 2)), { recursive: true });
+    await writeFile(join(folder, 'files', sha256.slice(0, 2), sha256), content);
+  }
+
+  async function ask(path: string): Promise<Response> {
+    return createAppProtocolHandler(root, join(folder, 'files'))(new Request(`app://tore/library-pictures/${path}`));
+  }
+
+  it('are served when they are pictures, and can do nothing as a page', async () => {
+    await keep(hashOf(PNG), PNG);
+    const response = await ask(hashOf(PNG));
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('image/png');
+    expect(response.headers.get('content-security-policy')).toBe("default-src 'none'; sandbox");
+  });
+
+  it('are served as nothing else, and only unchanged', async () => {
+    await keep(hashOf(SVG), SVG);
+    expect((await ask(hashOf(SVG))).status).toBe(415);
+    const changed = hashOf(Buffer.from('another'));
+    await keep(changed, PNG);
+    expect((await ask(changed)).status).toBe(500);
+    expect((await ask('0'.repeat(64))).status).toBe(404);
+    expect((await ask('../../secret.json')).status).toBe(404);
   });
 });
 

@@ -2,6 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { extname, resolve, sep } from 'node:path';
 import { systemCodeOf } from '../errors';
 import { CONTENT_SECURITY_POLICY } from './content-security';
+import { pictureFile, readPicture } from './library-pictures';
+
+/** Pictures come from strangers: opened as a page they could do nothing. */
+const PICTURE_POLICY = "default-src 'none'; sandbox";
 
 /** Scheme and host of the app's own pages. */
 export const APP_SCHEME = 'app';
@@ -19,6 +23,8 @@ const MIME_TYPES: Readonly<Record<string, string>> = {
   '.png': 'image/png',
   '.ico': 'image/x-icon',
   '.woff2': 'font/woff2',
+  '.woff': 'font/woff',
+  '.ttf': 'font/ttf',
 };
 
 /** Path of the file behind an address, or null for an address that names none inside `root`. */
@@ -38,8 +44,11 @@ export function resolveAppFile(address: string, root: string): string | null {
   return file.startsWith(resolve(root) + sep) && Object.hasOwn(MIME_TYPES, extname(file)) ? file : null;
 }
 
-/** Answers requests of `app://` with the files of a folder. */
-export function createAppProtocolHandler(root: string): (request: Request) => Promise<Response> {
+/**
+ * Answers requests of `app://` with the files of a folder, and with pictures of the library.
+ * @param pictures - folder of the library's files
+ */
+export function createAppProtocolHandler(root: string, pictures: string): (request: Request) => Promise<Response> {
   const headers = {
     'content-security-policy': CONTENT_SECURITY_POLICY,
     'x-content-type-options': 'nosniff',
@@ -50,6 +59,13 @@ export function createAppProtocolHandler(root: string): (request: Request) => Pr
   };
   return async (request) => {
     if (request.method !== 'GET') return new Response(null, { status: 405, headers });
+    const picture = URL.canParse(request.url) ? pictureFile(new URL(request.url).pathname, pictures) : null;
+    if (picture !== null) {
+      const read = await readPicture(picture.path, picture.sha256);
+      if ('status' in read) return new Response(null, { status: read.status, headers });
+      const pictureHeaders = { ...headers, 'content-type': read.type, 'content-security-policy': PICTURE_POLICY };
+      return new Response(new Uint8Array(read.bytes), { status: 200, headers: pictureHeaders });
+    }
     const file = resolveAppFile(request.url, root);
     if (file === null) return new Response(null, { status: 404, headers });
     try {

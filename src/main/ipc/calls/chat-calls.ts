@@ -14,6 +14,10 @@ export function registerChatCalls(calls: CallRegistry, { chat, estimator }: Chat
   );
   calls.registerCall('chat:send', ({ conversationId, modelId, text }) => chat.send(conversationId, modelId, text));
   calls.registerCall('chat:stop', ({ conversationId }) => chat.stop(conversationId));
-  calls.registerCall('chat:retry', ({ conversationId }) => chat.retry(conversationId));
+  calls.registerCall('chat:retry', ({ conversationId, modelId }) => chat.retry(conversationId, modelId));
+  calls.registerCall('chat:edit', ({ conversationId, messageId, modelId, text }) =>
+    chat.edit(conversationId, messageId, modelId, text),
+  );
+  calls.registerCall('chat:show-branch', ({ conversationId, messageId }) => chat.showBranch(conversationId, messageId));
   calls.registerCall('chat:delete', ({ conversationId }) => chat.remove(conversationId));
 }

@@ -1,24 +1,53 @@
-import type { Conversation } from '../../../protocol/conversation/conversation';
-import { textOf } from './conversation-document';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChatEntry, ConversationView } from '../../../contract/chat';
 import { DEFAULT_SETTINGS } from '../../../contract/settings';
+import { openLibrary, type Library } from '../../../library';
+import type { LibraryAccess } from '../../../library/service/library-access';
+import { localLibrary } from '../../../library/service/local-library';
+import type { Conversation } from '../../../protocol/conversation/conversation';
 import { success, type Result } from '../../../protocol/result';
-import { mainFailure, type MainErrorCode } from '../../errors';
+import { mainFailure } from '../../errors';
 import { ManualTimers } from '../../test-doubles/manual-timers';
 import { RecordingLog } from '../../test-doubles/recording-log';
 import type { AnswerListeners, AnswerOutcome, AnswerRequest } from './answer-source';
 import { ChatService } from './chat-service';
-import { FileConversationStore } from './conversation-store';
+import { textOf } from './conversation-document';
+import { LibraryConversationStore, type SavedState } from './conversation-store';
+
+const pending = new Set<Promise<unknown>>();
+
+/** Knows which calls are still to be answered. */
+function counted(inner: LibraryAccess): LibraryAccess {
+  return {
+    call: (method, input, options) => {
+      const answer = inner.call(method, input, options);
+      pending.add(answer);
+      void answer.finally(() => pending.delete(answer));
+      return answer;
+    },
+  };
+}
 
 let folder: string;
+let library: Library;
+let access: LibraryAccess;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tore-chat-'));
+  library = valueOf(await openLibrary(join(folder, 'library')));
+  access = counted(localLibrary(library));
 });
-afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+afterEach(async () => {
+  // Chat saves and lists in the background; the library closes when nobody asks it any more.
+  while (pending.size > 0) {
+    await Promise.all(pending);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await library.close();
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+});
 
 interface OpenRequest {
   readonly request: AnswerRequest;
@@ -28,18 +57,18 @@ interface OpenRequest {
   readonly disk: string;
 }
 
-/** A file store whose disk can fill up. */
-class FillingStore extends FileConversationStore {
+/** A store whose disk can fill up. */
+class FillingStore extends LibraryConversationStore {
   full = false;
-  override save(document: Conversation): Promise<Result<void, MainErrorCode>> {
+  override save(document: Conversation, revision: number | null): Promise<Result<SavedState>> {
     if (this.full) return Promise.resolve(mainFailure('disk-full', 'The conversation could not be saved.'));
-    return super.save(document);
+    return super.save(document, revision);
   }
 }
 
 async function createChat(contextLength: number | null = null) {
   const timers = new ManualTimers();
-  const store = new FillingStore(folder);
+  const store = new FillingStore(access);
   const requests: OpenRequest[] = [];
   const sent: { name: string; payload: unknown }[] = [];
   const events: string[] = [];
@@ -47,13 +76,14 @@ async function createChat(contextLength: number | null = null) {
   const chat = new ChatService({
     store,
     source: {
+      has: () => true,
+      contextLengthOf: () => contextLength,
       generate: async (request, listeners) => {
         const disk = (await diskTexts()).join('\n');
         return new Promise((finish) => requests.push({ request, listeners, finish, disk }));
       },
     },
     settings: () => DEFAULT_SETTINGS.chat,
-    contextLengthOf: () => Promise.resolve(contextLength),
     send: (name, payload) => void sent.push({ name, payload }),
     onSummaries: () => undefined,
     addEvent: (kind, text) => void events.push(`${kind}: ${text}`),
@@ -61,7 +91,6 @@ async function createChat(contextLength: number | null = null) {
     timers,
     log: new RecordingLog(),
   });
-  await chat.load();
   const lastRequest = async (): Promise<OpenRequest> => {
     await until(() => requests.length > 0);
     const request = requests.at(-1);
@@ -80,8 +109,9 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 async function diskTexts(): Promise<string[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
-  return Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
+  const { conversations } = valueOf(await access.call('list', { limit: 100 }));
+  const documents = conversations.map(async ({ id }) => valueOf(await access.call('get', { id })).conversation);
+  return (await Promise.all(documents)).map((document) => JSON.stringify(document));
 }
 
 async function onlyDocument(): Promise<Conversation> {
@@ -124,10 +154,10 @@ describe('asking', () => {
     listeners.onText('A shard');
     listeners.onText(' is a part.');
     finish(success(outcome));
-    await until(() => lastAnswer(valueOf(chat.view(started.id))).state.kind === 'finished');
+    await until(async () => lastAnswer(valueOf(await chat.view(started.id))).state.kind === 'finished');
     await until(async () => JSON.stringify(await onlyDocument()).includes('entry-1'));
 
-    const answer = lastAnswer(valueOf(chat.view(started.id)));
+    const answer = lastAnswer(valueOf(await chat.view(started.id)));
     expect(answer).toMatchObject({ text: 'A shard is a part.', state: { kind: 'finished', reason: 'stop' } });
     expect(answer.facts?.settledCost).toEqual(outcome.settledCost);
     const document = await onlyDocument();
@@ -150,7 +180,7 @@ describe('asking', () => {
     const { chat, lastRequest } = await createChat();
     const { id } = valueOf(await chat.send(null, 'm', 'Question'));
     (await lastRequest()).finish(success({ ...outcome, settledCost: null }));
-    await until(() => lastAnswer(valueOf(chat.view(id))).state.kind === 'finished');
+    await until(async () => lastAnswer(valueOf(await chat.view(id))).state.kind === 'finished');
     await chat.close();
     expect(JSON.stringify((await onlyDocument()).messages)).not.toContain('inference_cost');
   });
@@ -159,7 +189,7 @@ describe('asking', () => {
     const { chat, lastRequest, requests } = await createChat();
     const { id } = valueOf(await chat.send(null, 'm', 'First'));
     (await lastRequest()).finish(success({ ...outcome, text: 'One' }));
-    await until(() => lastAnswer(valueOf(chat.view(id))).state.kind === 'finished');
+    await until(async () => lastAnswer(valueOf(await chat.view(id))).state.kind === 'finished');
     valueOf(await chat.send(id, 'm', 'Second'));
     await until(() => requests.length === 2);
     expect((await lastRequest()).request.messages).toEqual([
@@ -177,7 +207,7 @@ describe('asking', () => {
       id = view.id;
       await until(() => requests.length === index + 1);
       (await lastRequest()).finish(success({ ...outcome, text: 'y'.repeat(100) }));
-      await until(() => lastAnswer(valueOf(chat.view(view.id))).state.kind === 'finished');
+      await until(async () => lastAnswer(valueOf(await chat.view(view.id))).state.kind === 'finished');
     }
     const contents = (await lastRequest()).request.messages.map(({ content }) => content.split(' ')[0]?.slice(0, 5));
     expect(contents).toEqual(['Two', 'yyyyy', 'Three']);
@@ -190,7 +220,7 @@ describe('asking', () => {
     const { chat } = await createChat();
     const { id } = valueOf(await chat.send(null, 'm', 'First'));
     expect(await chat.send(id, 'm', 'Second')).toMatchObject({ ok: false, error: { code: 'conversation-busy' } });
-    expect(await chat.retry(id)).toMatchObject({ ok: false, error: { code: 'conversation-busy' } });
+    expect(await chat.retry(id, null)).toMatchObject({ ok: false, error: { code: 'conversation-busy' } });
   });
 
   it('keeps what arrived when the request fails', async () => {
@@ -199,8 +229,8 @@ describe('asking', () => {
     const { listeners, finish } = await lastRequest();
     listeners.onText('Half an ans');
     finish(mainFailure('not-connected', 'The connection was lost.', { retryable: true }));
-    await until(() => lastAnswer(valueOf(chat.view(id))).state.kind === 'failed');
-    expect(lastAnswer(valueOf(chat.view(id)))).toMatchObject({
+    await until(async () => lastAnswer(valueOf(await chat.view(id))).state.kind === 'failed');
+    expect(lastAnswer(valueOf(await chat.view(id)))).toMatchObject({
       text: 'Half an ans',
       state: { kind: 'failed', error: { code: 'not-connected' } },
     });
@@ -218,7 +248,7 @@ describe('a full disk', () => {
     expect(requests).toHaveLength(0);
     expect(await diskTexts()).toEqual([]);
     store.full = false;
-    valueOf(await chat.retry(view.id));
+    valueOf(await chat.retry(view.id, null));
     expect((await lastRequest()).disk).toContain('Precious question');
   });
 
@@ -229,7 +259,7 @@ describe('a full disk', () => {
     store.full = true;
     finish(success(outcome));
     await until(() => events.some((event) => event.startsWith('error:')));
-    expect(lastAnswer(valueOf(chat.view(id))).text).toBe(outcome.text);
+    expect(lastAnswer(valueOf(await chat.view(id))).text).toBe(outcome.text);
   });
 });
 
@@ -238,13 +268,13 @@ describe('retry', () => {
     const { chat, lastRequest, requests } = await createChat();
     const { id } = valueOf(await chat.send(null, 'm', 'Question'));
     (await lastRequest()).finish(success({ ...outcome, text: 'First answer' }));
-    await until(() => lastAnswer(valueOf(chat.view(id))).state.kind === 'finished');
-    const again = valueOf(await chat.retry(id));
+    await until(async () => lastAnswer(valueOf(await chat.view(id))).state.kind === 'finished');
+    const again = valueOf(await chat.retry(id, null));
     expect(again.entries).toHaveLength(2);
     expect(lastAnswer(again)).toMatchObject({ text: '', state: { kind: 'waiting' } });
     await until(() => requests.length === 2);
     (await lastRequest()).finish(success({ ...outcome, text: 'Second answer' }));
-    await until(() => lastAnswer(valueOf(chat.view(id))).state.kind === 'finished');
+    await until(async () => lastAnswer(valueOf(await chat.view(id))).state.kind === 'finished');
     await chat.close();
     const document = await onlyDocument();
     const answers = document.messages.slice(1);
@@ -263,10 +293,10 @@ describe('stop and the end of the app', () => {
     expect(chat.stop(id).ok).toBe(true);
     expect(listeners.signal.aborted).toBe(true);
     listeners.onText(' and more');
-    expect(lastAnswer(valueOf(chat.view(id)))).toMatchObject({ text: 'So far', state: { kind: 'stopped' } });
+    expect(lastAnswer(valueOf(await chat.view(id)))).toMatchObject({ text: 'So far', state: { kind: 'stopped' } });
     finish(success({ ...outcome, text: 'So far and more', finishReason: 'cancelled' }));
-    await until(() => lastAnswer(valueOf(chat.view(id))).facts?.settledCost !== undefined);
-    expect(lastAnswer(valueOf(chat.view(id)))).toMatchObject({
+    await until(async () => lastAnswer(valueOf(await chat.view(id))).facts?.settledCost !== undefined);
+    expect(lastAnswer(valueOf(await chat.view(id)))).toMatchObject({
       text: 'So far',
       state: { kind: 'stopped' },
       facts: { settledCost: outcome.settledCost },
@@ -301,7 +331,7 @@ describe('stop and the end of the app', () => {
   });
 });
 
-describe('files', () => {
+describe('the store', () => {
   it('marks answers that a crash cut off as stopped', async () => {
     const first = await createChat();
     const { id } = valueOf(await first.chat.send(null, 'm', 'Question'));
@@ -311,28 +341,10 @@ describe('files', () => {
     await until(async () => JSON.stringify(await onlyDocument()).includes('Cut o'));
     // No end is written: the next start finds what the crash left.
     const second = await createChat();
-    expect(lastAnswer(valueOf(second.chat.view(id)))).toMatchObject({ text: 'Cut o', state: { kind: 'stopped' } });
-    expect(JSON.stringify(await onlyDocument())).toContain('"kind":"stopped"');
-  });
-
-  it.each([
-    ['that ends in the middle', 'broken', '{"tore_spec": "tore-0005", "id": "bro'],
-    ['that is no conversation', 'other', '{"tore_spec": "tore-0004", "id": "other"}'],
-    ['whose id leads elsewhere', 'evil', JSON.stringify({ ...emptyDocument('../evil') })],
-  ])('leaves a file %s where it is and names it', async (_what, name, text) => {
-    const path = join(folder, `${name}.tore5.json`);
-    await writeFile(path, text);
-    const { chat, events } = await createChat();
-    expect(events).toHaveLength(1);
-    expect(events[0]).toContain(path);
-    expect(await readFile(path, 'utf8')).toBe(text);
-    expect(chat.view(name)).toMatchObject({ ok: false, error: { code: 'conversation-unknown' } });
-  });
-
-  it('removes what a crash left of a half-written file', async () => {
-    await writeFile(join(folder, 'x.tore5.json.abc.tmp'), 'half');
-    await createChat();
-    expect(await readdir(folder)).toEqual(['deleted']);
+    expect(lastAnswer(valueOf(await second.chat.view(id)))).toMatchObject({
+      text: 'Cut o',
+      state: { kind: 'stopped' },
+    });
   });
 
   it('keeps fields of other programs', async () => {
@@ -359,7 +371,7 @@ describe('files', () => {
       ],
       head: 'm1',
     };
-    await writeFile(join(folder, 'foreign.tore5.json'), JSON.stringify(foreign));
+    valueOf(await access.call('save', { conversation: foreign as Conversation }));
     const { chat } = await createChat();
     valueOf(await chat.send('foreign', 'm', 'Next'));
     const document = await onlyDocument();
@@ -367,29 +379,96 @@ describe('files', () => {
     expect(document.messages[0]).toEqual(foreign.messages[0]);
   });
 
-  it('moves a deleted conversation aside and purges it after thirty days', async () => {
-    const { chat, lastRequest, store, timers } = await createChat();
+  it('keeps a title and a message that came from elsewhere while an answer was written', async () => {
+    const { chat, lastRequest } = await createChat();
+    const { id } = valueOf(await chat.send(null, 'm', 'Question'));
+    valueOf(await access.call('rename', { id, title: 'A better title' }));
+    (await lastRequest()).finish(success(outcome));
+    await until(async () => JSON.stringify(await onlyDocument()).includes('entry-1'));
+    expect((await onlyDocument()).title).toBe('A better title');
+  });
+
+  it('moves a deleted conversation to the bin', async () => {
+    const { chat, lastRequest, timers } = await createChat();
     const { id } = valueOf(await chat.send(null, 'm', 'Question'));
     (await lastRequest()).finish(success(outcome));
-    await until(() => lastAnswer(valueOf(chat.view(id))).state.kind === 'finished');
+    await until(async () => lastAnswer(valueOf(await chat.view(id))).state.kind === 'finished');
     valueOf(await chat.remove(id));
-    expect(chat.view(id).ok).toBe(false);
-    expect(await readdir(folder)).toEqual(['deleted']);
-    expect(await readdir(join(folder, 'deleted'))).toEqual([`${id}.tore5.json`]);
-    await store.purgeDeleted(Date.now() + 29 * 86_400_000);
-    expect(await readdir(join(folder, 'deleted'))).toHaveLength(1);
-    await store.purgeDeleted(Date.now() + 31 * 86_400_000);
-    expect(await readdir(join(folder, 'deleted'))).toEqual([]);
+    await until(async () => (await diskTexts()).length === 0);
+    expect(valueOf(await access.call('list', { limit: 5, deleted: true })).total).toBe(1);
     expect(timers.waiting).toBe(0);
   });
 
-  it('names a folder that cannot be opened', async () => {
-    await rm(folder, { recursive: true });
-    await writeFile(folder, 'a file where a folder belongs');
-    const { events } = await createChat();
-    expect(events[0]).toMatch(/^error: /);
-    await rm(folder);
-    await mkdir(folder);
+  it('says so when a conversation is gone', async () => {
+    const { chat } = await createChat();
+    expect(await chat.view('nobody')).toMatchObject({ ok: false, error: { code: 'conversation-unknown' } });
+    expect(await chat.send('nobody', 'm', 'Hi')).toMatchObject({ ok: false, error: { code: 'conversation-unknown' } });
+  });
+});
+
+describe('branches', () => {
+  it('asks a question in other words and goes back to the first ones', async () => {
+    const { chat, lastRequest, requests } = await createChat();
+    const { id, entries } = valueOf(await chat.send(null, 'm', 'First words'));
+    (await lastRequest()).finish(success({ ...outcome, text: 'First answer' }));
+    await until(async () => lastAnswer(valueOf(await chat.view(id))).state.kind === 'finished');
+    const edited = valueOf(await chat.edit(id, entries[0]?.id ?? '', 'other', 'Other words'));
+    expect(edited.entries.map(({ text }) => text)).toEqual(['Other words', '']);
+    expect(edited.entries[0]?.branch).toMatchObject({ position: 2, count: 2 });
+    await until(() => requests.length === 2);
+    expect((await lastRequest()).request).toMatchObject({
+      modelId: 'other',
+      messages: [{ role: 'user', content: 'Other words' }],
+    });
+    (await lastRequest()).finish(success(outcome));
+    await until(async () => lastAnswer(valueOf(await chat.view(id))).state.kind === 'finished');
+    const back = valueOf(await chat.showBranch(id, entries[0]?.id ?? ''));
+    expect(back.entries.map(({ text }) => text)).toEqual(['First words', 'First answer']);
+    await until(async () => (await onlyDocument()).head === back.entries[1]?.id);
+  });
+
+  it('goes on with another model, the snapshot in place of what does not fit', async () => {
+    const { chat, lastRequest, requests } = await createChat(700);
+    let id: string | null = null;
+    for (const [index, question] of ['One', 'Two', 'Three'].entries()) {
+      const view: ConversationView = valueOf(await chat.send(id, 'm', `${question} ${'x'.repeat(300)}`));
+      id = view.id;
+      await until(() => requests.length === index + 1);
+      (await lastRequest()).finish(success({ ...outcome, text: 'y'.repeat(100) }));
+      await until(async () => lastAnswer(valueOf(await chat.view(view.id))).state.kind === 'finished');
+    }
+    const last = valueOf(await chat.view(id ?? '')).entries.at(-1)?.id ?? '';
+    valueOf(
+      await chat.continueWith({
+        id: id ?? '',
+        through: null,
+        handoff: {
+          from: { platform: 'tore-desktop', model: 'm' },
+          reason: 'another view',
+          needs: ['check it'],
+          created_at: '2026-01-01T00:00:00Z',
+        },
+        snapshot: {
+          summary: 'Three questions.',
+          goals: ['count'],
+          decisions: [],
+          open_questions: [],
+          facts: [],
+          constraints: [],
+          through_message_id: last,
+          created_at: '2026-01-01T00:00:00Z',
+          created_by: 'extraction rules',
+        },
+      }),
+    );
+    valueOf(await chat.send(id, 'n', 'Four'));
+    await until(() => requests.length === 4);
+    const { messages } = (await lastRequest()).request;
+    expect(messages[0]).toMatchObject({ role: 'system' });
+    expect(messages[0]?.content).toContain('Three questions.');
+    expect(messages[0]?.content).toContain('check it');
+    expect(messages.at(-1)).toEqual({ role: 'user', content: 'Four' });
+    expect((await onlyDocument()).handoff).toMatchObject({ reason: 'another view' });
   });
 });
 

@@ -1,28 +1,25 @@
-import type { Conversation, ConversationMessage } from '../../../protocol/conversation/conversation';
-import type { AnswerState, ConversationSummary, ConversationView } from '../../../contract/chat';
+import type { ConversationSummary, ConversationView } from '../../../contract/chat';
 import type { ChatSettings } from '../../../contract/settings';
 import type { AppEvent } from '../../../contract/snapshot';
 import { formatGft } from '../../../protocol/compute/micro-gft';
+import { MessageTree } from '../../../protocol/conversation/branches';
+import type { Conversation, ConversationMessage } from '../../../protocol/conversation/conversation';
 import { success, type Failure, type Result } from '../../../protocol/result';
-import { mainFailure, reasonOf, type MainErrorCode } from '../../errors';
+import { mainFailure, reasonOf } from '../../errors';
 import type { SendEvent } from '../../ipc/send-event';
 import type { Log } from '../log';
 import { isoTime, type Timers } from '../timers';
-import { isUnfinished, readAnswer, writeAnswer } from './answer-record';
+import { writeAnswer } from './answer-record';
 import type { AnswerOutcome, AnswerSource } from './answer-source';
-import { fitMessages, tokensAtMost, type FittedMessages, type Turn } from './context-window';
-import {
-  appendMessage,
-  branchOf,
-  createConversation,
-  replaceMessage,
-  roleOf,
-  textOf,
-  titleOf,
-  withParticipant,
-} from './conversation-document';
+import { endOf, intoDocument, plainFailure, stopLeftovers } from './answer-states';
+import { busyConversation, unknownConversation } from './chat-failures';
+import { continuedDocument, type Continuation } from './continuation';
+import { tokensAtMost, type FittedMessages } from './context-window';
+import { ConversationDesk } from './conversation-desk';
+import { appendMessage, createConversation, roleOf, textOf, titleOf, withParticipant } from './conversation-document';
 import type { ConversationStore } from './conversation-store';
-import { summaryOf, viewOf } from './conversation-view';
+import { viewOf } from './conversation-view';
+import { fitRequest, type FitRequest } from './fit-request';
 import { RunningAnswer } from './running-answer';
 
 /** How long the app's end waits for the coordinator to settle answers it was told to stop. */
@@ -32,8 +29,6 @@ export interface ChatDependencies {
   readonly store: ConversationStore;
   readonly source: AnswerSource;
   readonly settings: () => ChatSettings;
-  /** Positions of a model's context, null when not known. */
-  readonly contextLengthOf: (modelId: string) => Promise<number | null>;
   readonly send: SendEvent;
   readonly onSummaries: (summaries: readonly ConversationSummary[]) => void;
   readonly addEvent: (kind: AppEvent['kind'], text: string) => void;
@@ -49,112 +44,102 @@ interface RunningRequest {
 }
 
 /**
- * Conversations and the answers being written into them. A question is on disk before it is sent; an answer is saved
+ * Conversations and the answers being written into them. A question is in the store before it is sent; an answer is saved
  * every second and at its end, so a crash loses at most a second of it.
  */
 export class ChatService {
-  readonly #documents = new Map<string, Conversation>();
+  readonly #desk: ConversationDesk;
   readonly #running = new Map<string, RunningRequest>();
+  /** Conversations something is being done to; taken before anything is awaited, so that it happens once at a time. */
+  readonly #busy = new Set<string>();
   /** Requests that were stopped here and wait for their last word. */
   readonly #settling = new Set<Promise<void>>();
-  /** Writes of one conversation happen one after the other. */
-  readonly #writes = new Map<string, Promise<Result<void, MainErrorCode>>>();
   readonly #dependencies: ChatDependencies;
 
   constructor(dependencies: ChatDependencies) {
     this.#dependencies = dependencies;
+    this.#desk = new ConversationDesk(dependencies.store, stopLeftovers);
   }
 
-  /** Reads the conversations of earlier starts; answers that a crash cut off are marked as stopped. */
-  async load(): Promise<void> {
-    const { store, addEvent, log, timers } = this.#dependencies;
-    const read = await store.readAll();
-    if (!read.ok) {
-      addEvent('error', read.error.message);
-      return;
-    }
-    for (const { path, reason } of read.value.unreadable) {
-      addEvent('notice', `A conversation was left out because ${reason}. The file stays where it is: ${path}`);
-    }
-    for (const document of read.value.documents) {
-      const repaired = stopLeftovers(document);
-      this.#documents.set(document.id, repaired);
-      if (repaired !== document) {
-        const saved = await this.#write(document.id);
-        if (!saved.ok) log.warn({ code: saved.error.code }, 'a leftover answer could not be marked as stopped');
-      }
-    }
-    this.#publishSummaries();
-    try {
-      await store.purgeDeleted(timers.now());
-    } catch (thrown) {
-      log.warn({ error: reasonOf(thrown) }, 'deleted conversations could not be tidied');
-    }
-  }
-
-  view(id: string): Result<ConversationView, MainErrorCode> {
-    const document = this.#documents.get(id);
-    if (document === undefined) return unknownConversation();
+  /** The conversation as the window shows it. */
+  async view(id: string): Promise<Result<ConversationView>> {
+    const document = await this.#desk.read(id);
+    if (!document.ok) return unknownConversation(document.error);
     this.#running.get(id)?.answer.flush();
-    return success(viewOf(this.#current(document)));
+    return success(viewOf(this.#current(this.#desk.get(id) ?? document.value)));
   }
 
   /** Tokens the next request holds at most, for an estimate of its cost. */
   async inputTokensAtMost(id: string | null, modelId: string, text: string): Promise<number> {
-    const document = id === null ? undefined : this.#documents.get(id);
-    const turns = document === undefined ? [] : turnsOf(document);
-    return tokensAtMost((await this.#fit(turns, text, modelId)).messages);
+    const document = id === null ? null : await this.#desk.read(id);
+    const fitted = this.#fitted({ document: document?.ok === true ? document.value : null, question: text }, modelId);
+    return tokensAtMost(fitted.messages);
   }
 
   /** Adds a question, saves it and starts its answer. The view that comes back shows the answer waiting or failed. */
-  async send(id: string | null, modelId: string, text: string): Promise<Result<ConversationView, MainErrorCode>> {
-    if (text.trim() === '') return mainFailure('payload-invalid', 'The question is empty.');
+  send(id: string | null, modelId: string, text: string): Promise<Result<ConversationView>> {
     const { newId, timers } = this.#dependencies;
-    const before = id === null ? null : this.#documents.get(id);
-    if (before === undefined) return unknownConversation();
-    const fitted = await this.#fit(before === null ? [] : turnsOf(before), text, modelId);
-    // Nothing may be awaited from here until the answer is registered as running: another call could come in between.
-    const now = isoTime(timers.now());
-    const existing = id === null ? createConversation(newId(), titleOf(text), now) : this.#documents.get(id);
-    if (existing === undefined) return unknownConversation();
-    if (this.#running.has(existing.id)) return busyConversation();
-    const human = withParticipant(existing, { role: 'human' }, newId());
-    const question: ConversationMessage = {
-      id: newId(),
-      parent_id: branchOf(existing).at(-1)?.id ?? null,
-      participant_id: human.participantId,
-      created_at: now,
-      content: [{ type: 'text', text }],
-      metadata: {},
-    };
-    return this.#ask(appendMessage(human.document, question), question, fitted, modelId);
+    if (text.trim() === '') return Promise.resolve(mainFailure('payload-invalid', 'The question is empty.'));
+    if (id !== null) return this.#change(id, (document) => this.#question(document, modelId, text, null));
+    const created = createConversation(newId(), titleOf(text), isoTime(timers.now()));
+    this.#desk.put(created);
+    return this.#change(created.id, (document) => this.#question(document, modelId, text, null));
+  }
+
+  /** Asks a question in other words; the first ones stay beside it with everything that followed them. */
+  edit(id: string, messageId: string, modelId: string, text: string): Promise<Result<ConversationView>> {
+    if (text.trim() === '') return Promise.resolve(mainFailure('payload-invalid', 'The question is empty.'));
+    return this.#change(id, (document) => {
+      const message = document.messages.find((each) => each.id === messageId);
+      if (message === undefined || roleOf(document, message) !== 'human') {
+        return Promise.resolve(mainFailure('nothing-to-retry', 'This question is not there any more.'));
+      }
+      return this.#question(document, modelId, text, message);
+    });
   }
 
   /** Asks the last question of the shown branch again; the earlier answer stays beside the new one. */
-  async retry(id: string): Promise<Result<ConversationView, MainErrorCode>> {
-    const before = this.#documents.get(id);
-    if (before === undefined) return unknownConversation();
-    if (this.#running.has(id)) return busyConversation();
-    const branch = branchOf(before);
-    const position = branch.findLastIndex((message) => roleOf(before, message) === 'human');
-    const question = branch[position];
-    const modelId = branch
-      .slice(position + 1)
-      .concat(branch.toReversed())
-      .map(({ model }) => model)
-      .find((model) => typeof model === 'string');
-    if (question === undefined || modelId === undefined) {
-      return mainFailure('nothing-to-retry', 'There is no question to ask again.');
-    }
-    const fitted = await this.#fit(turnsOf(before, position), textOf(question), modelId);
-    const document = this.#documents.get(id);
-    if (document === undefined) return unknownConversation();
-    if (this.#running.has(id)) return busyConversation();
-    return this.#ask(document, question, fitted, modelId);
+  retry(id: string, modelId: string | null): Promise<Result<ConversationView>> {
+    return this.#change(id, (document) => {
+      const branch = new MessageTree(document).branchTo(null);
+      const position = branch.findLastIndex((message) => roleOf(document, message) === 'human');
+      const question = branch[position];
+      const lastModel = branch
+        .slice(position + 1)
+        .concat(branch.toReversed())
+        .map(({ model }) => model)
+        .find((model) => typeof model === 'string');
+      const asked = modelId ?? lastModel;
+      if (question === undefined || asked === undefined) {
+        return Promise.resolve(mainFailure('nothing-to-retry', 'There is no question to ask again.'));
+      }
+      return this.#ask(
+        document,
+        question,
+        this.#fitted({ document, before: position, question: textOf(question) }, asked),
+        asked,
+      );
+    });
+  }
+
+  /** Shows the branch that goes through a message. */
+  showBranch(id: string, messageId: string): Promise<Result<ConversationView>> {
+    return this.#change(id, async (document) => {
+      const tree = new MessageTree(document);
+      if (tree.message(messageId) === undefined) return mainFailure('conversation-unknown', 'This branch is gone.');
+      return this.#keep({ ...document, head: tree.leafUnder(messageId) });
+    });
+  }
+
+  /** Prepares a conversation for another model: the branch it goes on from, why, and what stands in for the early history. */
+  continueWith(continuation: Continuation): Promise<Result<ConversationView>> {
+    return this.#change(continuation.id, (document) =>
+      this.#keep(continuedDocument(document, continuation, isoTime(this.#dependencies.timers.now()))),
+    );
   }
 
   /** Stops the answer under way; its text stays. */
-  stop(id: string): Result<null, MainErrorCode> {
+  stop(id: string): Result<null> {
     const running = this.#running.get(id);
     if (running === undefined) return mainFailure('nothing-to-stop', 'No answer is being written here.');
     this.#stopRunning(running);
@@ -162,32 +147,100 @@ export class ChatService {
     return success(null);
   }
 
-  /** Moves a conversation to the deleted ones. */
-  async remove(id: string): Promise<Result<null, MainErrorCode>> {
-    if (!this.#documents.has(id)) return unknownConversation();
+  /** Moves a conversation to the bin. */
+  async remove(id: string): Promise<Result<null>> {
     const running = this.#running.get(id);
-    if (running !== undefined) this.#stopRunning(running);
-    await this.#write(id);
-    const moved = await this.#dependencies.store.moveToDeleted(id);
-    if (!moved.ok) return moved;
-    this.#documents.delete(id);
-    this.#writes.delete(id);
-    this.#publishSummaries();
+    if (running !== undefined) {
+      this.#stopRunning(running);
+      await this.#save(id);
+    }
+    const removed = await this.#dependencies.store.remove(id);
+    if (!removed.ok) return removed;
+    this.#desk.forget(id);
+    await this.publishSummaries();
     return success(null);
+  }
+
+  /** Something in the library changed that was not done here. */
+  async libraryChanged(): Promise<void> {
+    this.#desk.storeChanged();
+    await this.publishSummaries();
   }
 
   /** Stops and saves every answer, for the end of the app. */
   async close(): Promise<void> {
     const running = [...this.#running.entries()];
     for (const [, request] of running) this.#stopRunning(request);
-    await Promise.all(running.map(([id]) => this.#write(id)));
+    await Promise.all(running.map(([id]) => this.#save(id)));
     let cancel = (): void => undefined;
     const timeout = new Promise<void>((resolve) => {
       cancel = this.#dependencies.timers.after(SETTLE_TIMEOUT_MS, resolve);
     });
     await Promise.race([Promise.all(this.#settling), timeout]);
     cancel();
-    await Promise.all(this.#writes.values());
+    await this.#desk.settled();
+  }
+
+  /** Tells the window which conversations there are. */
+  async publishSummaries(): Promise<void> {
+    const listed = await this.#dependencies.store.list();
+    if (listed.ok) this.#dependencies.onSummaries(listed.value);
+    else this.#dependencies.log.warn({ code: listed.error.code }, 'the conversations could not be listed');
+  }
+
+  /** Opens a conversation, does one thing to it, and closes it unless an answer is being written then. */
+  async #change(
+    id: string,
+    work: (document: Conversation) => Promise<Result<ConversationView>>,
+  ): Promise<Result<ConversationView>> {
+    if (this.#busy.has(id) || this.#running.has(id)) return busyConversation();
+    this.#busy.add(id);
+    try {
+      const opened = await this.#desk.open(id);
+      if (!opened.ok) return unknownConversation(opened.error);
+      return await work(opened.value);
+    } finally {
+      this.#busy.delete(id);
+      if (!this.#running.has(id)) this.#desk.release(id);
+    }
+  }
+
+  /** Saves a conversation as it is now and shows it. */
+  async #keep(document: Conversation): Promise<Result<ConversationView>> {
+    this.#desk.put(document);
+    const saved = await this.#save(document.id);
+    if (!saved.ok) return saved;
+    await this.#changed(document.id);
+    await this.publishSummaries();
+    return success(viewOf(document));
+  }
+
+  /** Adds a question behind the shown branch, or in place of another one, and asks it. */
+  #question(
+    document: Conversation,
+    modelId: string,
+    text: string,
+    instead: ConversationMessage | null,
+  ): Promise<Result<ConversationView>> {
+    const { newId, timers } = this.#dependencies;
+    const tree = new MessageTree(document);
+    const branch = tree.branchTo(instead === null ? null : instead.id);
+    const fitted = this.#fitted(
+      instead === null
+        ? { document, question: text }
+        : { document, before: branch.length - 1, question: text, headId: instead.id },
+      modelId,
+    );
+    const human = withParticipant(document, { role: 'human' }, newId());
+    const question: ConversationMessage = {
+      id: newId(),
+      parent_id: (instead === null ? branch.at(-1)?.id : instead.parent_id) ?? null,
+      participant_id: human.participantId,
+      created_at: isoTime(timers.now()),
+      content: [{ type: 'text', text }],
+      metadata: {},
+    };
+    return this.#ask(appendMessage(human.document, question), question, fitted, modelId);
   }
 
   async #ask(
@@ -195,7 +248,7 @@ export class ChatService {
     question: ConversationMessage,
     fitted: FittedMessages,
     modelId: string,
-  ): Promise<Result<ConversationView, MainErrorCode>> {
+  ): Promise<Result<ConversationView>> {
     const { newId, timers } = this.#dependencies;
     const model = withParticipant(document, { role: 'model', modelId }, newId());
     const entryId = newId();
@@ -208,7 +261,7 @@ export class ChatService {
       turnsLeftOut: fitted.turnsLeftOut,
       timers,
       onDelta: (delta) => this.#dependencies.send('chat-delta-arrived', delta),
-      onStreaming: () => this.#changed(conversationId),
+      onStreaming: () => void this.#changed(conversationId),
       onSaveDue: () => void this.#savePart(conversationId),
     });
     const message: ConversationMessage = {
@@ -222,8 +275,8 @@ export class ChatService {
     };
     const request: RunningRequest = { answer, settled: Promise.resolve() };
     this.#running.set(conversationId, request);
-    this.#documents.set(conversationId, appendMessage(model.document, writeAnswer(message, '', answer.details)));
-    const saved = await this.#write(conversationId);
+    this.#desk.put(appendMessage(model.document, writeAnswer(message, '', answer.details)));
+    const saved = await this.#save(conversationId);
     if (!saved.ok) {
       this.#fail(request, {
         ...saved.error,
@@ -232,9 +285,9 @@ export class ChatService {
     } else if (!answer.ended) {
       request.settled = this.#run(request, fitted, modelId, settings);
     }
-    this.#publishSummaries();
-    this.#changed(conversationId);
-    const current = this.#documents.get(conversationId);
+    void this.publishSummaries();
+    void this.#changed(conversationId);
+    const current = this.#desk.get(conversationId);
     return current === undefined ? unknownConversation() : success(viewOf(this.#current(current)));
   }
 
@@ -297,42 +350,32 @@ export class ChatService {
   /** Writes the answer's last state into its document and lets the conversation go on. */
   #release(request: RunningRequest): void {
     const { answer } = request;
-    const document = this.#documents.get(answer.conversationId);
+    const document = this.#desk.get(answer.conversationId);
     if (document !== undefined) {
       const written = intoDocument(document, answer);
-      this.#documents.set(answer.conversationId, {
-        ...written,
-        updated_at: isoTime(this.#dependencies.timers.now()),
-      });
+      this.#desk.put({ ...written, updated_at: isoTime(this.#dependencies.timers.now()) });
     }
     if (this.#running.get(answer.conversationId) === request) this.#running.delete(answer.conversationId);
   }
 
   /** Saves the end of an answer and tells the window. */
   async #persistEnd(id: string): Promise<void> {
-    this.#changed(id);
-    this.#publishSummaries();
-    if (!this.#documents.has(id)) return;
-    const saved = await this.#write(id);
+    void this.#changed(id);
+    const saved = await this.#save(id);
     if (!saved.ok) {
       this.#dependencies.addEvent('error', `${saved.error.message} The answer stays visible until the app is closed.`);
     }
+    if (!this.#running.has(id) && !this.#busy.has(id)) this.#desk.release(id);
+    await this.publishSummaries();
   }
 
   async #savePart(id: string): Promise<void> {
-    const saved = await this.#write(id);
+    const saved = await this.#save(id);
     if (!saved.ok) this.#dependencies.log.warn({ code: saved.error.code }, 'part of an answer could not be saved');
   }
 
-  /** Writes the newest form of a conversation after the writes before it. */
-  #write(id: string): Promise<Result<void, MainErrorCode>> {
-    const before = this.#writes.get(id) ?? Promise.resolve();
-    const write = before.then((): Promise<Result<void, MainErrorCode>> | Result<void, MainErrorCode> => {
-      const document = this.#documents.get(id);
-      return document === undefined ? success(undefined) : this.#dependencies.store.save(this.#current(document));
-    });
-    this.#writes.set(id, write);
-    return write;
+  #save(id: string): Promise<Result<void>> {
+    return this.#desk.save(id, (document) => this.#current(document));
   }
 
   /** The document with what has arrived of its running answer. */
@@ -341,89 +384,17 @@ export class ChatService {
     return running === undefined ? document : intoDocument(document, running.answer);
   }
 
-  #changed(id: string): void {
-    const view = this.view(id);
+  #fitted(request: Omit<FitRequest, 'contextLength' | 'maxNewTokens'>, modelId: string): FittedMessages {
+    const { source, settings } = this.#dependencies;
+    return fitRequest({
+      ...request,
+      contextLength: source.contextLengthOf(modelId),
+      maxNewTokens: settings().maxNewTokens,
+    });
+  }
+
+  async #changed(id: string): Promise<void> {
+    const view = await this.view(id);
     if (view.ok) this.#dependencies.send('conversation-changed', view.value);
   }
-
-  #publishSummaries(): void {
-    const summaries = [...this.#documents.values()].map(summaryOf);
-    this.#dependencies.onSummaries(summaries.sort((left, right) => right.updatedAt.localeCompare(left.updatedAt)));
-  }
-
-  async #fit(turns: readonly Turn[], question: string, modelId: string): Promise<FittedMessages> {
-    const contextLength = await this.#dependencies.contextLengthOf(modelId);
-    return fitMessages(turns, question, contextLength, this.#dependencies.settings().maxNewTokens);
-  }
-}
-
-function unknownConversation() {
-  return mainFailure('conversation-unknown', 'This conversation does not exist any more.');
-}
-
-function busyConversation() {
-  return mainFailure('conversation-busy', 'An answer is still being written here.', {
-    retryable: true,
-    suggestion: 'Wait for its end or stop it.',
-  });
-}
-
-function intoDocument(document: Conversation, answer: RunningAnswer): Conversation {
-  const message = document.messages.find(({ id }) => id === answer.entryId);
-  return message === undefined ? document : replaceMessage(document, writeAnswer(message, answer.text, answer.details));
-}
-
-/** Questions of the shown branch that have an answer, up to a position of the branch. */
-function turnsOf(document: Conversation, before = Number.POSITIVE_INFINITY): readonly Turn[] {
-  const turns: Turn[] = [];
-  let question: string | null = null;
-  for (const message of branchOf(document).slice(0, before)) {
-    const role = roleOf(document, message);
-    const text = textOf(message);
-    if (role === 'human') question = text;
-    if (role !== 'model' || question === null || text === '') continue;
-    turns.push({ question, answer: text });
-    question = null;
-  }
-  return turns;
-}
-
-function endOf(outcome: AnswerOutcome): AnswerState {
-  switch (outcome.finishReason) {
-    case 'stop':
-    case 'length':
-      return { kind: 'finished', reason: outcome.finishReason };
-    case 'cancelled':
-      return { kind: 'stopped' };
-    case 'error':
-      return {
-        kind: 'failed',
-        error: {
-          code: 'answer-broken-off',
-          message: 'The pipeline broke off before the answer was complete. What arrived is kept.',
-          retryable: true,
-          suggestion: 'Ask again.',
-        },
-      };
-  }
-}
-
-/** Only the fields of a failure, whatever else an object from another process carries. */
-function plainFailure({ code, message, retryable, suggestion }: Failure): Failure {
-  return suggestion === undefined ? { code, message, retryable } : { code, message, retryable, suggestion };
-}
-
-/** Marks answers that were under way when the app ended without saving their end. */
-function stopLeftovers(document: Conversation): Conversation {
-  let repaired = document;
-  for (const message of document.messages) {
-    if (roleOf(document, message) !== 'model') continue;
-    const details = readAnswer(message);
-    if (!isUnfinished(details.state)) continue;
-    repaired = replaceMessage(
-      repaired,
-      writeAnswer(message, textOf(message), { ...details, state: { kind: 'stopped' } }),
-    );
-  }
-  return repaired;
 }

@@ -4,28 +4,16 @@ import type {
   ConversationMessage,
   ConversationParticipant,
 } from '../../../protocol/conversation/conversation';
-import { readDocument } from '../../../protocol/documents/read-document';
+
+import type { Turn } from './context-window';
 
 /*
  * Conversations are tore-0005 documents. Unknown fields, part types and metadata of other programs are kept as they
  * are: this file has what Chat does with them.
  */
 
-/** Ending of a conversation's file, short for `.tore5-conversation.json` of other exports. */
-export const CONVERSATION_FILE_ENDING = '.tore5.json';
 /** What this program writes as the source of a conversation. */
 export const SOURCE_PLATFORM = 'tore-desktop';
-
-/** Reads the text of a conversation's file. The reason is a clause to put behind "cannot be used because". */
-export function parseConversation(
-  text: string,
-): { readonly ok: true; readonly document: Conversation } | { readonly ok: false; readonly reason: string } {
-  const read = readDocument(text);
-  if (!read.ok) return { ok: false, reason: `of its content: ${read.error.message}` };
-  if (read.value.kind !== 'conversation')
-    return { ok: false, reason: `it is a ${read.value.kind}, not a conversation` };
-  return { ok: true, document: read.value.document };
-}
 
 const TITLE_LENGTH = 60;
 
@@ -87,25 +75,29 @@ export function replaceMessage(document: Conversation, message: ConversationMess
   return { ...document, messages: document.messages.map((other) => (other.id === message.id ? message : other)) };
 }
 
-/** The shown branch from its first message to the head. Documents of others may hold loops or gaps; both end it. */
-export function branchOf(document: Conversation): readonly ConversationMessage[] {
-  const byId = new Map(document.messages.map((message) => [message.id, message]));
-  const branch: ConversationMessage[] = [];
-  const seen = new Set<string>();
-  let id = document.head ?? document.messages.at(-1)?.id ?? null;
-  while (id !== null && !seen.has(id)) {
-    seen.add(id);
-    const message = byId.get(id);
-    if (message === undefined) break;
-    branch.push(message);
-    id = message.parent_id ?? null;
-  }
-  return branch.reverse();
-}
-
 /** The text parts of a message, joined. */
 export function textOf(message: ConversationMessage): string {
   return message.content.map((part) => (isPart(part, 'text') ? part.text : '')).join('');
+}
+
+/** What Chat shows and sends of a conversation, question by question: those that have an answer, up to a place of the branch. */
+export function turnsOf(
+  document: Conversation,
+  branch: readonly ConversationMessage[],
+  before = Number.POSITIVE_INFINITY,
+): readonly Turn[] {
+  const turns: Turn[] = [];
+  let question: string | null = null;
+  for (const message of branch.slice(0, before)) {
+    if (message.metadata?.['hidden'] === true) continue;
+    const role = roleOf(document, message);
+    const text = textOf(message);
+    if (role === 'human') question = text;
+    if (role !== 'model' || question === null || text === '') continue;
+    turns.push({ question, answer: text });
+    question = null;
+  }
+  return turns;
 }
 
 /** Role of a message's author; a message of an unknown participant counts as a human's. */

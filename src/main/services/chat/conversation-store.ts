@@ -1,114 +1,64 @@
+import type { ConversationSummary } from '../../../contract/chat';
+import type { LibraryAccess } from '../../../library/service/library-access';
 import type { Conversation } from '../../../protocol/conversation/conversation';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { success, type Result } from '../../../protocol/result';
-import { mainFailure, reasonOf, systemCodeOf, type MainErrorCode } from '../../errors';
-import { TEMPORARY_ENDING, writeFailure, writeFileAtomically } from '../../storage/atomic-file';
-import { CONVERSATION_FILE_ENDING, parseConversation } from './conversation-document';
 
-/** A conversation typed here stays far below; larger files would hold up the app's start. */
-const MAX_FILE_BYTES = 64_000_000;
-/** How long a deleted conversation can still be brought back by hand. */
-const DELETED_KEPT_MS = 30 * 24 * 60 * 60 * 1_000;
-const DELETED_FOLDER = 'deleted';
+/** Conversations Chat lists; older ones are found in the library. */
+const LISTED = 200;
 
-export interface UnreadableFile {
-  readonly path: string;
-  readonly reason: string;
+/** A conversation and the number of its state. */
+export interface StoredConversation {
+  readonly document: Conversation;
+  readonly revision: number;
 }
 
-/** Conversations as files, one each. */
+export interface SavedState {
+  readonly revision: number;
+  readonly isJoined: boolean;
+}
+
+/** Where Chat keeps its conversations. */
 export interface ConversationStore {
-  /** Reads every conversation. Files that cannot be used are left where they are and named. */
-  readAll(): Promise<
-    Result<
-      { readonly documents: readonly Conversation[]; readonly unreadable: readonly UnreadableFile[] },
-      MainErrorCode
-    >
-  >;
-  save(document: Conversation): Promise<Result<void, MainErrorCode>>;
-  /** Moves the file to the folder of deleted ones. */
-  moveToDeleted(id: string): Promise<Result<void, MainErrorCode>>;
-  /** Removes what was deleted long ago. */
-  purgeDeleted(nowMs: number): Promise<void>;
+  /** The conversations of Chat, the newest first. */
+  list(): Promise<Result<readonly ConversationSummary[]>>;
+  load(id: string): Promise<Result<StoredConversation>>;
+  /** Saves a conversation. When it was changed elsewhere since the revision, both states are joined. */
+  save(document: Conversation, revision: number | null): Promise<Result<SavedState>>;
+  /** Moves it to the bin. */
+  remove(id: string): Promise<Result<void>>;
 }
 
-/** Conversations as files in a folder: `<id>.tore5.json`, replaced atomically. */
-export class FileConversationStore implements ConversationStore {
-  readonly #folder: string;
+/** Conversations of Chat in the library, where everything else is too. */
+export class LibraryConversationStore implements ConversationStore {
+  readonly #library: LibraryAccess;
 
-  constructor(folder: string) {
-    this.#folder = folder;
+  constructor(library: LibraryAccess) {
+    this.#library = library;
   }
 
-  async readAll(): ReturnType<ConversationStore['readAll']> {
-    const documents: Conversation[] = [];
-    const unreadable: UnreadableFile[] = [];
-    let names: string[];
-    try {
-      await mkdir(join(this.#folder, DELETED_FOLDER), { recursive: true, mode: 0o700 });
-      names = (await readdir(this.#folder)).sort();
-    } catch (thrown) {
-      return mainFailure('disk-failed', `The folder of conversations cannot be opened: ${reasonOf(thrown)}.`, {
-        retryable: true,
-      });
-    }
-    for (const name of names) {
-      const path = join(this.#folder, name);
-      // Left by a crash in the middle of a write; the conversation itself is in its own, older file.
-      if (name.endsWith(TEMPORARY_ENDING)) await rm(path, { force: true });
-      if (!name.endsWith(CONVERSATION_FILE_ENDING)) continue;
-      const read = await readConversationFile(path, name);
-      if (read.ok) documents.push(read.document);
-      else unreadable.push({ path, reason: read.reason });
-    }
-    return success({ documents, unreadable });
+  async list(): Promise<Result<readonly ConversationSummary[]>> {
+    const page = await this.#library.call('list', { inChat: true, limit: LISTED });
+    return page.ok
+      ? success(page.value.conversations.map(({ id, title, updatedAt }) => ({ id, title, updatedAt })))
+      : page;
   }
 
-  save(document: Conversation): Promise<Result<void, MainErrorCode>> {
-    const text = `${JSON.stringify(document, null, 2)}\n`;
-    return writeFileAtomically(this.#path(document.id), text, 'The conversation');
+  async load(id: string): Promise<Result<StoredConversation>> {
+    const found = await this.#library.call('get', { id });
+    return found.ok ? success({ document: found.value.conversation, revision: found.value.revision }) : found;
   }
 
-  async moveToDeleted(id: string): Promise<Result<void, MainErrorCode>> {
-    try {
-      await rename(this.#path(id), join(this.#folder, DELETED_FOLDER, `${id}${CONVERSATION_FILE_ENDING}`));
-      return success(undefined);
-    } catch (thrown) {
-      // A conversation whose first save failed has no file.
-      return systemCodeOf(thrown) === 'ENOENT' ? success(undefined) : writeFailure('The deletion', thrown);
-    }
+  async save(document: Conversation, revision: number | null): Promise<Result<SavedState>> {
+    const saved = await this.#library.call('save', {
+      conversation: document,
+      isInChat: true,
+      ...(revision === null ? {} : { baseRevision: revision }),
+    });
+    return saved.ok ? success({ revision: saved.value.revision, isJoined: saved.value.joined !== null }) : saved;
   }
 
-  async purgeDeleted(nowMs: number): Promise<void> {
-    const folder = join(this.#folder, DELETED_FOLDER);
-    for (const name of await readdir(folder)) {
-      const path = join(folder, name);
-      // The change of the inode is the move into this folder; the text itself may be much older.
-      const { ctimeMs } = await stat(path);
-      if (nowMs - ctimeMs > DELETED_KEPT_MS) await rm(path, { force: true });
-    }
-  }
-
-  #path(id: string): string {
-    return join(this.#folder, `${id}${CONVERSATION_FILE_ENDING}`);
-  }
-}
-
-async function readConversationFile(
-  path: string,
-  name: string,
-): Promise<{ ok: true; document: Conversation } | { ok: false; reason: string }> {
-  try {
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES) return { ok: false, reason: `it is larger than ${MAX_FILE_BYTES / 1_000_000} MB` };
-    const parsed = parseConversation(await readFile(path, 'utf8'));
-    // The name is the id: two files of one id would overwrite each other, and an id with slashes would leave the folder.
-    if (parsed.ok && `${parsed.document.id}${CONVERSATION_FILE_ENDING}` !== name) {
-      return { ok: false, reason: 'its name does not match the id inside' };
-    }
-    return parsed;
-  } catch (thrown) {
-    return { ok: false, reason: `it cannot be read (${systemCodeOf(thrown) ?? reasonOf(thrown)})` };
+  async remove(id: string): Promise<Result<void>> {
+    const removed = await this.#library.call('delete', { ids: [id] });
+    return removed.ok ? success(undefined) : removed;
   }
 }

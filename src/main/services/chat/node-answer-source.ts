@@ -6,7 +6,10 @@ import type { ContributorPort } from '../node-service';
 import type { AnswerSource } from './answer-source';
 
 /** Answers through the node's connection to its coordinator. */
-export function nodeAnswerSource(node: Pick<ContributorPort, 'generate' | 'snapshot'>): AnswerSource {
+export function nodeAnswerSource(
+  node: Pick<ContributorPort, 'generate' | 'snapshot'>,
+  contextLengthOf: (modelId: string) => number | null,
+): AnswerSource {
   const hopsOf = (pipeline: readonly PipelineHop[]): readonly AnswerHop[] => {
     const own = node.snapshot().nodeId;
     return pipeline.map((hop) => ({
@@ -18,6 +21,9 @@ export function nodeAnswerSource(node: Pick<ContributorPort, 'generate' | 'snaps
     }));
   };
   return {
+    // Which models there are is the coordinator's to say, at the moment of the question.
+    has: () => true,
+    contextLengthOf,
     async generate(request, listeners) {
       const result = await node.generate(
         {
