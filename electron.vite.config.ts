@@ -56,6 +56,8 @@ export default defineConfig({
     build: {
       target: browserTarget,
       minify: true,
+      // Fonts of formulas stay files: the content security policy allows none inside a style sheet.
+      assetsInlineLimit: (file) => (/\.(?:woff2?|ttf)$/.test(file) ? false : undefined),
       rolldownOptions: { input: { index: source('renderer/index.html') } },
     },
   },

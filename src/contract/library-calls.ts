@@ -5,6 +5,7 @@ import type {
   ExportOutcome,
   HandoffDraft,
   ImportState,
+  LibraryEntry,
   LibraryHits,
   LibraryOverview,
   LibraryPage,
@@ -51,6 +52,8 @@ export const LIBRARY_CALL_SCHEMAS = {
   }),
   'library:overview': Nothing,
   'library:read': Type.Object({ id: Id, through: Maybe(Id) }),
+  /** The line of one conversation, in the bin too. */
+  'library:entry': Type.Object({ id: Id }),
   'library:rename': Type.Object({ id: Id, title: Name }),
   'library:delete': Type.Object({ ids: Ids }),
   'library:restore': Type.Object({ ids: Ids }),
@@ -103,6 +106,7 @@ export interface LibraryCallValues {
   'library:search': LibraryHits;
   'library:overview': LibraryOverview;
   'library:read': Reading;
+  'library:entry': LibraryEntry;
   'library:rename': null;
   'library:delete': number;
   'library:restore': number;

@@ -35,6 +35,7 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'library:search': true,
   'library:overview': true,
   'library:read': true,
+  'library:entry': true,
   'library:rename': true,
   'library:delete': true,
   'library:restore': true,

@@ -34,6 +34,8 @@ export interface ListOptions {
   readonly folderId?: number | null;
   readonly tag?: string;
   readonly platform?: string;
+  /** Only these. */
+  readonly ids?: readonly string[];
   /** Only those begun or continued in Chat. */
   readonly inChat?: boolean;
   /** Only what this import brought or changed. */
@@ -144,6 +146,7 @@ export class ConversationShelf {
     }
     if (platform !== undefined) query = query.where('platform', '=', platform);
     if (options.importId !== undefined) query = query.where('import_id', '=', options.importId);
+    if (options.ids !== undefined) query = query.where('id', 'in', options.ids.map(wellFormed));
     if (options.inChat === true) query = query.where('in_chat', '=', sql.lit(1));
     if (tag !== undefined) {
       query = query.where('key', 'in', (row) =>

@@ -23,7 +23,7 @@ export function developmentPolicy(origin: string): string {
     "default-src 'none'",
     "script-src 'self' 'unsafe-inline'",
     "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data:",
+    "img-src 'self' data: app:",
     "font-src 'self'",
     `connect-src 'self' ${socket}`,
   ].join('; ');

@@ -17,7 +17,7 @@ const LIMITS = {
 } as const;
 
 const LONG_RUN = new RegExp(`([*_~\\[\\]!\`$>|#])\\1{${LIMITS.run},}`);
-const DEEP_QUOTE = new RegExp(`^(?:[ \\t]*(?:>|[-*+]|\\d{1,9}[.)])){${LIMITS.quotes},}`, 'm');
+const DEEP_QUOTE = new RegExp(`^(?:[ \\t]*(?:>|[-*+][ \\t]|\\d{1,9}[.)][ \\t])){${LIMITS.quotes},}`, 'm');
 
 function braceDepth(text: string): number {
   let depth = 0;

@@ -1,3 +1,15 @@
+/** What is used of the standard class, which every runtime has and this room's types do not name. */
+declare const URL: {
+  canParse(address: string): boolean;
+  new (address: string): {
+    readonly protocol: string;
+    readonly username: string;
+    readonly password: string;
+    readonly hostname: string;
+    readonly href: string;
+  };
+};
+
 /** Characters of an address that can be opened or fetched; more is no address anybody wrote. */
 const MAX_LENGTH = 8_000;
 

@@ -8,7 +8,10 @@ import { Welcome } from '../features/welcome/Welcome';
 import { useSnapshotStore } from '../stores/snapshot-store';
 import { setWelcomeOpen, useUiStore } from '../stores/ui-store';
 import classes from './App.module.css';
+import { DropOverlay } from './DropOverlay';
 import { ErrorBoundary } from './ErrorBoundary';
+import { ImportPanel } from './ImportPanel';
+import { LinkQuestion } from './LinkQuestion';
 import { Shell } from './Shell';
 import { cssVariablesResolver, theme } from './theme';
 import { useWindowEvents } from './use-window-events';
@@ -62,6 +65,9 @@ export function App() {
       <Notifications className={classes.notifications ?? ''} position="top-right" limit={3} />
       <ErrorBoundary>
         <Content />
+        <ImportPanel />
+        <LinkQuestion />
+        <DropOverlay />
       </ErrorBoundary>
     </MantineProvider>
   );

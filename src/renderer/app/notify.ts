@@ -1,6 +1,6 @@
 import { notifications } from '@mantine/notifications';
 import i18next from 'i18next';
-import type { CallInput, CallOutput, Channel } from '../../contract';
+import type { CallInput, CallOutput, WindowChannel } from '../../contract';
 import type { Failure } from '../../protocol/result';
 import type { en } from '../i18n/en';
 import { callTore } from '../stores/tore-api';
@@ -25,7 +25,7 @@ export function notifyFailure(title: FailureTitle, error: Failure): void {
 }
 
 /** Calls main and shows a failure; for calls whose answer needs no place of its own on the screen. */
-export async function callOrNotify<Name extends Channel>(
+export async function callOrNotify<Name extends WindowChannel>(
   title: FailureTitle,
   channel: Name,
   input: CallInput<Name>,

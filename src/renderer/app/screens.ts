@@ -1,4 +1,5 @@
 import {
+  IconBooks,
   IconCpu,
   IconLayoutDashboard,
   IconListDetails,
@@ -13,6 +14,7 @@ import { Chat } from '../features/chat/Chat';
 import { Contribute } from '../features/contribute/Contribute';
 import { Dashboard } from '../features/dashboard/Dashboard';
 import { Ledger } from '../features/ledger/Ledger';
+import { Library } from '../features/library-screen/Library';
 import { Settings } from '../features/settings/Settings';
 
 export interface ScreenDefinition {
@@ -28,6 +30,7 @@ export const SCREENS: Readonly<Record<ScreenName, ScreenDefinition>> = {
   contribute: { group: 'upper', icon: IconCpu, Content: Contribute },
   challenges: { group: 'upper', icon: IconShieldCheck, Content: Challenges },
   chat: { group: 'upper', icon: IconMessage, Content: Chat },
+  library: { group: 'upper', icon: IconBooks, Content: Library },
   ledger: { group: 'upper', icon: IconListDetails, Content: Ledger },
   settings: { group: 'lower', icon: IconSettings, Content: Settings },
 };

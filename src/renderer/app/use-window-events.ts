@@ -1,5 +1,6 @@
 import { useEffect } from 'react';
 import { startChatStore } from '../stores/chat-store';
+import { showOpened, startLibraryStore } from '../stores/library-store';
 import { startSnapshotStore } from '../stores/snapshot-store';
 import { setShortcutsOpen, showScreen, useUiStore } from '../stores/ui-store';
 import { registerBaseCommands } from './base-commands';
@@ -31,6 +32,10 @@ export function useWindowEvents(): void {
       startSnapshotStore(),
       startChatStore(),
       registerBaseCommands(),
+      startLibraryStore((opened) => {
+        showOpened(opened);
+        showScreen('library');
+      }),
       window.tore.on('screen-requested', ({ screen }) => showScreen(screen)),
     ];
     window.addEventListener('keydown', onKeyDown);

@@ -7,7 +7,8 @@ import { callOrNotify } from '../app/notify';
 const SHOWN_MS = 1_500;
 
 interface CopyButtonProps {
-  readonly text: string;
+  /** The text, or what gives it at the moment of the click. */
+  readonly text: string | (() => string);
   readonly label?: string;
 }
 
@@ -21,7 +22,9 @@ export function CopyButton({ text, label }: CopyButtonProps) {
     return () => clearTimeout(timer);
   }, [copied]);
   const copy = async (): Promise<void> => {
-    const result = await callOrNotify('copy', 'app:copy-text', { text });
+    const result = await callOrNotify('copy', 'app:copy-text', {
+      text: typeof text === 'string' ? text : text(),
+    });
     setCopied(result.ok);
   };
   const name = copied ? t('common.copied') : (label ?? t('common.copy'));

@@ -5,8 +5,20 @@ import { dashboard } from './en/dashboard';
 import { frame } from './en/frame';
 import { ledger } from './en/ledger';
 import { pause } from './en/pause';
+import { library } from './en/library';
 import { settings } from './en/settings';
 import { welcome } from './en/welcome';
 
 /** Every text a person can see, in English. Numbers and dates arrive formatted. */
-export const en = { ...frame, welcome, dashboard, contribute, challenges, chat, ledger, settings, pause } as const;
+export const en = {
+  ...frame,
+  ...library,
+  welcome,
+  dashboard,
+  contribute,
+  challenges,
+  chat,
+  ledger,
+  settings,
+  pause,
+} as const;

@@ -4,14 +4,21 @@ import type { ConversationView } from '../../contract';
 import { answerInProgress, applyDelta } from './chat-replica';
 
 function conversation(text: string, kind: 'waiting' | 'streaming' | 'stopped' = 'waiting'): ConversationView {
+  const common = {
+    createdAt: '2026-01-01T00:00:00Z',
+    parts: null,
+    branch: { position: 1, count: 1, previousId: null, nextId: null },
+  };
   return {
     id: 'c',
     title: 'Title',
     updatedAt: '2026-01-01T00:00:00Z',
     entries: [
-      { role: 'user', id: 'q', text: 'Question', createdAt: '2026-01-01T00:00:00Z' },
-      { role: 'assistant', id: 'a', text, createdAt: '2026-01-01T00:00:00Z', state: { kind }, facts: null },
+      { role: 'user', id: 'q', text: 'Question', ...common },
+      { role: 'assistant', id: 'a', text, ...common, state: { kind }, facts: null },
     ],
+    handoff: null,
+    contextSnapshot: null,
   };
 }
 

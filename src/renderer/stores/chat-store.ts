@@ -15,9 +15,17 @@ interface ChatStore {
   /** Text typed and not sent, by conversation. */
   readonly drafts: Readonly<Record<string, string>>;
   readonly openId: string | null;
+  /** The model chosen in Chat; null leaves the choice to what is served. */
+  readonly pickedModelId: string | null;
 }
 
-export const useChatStore = create<ChatStore>(() => ({ views: {}, failures: {}, drafts: {}, openId: null }));
+export const useChatStore = create<ChatStore>(() => ({
+  views: {},
+  failures: {},
+  drafts: {},
+  openId: null,
+  pickedModelId: null,
+}));
 
 /** Conversations being fetched, with the text that arrived meanwhile. */
 const fetching = new Map<string, ChatDelta[]>();
@@ -68,6 +76,10 @@ export function openConversation(conversationId: string | null): void {
   if (conversationId !== null && useChatStore.getState().views[conversationId] === undefined) {
     void fetchConversation(conversationId);
   }
+}
+
+export function pickModel(pickedModelId: string | null): void {
+  useChatStore.setState({ pickedModelId });
 }
 
 export function setDraft(key: string, text: string): void {

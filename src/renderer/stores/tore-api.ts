@@ -1,4 +1,4 @@
-import type { CallInput, CallOutput, Channel, ToreApi } from '../../contract';
+import type { CallInput, CallOutput, ToreApi, WindowChannel } from '../../contract';
 import { failure } from '../../protocol/result';
 
 /** The part of the API that stores need; tests bring their own. */
@@ -8,7 +8,10 @@ export type ToreConnection = Pick<ToreApi, 'call' | 'on'>;
  * Calls main. A call that breaks instead of answering is reported as a failure with the code `call-broken`, so that
  * the screen stays usable and says so.
  */
-export async function callTore<Name extends Channel>(channel: Name, input: CallInput<Name>): Promise<CallOutput<Name>> {
+export async function callTore<Name extends WindowChannel>(
+  channel: Name,
+  input: CallInput<Name>,
+): Promise<CallOutput<Name>> {
   try {
     return await window.tore.call(channel, input);
   } catch (error) {

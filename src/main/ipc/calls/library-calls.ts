@@ -37,6 +37,15 @@ export function registerLibraryCalls(calls: CallRegistry, dependencies: LibraryC
   calls.registerCall('library:search', (input) => access.call('search', input));
   calls.registerCall('library:overview', () => access.call('overview', null));
   calls.registerCall('library:read', (input) => access.call('read', input));
+  calls.registerCall('library:entry', async ({ id }) => {
+    for (const deleted of [false, true]) {
+      const found = await access.call('list', { ids: [id], deleted, limit: 1 });
+      if (!found.ok) return found;
+      const [entry] = found.value.conversations;
+      if (entry !== undefined) return success(entry);
+    }
+    return mainFailure('conversation-unknown', 'This conversation does not exist any more.');
+  });
   calls.registerCall('library:rename', (input) => change('rename', input));
   calls.registerCall('library:delete', (input) => change('delete', input));
   calls.registerCall('library:restore', (input) => change('restore', input));

@@ -8,10 +8,13 @@ import { callOrNotify } from '../../app/notify';
 import { CopyButton } from '../../components/CopyButton';
 import { coverageSentence, layerSpans } from '../../components/coverage';
 import { formatCount, formatLayers } from '../../format/numbers';
+import { MarkdownText } from '../../components/message/MarkdownText';
+import { Parts } from '../../components/message/Parts';
 import { keepConversation } from '../../stores/chat-store';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { AnswerFactsLine } from './AnswerFactsLine';
 import classes from './Answer.module.css';
+import { EntryBranch } from './EntryBranch';
 
 type AnswerEntry = Extract<ChatEntry, { role: 'assistant' }>;
 
@@ -19,14 +22,21 @@ interface AnswerProps {
   readonly conversationId: string;
   readonly entry: AnswerEntry;
   readonly isLast: boolean;
+  /** The model asked when the question is asked again. */
+  readonly modelId: string | null;
 }
 
-function RetryButton({ conversationId }: { readonly conversationId: string }) {
+interface RetryButtonProps {
+  readonly conversationId: string;
+  readonly modelId: string | null;
+}
+
+function RetryButton({ conversationId, modelId }: RetryButtonProps) {
   const { t } = useTranslation();
   const [busy, setBusy] = useState(false);
   const retry = async (): Promise<void> => {
     setBusy(true);
-    const result = await callOrNotify('retryQuestion', 'chat:retry', { conversationId });
+    const result = await callOrNotify('retryQuestion', 'chat:retry', { conversationId, modelId });
     setBusy(false);
     if (result.ok) keepConversation(result.value);
   };
@@ -81,7 +91,7 @@ function AnswerPause({ layersMissing, seconds }: { layersMissing: readonly numbe
 }
 
 /** One answer: its text as it comes, how it ended, and what it took. */
-export function Answer({ conversationId, entry, isLast }: AnswerProps) {
+export function Answer({ conversationId, entry, isLast, modelId }: AnswerProps) {
   const { t } = useTranslation();
   const { state, text, facts } = entry;
   const inProgress = state.kind === 'waiting' || state.kind === 'streaming';
@@ -97,9 +107,11 @@ export function Answer({ conversationId, entry, isLast }: AnswerProps) {
         className={classes.answerText}
         data-streaming={state.kind === 'streaming' || undefined}
         data-testid="answer-text"
-        hidden={text === ''}
+        hidden={text === '' && entry.parts === null}
       >
-        {text}
+        {inProgress && text}
+        {!inProgress && entry.parts === null && <MarkdownText text={text} />}
+        {!inProgress && entry.parts !== null && <Parts conversationId={conversationId} parts={entry.parts} />}
       </div>
       {state.kind === 'streaming' && state.paused !== undefined && <AnswerPause {...state.paused} />}
       {state.kind === 'stopped' && <p className={classes.quiet}>{t('chat.stopped')}</p>}
@@ -109,8 +121,9 @@ export function Answer({ conversationId, entry, isLast }: AnswerProps) {
         <div className={classes.answerFoot}>
           {facts !== null && <AnswerFactsLine facts={facts} finished={state.kind === 'finished'} />}
           <div className={classes.answerActions}>
+            <EntryBranch conversationId={conversationId} place={entry.branch} />
             {text !== '' && <CopyButton text={text} label={t('common.copy')} />}
-            {isLast && <RetryButton conversationId={conversationId} />}
+            {isLast && <RetryButton conversationId={conversationId} modelId={modelId} />}
           </div>
         </div>
       )}

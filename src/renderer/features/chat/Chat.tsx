@@ -2,7 +2,7 @@ import { Drawer } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useChatStore } from '../../stores/chat-store';
+import { pickModel, useChatStore } from '../../stores/chat-store';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { ChatHeader } from './ChatHeader';
 import classes from './Chat.module.css';
@@ -19,7 +19,7 @@ export function Chat() {
   const { t } = useTranslation();
   const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
   const [listOpen, setListOpen] = useState(false);
-  const [picked, setPicked] = useState<string | null>(null);
+  const picked = useChatStore(({ pickedModelId }) => pickedModelId);
   const openId = useChatStore(({ openId }) => openId);
   const models = useSnapshot((snapshot) => snapshot.models);
   const served = useSnapshot(({ coverage }) => coverage?.modelId ?? null);
@@ -43,7 +43,7 @@ export function Chat() {
         </aside>
       )}
       <div className={classes.main} inert={narrow && listOpen}>
-        <ChatHeader model={model} onPickModel={setPicked} onOpenList={narrow ? () => setListOpen(true) : null} />
+        <ChatHeader model={model} onPickModel={pickModel} onOpenList={narrow ? () => setListOpen(true) : null} />
         <Thread key={openId ?? 'new'} conversationId={openId} model={model} />
         <Composer key={`composer-${openId ?? 'new'}`} conversationId={openId} model={model} />
       </div>

@@ -1,10 +1,11 @@
-import { ActionIcon, Button, Popover, Tooltip, UnstyledButton } from '@mantine/core';
+import { ActionIcon, Button, Tooltip, UnstyledButton } from '@mantine/core';
 import { IconEdit, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ConversationSummary } from '../../../contract';
 import { callOrNotify } from '../../app/notify';
 import { startNewChat } from '../../app/start-new-chat';
+import { notifyDeleted } from '../../app/notify-deleted';
 import { formatAgo } from '../../format/times';
 import { forgetConversation, openConversation, useChatStore } from '../../stores/chat-store';
 import { useSnapshot } from '../../stores/snapshot-store';
@@ -13,44 +14,29 @@ import classes from './ConversationList.module.css';
 
 function DeleteButton({ conversation }: { readonly conversation: ConversationSummary }) {
   const { t } = useTranslation();
-  const [asking, setAsking] = useState(false);
   const [busy, setBusy] = useState(false);
   const label = t('chat.deleteTitle', { title: conversation.title });
   const remove = async (): Promise<void> => {
     setBusy(true);
     const result = await callOrNotify('deleteConversation', 'chat:delete', { conversationId: conversation.id });
     setBusy(false);
-    setAsking(false);
-    if (result.ok) forgetConversation(conversation.id);
+    if (!result.ok) return;
+    forgetConversation(conversation.id);
+    notifyDeleted([conversation.id]);
   };
   return (
-    <Popover opened={asking} onChange={setAsking} position="bottom-end" width={240} trapFocus withinPortal>
-      <Popover.Target>
-        <Tooltip label={t('chat.delete')} disabled={asking}>
-          <ActionIcon
-            className={classes.delete ?? ''}
-            variant="subtle"
-            color="gray"
-            aria-label={label}
-            data-asking={asking || undefined}
-            onClick={() => setAsking(!asking)}
-          >
-            <IconTrash size={16} stroke={1.5} />
-          </ActionIcon>
-        </Tooltip>
-      </Popover.Target>
-      <Popover.Dropdown aria-label={label}>
-        <p className={classes.question}>{t('chat.deleteQuestion')}</p>
-        <div className={classes.buttons}>
-          <Button variant="default" size="xs" onClick={() => setAsking(false)}>
-            {t('common.cancel')}
-          </Button>
-          <Button color="coral" size="xs" loading={busy} onClick={() => void remove()}>
-            {t('chat.delete')}
-          </Button>
-        </div>
-      </Popover.Dropdown>
-    </Popover>
+    <Tooltip label={t('chat.delete')}>
+      <ActionIcon
+        className={classes.delete ?? ''}
+        variant="subtle"
+        color="gray"
+        aria-label={label}
+        loading={busy}
+        onClick={() => void remove()}
+      >
+        <IconTrash size={16} stroke={1.5} />
+      </ActionIcon>
+    </Tooltip>
   );
 }
 

@@ -4,10 +4,13 @@ import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ConversationView, ModelSummary } from '../../../contract';
 import { EmptyState } from '../../components/EmptyState';
+import { answerInProgress } from '../../stores/chat-replica';
 import { fetchConversation, useChatStore } from '../../stores/chat-store';
 import { Answer } from './Answer';
 import classes from './Chat.module.css';
 import { FirstQuestions } from './FirstQuestions';
+import { HandoffNote } from './HandoffNote';
+import { Question } from './Question';
 import { useStickToBottom } from './use-stick-to-bottom';
 
 interface ThreadProps {
@@ -15,20 +18,17 @@ interface ThreadProps {
   readonly model: ModelSummary | null;
 }
 
-function Entries({ view }: { readonly view: ConversationView }) {
-  const { t } = useTranslation();
+function Entries({ view, modelId }: { readonly view: ConversationView; readonly modelId: string | null }) {
   const last = view.entries.at(-1);
+  const isAnswering = answerInProgress(view) !== null;
   return (
     <ol className={classes.entries}>
       {view.entries.map((entry) => (
         <li key={entry.id}>
           {entry.role === 'user' ? (
-            <div className={classes.question}>
-              <span className={classes.hidden}>{t('chat.you')}: </span>
-              {entry.text}
-            </div>
+            <Question conversationId={view.id} entry={entry} modelId={modelId} isAnswering={isAnswering} />
           ) : (
-            <Answer conversationId={view.id} entry={entry} isLast={entry.id === last?.id} />
+            <Answer conversationId={view.id} entry={entry} isLast={entry.id === last?.id} modelId={modelId} />
           )}
         </li>
       ))}
@@ -49,7 +49,8 @@ export function Thread({ conversationId, model }: ThreadProps) {
       <div ref={scrollRef} className={classes.thread} role="region" aria-label={t('chat.thread')} tabIndex={0}>
         <div className={classes.column}>
           {conversationId === null && <FirstQuestions model={model} />}
-          {view !== null && <Entries view={view} />}
+          {view !== null && <HandoffNote view={view} />}
+          {view !== null && <Entries view={view} modelId={model?.modelId ?? null} />}
           {conversationId !== null && view === null && failure === null && (
             <div role="status" aria-label={t('chat.opening')} className={classes.opening}>
               <Skeleton height={40} width="60%" ml="auto" />
