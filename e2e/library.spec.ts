@@ -104,6 +104,7 @@ test('a ChatGPT export is dropped, found, read, gone on with, exported and taken
   await first.screenshot('library-continued');
 
   await openScreen(window, 'library');
+  await window.getByTestId('library-places').click();
   await window.getByTestId('library-all').click();
   await window.getByTestId('library-row').first().click();
   await expect(reader).toContainText(QUESTION);

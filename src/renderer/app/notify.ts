@@ -12,8 +12,9 @@ const SHOWN_MS = 12_000;
 
 /** Shows what did not work, why, and what to do. */
 export function notifyFailure(title: FailureTitle, error: Failure): void {
+  // One note per kind of failure: trying again must not pile them up. One that is in view would keep its old words.
+  notifications.hide(`failure-${title}`);
   notifications.show({
-    // One note per kind of failure: trying again must not pile them up.
     id: `failure-${title}`,
     title: i18next.t(`failure.${title}`),
     message: [error.message, error.suggestion].filter(Boolean).join(' '),

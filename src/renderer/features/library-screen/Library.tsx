@@ -14,7 +14,7 @@ import { Reader } from './Reader';
 import { Sidebar } from './Sidebar';
 
 /** Below this width folders open over the list, and below the next one list and reader take turns. */
-const NO_SIDEBAR = '(max-width: 1120px)';
+const NO_SIDEBAR = '(max-width: 1180px)';
 const ONE_PANE = '(max-width: 900px)';
 
 function SearchField() {

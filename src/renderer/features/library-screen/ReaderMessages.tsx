@@ -106,7 +106,8 @@ interface ReaderMessagesProps {
 export function ReaderMessages({ reading, at, onContinue }: ReaderMessagesProps) {
   const { t } = useTranslation();
   const scrollRef = useRef<HTMLDivElement>(null);
-  const { messages } = reading;
+  // Products keep empty hidden messages to hang the tree on; there is nothing to read in them.
+  const messages = reading.messages.filter((message) => !message.isHidden || wordsOf(message.parts) !== '');
   const [marked, setMarked] = useState<string | null>(null);
   // What the rule fears is the React compiler, which is not used here.
   // oxlint-disable-next-line react/incompatible-library
