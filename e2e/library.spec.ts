@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { ToreApi } from '../src/contract';
 import { fullChatGpt } from '../src/library/import/testdata/exports';
 import { zipBytes } from '../src/library/import/testdata/zip-bytes';
 import { ask, completeWelcome, goldenCase, openScreen, READY_TIMEOUT_MS } from './actions';
@@ -235,7 +236,7 @@ test('hostile conversations run nothing, load nothing, go nowhere', async ({ tor
       { type: 'citation', title: '<b>x</b>', uri: 'javascript:window.pwned=17' },
       { type: 'hologram<script>', html: '<script>window.pwned=18</script>' },
     ];
-    const document = {
+    const hostile = {
       tore_spec: 'tore-0005',
       id: 'hostile',
       title: '<img src=x onerror="window.pwned=19">',
@@ -260,7 +261,7 @@ test('hostile conversations run nothing, load nothing, go nowhere', async ({ tor
       ],
     };
     const file = join(folder, 'hostile.json');
-    await writeFile(file, JSON.stringify(document));
+    await writeFile(file, JSON.stringify(hostile));
     await dropFiles(tore, [file]);
     await expect(window.getByTestId('import-outcome')).toContainText('1 new', { timeout: READY_TIMEOUT_MS });
     await window.getByTestId('import-show').click();
@@ -311,7 +312,9 @@ test('hostile conversations run nothing, load nothing, go nowhere', async ({ tor
     expect(await opened()).toEqual([]);
     await window.getByTestId('link-open').click();
     await expect.poll(opened).toEqual(['https://elsewhere.example/path?q=1']);
-    const refused = await window.evaluate(() => window.tore.call('app:open-link', { url: 'javascript:alert(1)' }));
+    const refused = await window.evaluate(() =>
+      (globalThis as unknown as { tore: ToreApi }).tore.call('app:open-link', { url: 'javascript:alert(1)' }),
+    );
     expect(refused).toMatchObject({ ok: false, error: { code: 'address-refused' } });
 
     // Files kept elsewhere are fetched on demand only, from there only, and kept only when they are the right ones.
