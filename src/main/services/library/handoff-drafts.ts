@@ -16,6 +16,9 @@ import { fitMessages } from '../chat/context-window';
 import { SOURCE_PLATFORM, turnsOf } from '../chat/conversation-document';
 import { isoTime, type Timers } from '../timers';
 
+/** A draft is looked at when it is whole. */
+const nothing = (): void => undefined;
+
 /** Where a conversation is to go on. */
 export interface DraftRequest {
   readonly id: string;
@@ -82,7 +85,7 @@ export class HandoffDrafts {
         topP: 1,
         seed: null,
       },
-      { onStarted: () => undefined, onText: () => undefined, signal: controller.signal },
+      { onStarted: nothing, onText: nothing, onAnew: nothing, onPaused: nothing, signal: controller.signal },
     );
     if (this.#running === controller) this.#running = null;
     if (!answered.ok) return answered;
