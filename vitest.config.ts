@@ -3,6 +3,7 @@ import { findPostgres } from './src/coordinator/testing/postgres-server.ts';
 
 /** Tests of the coordinator that run on PostgreSQL as well: those whose outcome depends on what the database does. */
 const ON_BOTH_ENGINES = [
+  'src/coordinator/access/access.test.ts',
   'src/coordinator/ledger/**/*.test.ts',
   'src/coordinator/pipeline/cashier.test.ts',
   'src/coordinator/storage/**/*.test.ts',

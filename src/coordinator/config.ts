@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { Value } from 'typebox/value';
 import { PublicKey } from '../protocol/documents/fields';
 import { INTERVALS } from '../protocol/compute/formulas';
+import { MemberKey } from '../protocol/compute/http/access';
 import { success } from '../protocol/result';
 import { ACTIVATION_DTYPES } from '../protocol/wire/activation-coding';
 import { WIRE_LIMITS } from '../protocol/wire/limits';
@@ -46,6 +47,23 @@ export const CoordinatorConfig = Type.Object({
   ),
   /** Public keys of the institution this coordinator belongs to; agreements with it let their other parties in. */
   institutionKeys: Type.Array(PublicKey, { maxItems: 100, default: [] }),
+  /** `open`: anybody, as the baseline has it; `keyed`: whoever proves a key; `institution`: members alone. */
+  accessPolicy: Type.Union([Type.Literal('open'), Type.Literal('keyed'), Type.Literal('institution')], {
+    default: 'open',
+  }),
+  /** Members by public key (32 bytes in base64), beside those who come with an invitation or an agreement. */
+  allowedKeys: Type.Array(MemberKey, { maxItems: 100_000, default: [] }),
+  /** Keys that may do everything an administrator may. */
+  administratorKeys: Type.Array(MemberKey, { maxItems: 100, default: [] }),
+  /** Bearer of the administrator, for scripts; long, since it opens everything. */
+  administratorToken: Type.Union(
+    [Type.String({ minLength: 24, maxLength: 1_000, pattern: '^[A-Za-z0-9._~+/-]+=*$' }), Type.Null()],
+    { default: null },
+  ),
+  /** Told to whoever is turned away: whom to ask for an invitation. */
+  joinInstructions: Type.String({ maxLength: 500, default: '' }),
+  /** Life of a session opened by `POST /access/session`. */
+  sessionMinutes: Type.Number({ minimum: 1, maximum: 1_440, default: 60 }),
   tokenEconomy: Type.Boolean({ default: true }),
   /** Given once to each newly registered node, as a `purchase` entry. */
   openingGrantMicroGft: Type.Integer({ minimum: 0, maximum: 1_000_000_000_000, default: 0 }),
@@ -106,7 +124,7 @@ export const CoordinatorConfig = Type.Object({
   maxRequestsPerNode: Type.Integer({ minimum: 1, maximum: 1_000, default: 8 }),
   /** A prompt of a million characters in JSON, with room for escapes. */
   bodyLimitBytes: Type.Integer({ minimum: 1_024, maximum: 256 * 1024 * 1024, default: 4 * 1024 * 1024 }),
-  /** HTTP calls one address may make per minute. */
+  /** HTTP calls one address may make per minute, and calls one key may make on either binding. */
   rateLimitPerMinute: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 1_200 }),
 });
 export type CoordinatorConfig = Static<typeof CoordinatorConfig>;

@@ -14,6 +14,7 @@ import type { TrustErrorCode } from '../protocol/trust/errors';
  * | pipelines | `node-lost`, `node-timeout`, `node-failed`, `frame-invalid`, `answer-invalid` |
  * | challenges | `task-unknown`, `task-foreign`, `task-answered`, `task-expired`, `shard-missing` |
  * | ledger | `tokens-off` |
+ * | access | `identity-required`, `identity-invalid`, `request-replayed`, `not-a-member`, `role-missing`, `owner-only`, `access-blocked`, `invitation-invalid`, `rate-limited` |
  * | discovery, handshakes, agreements | those of `protocol/trust/errors.ts` |
  * | connections | `message-invalid`, `not-registered`, `coordinator-stopping`, `coordinator-internal` |
  */
@@ -66,6 +67,15 @@ export type CoordinatorErrorCode =
   | 'task-expired'
   | 'shard-missing'
   | 'tokens-off'
+  | 'identity-required'
+  | 'identity-invalid'
+  | 'request-replayed'
+  | 'not-a-member'
+  | 'role-missing'
+  | 'owner-only'
+  | 'access-blocked'
+  | 'invitation-invalid'
+  | 'rate-limited'
   | 'message-invalid'
   | 'not-registered'
   | 'coordinator-stopping'

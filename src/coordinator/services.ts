@@ -1,3 +1,6 @@
+import { AccessService } from './access/access-service';
+import { MemberStore } from './access/member-store';
+import { SessionStore } from './access/session-store';
 import { ChallengeService } from './challenges/challenge-service';
 import { ChallengeStore } from './challenges/challenge-store';
 import type { Clock, Random } from './clock';
@@ -11,6 +14,7 @@ import { LedgerVerifier } from './ledger/ledger-verifier';
 import type { Logger } from './logger';
 import { Maintenance } from './maintenance';
 import { ModelCatalogue } from './models/model-catalogue';
+import { NodeOverview } from './nodes/node-overview';
 import { NodeService } from './nodes/node-service';
 import { NodeStore } from './nodes/node-store';
 import { AnswerDesk } from './pipeline/answer-desk';
@@ -33,10 +37,12 @@ export interface CoordinatorServices extends TrustServices {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly access: AccessService;
   readonly ledger: LedgerStore;
   readonly verifier: LedgerVerifier;
   readonly nodes: NodeStore;
   readonly nodeService: NodeService;
+  readonly nodeOverview: NodeOverview;
   readonly catalogue: ModelCatalogue;
   readonly registry: ShardRegistry;
   readonly shards: ShardService;
@@ -71,9 +77,17 @@ export function createServices(
   const ledger = new LedgerStore(database, clock, random);
   const verifier = new LedgerVerifier(database, ledger);
   const nodes = new NodeStore(database, ledger, clock);
+  const access = new AccessService(
+    config,
+    coordinatorId,
+    new MemberStore(database, clock, random),
+    new SessionStore(database, clock, random),
+    nodes,
+    clock,
+  );
   const registry = new ShardRegistry(config.shardOfflineAfterSeconds * 1_000, clock);
   const router = new RelayRouter();
-  const hub = new Hub(coordinatorId, config, nodes, registry, router, clock, random, logger, (nodeId) =>
+  const hub = new Hub(coordinatorId, config, access, nodes, registry, router, clock, random, logger, (nodeId) =>
     maintenance.scheduleFirstChallenge(nodeId),
   );
   const catalogue = new ModelCatalogue(database, config, clock);
@@ -87,6 +101,7 @@ export function createServices(
   const reach = replicas ?? hub;
   registry.watchConnections((nodeId) => reach.isConnected(nodeId));
   const nodeService = new NodeService(database, nodes, ledger, reach, config, clock, random);
+  const nodeOverview = new NodeOverview(database, registry, (nodeId) => reach.isConnected(nodeId), clock);
   const scheduler = new Scheduler(catalogue, registry, nodes, grid, clock);
   const shards = new ShardService(registry, catalogue, nodes, reach, config, random);
   const challengeStore = new ChallengeStore(database, clock);
@@ -106,9 +121,10 @@ export function createServices(
   const desk = new AnswerDesk(generation, config.requesterGraceSeconds * 1_000, logger);
   const coverage = new CoverageFeed(catalogue, scheduler, (message) => hub.broadcast(message), logger);
   const { rooms } = createGroupSessions(database, coordinatorId, surroundings);
-  const calls = new NodeCalls(nodeService, nodes, shards, registry, challenges, generation, desk);
+  const calls = new NodeCalls(access, nodeService, nodes, shards, registry, challenges, generation, desk);
   hub.connectServices(calls, coverage, rooms);
   const trust = createTrustServices(database, coordinatorId, config, clock, reach);
+  access.addSource(trust.agreements);
   const maintenance: Maintenance = new Maintenance(
     config,
     hub,
@@ -118,17 +134,22 @@ export function createServices(
     verifier,
     clock,
     logger,
-    [trust.discovery, trust.relay, trust.partyKeys].map((part) => (nowMs: number) => part.prune(nowMs)),
+    [
+      ...[trust.discovery, trust.relay, trust.partyKeys].map((part) => (nowMs: number) => part.prune(nowMs)),
+      () => access.sessions.sweep(),
+    ],
   );
   return {
     config,
     clock,
     random,
     logger,
+    access,
     ledger,
     verifier,
     nodes,
     nodeService,
+    nodeOverview,
     catalogue,
     registry,
     shards,

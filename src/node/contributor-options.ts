@@ -31,6 +31,8 @@ export const DEFAULT_ACTIVATION_SERVER: ActivationServerPreferences = {
 export interface NodePreferences extends RunPreferences {
   readonly coordinatorUrl: string;
   readonly accessToken: string | null;
+  /** Invitation code, sent with every connection until the coordinator knows this node's key as a member. */
+  readonly invitation?: string | null;
   /** Folder of the model to serve; null serves nothing. */
   readonly modelFolder: string | null;
   readonly activationServer: ActivationServerPreferences;

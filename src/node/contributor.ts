@@ -34,6 +34,8 @@ import { ShardKeeper } from './shard/shard-keeper';
 import { ShardService, type ShardReach, type ShardWish } from './shard/shard-service';
 import { Wake } from './wake';
 
+const NO_COORDINATOR = { name: null, version: null, transport: null, tokenMode: null } as const;
+
 /** How long stopping waits for the coordinator to hear of it. */
 const GOODBYE_TIMEOUT_MS = 3_000;
 
@@ -185,13 +187,11 @@ export class ContributorNode {
   updatePreferences(changes: Partial<NodePreferences>): void {
     const before = this.preferences;
     this.preferences = { ...before, ...changes };
-    const { coordinatorUrl, accessToken } = this.preferences;
-    if (coordinatorUrl !== before.coordinatorUrl || accessToken !== before.accessToken) {
+    const keys = ['coordinatorUrl', 'accessToken', 'invitation'] as const;
+    if (keys.some((key) => this.preferences[key] !== before[key])) {
       this.retries += 1;
       this.backOff.reset();
-      this.view.set({
-        coordinator: { url: coordinatorUrl, name: null, version: null, transport: null, tokenMode: null },
-      });
+      this.view.set({ coordinator: { ...NO_COORDINATOR, url: this.preferences.coordinatorUrl } });
     }
     this.policyChanged();
   }
@@ -219,8 +219,7 @@ export class ContributorNode {
   /** Measures the hardware anew. The coordinator is told only when it is other hardware: each report counts as a change. */
   async measureHardware(signal?: AbortSignal): Promise<Result<void>> {
     const measured = await this.preparation.measureAgain(signal);
-    if (!measured.ok) return measured;
-    return success(undefined);
+    return measured.ok ? success(undefined) : measured;
   }
 
   /**
@@ -365,6 +364,7 @@ export class ContributorNode {
     const connected = await connectToCoordinator({
       url: coordinatorUrl,
       accessToken,
+      invitation: this.preferences.invitation ?? null,
       identity: prepared.identity,
       clock: this.clock,
       logger: this.logger,
@@ -385,10 +385,9 @@ export class ContributorNode {
     this.view.apply({ type: 'connected' });
     this.showCoordinator(connection, coordinatorUrl);
     const registered = await this.registration.register(connection, prepared, record.value);
-    if (!registered.ok) {
-      connection.close();
-      return registered.error;
-    }
+    if (!registered.ok) connection.close();
+    if (!registered.ok) return registered.error;
+    this.requester.speakAs(prepared.identity, connection.info);
     this.nodeId = registered.value.nodeId;
     this.noteStatus(registered.value.status, null);
     this.connection = connection;
@@ -419,9 +418,7 @@ export class ContributorNode {
   private async leave(connection: CoordinatorConnection, baseUrl: string, lost: boolean): Promise<void> {
     const point = connection.resumePoint();
     this.resumeFrom = point === null ? null : { url: baseUrl, point };
-    if (lost) {
-      this.shards.connectionLost();
-    } else {
+    if (!lost) {
       const goodbye = this.shards.retire({
         code: 'not-serving',
         message: 'This node is leaving.',
@@ -431,8 +428,8 @@ export class ContributorNode {
         goodbye,
         new Promise<void>((resolve) => void setTimeout(resolve, GOODBYE_TIMEOUT_MS).unref()),
       ]);
-      this.shards.connectionLost();
     }
+    this.shards.connectionLost();
     this.connection = null;
     connection.close();
     this.view.set({

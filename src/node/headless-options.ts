@@ -40,6 +40,7 @@ Usage: tore-node --coordinator URL --model-folder FOLDER [options]
 
   --coordinator URL       address of the coordinator
   --access-token TOKEN    its access token; better in the variable TORE_ACCESS_TOKEN, which other users cannot see
+  --invitation CODE       invitation code, where only members may connect (also TORE_INVITATION)
   --model-folder FOLDER   model to serve (config.json, safetensors, tokenizer.json)
   --layers A-B            layers to serve, both included; "automatic" lets the coordinator choose (default)
   --data-folder FOLDER    key, cached shards and figures (default: ~/.tore-node)
@@ -94,6 +95,7 @@ export function readHeadlessOptions(
       options: {
         coordinator: { type: 'string' },
         'access-token': { type: 'string' },
+        invitation: { type: 'string' },
         'model-folder': { type: 'string' },
         layers: { type: 'string', default: 'automatic' },
         'data-folder': { type: 'string' },
@@ -138,6 +140,10 @@ export function readHeadlessOptions(
     return refuse('--region takes a code such as DE or US-NY.');
   }
   const accessToken = values['access-token'] ?? environment['TORE_ACCESS_TOKEN'] ?? '';
+  const invitation = (values.invitation ?? environment['TORE_INVITATION'] ?? '').trim();
+  if (invitation !== '' && !/^[A-Za-z0-9-]{8,100}$/.test(invitation)) {
+    return refuse('--invitation takes a code of letters, digits and dashes.');
+  }
   return success({
     kind: 'run',
     dataFolder,
@@ -146,6 +152,7 @@ export function readHeadlessOptions(
     preferences: {
       coordinatorUrl: coordinator,
       accessToken: accessToken === '' ? null : accessToken,
+      invitation: invitation === '' ? null : invitation,
       modelFolder: resolve(modelFolder),
       policy: HEADLESS_POLICY,
       // A machine that runs this on purpose shall not stop because it is a laptop.

@@ -3,11 +3,18 @@ import { success, type Result } from '../protocol/result';
 import { WIRE_LIMITS } from '../protocol/wire/limits';
 import type { GenerateOutcome } from '../protocol/wire/messages';
 import type { NodePreferences } from './contributor-options';
-import type { CoordinatorConnection, GenerateOptions, GenerateRequest } from './coordinator-client/coordinator-client';
+import type {
+  CoordinatorConnection,
+  CoordinatorInfo,
+  GenerateOptions,
+  GenerateRequest,
+} from './coordinator-client/coordinator-client';
 import { parseCoordinatorUrl } from './coordinator-client/coordinator-url';
 import { refusal } from './coordinator-client/http-connection';
 import { CoordinatorHttp, type HttpRequest } from './coordinator-client/http-requests';
 import { nodeFailure } from './errors';
+import type { NodeIdentity } from './identity/node-identity';
+import { requestSigner, type SignRequest } from './identity/request-signer';
 
 /** Characters of a request: JSON in UTF-8 may take four bytes for each, and has to fit into one message. */
 const MAX_REQUEST_CHARACTERS = WIRE_LIMITS.maxTextBytes / 4;
@@ -38,7 +45,15 @@ function notConnected(): ReturnType<typeof nodeFailure> {
 
 /** What a person asks of a coordinator: answers and documents. */
 export class Requester {
+  /** Signs where the connected coordinator wants it; null before a connection, and for an open coordinator. */
+  private sign: SignRequest | null = null;
+
   constructor(private readonly preferences: () => Pick<NodePreferences, 'coordinatorUrl' | 'accessToken'>) {}
+
+  /** The coordinator that was connected to, and the key it knows this node by. */
+  speakAs(identity: NodeIdentity, info: Pick<CoordinatorInfo, 'signFor'>): void {
+    this.sign = info.signFor === undefined ? null : requestSigner(identity, info.signFor);
+  }
 
   /**
    * Asks for an answer. A connection that is lost in the middle is waited for, and the rest of the answer taken over the
@@ -103,7 +118,8 @@ export class Requester {
     const { coordinatorUrl, accessToken } = this.preferences();
     const url = parseCoordinatorUrl(coordinatorUrl);
     if (!url.ok) return url;
-    const answer = await new CoordinatorHttp(url.value.base, accessToken).send(request);
+    const http = new CoordinatorHttp(url.value.base, accessToken);
+    const answer = await (this.sign === null ? http : http.signedBy(this.sign)).send(request);
     if (!answer.ok) return answer;
     if (answer.value.status >= 300) return refusal(answer.value, what);
     if (answer.value.json === undefined) return nodeFailure('answer-invalid', `${what} gave no JSON.`);

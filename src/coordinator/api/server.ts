@@ -7,9 +7,12 @@ import { serveMetrics } from '../service/metrics';
 import type { TlsFiles } from '../service/tls';
 import type { CoordinatorServices } from '../services';
 import { StorageError, storageErrorOf } from '../storage/storage-error';
-import { createAccessCheck } from './access';
 import { describeApi } from './api-page';
+import { HttpGate, noteBody } from '../access/http-gate';
 import { errorBody, statusOf } from './http-status';
+import { adminMemberRoutes } from './routes/admin-member-routes';
+import { adminRoutes } from './routes/admin-routes';
+import { accessRoutes } from './routes/access-routes';
 import { discoveryRoutes } from './routes/discovery-routes';
 import { generateRoute } from './routes/generate-route';
 import { gridRoutes } from './routes/grid-routes';
@@ -63,14 +66,7 @@ export async function createServer(services: CoordinatorServices, tls: TlsFiles 
   serveMetrics(app, services);
   if (config.apiPage) await describeApi(app);
   await app.register(rateLimit, { max: config.rateLimitPerMinute, timeWindow: 60_000 });
-  const isAllowed = createAccessCheck(config.accessToken);
-  app.addHook('onRequest', async (request, reply) => {
-    if (isAllowed(request.headers.authorization)) return undefined;
-    return reply
-      .code(401)
-      .header('www-authenticate', 'Bearer')
-      .send({ detail: 'The access token of this coordinator is missing or wrong.' });
-  });
+  new HttpGate(services.access, config).install(app);
 
   app.route({
     method: 'GET',
@@ -85,6 +81,9 @@ export async function createServer(services: CoordinatorServices, tls: TlsFiles 
     wsHandler: (socket) => services.hub.accept(socket),
   });
   serviceRoutes(app, services);
+  accessRoutes(app, services);
+  adminRoutes(app, services);
+  adminMemberRoutes(app, services);
   nodeRoutes(app, services);
   shardRoutes(app, services);
   inferenceRoutes(app, services);
@@ -101,8 +100,10 @@ export async function createServer(services: CoordinatorServices, tls: TlsFiles 
 function acceptLooseBodies(app: ApiServer): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    const text = String(body);
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const bytes = Buffer.from(body);
+    noteBody(request, bytes);
+    const text = bytes.toString('utf8');
     if (text.trim() === '') done(null, undefined);
     else void parseJson(request, text, done);
   });

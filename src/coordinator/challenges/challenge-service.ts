@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { baselineChallengeText } from '../../protocol/compute/baseline-challenge';
 import { countRangeRequestFlops } from '../../protocol/compute/flops';
+import type { AdminChallenge } from '../../protocol/compute/http/admin';
 import type {
   ChallengeStatistics,
   TaskDetails,
@@ -188,6 +189,23 @@ export class ChallengeService {
     const node = await this.nodes.find(nodeId);
     if (node === undefined) return unknownNode(nodeId);
     return success(await this.store.statistics(nodeId, node.reliability));
+  }
+
+  /** The newest challenges and findings, of one node or of all, newest first. */
+  async recent(limit: number, nodeId?: string): Promise<AdminChallenge[]> {
+    const rows = await this.store.newest(limit, nodeId);
+    return rows.map((row) => ({
+      task_id: row.id,
+      node_id: row.node_id,
+      task_type: row.task_type,
+      model_id: row.model_id,
+      layer_start: row.layer_start,
+      layer_end: row.layer_end,
+      status: row.status,
+      finding: row.task_type === FAULT_TYPE ? row.prompt : null,
+      created_at: row.created_at,
+      completed_at: row.completed_at,
+    }));
   }
 
   private createTask(shard: RegisteredShard, channel: TaskRow['channel']): TaskRow {

@@ -42,6 +42,13 @@ export class ChallengeStore {
       .executeTakeFirst();
   }
 
+  /** The newest tasks, of one node or of all, newest first. */
+  newest(limit: number, nodeId?: string): Promise<TaskRow[]> {
+    let query = this.database.selectFrom('tasks').selectAll().orderBy('created_at', 'desc').limit(limit);
+    if (nodeId !== undefined) query = query.where('node_id', '=', nodeId);
+    return query.execute();
+  }
+
   /** Open tasks whose time is over. */
   overdue(): Promise<TaskRow[]> {
     return this.database

@@ -3,6 +3,7 @@ export const CLOSE_REASONS = {
   goingAway: { code: 1001, reason: 'the coordinator is shutting down' },
   badMessage: { code: 4400, reason: 'the message is not part of tore.v1' },
   notAuthenticated: { code: 4401, reason: 'the key was not proved' },
+  notAllowed: { code: 4403, reason: 'this key may not come in' },
   badSubprotocol: { code: 4406, reason: 'the subprotocol tore.v1 is needed' },
   authenticationTimeout: { code: 4408, reason: 'the key was not proved in time' },
   replaced: { code: 4409, reason: 'replaced by a newer connection of the same key' },

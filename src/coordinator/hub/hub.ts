@@ -3,6 +3,7 @@ import type { TaskView } from '../../protocol/compute/http/tasks';
 import { toWireGft } from '../../protocol/compute/micro-gft';
 import { WEBSOCKET_SUBPROTOCOL, WIRE_LIMITS } from '../../protocol/wire/limits';
 import type { CoordinatorMessage, MessageOf, NodeMessage } from '../../protocol/wire/messages';
+import type { AccessService } from '../access/access-service';
 import type { Clock, Random } from '../clock';
 import type { CoordinatorConfig } from '../config';
 import type { CoordinatorResult } from '../errors';
@@ -61,6 +62,7 @@ export class Hub implements NodeLinks, NodeNotifications {
   constructor(
     private readonly coordinatorId: string,
     private readonly config: CoordinatorConfig,
+    private readonly access: AccessService,
     private readonly nodes: NodeStore,
     private readonly registry: ShardRegistry,
     private readonly router: RelayRouter,
@@ -200,6 +202,13 @@ export class Hub implements NodeLinks, NodeNotifications {
     if (this.sessionsByKey.get(session.publicKey) === session) this.sessionsByKey.delete(session.publicKey);
   }
 
+  /** Ends the connection of a key that was shut out. */
+  expel(publicKey: string, reason: string): void {
+    const session = this.sessionsByKey.get(publicKey);
+    session?.connection?.close(withDetail(CLOSE_REASONS.notAllowed, reason));
+    if (session !== undefined) this.forget(session);
+  }
+
   /** Forgets sessions that were not resumed in time, and looks for connections without a sign of life. */
   sweep(): void {
     const nowMs = this.clock.nowMs();
@@ -243,6 +252,13 @@ export class Hub implements NodeLinks, NodeNotifications {
     }
     try {
       const publicKey = normalizePublicKey(message.public_key);
+      const allowed = await this.letIn(publicKey, message.invitation);
+      if (!allowed.ok) {
+        // In words first: a close frame has no room for what to do about it.
+        void connection.send({ type: 'reply', call_id: 1, ok: false, error: { ...allowed.error } });
+        connection.close(withDetail(CLOSE_REASONS.notAllowed, allowed.error.message));
+        return null;
+      }
       if (message.purpose === 'participant') return this.welcomeParticipant(connection, publicKey);
       const node = await this.nodes.findByKey(publicKey);
       const isKnown = node !== undefined && node.status !== 'deregistered';
@@ -287,6 +303,12 @@ export class Hub implements NodeLinks, NodeNotifications {
       node: null,
     });
     return participant;
+  }
+
+  /** Whether a proved key may connect; an invitation it brought is redeemed first. */
+  private async letIn(publicKey: string, invitation: string | undefined): Promise<CoordinatorResult<void>> {
+    const principal = await this.access.welcome(publicKey, invitation);
+    return principal.ok ? this.access.admit(principal.value, { who: 'member' }) : principal;
   }
 
   private missedEvents(
@@ -385,7 +407,8 @@ export class Hub implements NodeLinks, NodeNotifications {
     call: NodeCall,
     signal: AbortSignal,
   ): Promise<void> {
-    const result = await this.answerSafely(this.callerOf(session, connection, signal), call);
+    const taken = this.access.takeCall(session.publicKey);
+    const result = taken.ok ? await this.answerSafely(this.callerOf(session, connection, signal), call) : taken;
     connection.reply(
       result.ok
         ? { type: 'reply', call_id: call.call_id, ok: true, value: result.value }

@@ -1,4 +1,5 @@
 import { success } from '../../protocol/result';
+import type { AccessService } from '../access/access-service';
 import type { ChallengeService } from '../challenges/challenge-service';
 import { refuse, type CoordinatorResult } from '../errors';
 import type { AnswerDesk } from '../pipeline/answer-desk';
@@ -29,6 +30,7 @@ export function isLongCall(call: NodeCall): boolean {
 /** Answers the calls of connected nodes. */
 export class NodeCalls {
   constructor(
+    private readonly access: AccessService,
     private readonly nodeService: NodeService,
     private readonly nodes: NodeStore,
     private readonly shards: ShardService,
@@ -39,6 +41,8 @@ export class NodeCalls {
   ) {}
 
   async answer(caller: Caller, call: NodeCall): Promise<CoordinatorResult<unknown>> {
+    const allowed = await this.mayCall(caller, call);
+    if (!allowed.ok) return allowed;
     if (call.type === 'register-node') return this.registerNode(caller, call);
     const { nodeId } = caller;
     if (nodeId === null) {
@@ -95,6 +99,25 @@ export class NodeCalls {
       call.resume_from !== undefined,
     );
     return answered ?? refuse('cancelled', 'The answer is taken over another connection.');
+  }
+
+  /** Roles can change while a connection lasts, so what costs or binds something is checked at every call. */
+  private async mayCall(caller: Caller, call: NodeCall): Promise<CoordinatorResult<void>> {
+    switch (call.type) {
+      case 'register-shard':
+      case 'update-hardware':
+        return this.access.admit(await this.access.principalOf(caller.publicKey), { who: 'node' });
+      // Whoever asks needs a node id to be charged under, so a member who only asks registers as well.
+      case 'register-node':
+        return this.access.admit(await this.access.principalOf(caller.publicKey), { who: 'member' });
+      case 'generate':
+        return this.access.admit(await this.access.principalOf(caller.publicKey), { who: 'user' });
+      case 'heartbeat':
+      case 'remove-shard':
+      case 'task-result':
+      case 'cancel-generate':
+        return success(undefined);
+    }
   }
 
   /** The key was proved, so registering it again simply answers with what is known. */

@@ -126,7 +126,8 @@ export class NodeService {
     if (row === undefined || row.status === 'deregistered') return unknownNode(nodeId);
     if (row.status !== 'suspended') return refuse('not-suspended', `The node is ${row.status}, not suspended.`);
     if (row.suspension === 'review') {
-      return refuse('review-pending', 'The node is held for review after repeated changes of its hardware.', {
+      const reason = row.suspension_reason ?? 'repeated changes of its hardware';
+      return refuse('review-pending', `The node is held for review: ${reason}.`, {
         suggestion: 'Ask the operator of the coordinator to release it.',
       });
     }
@@ -147,6 +148,22 @@ export class NodeService {
     return released === undefined ? unknownNode(nodeId) : success(await this.nodes.view(released));
   }
 
+  /** The operator's decision to hold a node; it gets no work until released. Fails with `node-unknown`. */
+  async suspendByOperator(nodeId: string, reason: string): Promise<CoordinatorResult<NodeView>> {
+    const row = await this.nodes.find(nodeId);
+    if (row === undefined || row.status === 'deregistered') return unknownNode(nodeId);
+    await this.database
+      .updateTable('nodes')
+      .set({ status: 'suspended', suspension: 'review', suspension_reason: reason })
+      .where('id', '=', nodeId)
+      .execute();
+    const message = `An administrator of the coordinator holds this node: ${reason}`;
+    this.notifications.standing(nodeId, { status: 'suspended', reliability: row.reliability, message });
+    this.notifications.coverageMayHaveChanged();
+    const held = await this.nodes.find(nodeId);
+    return held === undefined ? unknownNode(nodeId) : success(await this.nodes.view(held));
+  }
+
   private async release(nodeId: string, more: { hardware_changes?: number } = {}): Promise<void> {
     await this.database.transaction().execute(async (transaction) => {
       const last = await transaction
@@ -155,7 +172,7 @@ export class NodeService {
         .executeTakeFirst();
       await transaction
         .updateTable('nodes')
-        .set({ status: 'active', suspension: null, forgiven_until: last?.order ?? 0, ...more })
+        .set({ status: 'active', suspension: null, suspension_reason: null, forgiven_until: last?.order ?? 0, ...more })
         .where('id', '=', nodeId)
         .execute();
     });
@@ -187,6 +204,7 @@ export class NodeService {
           hardware_changes: 0,
           status: 'active',
           suspension: null,
+          suspension_reason: null,
           reliability: 1,
           forgiven_until: 0,
           region: null,
@@ -195,6 +213,14 @@ export class NodeService {
         })
         .execute();
       if (!this.config.tokenEconomy || this.config.openingGrantMicroGft === 0) return [];
+      // One machine gets one grant, however many keys it registers.
+      const isKnownMachine = await transaction
+        .selectFrom('nodes')
+        .select('id')
+        .where('fingerprint', '=', registration.hardware_profile.fingerprint)
+        .where('id', '!=', id)
+        .executeTakeFirst();
+      if (isKnownMachine !== undefined) return [];
       return this.ledger.append(transaction, [
         {
           eventType: 'purchase',

@@ -20,6 +20,7 @@ export function registrationColumns(
   NodeRow,
   | 'tore4_node_id'
   | 'hardware_json'
+  | 'fingerprint'
   | 'availability_start'
   | 'availability_end'
   | 'max_gpu_utilization'
@@ -28,6 +29,7 @@ export function registrationColumns(
   return {
     tore4_node_id: registration.tore4_node_id ?? null,
     hardware_json: JSON.stringify(registration.hardware_profile),
+    fingerprint: registration.hardware_profile.fingerprint,
     availability_start: registration.availability_start ?? null,
     availability_end: registration.availability_end ?? null,
     max_gpu_utilization: registration.max_gpu_utilization ?? 0.8,

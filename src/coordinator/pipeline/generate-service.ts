@@ -1,10 +1,11 @@
 import type { Precision } from '../../protocol/compute/formulas';
+import type { LiveRequests } from '../../protocol/compute/http/admin';
 import { toWireGft, type MicroGft } from '../../protocol/compute/micro-gft';
 import type { ChatMessage, Sampling } from '../../protocol/compute/model';
 import { success } from '../../protocol/result';
 import type { GenerateOutcome, PipelineHop } from '../../protocol/wire/messages';
 import type { ChallengeService } from '../challenges/challenge-service';
-import type { Clock, Random } from '../clock';
+import { timestampOf, type Clock, type Random } from '../clock';
 import type { CoordinatorConfig } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
 import type { Logger } from '../logger';
@@ -51,6 +52,9 @@ const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 interface Running {
   readonly abort: AbortController;
   readonly nodeId: string;
+  readonly requestId: string;
+  readonly modelId: string;
+  readonly startedAtMs: number;
 }
 
 /** What holds a request together while it runs. */
@@ -118,7 +122,8 @@ export class GenerateService {
     if (refused !== null) return refused;
     const key = `${request.nodeId} ${request.requestId}`;
     const abort = new AbortController();
-    this.running.set(key, { abort, nodeId: request.nodeId });
+    const { nodeId, requestId, modelId } = request;
+    this.running.set(key, { abort, nodeId, requestId, modelId, startedAtMs: this.clock.nowMs() });
     try {
       const admitted = await this.admit(request);
       if (!admitted.ok) return admitted;
@@ -153,6 +158,17 @@ export class GenerateService {
   stop(): void {
     this.isStopping = true;
     for (const running of this.running.values()) running.abort.abort();
+  }
+
+  /** Requests under way, for whoever runs the coordinator; never their text. */
+  live(): LiveRequests {
+    const requests = [...this.running.values()].map((running) => ({
+      request_id: running.requestId,
+      node_id: running.nodeId,
+      model_id: running.modelId,
+      started_at: timestampOf(running.startedAtMs),
+    }));
+    return { requests, waiting: 0 };
   }
 
   get activeRequests(): number {

@@ -6,7 +6,7 @@ import { settingNames } from './config-document';
 const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost'];
 
 function isOpenToStrangers(config: CoordinatorConfig): boolean {
-  return !LOOPBACK_HOSTS.includes(config.host) && config.accessToken === null;
+  return !LOOPBACK_HOSTS.includes(config.host) && config.accessToken === null && config.accessPolicy === 'open';
 }
 
 /** What an operator should know of a configuration before strangers find it out. */

@@ -1,9 +1,10 @@
 import type { Kysely, Transaction } from 'kysely';
+import type { AccessTables } from '../access/access-tables';
 import type { TrustTables } from '../discovery/trust-tables';
 import type { GroupSessionTables } from '../sessions/session-tables';
 
 /** Times are RFC 3339 in UTC, amounts micro-GFT, flags 0 or 1. */
-export interface CoordinatorTables extends TrustTables, GroupSessionTables {
+export interface CoordinatorTables extends AccessTables, TrustTables, GroupSessionTables {
   meta: { key: string; value: string };
   nodes: NodeTable;
   models: {
@@ -48,6 +49,10 @@ export interface NodeTable {
   hardware_changes: number;
   status: 'active' | 'suspended' | 'deregistered';
   suspension: 'reliability' | 'review' | null;
+  /** Why an administrator suspended it; null for every other suspension. */
+  suspension_reason: string | null;
+  /** Of the measured machine, as the node says; nodes that share one are one machine under several keys. */
+  fingerprint: string | null;
   reliability: number;
   /** Results up to this one no longer count towards a suspension: the node was let back in after them. */
   forgiven_until: number;

@@ -1,4 +1,5 @@
 import type { SchemaStep } from '../../storage/schema-steps';
+import { ACCESS_STEPS } from './steps/access-steps';
 import { CORE_STEPS } from './steps/core-steps';
 import { TRUST_STEPS } from './steps/trust-steps';
 import { SESSION_STEPS } from './steps/session-steps';
@@ -15,4 +16,4 @@ import { SESSION_STEPS } from './steps/session-steps';
  * | sessions | 30-39 |
  * | federation | 40-49 |
  */
-export const SCHEMA_STEPS: readonly SchemaStep[] = [...CORE_STEPS, ...TRUST_STEPS, ...SESSION_STEPS];
+export const SCHEMA_STEPS: readonly SchemaStep[] = [...CORE_STEPS, ...ACCESS_STEPS, ...TRUST_STEPS, ...SESSION_STEPS];

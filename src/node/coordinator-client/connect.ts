@@ -11,12 +11,13 @@ import {
 import type { Clock } from '../clock';
 import { nodeFailure, type NodeErrorCode } from '../errors';
 import type { NodeIdentity } from '../identity/node-identity';
+import { requestSigner } from '../identity/request-signer';
 import type { NodeLogger } from '../logger';
 import type { CoordinatorConnection, CoordinatorEvent, CoordinatorInfo, ResumePoint } from './coordinator-client';
 import { parseCoordinatorUrl } from './coordinator-url';
 import { HttpConnection } from './http-connection';
 import { CoordinatorHttp } from './http-requests';
-import { probeCoordinator, unauthorizedFailure } from './probe';
+import { askForSigning, probeCoordinator, unauthorizedFailure } from './probe';
 import { parseCoordinatorMessage, WebSocketConnection } from './websocket-connection';
 
 /** Time for the upgrade, and then for greeting and proof. */
@@ -27,6 +28,8 @@ const PROOF_REFUSED_CLOSE_CODES: readonly number[] = [1008, 4401, 4403];
 export interface ConnectOptions {
   readonly url: string;
   readonly accessToken: string | null;
+  /** Lets the key in where members alone may connect. */
+  readonly invitation?: string | null | undefined;
   readonly identity: NodeIdentity;
   readonly clock: Clock;
   readonly logger: NodeLogger;
@@ -137,8 +140,10 @@ async function expectMessage<Name extends 'hello' | 'authenticated'>(
   const message = parseCoordinatorMessage(data, options.logger);
   if (message?.type === name) return success(message as MessageOf<CoordinatorMessage, Name>);
   if (message?.type === 'reply' && !message.ok) {
-    return nodeFailure('proof-refused', `The coordinator refused the connection: ${message.error.message}`, {
-      retryable: message.error.retryable,
+    const { message: said, retryable, suggestion } = message.error;
+    return nodeFailure('proof-refused', `The coordinator refused the connection: ${said}`, {
+      retryable,
+      ...(suggestion === undefined ? {} : { suggestion }),
     });
   }
   return nodeFailure('answer-invalid', `The coordinator said something other than “${name}” while connecting.`, {
@@ -154,7 +159,7 @@ type BuildConnection<Connection> = (
   authenticated: MessageOf<CoordinatorMessage, 'authenticated'>,
 ) => Connection;
 
-type GreetingOptions = Pick<ConnectOptions, 'identity' | 'clock' | 'logger' | 'resume'> & {
+type GreetingOptions = Pick<ConnectOptions, 'identity' | 'invitation' | 'clock' | 'logger' | 'resume'> & {
   readonly purpose?: 'participant';
 };
 
@@ -176,6 +181,7 @@ async function greet<Connection>(
     type: 'authenticate',
     public_key: options.identity.publicKey,
     signature: options.identity.sign(connectionProofText(nonce, coordinatorId)),
+    ...(options.invitation === null || options.invitation === undefined ? {} : { invitation: options.invitation }),
     ...(options.resume === null
       ? {}
       : { resume: { connection_id: options.resume.connectionId, last_event: options.resume.lastEvent } }),
@@ -204,6 +210,11 @@ async function greet<Connection>(
   return success(connection);
 }
 
+/** Requests to a coordinator that wants them signed are signed; any other one sees what the baseline sends. */
+function signing(http: CoordinatorHttp, info: CoordinatorInfo, identity: NodeIdentity): CoordinatorHttp {
+  return info.signFor === undefined ? http : http.signedBy(requestSigner(identity, info.signFor));
+}
+
 /**
  * Connects to a coordinator once: asks `GET /` who it is, then for the WebSocket binding, and falls back to the HTTP
  * baseline where there is none. The choice is found out by asking; no setting makes it.
@@ -216,8 +227,10 @@ export async function connectToCoordinator(
   const url = parseCoordinatorUrl(options.url);
   if (!url.ok) return url;
   const http = new CoordinatorHttp(url.value.base, options.accessToken, options.fetchFunction ?? fetch);
-  const info = await probeCoordinator(http, options.signal);
-  if (!info.ok) return info;
+  const probed = await probeCoordinator(http, options.signal);
+  if (!probed.ok) return probed;
+  const signFor = await askForSigning(http, options.signal);
+  const info = success<CoordinatorInfo>(signFor === null ? probed.value : { ...probed.value, signFor });
   const upgraded = await upgrade(url.value.webSocket, http.headers(), options.signal);
   if (upgraded.kind === 'failed') return upgraded.failure;
   if (upgraded.kind === 'open') {
@@ -235,7 +248,7 @@ export async function connectToCoordinator(
   }
   options.logger.info('The coordinator has no WebSocket; the HTTP baseline is used', { status: upgraded.status });
   return HttpConnection.open({
-    http,
+    http: signing(http, info.value, options.identity),
     info: info.value,
     clock: options.clock,
     logger: options.logger,

@@ -19,6 +19,8 @@ export interface CoordinatorInfo {
   readonly name: string;
   readonly version: string;
   readonly tokenMode: boolean | null;
+  /** What requests are bound to that have to be signed; absent where none is, as in the baseline. */
+  readonly signFor?: string;
 }
 
 /** What a coordinator tells a node without being asked. */

@@ -1,5 +1,6 @@
 import { success, type Result } from '../../protocol/result';
 import { nodeFailure, reasonOf, type NodeErrorCode } from '../errors';
+import type { SignRequest } from '../identity/request-signer';
 
 /** Time a coordinator has for an ordinary answer. */
 export const CALL_TIMEOUT_MS = 30_000;
@@ -77,7 +78,18 @@ export class CoordinatorHttp {
     readonly baseUrl: string,
     private readonly accessToken: string | null,
     private readonly fetchFunction: typeof fetch = fetch,
+    private readonly sign: SignRequest | null = null,
   ) {}
+
+  /** The same, with every request signed. */
+  signedBy(sign: SignRequest): CoordinatorHttp {
+    return new CoordinatorHttp(this.baseUrl, this.accessToken, this.fetchFunction, sign);
+  }
+
+  /** A coordinator behind a path sees the path without what its proxy takes away, so only the call itself is signed. */
+  private proofOf(request: HttpRequest, body: string | null): Record<string, string> {
+    return this.sign === null ? {} : this.sign(request.method ?? 'GET', request.path, body ?? '');
+  }
 
   /** Headers of every request, the WebSocket's as well. */
   headers(): Record<string, string> {
@@ -88,16 +100,18 @@ export class CoordinatorHttp {
   async open(request: HttpRequest): Promise<Result<Response, NodeErrorCode>> {
     const timeout = AbortSignal.timeout(request.timeoutMs ?? CALL_TIMEOUT_MS);
     const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
+    const body = request.body === undefined ? null : JSON.stringify(request.body);
     try {
       return success(
         await this.fetchFunction(this.baseUrl + request.path, {
           method: request.method ?? 'GET',
           headers: {
             ...this.headers(),
+            ...this.proofOf(request, body),
             accept: request.accept ?? 'application/json',
-            ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(body === null ? {} : { 'content-type': 'application/json' }),
           },
-          ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+          ...(body === null ? {} : { body }),
           redirect: 'manual',
           signal,
         }),

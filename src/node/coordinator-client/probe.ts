@@ -2,7 +2,7 @@ import { success, type Result } from '../../protocol/result';
 import { nodeFailure, type NodeErrorCode } from '../errors';
 import type { CoordinatorInfo } from './coordinator-client';
 import { quoteAnswer, type CoordinatorHttp } from './http-requests';
-import { readDetail, readRoot } from './reading';
+import { readDetail, readRecord, readRoot, readText } from './reading';
 
 /** `GET /` answers at once or not at all. */
 const PROBE_TIMEOUT_MS = 10_000;
@@ -52,4 +52,21 @@ export async function probeCoordinator(
     );
   }
   return success({ baseUrl: http.baseUrl, ...root });
+}
+
+/**
+ * Asks whether requests have to be signed, and for whom: the coordinator's id, or null for an open one and for the
+ * baseline, which has no such call.
+ */
+export async function askForSigning(http: CoordinatorHttp, signal?: AbortSignal): Promise<string | null> {
+  const answer = await http.send({
+    path: '/access',
+    timeoutMs: PROBE_TIMEOUT_MS,
+    maxBytes: MAX_PROBE_BYTES,
+    signal,
+  });
+  if (!answer.ok || answer.value.status !== 200) return null;
+  const record = readRecord(answer.value.json);
+  const policy = readText(record?.['policy'], 40);
+  return policy === 'keyed' || policy === 'institution' ? readText(record?.['coordinator_id'], 200) : null;
 }

@@ -8,6 +8,7 @@ import {
   SAMPLING_LIMITS,
   Sha256,
 } from '../compute/model';
+import { InvitationCode } from '../compute/http/access';
 import { NodeRegistration, NodeView } from '../compute/http/nodes';
 import { ShardRegistration } from '../compute/http/shards';
 import { TaskResultBody, TaskView } from '../compute/http/tasks';
@@ -65,6 +66,8 @@ export const AuthenticateMessage = message('authenticate', {
   public_key: Base64,
   /** Ed25519 signature over `connectionProofText`, base64. */
   signature: Base64,
+  /** Lets a key in that is no member yet, where members alone may connect. */
+  invitation: Type.Optional(InvitationCode),
   /** Continue an earlier connection: events after `last_event` are sent again. */
   resume: Type.Optional(
     Type.Object({ connection_id: Uuid, last_event: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) }),
