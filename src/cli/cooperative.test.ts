@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCoordinator, type Coordinator } from '../coordinator';
 import { LocalEngine } from '../inference/engine/local-engine';
 import {
+  type NodePreferences,
   ContributorNode,
   DEFAULT_ACTIVATION_SERVER,
   DEFAULT_RUN_PREFERENCES,
@@ -31,7 +32,12 @@ let url = '';
 let coordinator: Coordinator;
 const nodes: ContributorNode[] = [];
 
-function createNode(name: string, start: number, end: number): ContributorNode {
+type ModelChoice = Pick<NodePreferences, 'modelFolder' | 'modelId'>;
+const FROM_FOLDER: ModelChoice = { modelFolder: MODEL_FOLDER, modelId: null };
+/** The layers come from the coordinator. */
+const FROM_COORDINATOR: ModelChoice = { modelFolder: null, modelId: 'tore-tiny' };
+
+function createNode(name: string, start: number, end: number, model = FROM_FOLDER): ContributorNode {
   const node = new ContributorNode({
     dataFolder: join(folder, name),
     appVersion: '0.0.0',
@@ -45,7 +51,7 @@ function createNode(name: string, start: number, end: number): ContributorNode {
       ...DEFAULT_RUN_PREFERENCES,
       coordinatorUrl: url,
       accessToken: 'a-secret-token',
-      modelFolder: MODEL_FOLDER,
+      ...model,
       activationServer: DEFAULT_ACTIVATION_SERVER,
       layerChoice: { kind: 'range', start, end },
     },
@@ -83,6 +89,7 @@ beforeAll(async () => {
   coordinator = createCoordinator({
     databaseFile: join(folder, 'coordinator.db'),
     accessToken: 'a-secret-token',
+    modelFolders: [MODEL_FOLDER],
     openingGrantMicroGft: 10_000_000,
     firstChallengeAfterSeconds: 0.1,
     maintenanceSeconds: 0.1,
@@ -102,9 +109,14 @@ describe('a cooperative of two nodes', () => {
     const first = createNode('first', 0, 3);
     first.start();
     await serving(first);
-    const second = createNode('second', 4, 7);
+    const second = createNode('second', 4, 7, FROM_COORDINATOR);
     second.start();
     await serving(second);
+    const [fetched = ''] = await readdir(join(folder, 'second', 'models'));
+    const { size } = await stat(join(folder, 'second', 'models', fetched, 'model.safetensors.part'));
+    const whole = await stat(join(MODEL_FOLDER, 'model.safetensors'));
+    // Half the layers, and the embedding the head is tied to.
+    expect(size).toBeLessThan(whole.size * 0.65);
 
     const golden = await goldenCase();
     const ask = (): ReturnType<ContributorNode['generate']> =>

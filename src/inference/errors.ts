@@ -5,7 +5,7 @@ import { failure, type Failure } from '../protocol/result';
  *
  * | group | codes |
  * |---|---|
- * | model files | `model-not-found`, `model-invalid`, `model-unsupported`, `weights-invalid`, `tokenizer-invalid`, `template-invalid` |
+ * | model files | `model-not-found`, `model-invalid`, `model-unsupported`, `weights-invalid`, `source-failed`, `tokenizer-invalid`, `template-invalid` |
  * | placement | `range-invalid`, `memory-insufficient`, `disk-full`, `disk-denied`, `disk-failed`, `provider-failed` |
  * | sequences | `shard-unknown`, `sequence-unknown`, `sequence-exists`, `sequence-limit`, `sequence-busy`, `sequence-finished`, `kv-budget`, `context-exceeded` |
  * | one call | `position-mismatch`, `input-invalid`, `output-invalid`, `run-failed`, `cancelled` |
@@ -16,6 +16,7 @@ export type EngineErrorCode =
   | 'model-invalid'
   | 'model-unsupported'
   | 'weights-invalid'
+  | 'source-failed'
   | 'tokenizer-invalid'
   | 'template-invalid'
   | 'range-invalid'

@@ -31,6 +31,7 @@ function createNode(dataFolder = folder): ContributorNode {
       coordinatorUrl: coordinator.url,
       accessToken: null,
       modelFolder: '/models/tiny',
+      modelId: null,
       region: 'US-NY',
       activationServer: DEFAULT_ACTIVATION_SERVER,
     },

@@ -33,8 +33,10 @@ export interface NodePreferences extends RunPreferences {
   readonly accessToken: string | null;
   /** Invitation code, sent with every connection until the coordinator knows this node's key as a member. */
   readonly invitation?: string | null;
-  /** Folder of the model to serve; null serves nothing. */
+  /** Folder of the model to serve; null: the one `modelId` names. */
   readonly modelFolder: string | null;
+  /** A model of the coordinator's list, whose layers are fetched; null with no folder serves nothing. */
+  readonly modelId: string | null;
   readonly activationServer: ActivationServerPreferences;
 }
 

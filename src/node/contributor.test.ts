@@ -59,6 +59,7 @@ function createNode(
       coordinatorUrl: url,
       accessToken: null,
       modelFolder: '/models/tiny',
+      modelId: null,
       activationServer: DEFAULT_ACTIVATION_SERVER,
       ...preferences,
     },

@@ -116,6 +116,7 @@ export class ContributorNode {
       clock: this.clock,
       logger: this.logger,
       fetchJson: (path) => this.fetchJson(path),
+      coordinator: () => this.requester.modelSource(),
       onNotice: (text) => this.notice(text),
       pacer: this.pacer,
       onActiveChanged: () => this.wake.signal(),

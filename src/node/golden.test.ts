@@ -47,6 +47,7 @@ beforeAll(async () => {
         coordinatorUrl: coordinator.url,
         accessToken: null,
         modelFolder: pathOf('../../resources/models/tore-tiny'),
+        modelId: null,
         layerChoice,
         activationServer: DEFAULT_ACTIVATION_SERVER,
       },

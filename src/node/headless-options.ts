@@ -36,11 +36,12 @@ const MIN_MEMORY_MB = 64;
 
 export const HEADLESS_HELP = `tore-node: share this computer with a tore cooperative, without a window.
 
-Usage: tore-node --coordinator URL --model-folder FOLDER [options]
+Usage: tore-node --coordinator URL (--model ID | --model-folder FOLDER) [options]
 
   --coordinator URL       address of the coordinator
   --access-token TOKEN    its access token; better in the variable TORE_ACCESS_TOKEN, which other users cannot see
   --invitation CODE       invitation code, where only members may connect (also TORE_INVITATION)
+  --model ID              model of the coordinator to serve; only the layers served are fetched, each verified
   --model-folder FOLDER   model to serve (config.json, safetensors, tokenizer.json)
   --layers A-B            layers to serve, both included; "automatic" lets the coordinator choose (default)
   --data-folder FOLDER    key, cached shards and figures (default: ~/.tore-node)
@@ -97,6 +98,7 @@ export function readHeadlessOptions(
         'access-token': { type: 'string' },
         invitation: { type: 'string' },
         'model-folder': { type: 'string' },
+        model: { type: 'string' },
         layers: { type: 'string', default: 'automatic' },
         'data-folder': { type: 'string' },
         threads: { type: 'string' },
@@ -122,7 +124,10 @@ export function readHeadlessOptions(
   if (apiKeyName !== undefined) return success({ kind: 'new-api-key', dataFolder, name: apiKeyName });
   const { coordinator, 'model-folder': modelFolder } = values;
   if (coordinator === undefined) return refuse('The address of a coordinator is missing (--coordinator URL).');
-  if (modelFolder === undefined) return refuse('The model to serve is missing (--model-folder FOLDER).');
+  const { model } = values;
+  if ((modelFolder === undefined) === (model === undefined)) {
+    return refuse('Name what to serve: either --model ID, one of the coordinator’s, or --model-folder FOLDER.');
+  }
   const layerChoice = readLayers(values.layers);
   if (layerChoice === null) return refuse('--layers takes a range such as 0-3, or automatic.');
   const cpuThreads = values.threads === undefined ? null : readWholeNumber(values.threads, 1, 1_024);
@@ -153,7 +158,8 @@ export function readHeadlessOptions(
       coordinatorUrl: coordinator,
       accessToken: accessToken === '' ? null : accessToken,
       invitation: invitation === '' ? null : invitation,
-      modelFolder: resolve(modelFolder),
+      modelFolder: modelFolder === undefined ? null : resolve(modelFolder),
+      modelId: model ?? null,
       policy: HEADLESS_POLICY,
       // A machine that runs this on purpose shall not stop because it is a laptop.
       pauseOnBattery: false,

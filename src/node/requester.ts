@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { ModelSource } from '../inference';
 import { success, type Result } from '../protocol/result';
 import { WIRE_LIMITS } from '../protocol/wire/limits';
 import type { GenerateOutcome } from '../protocol/wire/messages';
@@ -103,6 +104,12 @@ export class Requester {
   /** Reads a JSON document; bounded in size and time. Paths begin with a slash and stay at the coordinator. */
   fetchJson(path: string, signal?: AbortSignal): Promise<Result<unknown>> {
     return this.request({ path, signal }, `Reading ${path.split('?')[0] ?? path}`);
+  }
+
+  /** Where the coordinator's models can be fetched. */
+  modelSource(): ModelSource {
+    const { coordinatorUrl, accessToken } = this.preferences();
+    return { baseUrl: coordinatorUrl, accessToken: accessToken ?? undefined };
   }
 
   async requestUnsuspension(nodeId: string): Promise<Result<void>> {

@@ -18,6 +18,7 @@ import { generateRoute } from './routes/generate-route';
 import { gridRoutes } from './routes/grid-routes';
 import { handshakeRoutes } from './routes/handshake-routes';
 import { inferenceRoutes } from './routes/inference-routes';
+import { modelFileRoutes } from './routes/model-file-routes';
 import { nodeRoutes } from './routes/node-routes';
 import { serviceRoutes } from './routes/service-routes';
 import { shardRoutes } from './routes/shard-routes';
@@ -87,6 +88,7 @@ export async function createServer(services: CoordinatorServices, tls: TlsFiles 
   nodeRoutes(app, services);
   shardRoutes(app, services);
   inferenceRoutes(app, services);
+  modelFileRoutes(app, services);
   generateRoute(app, services);
   taskRoutes(app, services);
   tokenRoutes(app, services);

@@ -5,6 +5,7 @@ import { success } from '../../protocol/result';
 import { timestampOf, type Clock } from '../clock';
 import type { CoordinatorConfig } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
+import type { ModelFiles } from './model-files';
 import type { Database } from '../storage/database-schema';
 
 /** A model known by its manifest. */
@@ -15,10 +16,14 @@ export interface KnownModel {
   readonly origin: 'folder' | 'node';
 }
 
+/** A model folder as the operator named it. */
+export interface LoadedManifest extends Omit<KnownModel, 'origin'> {
+  /** Its files, where nodes may fetch them from here. */
+  readonly files?: ModelFiles;
+}
+
 /** Reads the manifest of a model folder; given by the inference room, so that both compute the same hash. */
-export type ManifestLoader = (
-  folder: string,
-) => Promise<CoordinatorResult<{ readonly manifest: ModelManifest; readonly manifestHash: string }>>;
+export type ManifestLoader = (folder: string) => Promise<CoordinatorResult<LoadedManifest>>;
 
 /** Manifests nodes may introduce; bounds what strangers can make the database hold. */
 const MAX_INTRODUCED_MODELS = 1_000;
@@ -44,6 +49,7 @@ function manifestIdOf(manifest: unknown): string {
 /** The models of this coordinator, in memory, kept in the database across restarts. */
 export class ModelCatalogue {
   private readonly modelsById = new Map<string, KnownModel[]>();
+  private readonly filesByHash = new Map<string, ModelFiles>();
 
   constructor(
     private readonly database: Database,
@@ -61,7 +67,9 @@ export class ModelCatalogue {
           suggestion: 'Correct or remove the folder from the settings.',
         });
       }
-      await this.add({ ...loaded.value, origin: 'folder' });
+      const { manifest, manifestHash, files } = loaded.value;
+      await this.add({ manifest, manifestHash, origin: 'folder' });
+      if (files !== undefined) this.filesByHash.set(manifestHash, files);
     }
     return success(undefined);
   }
@@ -85,6 +93,11 @@ export class ModelCatalogue {
 
   find(modelId: string): KnownModel | undefined {
     return this.modelsById.get(modelId)?.[0];
+  }
+
+  /** The files of one of the operator's models, by the hash of its manifest. */
+  filesOf(manifestHash: string): ModelFiles | undefined {
+    return this.filesByHash.get(manifestHash);
   }
 
   /** Every manifest of an id; shards of different ones never share a pipeline. */

@@ -4,6 +4,7 @@ import type {
   BenchmarkReport,
   Engine,
   EngineMetrics,
+  FetchLayersRequest,
   ForwardOutput,
   ForwardRequest,
   LoadedModel,
@@ -53,6 +54,13 @@ export class EngineClient implements Engine {
 
   readModel(folder: string, options: LongCallOptions = {}): Promise<Result<LoadedModel, EngineErrorCode>> {
     return this.#call('readModel', { folder }, options);
+  }
+
+  fetchLayers(
+    request: FetchLayersRequest,
+    options: LongCallOptions = {},
+  ): Promise<Result<LoadedModel, EngineErrorCode>> {
+    return this.#call('fetchLayers', request, options);
   }
 
   loadShard(request: LoadShardRequest, options: LongCallOptions = {}): Promise<Result<ShardHandle, EngineErrorCode>> {

@@ -1,9 +1,12 @@
 import type { ChatMessage, LayerRange, ModelManifest, Sampling } from '../../protocol/compute/model';
 import type { Result } from '../../protocol/result';
 import type { EngineErrorCode } from '../errors';
+import type { FetchLayersRequest } from '../models/fetch/fetch-layers';
 import type { ShardPrecision } from '../shards/weight-layout';
 
 export type { EngineErrorCode } from '../errors';
+export type { FetchLayersRequest } from '../models/fetch/fetch-layers';
+export type { ModelSource } from '../models/fetch/http-ranges';
 export type { ShardPrecision } from '../shards/weight-layout';
 
 /** Progress of long work: a fraction from 0 to 1 and what is being done, in plain words. */
@@ -231,6 +234,11 @@ export interface Engine {
   benchmark(options?: LongCallOptions): Promise<Result<BenchmarkReport, EngineErrorCode>>;
   /** Reads and checks a Hugging Face folder or a GGUF file (also a folder with one); hashes its files, which takes a while for large ones. */
   readModel(folder: string, options?: LongCallOptions): Promise<Result<LoadedModel, EngineErrorCode>>;
+  /**
+   * Fetches the layers of a range into a folder, which then stands for the model as far as these layers go. What is there
+   * already is not fetched again.
+   */
+  fetchLayers(request: FetchLayersRequest, options?: LongCallOptions): Promise<Result<LoadedModel, EngineErrorCode>>;
   /** Cuts the shard if the cache does not hold it, then opens it. Loading a loaded shard again returns its handle. */
   loadShard(request: LoadShardRequest, options?: LongCallOptions): Promise<Result<ShardHandle, EngineErrorCode>>;
   /** Frees a shard; its sequences are closed and their forwards fail with `cancelled`. */

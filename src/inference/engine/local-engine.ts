@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { success, type Result } from '../../protocol/result';
 import { runBenchmark } from '../benchmark/run-benchmark';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
+import { fetchLayers } from '../models/fetch/fetch-layers';
 import { readModelFolder, type ModelFolder } from '../models/model-folder';
 import { loadOnnxRuntime, type OnnxRuntime } from '../runtime/onnx-runtime';
 import { reportProviders } from '../runtime/provider-report';
@@ -14,6 +15,7 @@ import type {
   BenchmarkReport,
   Engine,
   EngineMetrics,
+  FetchLayersRequest,
   ForwardOutput,
   ForwardRequest,
   LoadedModel,
@@ -73,6 +75,16 @@ export class LocalEngine implements Engine {
 
   async readModel(folder: string, options: LongCallOptions = {}): Promise<Result<LoadedModel, EngineErrorCode>> {
     const model = await this.#readFolder(folder, options);
+    if (!model.ok) return model;
+    const { manifest, manifestHash, location } = model.value;
+    return success({ manifest, manifestHash, folder: location });
+  }
+
+  async fetchLayers(
+    request: FetchLayersRequest,
+    options: LongCallOptions = {},
+  ): Promise<Result<LoadedModel, EngineErrorCode>> {
+    const model = await fetchLayers(request, options);
     if (!model.ok) return model;
     const { manifest, manifestHash, location } = model.value;
     return success({ manifest, manifestHash, folder: location });

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { ChatMessage, LayerRange, Sampling, SAMPLING_LIMITS } from '../../protocol/compute/model';
+import { ChatMessage, LayerRange, ModelManifest, Sampling, SAMPLING_LIMITS } from '../../protocol/compute/model';
 import { MAX_DRAFT_IDS, type Engine } from './engine';
 
 /**
@@ -29,6 +29,17 @@ export const METHOD_INPUTS = {
   listProviders: Type.Object({}),
   benchmark: Type.Object({}),
   readModel: Type.Object({ folder: Text }),
+  fetchLayers: Type.Object({
+    manifest: ModelManifest,
+    sources: Type.Array(
+      Type.Object({ baseUrl: Text, accessToken: Type.Optional(Type.Union([Text, Type.Undefined()])) }),
+      {
+        maxItems: 32,
+      },
+    ),
+    range: LayerRange,
+    folder: Text,
+  }),
   loadShard: Type.Object({
     folder: Text,
     range: LayerRange,

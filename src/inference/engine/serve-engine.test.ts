@@ -42,6 +42,7 @@ function engineWith(methods: Partial<Engine>): Engine {
     listProviders: unused,
     benchmark: unused,
     readModel: unused,
+    fetchLayers: unused,
     loadShard: unused,
     unloadShard: unused,
     tokenize: unused,

@@ -62,6 +62,7 @@ function createHandlers(engine: Engine): ReadonlyMap<string, Handler> {
     listProviders: checked('listProviders', inputs.listProviders, () => engine.listProviders()),
     benchmark: checked('benchmark', inputs.benchmark, (_, options) => engine.benchmark(options)),
     readModel: checked('readModel', inputs.readModel, ({ folder }, options) => engine.readModel(folder, options)),
+    fetchLayers: checked('fetchLayers', inputs.fetchLayers, (request, options) => engine.fetchLayers(request, options)),
     loadShard: checked('loadShard', inputs.loadShard, (request, options) => engine.loadShard(request, options)),
     unloadShard: checked('unloadShard', inputs.unloadShard, ({ shardKey }) => engine.unloadShard(shardKey)),
     tokenize: checked('tokenize', inputs.tokenize, ({ shardKey, input }) => engine.tokenize(shardKey, input)),

@@ -68,12 +68,12 @@ export async function readJsonFile(
 /**
  * SHA-256 of a file, streamed.
  *
- * @param onBytes - told after each block how many bytes it had
+ * @param onBlock - given each block in order
  */
 export async function hashFile(
   path: string,
   name: string,
-  options: { readonly onBytes?: (bytes: number) => void; readonly signal?: AbortSignal | undefined } = {},
+  options: { readonly onBlock?: (block: Uint8Array) => void; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Result<{ sha256: string; sizeBytes: number }, EngineErrorCode>> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
@@ -82,7 +82,7 @@ export async function hashFile(
       if (options.signal?.aborted === true) return cancelledFailure('Reading the model');
       hash.update(block);
       sizeBytes += block.length;
-      options.onBytes?.(block.length);
+      options.onBlock?.(block);
     }
   } catch (thrown) {
     return engineFailure('model-not-found', `${name} could not be read: ${reasonOf(thrown)}`);

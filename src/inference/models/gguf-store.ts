@@ -1,11 +1,10 @@
-import { open, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import type { QuantizedBits, QuantizedBlocks } from '../shards/quantization';
 import { ARCHITECTURES } from './architectures';
+import { openByteFile, type ByteFile } from './byte-file';
 import type { DecoderConfig } from './config';
-import { readFully } from './file-reading';
 import { convertBlocks, decodeGgml, keepsBlocks } from './ggml-formats';
 import { GGUF_LIMITS, parseGgufHeader, type GgufHeader, type GgufTensor } from './gguf';
 import { canonicalTensorName, readGgufConfig, ROTARY_FACTORS_TENSOR } from './gguf-config';
@@ -60,7 +59,7 @@ function createStore(path: string, tensors: ReadonlyMap<string, GgufTensor>, con
   };
   return {
     files: [basename(path)],
-    tensors: stored,
+    tensors: new Map([...stored].map(([name, tensor]) => [name, { ...tensor, file: basename(path) }])),
     async *stream(name) {
       const tensor = find(name);
       for await (const bytes of read(tensor)) yield decodeGgml(bytes, tensor.format);
@@ -90,15 +89,15 @@ async function* readRows(path: string, tensor: GgufTensor, rowsTogether: number)
   const unit =
     rowsTogether * (tensor.dimensions.length === 1 && rowsTogether === 1 ? tensor.sizeBytes : rowBytesOf(tensor));
   const blockBytes = Math.max(1, Math.floor(STREAM_BLOCK_BYTES / unit)) * unit;
-  const handle = await open(path, 'r');
+  const file = await openByteFile(path);
   try {
     for (let done = 0; done < tensor.sizeBytes; done += blockBytes) {
       const block = new Uint8Array(Math.min(blockBytes, tensor.sizeBytes - done));
-      await readFully(handle, block, tensor.offsetBytes + done);
+      await file.read(block, tensor.offsetBytes + done);
       yield block;
     }
   } finally {
-    await handle.close();
+    await file.close();
   }
 }
 
@@ -122,23 +121,22 @@ async function* undoInterleaving(path: string, tensor: GgufTensor, headSize: num
 }
 
 async function readHeader(path: string): Promise<Result<GgufHeader, EngineErrorCode>> {
-  let handle: FileHandle | undefined;
+  let file: ByteFile | undefined;
   try {
-    handle = await open(path, 'r');
-    const { size } = await handle.stat();
+    file = await openByteFile(path);
     for (let wanted = FIRST_READ_BYTES; ; wanted *= 4) {
-      const bytes = new Uint8Array(Math.min(size, wanted, GGUF_LIMITS.maxHeaderBytes));
-      await readFully(handle, bytes, 0);
-      const header = parseGgufHeader(bytes, size);
+      const bytes = new Uint8Array(Math.min(file.availableFromStart, wanted, GGUF_LIMITS.maxHeaderBytes));
+      await file.read(bytes, 0);
+      const header = parseGgufHeader(bytes, file.sizeBytes);
       if (!header.ok) return header;
       if (header.value !== undefined) return success(header.value);
-      if (wanted >= GGUF_LIMITS.maxHeaderBytes) {
+      if (bytes.length < wanted) {
         return engineFailure('weights-invalid', 'The GGUF file is broken: its header has no end.');
       }
     }
   } catch (thrown) {
     return engineFailure('model-not-found', `${basename(path)} could not be read: ${reasonOf(thrown)}`);
   } finally {
-    await handle?.close();
+    await file?.close();
   }
 }

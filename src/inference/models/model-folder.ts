@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import canonicalize from 'canonicalize';
 import { Value } from 'typebox/value';
 import { countFlops } from '../../protocol/compute/flops';
 import { ModelManifest } from '../../protocol/compute/model';
+import { MANIFEST_FILE, type WeightIndex } from '../../protocol/compute/weight-index';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, type EngineErrorCode } from '../errors';
 import type { LongCallOptions } from '../engine/engine';
@@ -14,12 +13,15 @@ import { parseModelConfig, type DecoderConfig } from './config';
 import { fileExists, hashFile, readJsonFile } from './file-reading';
 import { checkTensors, EMBEDDING_TENSOR, FINAL_NORM_TENSOR, headTensorName, layerTensorNames } from './decoder-tensors';
 import { openGguf } from './gguf-store';
+import { hashCanonical, WeightIndexBuilder } from './weight-index';
 import { openWeightStore, type WeightStore } from './weight-store';
 
 const CONFIG_FILE = 'config.json';
 const GENERATION_CONFIG_FILE = 'generation_config.json';
 /** Configurations have a few kilobytes; a megabyte leaves room for every field anyone may add. */
 const MAX_CONFIG_BYTES = 1_000_000;
+/** Lists of files and layers, and a chat template. */
+const MAX_MANIFEST_BYTES = 10_000_000;
 
 /** A model folder that was read and checked, with all that cutting and serving shards needs. */
 export interface ModelFolder {
@@ -33,6 +35,8 @@ export interface ModelFolder {
   readonly manifest: ModelManifest;
   /** SHA-256 of the canonical JSON (RFC 8785) of the manifest. */
   readonly manifestHash: string;
+  /** Where each tensor lies; the manifest names it by its hash. Null in a partial copy, which has no use for it. */
+  readonly weightIndex: WeightIndex | null;
 }
 
 export interface ReadModelOptions extends LongCallOptions {
@@ -46,12 +50,13 @@ export interface ReadModelOptions extends LongCallOptions {
 /**
  * Reads a Hugging Face folder, a GGUF file or a folder with one GGUF file, and builds the manifest. Name, licence and
  * source come only from the caller and never from optional files such as a README: nodes that hold the same model must
- * get the same hash.
+ * get the same hash. A folder that holds a partial copy brings its manifest with it (`fetch-layers.ts`).
  */
 export async function readModelFolder(
   path: string,
   options: ReadModelOptions = {},
 ): Promise<Result<ModelFolder, EngineErrorCode>> {
+  if (await fileExists(join(path, MANIFEST_FILE))) return readPartialCopy(resolve(path));
   const location = await locateModel(resolve(path));
   const isFile = location.endsWith(GGUF_ENDING);
   const folder = isFile ? dirname(location) : location;
@@ -60,8 +65,10 @@ export async function readModelFolder(
   const { config, weights, tokenizer, format } = parts.value;
   const checked = checkTensors(config, weights.tensors);
   if (!checked.ok) return checked;
-  const files = await describeFiles(folder, [...parts.value.files].sort(), options);
+  const indexBuilder = new WeightIndexBuilder(weights.tensors);
+  const files = await describeFiles(folder, [...parts.value.files].sort(), indexBuilder, options);
   if (!files.ok) return files;
+  const weightIndex = indexBuilder.finish();
   const modelId = options.modelId ?? basename(location, GGUF_ENDING);
   const manifest: ModelManifest = {
     model_id: modelId,
@@ -76,6 +83,7 @@ export async function readModelFolder(
     flops_per_token: countFlops(config.shape, { layer_start: 0, layer_end: config.shape.layers - 1 }, 1, 0),
     formats: [format],
     files: files.value,
+    weights_sha256: hashCanonical(weightIndex),
     tokenizer: tokenizer.kind,
     chat_template: tokenizer.chatTemplate,
     licence: options.licence ?? null,
@@ -96,14 +104,41 @@ export async function readModelFolder(
     tokenizer,
     manifest,
     manifestHash: hashManifest(manifest),
+    weightIndex,
   });
 }
 
 /** SHA-256 of the canonical JSON (RFC 8785) of a manifest, lower-case hexadecimal. */
 export function hashManifest(manifest: ModelManifest): string {
-  const canonical = canonicalize(manifest);
-  if (canonical === undefined) throw new Error('a manifest is always JSON');
-  return createHash('sha256').update(canonical, 'utf8').digest('hex');
+  return hashCanonical(manifest);
+}
+
+/** Reads a folder that `fetch-layers.ts` filled: what is there was verified against the manifest when it came. */
+async function readPartialCopy(folder: string): Promise<Result<ModelFolder, EngineErrorCode>> {
+  const manifest = await readJsonFile(join(folder, MANIFEST_FILE), MANIFEST_FILE, MAX_MANIFEST_BYTES);
+  if (!manifest.ok) return manifest;
+  if (!Value.Check(ModelManifest, manifest.value)) {
+    return engineFailure('model-invalid', `${MANIFEST_FILE} is not a manifest.`, {
+      suggestion: 'Remove the folder; it is fetched again.',
+    });
+  }
+  const gguf = manifest.value.files.find((file) => file.path.endsWith(GGUF_ENDING));
+  const location = gguf === undefined ? folder : join(folder, gguf.path);
+  const parts = await (gguf === undefined ? readFolderParts(folder) : readGgufParts(location));
+  if (!parts.ok) return parts;
+  const { config, weights, tokenizer } = parts.value;
+  const checked = checkTensors(config, weights.tensors);
+  if (!checked.ok) return checked;
+  return success({
+    folder,
+    location: folder,
+    config,
+    weights,
+    tokenizer,
+    manifest: manifest.value,
+    manifestHash: hashManifest(manifest.value),
+    weightIndex: null,
+  });
 }
 
 interface ModelParts {
@@ -170,6 +205,7 @@ async function readConfig(folder: string): Promise<Result<DecoderConfig, EngineE
 async function describeFiles(
   folder: string,
   names: readonly string[],
+  index: WeightIndexBuilder,
   options: LongCallOptions,
 ): Promise<Result<ModelManifest['files'], EngineErrorCode>> {
   let totalBytes = 0;
@@ -177,10 +213,12 @@ async function describeFiles(
   const files: ModelManifest['files'] = [];
   let doneBytes = 0;
   for (const name of names) {
+    const readWeights = index.read(name);
     const hashed = await hashFile(join(folder, name), name, {
       signal: options.signal,
-      onBytes: (bytes) => {
-        doneBytes += bytes;
+      onBlock: (block) => {
+        readWeights?.(block);
+        doneBytes += block.length;
         options.onProgress?.(Math.min(1, doneBytes / Math.max(1, totalBytes)), `Reading ${name}`);
       },
     });

@@ -1,11 +1,11 @@
-import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import type { QuantizedBits, QuantizedBlocks } from '../shards/quantization';
-import { fileExists, readFully, readJsonFile, systemCodeOf } from './file-reading';
+import { extentsPath, openByteFile, type ByteFile } from './byte-file';
+import { fileExists, readJsonFile, systemCodeOf } from './file-reading';
 import { decodeWeights, WEIGHT_FORMAT_BYTES } from './number-formats';
 import { parseHeaderLength, parseSafetensorsHeader, SAFETENSORS_PREFIX_BYTES, type StoredTensor } from './safetensors';
 
@@ -30,16 +30,22 @@ export interface TensorSource {
   streamBlocks?(tensorName: string, bits: QuantizedBits): AsyncIterable<QuantizedBlocks> | undefined;
 }
 
+/** A tensor and where its bytes are. */
+export interface PlacedTensor extends Pick<StoredTensor, 'dimensions' | 'offsetBytes' | 'sizeBytes'> {
+  /** Name of its file, relative to the folder. */
+  readonly file: string;
+}
+
 /** The weights of a model folder: every tensor's place, and its values on demand. */
 export interface WeightStore extends TensorSource {
   /** Names of the weight files and, for a model in parts, of the index; relative to the folder. */
   readonly files: readonly string[];
-  readonly tensors: ReadonlyMap<string, Pick<StoredTensor, 'dimensions' | 'sizeBytes'>>;
+  readonly tensors: ReadonlyMap<string, PlacedTensor>;
 }
 
 /** Opens `model.safetensors`, or the parts `model.safetensors.index.json` lists, and checks their headers. */
 export async function openWeightStore(folder: string): Promise<Result<WeightStore, EngineErrorCode>> {
-  if (await fileExists(join(folder, SINGLE_FILE))) return readParts(folder, [SINGLE_FILE], [SINGLE_FILE]);
+  if (await weightFileExists(join(folder, SINGLE_FILE))) return readParts(folder, [SINGLE_FILE], [SINGLE_FILE]);
   if (!(await fileExists(join(folder, INDEX_FILE)))) {
     return engineFailure('model-not-found', `The folder holds neither ${SINGLE_FILE} nor ${INDEX_FILE}.`, {
       suggestion: 'Choose a folder in the Hugging Face layout with safetensors weights.',
@@ -64,20 +70,23 @@ export async function openWeightStore(folder: string): Promise<Result<WeightStor
   return store;
 }
 
+/** A whole file, or a partial copy of one. */
+async function weightFileExists(path: string): Promise<boolean> {
+  return (await fileExists(path)) || fileExists(extentsPath(path));
+}
+
 async function readParts(
   folder: string,
   parts: readonly string[],
   files: readonly string[],
 ): Promise<Result<WeightStore, EngineErrorCode>> {
-  const tensors = new Map<string, StoredTensor>();
-  const partOf = new Map<string, string>();
+  const tensors = new Map<string, StoredTensor & PlacedTensor>();
   for (const part of parts) {
     const header = await readHeader(join(folder, part), part);
     if (!header.ok) return header;
     for (const [name, tensor] of header.value) {
       if (tensors.has(name)) return engineFailure('weights-invalid', `Two files hold ${name.slice(0, 100)}.`);
-      tensors.set(name, tensor);
-      partOf.set(name, part);
+      tensors.set(name, { ...tensor, file: part });
     }
   }
   return success({
@@ -85,43 +94,42 @@ async function readParts(
     tensors,
     stream: (tensorName) => {
       const tensor = tensors.get(tensorName);
-      const part = partOf.get(tensorName);
-      if (tensor === undefined || part === undefined) throw new Error(`no tensor ${tensorName}`);
-      return streamTensor(join(folder, part), tensor);
+      if (tensor === undefined) throw new Error(`no tensor ${tensorName}`);
+      return streamTensor(join(folder, tensor.file), tensor);
     },
   });
 }
 
 async function readHeader(path: string, name: string): Promise<Result<Map<string, StoredTensor>, EngineErrorCode>> {
-  let handle: FileHandle | undefined;
+  let file: ByteFile | undefined;
   try {
-    handle = await open(path, 'r');
-    const { size } = await handle.stat();
+    file = await openByteFile(path);
+    const size = file.sizeBytes;
     const prefix = new Uint8Array(Math.min(SAFETENSORS_PREFIX_BYTES, size));
-    await readFully(handle, prefix, 0);
+    await file.read(prefix, 0);
     const length = parseHeaderLength(prefix, size);
     if (!length.ok) return length;
     const header = new Uint8Array(length.value);
-    await readFully(handle, header, SAFETENSORS_PREFIX_BYTES);
+    await file.read(header, SAFETENSORS_PREFIX_BYTES);
     return parseSafetensorsHeader(header, size);
   } catch (thrown) {
     const missing = systemCodeOf(thrown) === 'ENOENT';
     return engineFailure('model-not-found', missing ? `${name} is missing.` : `${name}: ${reasonOf(thrown)}`);
   } finally {
-    await handle?.close();
+    await file?.close();
   }
 }
 
 async function* streamTensor(path: string, tensor: StoredTensor): AsyncGenerator<Float32Array> {
-  const handle = await open(path, 'r');
+  const file = await openByteFile(path);
   try {
     const blockBytes = STREAM_BLOCK_BYTES - (STREAM_BLOCK_BYTES % WEIGHT_FORMAT_BYTES[tensor.format]);
     for (let done = 0; done < tensor.sizeBytes; done += blockBytes) {
       const block = new Uint8Array(Math.min(blockBytes, tensor.sizeBytes - done));
-      await readFully(handle, block, tensor.offsetBytes + done);
+      await file.read(block, tensor.offsetBytes + done);
       yield decodeWeights(block, tensor.format);
     }
   } finally {
-    await handle.close();
+    await file.close();
   }
 }

@@ -81,29 +81,25 @@ export function diskFailure(
   thrown: unknown,
   folder: string,
   neededBytes: number,
+  kept = 'The unfinished shard was removed.',
 ): { readonly ok: false; readonly error: EngineFailure } {
-  const nothingKept = 'The unfinished shard was removed.';
   switch (systemCodeOf(thrown)) {
     case 'ENOSPC':
     case 'EDQUOT':
-      return engineFailure('disk-full', `The disk of ${folder} is full. ${nothingKept}`, {
+      return engineFailure('disk-full', `The disk of ${folder} is full. ${kept}`, {
         retryable: true,
         suggestion: `Free ${formatBytes(neededBytes)} there, choose another cache folder, or serve fewer layers.`,
       });
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return engineFailure('disk-denied', `This program may not write to ${folder}. ${nothingKept}`, {
+      return engineFailure('disk-denied', `This program may not write to ${folder}. ${kept}`, {
         suggestion: 'Allow writing there or choose another cache folder.',
       });
     default:
-      return engineFailure(
-        'disk-failed',
-        `Writing the shard to ${folder} failed: ${reasonOf(thrown)}. ${nothingKept}`,
-        {
-          retryable: true,
-        },
-      );
+      return engineFailure('disk-failed', `Writing to ${folder} failed: ${reasonOf(thrown)}. ${kept}`, {
+        retryable: true,
+      });
   }
 }
 

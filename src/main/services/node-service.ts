@@ -182,6 +182,7 @@ export class NodeService implements CoordinatorSource {
       coordinatorUrl: this.#known?.url ?? '',
       accessToken: this.#known?.accessToken ?? null,
       modelFolder: this.#modelFolder(),
+      modelId: null,
       activationServer: DEFAULT_ACTIVATION_SERVER,
       policy: this.#settings.policy,
       pauseOnBattery: contribution.pauseOnBattery,

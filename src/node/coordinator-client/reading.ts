@@ -157,6 +157,20 @@ export function readModelIds(value: unknown): string[] | null {
     .filter((id) => id !== null);
 }
 
+/** Hash of the manifest of each model that a coordinator lists with one. */
+export function readModelHashes(value: unknown): Map<string, string> {
+  const models: unknown = readRecord(value)?.['models'];
+  const hashes = new Map<string, string>();
+  if (!Array.isArray(models)) return hashes;
+  for (const model of models.slice(0, 10_000)) {
+    const record = readRecord(model);
+    const id = readText(record?.['model_id'], 200);
+    const hash = readText(record?.['manifest_hash'], 64);
+    if (id !== null && hash !== null && /^[0-9a-f]{64}$/.test(hash)) hashes.set(id, hash);
+  }
+  return hashes;
+}
+
 /** What `GET /` says, or null when it is not a coordinator's answer. */
 export interface ReadRoot {
   readonly name: string;

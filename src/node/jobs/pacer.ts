@@ -82,6 +82,7 @@ export function pacedEngine(engine: Engine, pacer: Pacer): Engine {
     listProviders: () => engine.listProviders(),
     benchmark: (options) => engine.benchmark(options),
     readModel: (folder, options) => engine.readModel(folder, options),
+    fetchLayers: (request, options) => engine.fetchLayers(request, options),
     loadShard: (request, options) => engine.loadShard(request, options),
     unloadShard: (shardKey) => engine.unloadShard(shardKey),
     tokenize: (shardKey, input) => engine.tokenize(shardKey, input),

@@ -13,12 +13,13 @@ function graphicsProviders(hardware: HardwareReport | null): readonly string[] {
 
 /** What shall be in memory at a level of work. */
 export function shardWish(preferences: NodePreferences, level: RunLevel, hardware: HardwareReport | null): ShardWish {
-  const { modelFolder, layerChoice } = preferences;
+  const { modelFolder, modelId, layerChoice } = preferences;
   const mayUseCpu = level.devices.includes('cpu');
   const providers = level.devices.some((device) => device.startsWith('gpu')) ? graphicsProviders(hardware) : [];
   const onGraphics = providers.length > 0;
   return {
     modelFolder,
+    modelId,
     layerChoice,
     cpuThreads: level.cpuThreads,
     memoryBudgetBytes: onGraphics ? (level.vramBudgetBytes ?? level.memoryBudgetBytes) : level.memoryBudgetBytes,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { chooseRange, memoryBudget, smallerRange, storedBytes } from './shard-choice';
+import { storedBytes } from '../../protocol/compute/stored-bytes';
+import { chooseRange, memoryBudget, smallerRange } from './shard-choice';
 import { tinyManifest } from '../test-doubles/tiny-model';
 
 const manifest = tinyManifest({ layers: 8, bytesPerLayer: 100, embeddingBytes: 50, headBytes: 30 });

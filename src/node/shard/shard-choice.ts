@@ -1,5 +1,6 @@
 import type { LayerRange, ModelManifest } from '../../protocol/compute/model';
 import type { ShardReport } from '../../protocol/compute/node-snapshot';
+import { storedBytes } from '../../protocol/compute/stored-bytes';
 import { success, type Result } from '../../protocol/result';
 import { nodeFailure, type NodeErrorCode } from '../errors';
 import type { LayerChoice } from '../policy/run-policy';
@@ -15,15 +16,6 @@ export interface ChosenRange {
 /** Memory a shard may use: the person's limit, but never more than is free; without a limit a share of what is free. */
 export function memoryBudget(limitBytes: number | null, freeBytes: number): number {
   return Math.floor(limitBytes === null ? freeBytes * SHARE_OF_FREE_MEMORY : Math.min(limitBytes, freeBytes));
-}
-
-/** Bytes of the stored weights of a range, with embedding and head where it holds them. */
-export function storedBytes(manifest: ModelManifest, range: LayerRange): number {
-  let bytes = range.layer_start === 0 ? manifest.embedding_bytes : 0;
-  if (range.layer_end === manifest.total_layers - 1) bytes += manifest.head_bytes;
-  for (let layer = range.layer_start; layer <= range.layer_end; layer += 1)
-    bytes += manifest.bytes_per_layer[layer] ?? 0;
-  return bytes;
 }
 
 /**

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import type { Engine, LoadedModel, LongCallOptions } from '../../inference';
+import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import type { RunningEngine, StartEngine } from '../engine-process-spawner';
 import { nodeFailure } from '../errors';
 import type { NodeLogger } from '../logger';
+import type { OfferedModel } from './offered-model';
 import { smallerRange, type ChosenRange } from './shard-choice';
 import type { ServedShard } from './served-shard';
 
@@ -87,6 +89,18 @@ export class ShardKeeper {
     const model = await engine.value.readModel(folder, options);
     if (model.ok) this.models.set(folder, model.value);
     return model;
+  }
+
+  /** Fetches the layers of a range into the node's folder, where they are kept for the next start. */
+  async fetchLayers(
+    { manifest, manifestHash, sources }: OfferedModel,
+    range: LayerRange,
+    options: LongCallOptions,
+  ): Promise<Result<LoadedModel>> {
+    const engine = await this.ensureEngine();
+    if (!engine.ok) return engine;
+    const folder = join(this.dataFolder, 'models', manifestHash);
+    return engine.value.fetchLayers({ manifest, sources, range, folder }, options);
   }
 
   /** Forgets what a folder held, for when its files may have changed. */

@@ -1,3 +1,5 @@
+import type { LoadedModel, ModelSource } from '../../inference';
+import type { LayerRange } from '../../protocol/compute/model';
 import type { TransportOffer } from '../../protocol/compute/http/shards';
 import type { Failure, Result } from '../../protocol/result';
 import { success } from '../../protocol/result';
@@ -14,6 +16,7 @@ import { PipelineJobs } from '../jobs/pipeline-jobs';
 import type { NodeLogger } from '../logger';
 import type { NodeView } from '../node-view';
 import type { LayerChoice } from '../policy/run-policy';
+import { readOfferedModel, type OfferedModel } from './offered-model';
 import { chooseRange, memoryBudget } from './shard-choice';
 import type { ShardKeeper } from './shard-keeper';
 import { reportShard, type ServedShard } from './served-shard';
@@ -23,6 +26,8 @@ const BYTES_PER_GIB = 1_073_741_824;
 /** What shall be in memory, from the person's preferences. */
 export interface ShardWish {
   readonly modelFolder: string | null;
+  /** A model of the coordinator's list, where there is no folder. */
+  readonly modelId: string | null;
   readonly layerChoice: LayerChoice;
   readonly cpuThreads: number | null;
   readonly memoryBudgetBytes: number | null;
@@ -49,6 +54,8 @@ export interface ShardServiceOptions {
   readonly logger: NodeLogger;
   /** Reads a JSON document of the coordinator. */
   readonly fetchJson: (path: string) => Promise<Result<unknown>>;
+  /** Where the coordinator offers its models' files. */
+  readonly coordinator: () => ModelSource;
   readonly onNotice: (text: string) => void;
   readonly pacer: Pacer;
   /** The number of open requests changed. */
@@ -140,30 +147,24 @@ export class ShardService {
 
   private async load(wish: ShardWish, key: string): Promise<Result<ServedShard>> {
     const { keeper, view, hardwareReader } = this.options;
-    if (wish.modelFolder === null) {
-      return nodeFailure('model-unset', 'No model is chosen, so there is nothing to serve.', {
-        suggestion: 'Choose a model folder.',
-      });
-    }
     const controller = new AbortController();
     this.loading = { wish: key, controller };
     const { signal } = controller;
     try {
       view.apply({ type: 'preparing', step: 'model', fraction: 0 });
-      const model = await keeper.readModel(wish.modelFolder, {
-        signal,
-        onProgress: (fraction) => view.apply({ type: 'preparing', step: 'model', fraction }),
-      });
-      if (!model.ok) return model;
+      const source = await this.openModel(wish, signal);
+      if (!source.ok) return source;
       const free = await readFreeMemoryBytes(hardwareReader);
       if (!free.ok) return free;
       const budgetBytes = memoryBudget(wish.memoryBudgetBytes, free.value);
-      const { manifest } = model.value;
+      const { manifest } = source.value;
       const suggestion =
         wish.layerChoice.kind === 'automatic' ? await this.askForSuggestion(manifest.model_id, budgetBytes) : null;
       const chosen = chooseRange(wish.layerChoice, manifest, suggestion, budgetBytes);
       if (!chosen.ok) return chosen;
       if (signal.aborted) return nodeFailure('cancelled', 'Loading was cancelled.');
+      const model = await this.obtainLayers(source.value, chosen.value.range, signal);
+      if (!model.ok) return model;
       view.apply({ type: 'load-started', modelId: manifest.model_id, range: chosen.value.range });
       const loaded = await keeper.load(
         {
@@ -185,6 +186,34 @@ export class ShardService {
     } finally {
       this.loading = null;
     }
+  }
+
+  /** What is to be served: a folder that was read, or a model whose layers are still to be fetched. */
+  private async openModel(wish: ShardWish, signal: AbortSignal): Promise<Result<LoadedModel | OfferedModel>> {
+    const { keeper, view, fetchJson, coordinator } = this.options;
+    if (wish.modelFolder !== null) {
+      return keeper.readModel(wish.modelFolder, {
+        signal,
+        onProgress: (fraction) => view.apply({ type: 'preparing', step: 'model', fraction }),
+      });
+    }
+    if (wish.modelId !== null) return readOfferedModel(wish.modelId, fetchJson, coordinator());
+    return nodeFailure('model-unset', 'No model is chosen, so there is nothing to serve.', {
+      suggestion: 'Choose a model of the coordinator, or a folder with one.',
+    });
+  }
+
+  private async obtainLayers(
+    model: LoadedModel | OfferedModel,
+    range: LayerRange,
+    signal: AbortSignal,
+  ): Promise<Result<LoadedModel>> {
+    if ('folder' in model) return success(model);
+    const { keeper, view } = this.options;
+    return keeper.fetchLayers(model, range, {
+      signal,
+      onProgress: (fraction) => view.apply({ type: 'preparing', step: 'model', fraction }),
+    });
   }
 
   private async askForSuggestion(modelId: string, budgetBytes: number): Promise<ReturnType<typeof readSuggestion>> {
@@ -354,6 +383,6 @@ export class ShardService {
 }
 
 function keyOf(wish: ShardWish): string {
-  const { modelFolder, layerChoice, cpuThreads, memoryBudgetBytes, providers, mayUseCpu } = wish;
-  return JSON.stringify([modelFolder, layerChoice, cpuThreads, memoryBudgetBytes, providers, mayUseCpu]);
+  const { modelFolder, modelId, layerChoice, cpuThreads, memoryBudgetBytes, providers, mayUseCpu } = wish;
+  return JSON.stringify([modelFolder, modelId, layerChoice, cpuThreads, memoryBudgetBytes, providers, mayUseCpu]);
 }

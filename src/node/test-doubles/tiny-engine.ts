@@ -3,6 +3,7 @@ import type {
   Engine,
   EngineErrorCode,
   EngineMetrics,
+  FetchLayersRequest,
   ForwardOutput,
   ForwardRequest,
   LoadedModel,
@@ -31,6 +32,7 @@ export class TinyEngine implements Engine {
     string,
     { open: OpenSequenceRequest; positions: number; tokens: number; prompt: number }
   >();
+  readonly fetches: FetchLayersRequest[] = [];
   readonly loads: LoadShardRequest[] = [];
   /** The failure of the next forward. */
   failNext: { code: EngineErrorCode; message: string } | null = null;
@@ -62,6 +64,11 @@ export class TinyEngine implements Engine {
   async readModel(folder: string): Promise<Result<LoadedModel, EngineErrorCode>> {
     if (folder !== '/models/tiny') return failure('model-not-found', `${folder} holds no model.`);
     return success({ manifest: this.manifest, manifestHash: TINY_HASH, folder });
+  }
+
+  async fetchLayers(request: FetchLayersRequest): Promise<Result<LoadedModel, EngineErrorCode>> {
+    this.fetches.push(request);
+    return success({ manifest: request.manifest, manifestHash: TINY_HASH, folder: request.folder });
   }
 
   async loadShard(

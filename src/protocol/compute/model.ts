@@ -59,6 +59,8 @@ export const ModelManifest = Type.Object({
     Type.Object({ path: Type.String({ maxLength: 400 }), size_bytes: Type.Integer({ minimum: 0 }), sha256: Sha256 }),
     { maxItems: 4_096 },
   ),
+  /** SHA-256 of the canonical JSON of the index of the weights (weight-index.ts); absent where only whole files are offered. */
+  weights_sha256: Type.Optional(Sha256),
   tokenizer: Type.String({ maxLength: 100 }),
   chat_template: Type.Union([Type.String({ maxLength: 100_000 }), Type.Null()]),
   licence: Type.Union([Type.String({ maxLength: 200 }), Type.Null()]),

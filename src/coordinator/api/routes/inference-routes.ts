@@ -13,6 +13,7 @@ import { refuse } from '../../errors';
 import { estimatedPrice } from '../../ledger/pricing';
 import type { CoordinatorServices } from '../../services';
 import { sendResult, type ApiServer } from '../server-types';
+import { restOfPath } from './wildcard';
 
 const BYTES_PER_GB = 1e9;
 /** Memory of the node that `min_nodes` counts with: a common graphics card. */
@@ -21,11 +22,6 @@ const REFERENCE_NODE_BYTES = 8 * BYTES_PER_GB;
 const MAX_LISTED_MISSING = 10;
 const MAX_MODEL_ID_LENGTH = 200;
 
-/** A model id may hold slashes, so it is the rest of the path; one that is too long is simply unknown. */
-function modelIdOf(params: unknown): string {
-  const rest = typeof params === 'object' && params !== null && '*' in params ? params['*'] : '';
-  return typeof rest === 'string' ? rest.slice(0, MAX_MODEL_ID_LENGTH) : '';
-}
 const SuggestQuery = Type.Object({ vram_gb: Type.Number({ minimum: 0, maximum: 1_000_000, default: 8 }) });
 export const CostQuery = Type.Object({
   model_id: Type.String({ minLength: 1, maxLength: 200 }),
@@ -49,7 +45,7 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
 
   app.get('/inference/models', async (): Promise<ModelListings> => {
     const models: ModelListing[] = [];
-    for (const { manifest } of catalogue.all()) {
+    for (const { manifest, manifestHash } of catalogue.all()) {
       const coverage = await scheduler.coverage(manifest.model_id);
       const minNodes = minimumNodes(manifest);
       models.push({
@@ -65,13 +61,14 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
           layers_covered: coverage?.report.layersCovered ?? 0,
         },
         context_length: manifest.context_length,
+        manifest_hash: manifestHash,
       });
     }
     return { models };
   });
 
   app.get('/inference/pipeline/*', async (request, reply) => {
-    const modelId = modelIdOf(request.params);
+    const modelId = restOfPath(request.params, MAX_MODEL_ID_LENGTH);
     const coverage = await scheduler.coverage(modelId);
     const model = catalogue.find(modelId);
     if (coverage === null || model === undefined) return sendResult(reply, unknownModel(modelId));
@@ -90,7 +87,7 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
   });
 
   app.get('/inference/suggest/*', { schema: { querystring: SuggestQuery } }, async (request, reply) => {
-    const modelId = modelIdOf(request.params);
+    const modelId = restOfPath(request.params, MAX_MODEL_ID_LENGTH);
     const suggestion = await scheduler.suggest(modelId, request.query.vram_gb * BYTES_PER_GB);
     if (suggestion === undefined) return sendResult(reply, unknownModel(modelId));
     if (suggestion === null) {

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { ChatMessage, FinishReason, Sampling, SAMPLING_LIMITS } from '../model';
+import { ChatMessage, FinishReason, Sampling, SAMPLING_LIMITS, Sha256 } from '../model';
 import { PrecisionName } from './tokens';
 
 const ModelId = Type.String({ minLength: 1, maxLength: 200 });
@@ -21,6 +21,8 @@ export const ModelListing = Type.Object({
   }),
   /** Prompt and answer together. */
   context_length: Type.Integer({ minimum: 1 }),
+  /** Names the manifest, and with it the address of the model's files here. */
+  manifest_hash: Sha256,
 });
 export type ModelListing = Static<typeof ModelListing>;
 
