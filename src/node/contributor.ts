@@ -249,18 +249,7 @@ export class ContributorNode {
   ): Promise<CoordinatorConnection | null> {
     const isUsable = (): boolean => this.connection !== null && this.connection !== lost;
     if (!isUsable() && this.running !== null && this.policy.readings.consent) {
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          clearTimeout(timer);
-          unsubscribe();
-          signal?.removeEventListener('abort', done);
-          resolve();
-        };
-        const timer = setTimeout(done, lost === null ? CONNECTION_WAIT_MS : RECONNECTION_WAIT_MS);
-        const unsubscribe = this.connected.add(done);
-        signal?.addEventListener('abort', done);
-        if (signal?.aborted === true) done();
-      });
+      await this.connected.next(lost === null ? CONNECTION_WAIT_MS : RECONNECTION_WAIT_MS, signal);
     }
     return this.nodeId !== null && isUsable() ? this.connection : null;
   }
