@@ -8,6 +8,7 @@ const ON_BOTH_ENGINES = [
   'src/coordinator/pipeline/cashier.test.ts',
   'src/coordinator/storage/**/*.test.ts',
   'src/coordinator/api/http-table*.test.ts',
+  'src/coordinator/api/hostile-input.test.ts',
   'src/coordinator/coordinator.test.ts',
   'src/coordinator/service/backup.test.ts',
   'src/coordinator/replicas/replicas.test.ts',

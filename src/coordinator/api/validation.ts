@@ -4,6 +4,7 @@ import { Compile } from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { Value } from 'typebox/value';
 import type { ValidationIssue } from '../../protocol/compute/http/service';
+import { holdsNul } from './unstorable-text';
 
 /** Longest piece of a wrong input that is shown again. */
 const MAX_SHOWN_INPUT = 200;
@@ -86,7 +87,16 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
   return (received: unknown) => {
     const value = part === 'body' ? received : Value.Convert(schema, received);
     const filled = value === undefined ? value : Value.Default(schema, value);
-    if (checker.Check(filled)) return { value: filled };
+    if (checker.Check(filled)) {
+      if (!holdsNul(filled)) return { value: filled };
+      const issue = {
+        type: 'value_error',
+        loc: [part],
+        msg: 'Input holds U+0000, which cannot be stored',
+        input: null,
+      };
+      return { error: new RequestInvalidError([issue]) };
+    }
     return { error: new RequestInvalidError(validationIssues(checker.Errors(filled), part, filled)) };
   };
 };

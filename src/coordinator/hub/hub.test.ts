@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
@@ -157,7 +158,11 @@ describe('connecting', () => {
     const { first, last } = await pair();
     serveFirst(first);
     serveLast(last, { beforeToken: () => new Promise<boolean>(() => undefined) });
+    // In one piece, so that they arrive together and none is answered in between.
+    const { _socket: wire } = first.socket as unknown as { _socket: Socket };
+    wire.cork();
     for (let index = 0; index < 300; index += 1) first.begin({ type: 'heartbeat' });
+    wire.uncork();
     expect((await first.untilClosed()).code).toBe(4429);
   });
 });

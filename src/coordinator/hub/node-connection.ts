@@ -8,6 +8,7 @@ import {
   type MessageOf,
   type ParticipantMessage,
 } from '../../protocol/wire/messages';
+import { holdsNul } from '../api/unstorable-text';
 import type { NodeLink } from '../pipeline/relay-router';
 import { CLOSE_REASONS, withDetail, type CloseReason } from './close-reason';
 
@@ -163,15 +164,21 @@ export class NodeConnection implements NodeLink {
   }
 
   private receiveText(bytes: Buffer): void {
+    const text = bytes.toString('utf8');
     let message: unknown;
     try {
-      message = JSON.parse(bytes.toString('utf8'));
+      message = JSON.parse(text);
     } catch {
       this.close(withDetail(CLOSE_REASONS.badMessage, 'it is not JSON'));
       return;
     }
     if (!messageChecker.Check(message)) {
       this.close(withDetail(CLOSE_REASONS.badMessage, problemOf(message)));
+      return;
+    }
+    // Only an escape can bring U+0000 into JSON, so that most messages need not be searched.
+    if (text.includes('\\u0000') && holdsNul(message)) {
+      this.close(withDetail(CLOSE_REASONS.badMessage, 'it holds U+0000, which cannot be stored'));
       return;
     }
     this.dispatch(message);
