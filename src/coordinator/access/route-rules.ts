@@ -69,6 +69,9 @@ const GRID_UPDATE = 'POST /grid/states/update';
  */
 const SIGNED_OBJECTS: readonly string[] = ['/discovery', '/handshakes', '/access/agreements'];
 
+/** The description of the API tells a stranger how to ask, and nothing else. */
+const API_PAGE = '/docs';
+
 /** What a route asks of its caller under a policy. */
 export function ruleOf(
   method: string,
@@ -81,5 +84,6 @@ export function ruleOf(
   const name = `${method === 'HEAD' ? 'GET' : method} ${url}`;
   if (name === GRID_UPDATE) return policy === 'open' ? MEMBER : ADMINISTRATOR;
   if (SIGNED_OBJECTS.some((prefix) => url.startsWith(prefix))) return ANYONE;
+  if (url.startsWith(API_PAGE)) return ANYONE;
   return BASELINE_RULES[name] ?? MEMBER;
 }

@@ -51,7 +51,9 @@ function address(path: string, operation: Operation): fc.Arbitrary<string> {
     const value = fc
       .oneof(known, nearlyFitting(schema), fitting(schema))
       .map((given) =>
-        encodeURIComponent(typeof given === 'string' ? given.toWellFormed() : (JSON.stringify(given) ?? '')),
+        encodeURIComponent(
+          typeof given === 'string' ? Buffer.from(given, 'utf8').toString('utf8') : (JSON.stringify(given) ?? ''),
+        ),
       );
     return value.map((text) => ({ name, where, text: text === '' && where === 'path' ? 'x' : text.slice(0, 700) }));
   });

@@ -19,14 +19,17 @@ const TEMPLATES: Readonly<Record<string, () => CoordinatorOptions>> = {
     name: 'Coordinator of our institution',
     host: '0.0.0.0',
     tokenEconomy: false,
-    accessToken: newToken(),
+    accessPolicy: 'institution',
+    administratorToken: newToken(),
     metricsToken: newToken(),
   }),
   cooperative: () => ({
     name: 'Our cooperative',
     host: '0.0.0.0',
     tokenEconomy: true,
+    accessPolicy: 'keyed',
     shardHosts: 'public',
+    administratorToken: newToken(),
     metricsToken: newToken(),
   }),
 };

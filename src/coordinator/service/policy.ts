@@ -23,13 +23,17 @@ export function policyWarnings(config: CoordinatorConfig): string[] {
       `Listening at ${config.host} without TLS and without a trusted proxy: tokens, prompts and answers can be read on the way.`,
     );
   }
-  if (isRemote && config.shardHosts === 'any') {
+  if (isRemote && config.accessPolicy !== 'institution' && config.shardHosts === 'any') {
     warnings.push(
       'shardHosts is "any": a node can point this coordinator at addresses of its own network. "public" refuses them.',
     );
   }
-  if (isRemote && config.tokenEconomy && config.openingGrantMicroGft > 0) {
+  if (isRemote && config.accessPolicy !== 'institution' && config.tokenEconomy && config.openingGrantMicroGft > 0) {
     warnings.push('Every new key gets an opening grant, and keys cost nothing to make.');
+  }
+  const hasAdministrator = config.administratorToken !== null || config.administratorKeys.length > 0;
+  if (config.accessPolicy === 'institution' && !hasAdministrator && config.allowedKeys.length === 0) {
+    warnings.push('accessPolicy is "institution" and nobody can come in: set administratorToken, or list keys.');
   }
   if (config.natsUrl !== null && config.databaseUrl === null) {
     warnings.push('natsUrl is set without databaseUrl: replicas need one PostgreSQL database together.');
