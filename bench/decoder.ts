@@ -88,6 +88,7 @@ try {
       runtime,
       config: CONFIG,
       range: RANGE,
+      precision,
       graphPath,
       providers: [],
       threads: THREADS,

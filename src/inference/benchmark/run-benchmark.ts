@@ -117,6 +117,7 @@ async function measureTokens(
       runtime,
       config: REFERENCE_CONFIG,
       range,
+      precision: 'fp32',
       graphPath: cut.value.graphPath,
       providers,
     });

@@ -210,6 +210,10 @@ export interface EngineMetrics {
   readonly positionsProcessed: number;
   /** Tokens sampled since the engine started. */
   readonly tokensSampled: number;
+  /** Runs of graphs by the shards that are loaded; one run may carry steps of several sequences. */
+  readonly graphRuns: number;
+  /** Passes that wait for their turn. */
+  readonly waitingPasses: number;
   /** Time spent computing since the engine started. */
   readonly busyMs: number;
   /** Resident memory of the engine's process. */

@@ -3,8 +3,11 @@ import { SAMPLING_LIMITS, Sampling } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { cancelledFailure, engineFailure, type EngineErrorCode } from '../errors';
 import type { ModelFolder } from '../models/model-folder';
-import { CacheBudget, type KeyValueCache } from '../runtime/key-value-cache';
-import { allFinite, type ShardInput, type ShardSession } from '../runtime/shard-session';
+import { CacheBudget } from '../runtime/cache-budget';
+import type { KeyValueCache } from '../runtime/key-value-pool';
+import { PassQueue } from '../runtime/pass-queue';
+import { countPositions, type ShardInput } from '../runtime/sequence-pass';
+import { allFinite, type ShardSession } from '../runtime/shard-session';
 import { TextTokenizer } from '../tokenizer/text-tokenizer';
 import {
   MAX_DRAFT_IDS,
@@ -44,6 +47,7 @@ export class LoadedShard {
   readonly #model: ModelFolder;
   readonly #session: ShardSession;
   readonly #budget: CacheBudget;
+  readonly #queue: PassQueue;
   readonly #sequences = new Map<string, Sequence>();
   #tokenizer: Result<TextTokenizer, EngineErrorCode> | undefined;
 
@@ -52,6 +56,7 @@ export class LoadedShard {
     this.handle = handle;
     this.#model = model;
     this.#session = session;
+    this.#queue = new PassQueue(session);
     this.#budget = new CacheBudget(kvBudgetBytes, handle.kvBytesPerPosition);
   }
 
@@ -67,6 +72,16 @@ export class LoadedShard {
     let bytes = 0;
     for (const { cache } of this.#sequences.values()) bytes += cache.allocatedBytes;
     return bytes;
+  }
+
+  /** Passes that wait for their turn. */
+  get waitingPasses(): number {
+    return this.#queue.waitingPasses;
+  }
+
+  /** Runs of the graph since the shard was loaded. */
+  get runs(): number {
+    return this.#queue.runs;
   }
 
   tokenize(input: TokenizeInput): Result<{ inputIds: number[] }, EngineErrorCode> {
@@ -125,15 +140,12 @@ export class LoadedShard {
     if (request.position < sequence.cache.length) sequence.cache.rewind(request.position);
     if (request.sample !== false) sequence.generation?.rewind(request.position);
     sequence.busy = true;
-    const start = performance.now();
     try {
-      const run = await this.#session.run(sequence.cache, input.value, {
-        isCancelled: () => sequence.closed,
-        logitRows: 1 + drafts.value.length,
-      });
-      const computeMs = performance.now() - start;
+      const pass = this.#session.begin(sequence.cache, input.value, 1 + drafts.value.length);
+      const run = await this.#queue.submit(pass, () => sequence.closed);
       if (!run.ok) return run;
-      const output = this.#answer(sequence, request, run.value, computeMs);
+      const { computeMs } = run.value;
+      const output = this.#answer(sequence, request, run.value.output, computeMs);
       record({ positions, computeMs, tokens: output.kind === 'token' ? output.tokens.length : 0 });
       return success(output);
     } finally {
@@ -240,10 +252,6 @@ export class LoadedShard {
       return engineFailure('input-invalid', 'The activation holds numbers that are not finite.');
     return success({ kind: 'activation', activation, positions });
   }
-}
-
-function countPositions(input: ShardInput): number {
-  return input.kind === 'tokens' ? input.ids.length : input.positions;
 }
 
 function checkReadiness(

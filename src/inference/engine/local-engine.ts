@@ -138,6 +138,8 @@ export class LocalEngine implements Engine {
       kvReservedBytes: sum((shard) => shard.kvReservedBytes),
       positionsProcessed: this.#positionsProcessed,
       tokensSampled: this.#tokensSampled,
+      graphRuns: sum((shard) => shard.runs),
+      waitingPasses: sum((shard) => shard.waitingPasses),
       busyMs: this.#busyMs,
       residentBytes: process.memoryUsage.rss(),
     });
@@ -176,6 +178,7 @@ export class LocalEngine implements Engine {
       runtime: runtime.value,
       config: model.config,
       range: request.range,
+      precision,
       graphPath: cut.value.graphPath,
       providers: request.providers ?? [],
       threads: request.threads,

@@ -1,6 +1,8 @@
 /** Element types the engine exchanges with onnxruntime and the arrays that hold them. */
 export interface TensorArrays {
   readonly float32: Float32Array;
+  /** Half floats by their bits. */
+  readonly float16: Uint16Array;
   readonly int32: Int32Array;
   readonly int64: BigInt64Array;
   readonly bool: Uint8Array;
@@ -77,6 +79,15 @@ export function sessionOptions(provider: string, threads: number | undefined): S
     // Idle threads of one session would otherwise spin on the cores another session or process needs.
     extra: { session: { force_spinning_stop: '1' } },
   };
+}
+
+/** The bits of a float16 output, whichever array this version of JavaScript has for them. @throws as `floatsOf`. */
+export function halvesOf(outputs: TensorMap, name: string): Uint16Array {
+  const data = outputs[name]?.data;
+  if (!ArrayBuffer.isView(data) || !('length' in data) || data.byteLength !== 2 * Number(data.length)) {
+    throw new Error(`the graph gave no half floats called ${name}`);
+  }
+  return new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
 }
 
 /** The values of a float32 output. @throws when the graph has no such output, which is a bug of the graph. */

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { PLAIN_TRAITS } from '../models/architectures';
 import type { DecoderConfig } from '../models/config';
 import { codeOf, expectValue, layers } from '../testdata/tore-tiny';
-import { CacheBudget, KeyValueCache } from './key-value-cache';
 import type { OnnxRuntime, TensorMap } from './onnx-runtime';
 import { ShardSession } from './shard-session';
 
@@ -62,7 +61,14 @@ const echo: Run = (inputs) => {
 
 async function open(run: Run): Promise<{ shard: ShardSession; chunks: number[]; runtime: OnnxRuntime }> {
   const { runtime, chunks } = fakeRuntime(run);
-  const options = { runtime, config: CONFIG, range: layers(1, 1), graphPath: 'unused', providers: [] };
+  const options = {
+    runtime,
+    config: CONFIG,
+    range: layers(1, 1),
+    precision: 'fp32',
+    graphPath: 'unused',
+    providers: [],
+  } as const;
   const { shard } = expectValue(await ShardSession.open(options));
   chunks.length = 0;
   return { shard, chunks, runtime };
@@ -117,84 +123,5 @@ describe('ShardSession', () => {
     expect(codeOf(result)).toBe('cancelled');
     expect(chunks).toEqual([128, 128]);
     expect(cache.length).toBe(0);
-  });
-});
-
-describe('KeyValueCache', () => {
-  const { runtime } = fakeRuntime(echo);
-  /** The first positions of a buffer, position by position, whichever way it lies. */
-  const contents = (cache: KeyValueCache, name: string, positions: number): number[] => {
-    const values = floats(cache.inputs, name);
-    if (!name.startsWith('past_key')) return [...values.subarray(0, positions * 2)];
-    const capacity = values.length / 2;
-    return Array.from(
-      { length: positions * 2 },
-      (_, index) => values[(index % 2) * capacity + (index >> 1)] ?? Number.NaN,
-    );
-  };
-
-  it('hides what holds nothing', () => {
-    const cache = new KeyValueCache(runtime, CONFIG, layers(1, 1));
-    const shown = (): boolean[] => [...floats(cache.inputs, 'past_mask').subarray(0, 3)].map((value) => value === 0);
-    cache.reserve(2);
-    expect(shown()).toEqual([false, false, false]);
-    cache.append(new Float32Array(8), 2);
-    expect(shown()).toEqual([true, true, false]);
-    cache.rewind(1);
-    expect(shown()).toEqual([true, false, false]);
-    cache.reserve(257);
-    expect(floats(cache.inputs, 'past_mask')).toHaveLength(512);
-    expect(shown()).toEqual([true, false, false]);
-  });
-
-  it('appends keys and values behind each other, also when it grows and after going back', () => {
-    const cache = new KeyValueCache(runtime, CONFIG, layers(1, 2));
-    cache.reserve(2);
-    // Two layers: keys of 1, keys of 2, values of 1, values of 2.
-    cache.append(Float32Array.of(1, 1, 2, 2, 3, 3, 4, 4), 1);
-    cache.append(Float32Array.of(5, 5, 6, 6, 7, 7, 8, 8), 1);
-    expect(contents(cache, 'past_key_1', 2)).toEqual([1, 1, 5, 5]);
-    expect(contents(cache, 'past_value_2', 2)).toEqual([4, 4, 8, 8]);
-    expect(cache.allocatedBytes).toBe(256 * 2 * 2 * 2 * 4);
-    cache.reserve(257);
-    expect(cache.allocatedBytes).toBe(512 * 2 * 2 * 2 * 4);
-    expect(contents(cache, 'past_key_2', 2)).toEqual([2, 2, 6, 6]);
-    cache.rewind(1);
-    cache.append(Float32Array.of(9, 9, 9, 9, 9, 9, 9, 9), 1);
-    expect(contents(cache, 'past_key_1', 2)).toEqual([1, 1, 9, 9]);
-    expect(cache.length).toBe(2);
-  });
-
-  it('keeps heads apart', () => {
-    const config = { ...CONFIG, shape: { ...CONFIG.shape, key_value_heads: 2 } };
-    const cache = new KeyValueCache(runtime, config, layers(1, 1));
-    cache.reserve(1);
-    cache.append(Float32Array.of(1, 1, 2, 2, 3, 3, 4, 4), 1);
-    cache.reserve(300);
-    const keys = floats(cache.inputs, 'past_key_1');
-    expect([keys[0], keys[512 * 2], keys.length]).toEqual([1, 2, 2 * 512 * 2]);
-  });
-});
-
-describe('CacheBudget', () => {
-  it('counts whole steps and takes promises back', () => {
-    const budget = new CacheBudget(10 * 256, 1);
-    expect(codeOf(budget.promise('a', 257))).toBe('ok');
-    expect(budget.promisedBytes).toBe(512);
-    expect(codeOf(budget.promise('b', 8 * 256 + 1))).toBe('kv-budget');
-    expect(codeOf(budget.promise('b', 8 * 256))).toBe('ok');
-    budget.release('a');
-    expect(budget.promisedBytes).toBe(8 * 256);
-  });
-
-  it('says whether waiting can help', () => {
-    const result = new CacheBudget(256, 1).promise('a', 257);
-    expect(!result.ok && result.error.retryable).toBe(false);
-  });
-
-  it('limits the number of sequences', () => {
-    const budget = new CacheBudget(Number.MAX_SAFE_INTEGER, 1);
-    for (let index = 0; index < 256; index++) expect(codeOf(budget.promise(`${index}`, 1))).toBe('ok');
-    expect(codeOf(budget.promise('one more', 1))).toBe('sequence-limit');
   });
 });

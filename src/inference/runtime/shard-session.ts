@@ -2,17 +2,27 @@ import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { cancelledFailure, engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import type { DecoderConfig } from '../models/config';
+import { PAGE_POSITIONS } from '../shards/estimate-shard';
 import { SHARD_VALUES } from '../shards/shard-values';
-import { PREFILL_CHUNK_POSITIONS } from '../shards/estimate-shard';
-import { holdsFirstLayer, holdsLastLayer } from '../shards/weight-layout';
-import { KeyValueCache } from './key-value-cache';
-import { floatsOf, sessionOptions, type OnnxRuntime, type OnnxSession, type OnnxTensor } from './onnx-runtime';
+import {
+  cacheTypeOf,
+  holdsFirstLayer,
+  holdsLastLayer,
+  type CacheType,
+  type ShardPrecision,
+} from '../shards/weight-layout';
+import { KeyValuePool, type CacheNumbers, type KeyValueCache, type PageRange } from './key-value-pool';
+import {
+  floatsOf,
+  halvesOf,
+  sessionOptions,
+  type OnnxRuntime,
+  type OnnxSession,
+  type OnnxTensor,
+} from './onnx-runtime';
+import { PassInputs, type Pass } from './pass-inputs';
 import { selectProvider } from './provider-selection';
-
-/** Checked input of a pass: token ids inside the vocabulary, or finite activations `[positions, hidden]`. */
-export type ShardInput =
-  | { readonly kind: 'tokens'; readonly ids: readonly number[] }
-  | { readonly kind: 'activation'; readonly activation: Float32Array; readonly positions: number };
+import { SequencePass, type ShardInput } from './sequence-pass';
 
 export interface PassOptions {
   /** Asked after each chunk. */
@@ -25,6 +35,7 @@ export interface OpenShardOptions {
   readonly runtime: OnnxRuntime;
   readonly config: DecoderConfig;
   readonly range: LayerRange;
+  readonly precision: ShardPrecision;
   readonly graphPath: string;
   readonly providers: readonly string[];
   readonly threads?: number | undefined;
@@ -36,12 +47,18 @@ export class ShardSession {
   readonly range: LayerRange;
   readonly #runtime: OnnxRuntime;
   readonly #session: OnnxSession;
+  readonly #pool: KeyValuePool;
+  readonly #inputs: PassInputs;
+  readonly #cacheType: CacheType;
 
   private constructor(options: OpenShardOptions, session: OnnxSession) {
     this.config = options.config;
     this.range = options.range;
     this.#runtime = options.runtime;
     this.#session = session;
+    this.#cacheType = cacheTypeOf(options.precision);
+    this.#pool = new KeyValuePool(options.runtime, options.config, options.range, options.precision);
+    this.#inputs = new PassInputs(options.runtime, options.config, options.range);
   }
 
   /** Opens the graph on the first preferred provider that runs one position of it. */
@@ -72,7 +89,16 @@ export class ShardSession {
   }
 
   createCache(): KeyValueCache {
-    return new KeyValueCache(this.#runtime, this.config, this.range);
+    return this.#pool.createCache();
+  }
+
+  /**
+   * Begins a pass of new positions behind those in the cache; `advance` runs it.
+   *
+   * @param logitRows - on a last shard: of how many last positions the logits are wanted
+   */
+  begin(cache: KeyValueCache, input: ShardInput, logitRows = 1): SequencePass {
+    return new SequencePass(cache, input, this.config, this.givesLogits ? logitRows : undefined);
   }
 
   /**
@@ -86,63 +112,61 @@ export class ShardSession {
     input: ShardInput,
     { isCancelled = () => false, logitRows = 1 }: PassOptions = {},
   ): Promise<Result<Float32Array, EngineErrorCode>> {
-    const positions = input.kind === 'tokens' ? input.ids.length : input.positions;
-    const before = cache.length;
-    const width = this.givesLogits ? this.config.shape.vocabulary_size : this.config.shape.hidden_size;
-    const rows = this.givesLogits ? logitRows : positions;
-    const output = new Float32Array(rows * width);
-    cache.reserve(before + positions);
-    for (let done = 0; done < positions;) {
-      const count = Math.min(PREFILL_CHUNK_POSITIONS, positions - done);
-      // Rows of the output that this chunk gives; a head that gives none still computes one.
-      const given = Math.min(count, Math.max(0, done + count - (positions - rows)));
-      const chunk = await this.#runChunk(cache, input, { start: done, count, logitRows: Math.max(1, given) });
-      // The sequence may have been closed while the chunk ran; its cache is gone then.
-      if (isCancelled()) return this.#undo(cache, before, cancelledFailure('The pass'));
-      if (!chunk.ok) return this.#undo(cache, before, chunk);
-      cache.append(chunk.value.newKeyValues, count);
-      done += count;
-      if (given === rows) return success(chunk.value.output);
-      if (given > 0) output.set(chunk.value.output, (done - given - (positions - rows)) * width);
+    const pass = this.begin(cache, input, logitRows);
+    while (pass.next !== undefined) {
+      const advanced = await this.advance([pass], () => isCancelled());
+      if (!advanced.ok) return advanced;
     }
-    return success(output);
+    return success(pass.output);
+  }
+
+  /**
+   * Runs the graph once: the next run of one pass, or of several that each go on with a single position. A pass that fails
+   * or is cancelled has its cache as it was before it began.
+   *
+   * @param isCancelled - asked about each pass after the run
+   * @returns the failure of all of them, or of the only one; a cancelled pass among several is just undone
+   */
+  async advance(
+    passes: readonly SequencePass[],
+    isCancelled: (pass: SequencePass) => boolean = () => false,
+  ): Promise<Result<void, EngineErrorCode>> {
+    const result = await this.#runGraph(passes);
+    for (const [row, pass] of passes.entries()) {
+      // The sequence may have been closed while the graph ran; its cache is gone then.
+      if (!result.ok || isCancelled(pass)) {
+        pass.undo();
+        continue;
+      }
+      const { output, newKeyValues, width } = result.value;
+      const count = pass.next?.count ?? 0;
+      const isPrompt = pass.next?.mode === 'prompt';
+      if (isPrompt) pass.cache.append(newKeyValues, count);
+      else
+        for (let at = 0; at < count; at++) {
+          pass.cache.append(newKeyValues, 1, { rows: passes.length * count, row: row + at });
+        }
+      pass.accept(passes.length === 1 ? output : output.subarray(row * width, (row + 1) * width), width);
+    }
+    if (!result.ok) return result;
+    const [only] = passes;
+    if (passes.length === 1 && only !== undefined && isCancelled(only)) return cancelledFailure('The pass');
+    return success(undefined);
   }
 
   release(): Promise<void> {
     return this.#session.release();
   }
 
-  #undo<Failed>(cache: KeyValueCache, length: number, failed: Failed): Failed {
-    if (cache.length > length) cache.rewind(length);
-    return failed;
-  }
-
-  async #runChunk(
-    cache: KeyValueCache,
-    input: ShardInput,
-    { start, count, logitRows }: { readonly start: number; readonly count: number; readonly logitRows: number },
-  ): Promise<Result<{ output: Float32Array; newKeyValues: Float32Array }, EngineErrorCode>> {
-    const total = cache.length + count;
-    const inputs: Record<string, OnnxTensor> = {
-      ...cache.inputs,
-      [SHARD_VALUES.pastLength]: this.#int64([cache.length]),
-      [SHARD_VALUES.positionIds]: this.#int64(
-        Array.from({ length: count }, (_, index) => cache.length + index),
-        [1, count],
-      ),
-      [SHARD_VALUES.isSingle]: this.#runtime.createTensor('bool', Uint8Array.of(count === 1 ? 1 : 0), []),
-      [SHARD_VALUES.totalLength]: this.#int64([total]),
-      [SHARD_VALUES.lastPosition]: this.#runtime.createTensor('int32', Int32Array.of(total - 1), [1]),
-      [SHARD_VALUES.totalLengthScalar]: this.#runtime.createTensor('int32', Int32Array.of(total), []),
-    };
-    if (this.givesLogits) inputs[SHARD_VALUES.logitStart] = this.#int64([-logitRows]);
-    if (input.kind === 'tokens') {
-      const ids = BigInt64Array.from(input.ids.slice(start, start + count), BigInt);
-      inputs[SHARD_VALUES.tokenIds] = this.#runtime.createTensor('int64', ids, [1, count]);
-    } else {
-      const hidden = this.config.shape.hidden_size;
-      const rows = input.activation.subarray(start * hidden, (start + count) * hidden);
-      inputs[SHARD_VALUES.activationIn] = this.#runtime.createTensor('float32', rows, [1, count, hidden]);
+  async #runGraph(
+    passes: readonly SequencePass[],
+  ): Promise<Result<{ output: Float32Array; newKeyValues: CacheNumbers; width: number }, EngineErrorCode>> {
+    for (const { cache, next } of passes) cache.reserve(cache.length + (next?.count ?? 0));
+    const { pass, range } = this.#describe(passes);
+    const inputs = { ...this.#pool.inputs(range), ...this.#inputs.build(pass, range), ...this.#newPositions(passes) };
+    if (this.givesLogits) {
+      const rows = passes.length > 1 ? passes.length : Math.max(1, passes[0]?.next?.logitRows ?? 1);
+      inputs[SHARD_VALUES.logitStart] = this.#runtime.createTensor('int64', BigInt64Array.of(BigInt(-rows)), [1]);
     }
     let outputs;
     try {
@@ -156,11 +180,37 @@ export class ShardSession {
         suggestion: 'The weights or the input may be damaged.',
       });
     }
-    return success({ output, newKeyValues: floatsOf(outputs, SHARD_VALUES.newKeyValues) });
+    const width = this.givesLogits ? this.config.shape.vocabulary_size : this.config.shape.hidden_size;
+    const read = this.#cacheType === 'float32' ? floatsOf : halvesOf;
+    return success({ output, newKeyValues: read(outputs, SHARD_VALUES.newKeyValues), width });
   }
 
-  #int64(values: readonly number[], dimensions: readonly number[] = [values.length]): OnnxTensor {
-    return this.#runtime.createTensor('int64', BigInt64Array.from(values, BigInt), dimensions);
+  #describe(passes: readonly SequencePass[]): { pass: Pass; range: PageRange } {
+    const [first] = passes;
+    if (first?.next === undefined) throw new Error('a run needs a pass that is not done');
+    if (passes.length > 1) {
+      const caches = passes.map(({ cache }) => cache);
+      return { pass: { mode: 'batch', caches }, range: this.#pool.gather(caches) };
+    }
+    const { mode, count } = first.next;
+    const used = Math.ceil((first.cache.length + count) / PAGE_POSITIONS);
+    const { start } = first.cache.pages;
+    return { pass: { mode, cache: first.cache, positions: count }, range: { start, end: start + used } };
+  }
+
+  #newPositions(passes: readonly SequencePass[]): Record<string, OnnxTensor> {
+    const inputs = passes.flatMap(({ next }) => (next === undefined ? [] : [next.input]));
+    if (this.takesTokens) {
+      const ids = inputs.flatMap((input) => (input.kind === 'tokens' ? input.ids : []));
+      const data = BigInt64Array.from(ids, BigInt);
+      return { [SHARD_VALUES.tokenIds]: this.#runtime.createTensor('int64', data, [1, data.length]) };
+    }
+    const hidden = this.config.shape.hidden_size;
+    const parts = inputs.map((input) => (input.kind === 'activation' ? input.activation : new Float32Array()));
+    const rows = joinFloats(parts);
+    return {
+      [SHARD_VALUES.activationIn]: this.#runtime.createTensor('float32', rows, [1, rows.length / hidden, hidden]),
+    };
   }
 
   /** One position through an empty cache: shows that the provider really runs the graph, and warms it up. */
@@ -168,13 +218,29 @@ export class ShardSession {
     const input: ShardInput = this.takesTokens
       ? { kind: 'tokens', ids: [0] }
       : { kind: 'activation', activation: new Float32Array(this.config.shape.hidden_size).fill(0.01), positions: 1 };
-    const result = await this.run(this.createCache(), input);
+    const cache = this.createCache();
+    const result = await this.run(cache, input);
+    cache.dispose();
     if (!result.ok) throw new Error(result.error.message);
   }
 }
 
+function joinFloats(parts: readonly Float32Array[]): Float32Array {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only;
+  const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let place = 0;
+  for (const part of parts) {
+    joined.set(part, place);
+    place += part.length;
+  }
+  return joined;
+}
+
 /** Whether no value is NaN or infinite. */
 export function allFinite(values: Float32Array): boolean {
-  for (const value of values) if (!Number.isFinite(value)) return false;
-  return true;
+  // A sum of finite numbers in double precision stays finite; NaN and infinity do not go away in one.
+  let sum = 0;
+  for (const value of values) sum += value;
+  return Number.isFinite(sum);
 }

@@ -1,10 +1,12 @@
 import type { LayerRange } from '../../protocol/compute/model';
+import { slidingWindowOf } from '../models/architectures';
 import type { DecoderConfig } from '../models/config';
 import { addAttention } from './attention-graph';
 import { GraphWeights } from './graph-weights';
-import { MICROSOFT_DOMAIN, OnnxGraph } from './onnx-graph';
-import { SHARD_VALUES } from './shard-values';
+import { MICROSOFT_DOMAIN, ONNX_TYPES, OnnxGraph } from './onnx-graph';
+import { rowMaskName, SHARD_VALUES } from './shard-values';
 import {
+  cacheTypeOf,
   headWeightName,
   holdsFirstLayer,
   holdsLastLayer,
@@ -14,7 +16,7 @@ import {
 } from './weight-layout';
 
 /** Changes whenever the graph or the layout of its weights does: cached shards of another version are cut again. */
-export const GRAPH_VERSION = 3;
+export const GRAPH_VERSION = 7;
 
 /** The residual stream and what is still to be added to it: the sum happens inside the next fused normalisation. */
 interface Stream {
@@ -38,13 +40,14 @@ export function buildDecoderGraph(
 ): Uint8Array {
   const graph = new OnnxGraph();
   const weights = new GraphWeights(graph, layout, dataFileName);
+  const cacheType = cacheTypeOf(layout.precision);
   const newKeys: string[] = [];
   const newValues: string[] = [];
   let stream = addInputs(graph, weights, config, range);
   for (let layer = range.layer_start; layer <= range.layer_end; layer++) {
     const names = layerWeightNames(layer);
     const attentionIn = addNorm(graph, config, stream, names.attentionNorm);
-    const attention = addAttention(graph, weights, config, layer, attentionIn.normed);
+    const attention = addAttention(graph, weights, config, layer, attentionIn.normed, cacheType);
     newKeys.push(attention.newKey);
     newValues.push(attention.newValue);
     const feedForwardIn = addNorm(
@@ -59,9 +62,18 @@ export function buildDecoderGraph(
     };
   }
   addOutputs(graph, weights, config, range, stream);
-  graph.nodeWithOutputs('Concat', [...newKeys, ...newValues], [SHARD_VALUES.newKeyValues], { axis: 0 });
+  const joined = cacheType === 'float32' ? SHARD_VALUES.newKeyValues : 'new_key_values_exact';
+  graph.nodeWithOutputs('Concat', [...newKeys, ...newValues], [joined], { axis: 0 });
+  if (joined !== SHARD_VALUES.newKeyValues) {
+    graph.nodeWithOutputs('Cast', [joined], [SHARD_VALUES.newKeyValues], { to: ONNX_TYPES[cacheType] });
+  }
   const { key_value_heads: heads, head_size: headSize } = config.shape;
-  graph.output(SHARD_VALUES.newKeyValues, 'float32', [2 * newKeys.length, heads, 'positions', headSize]);
+  graph.output(SHARD_VALUES.newKeyValues, cacheType, [
+    'new_key_value_rows',
+    heads,
+    'new_key_value_positions',
+    headSize,
+  ]);
   return graph.finish(`layers_${range.layer_start}_${range.layer_end}`);
 }
 
@@ -70,9 +82,7 @@ function addInputs(graph: OnnxGraph, weights: GraphWeights, config: DecoderConfi
   graph.input(SHARD_VALUES.totalLength, 'int64', [1]);
   graph.input(SHARD_VALUES.lastPosition, 'int32', [1]);
   graph.input(SHARD_VALUES.totalLengthScalar, 'int32', []);
-  graph.input(SHARD_VALUES.positionIds, 'int64', [1, 'positions']);
-  graph.input(SHARD_VALUES.pastMask, 'float32', [1, 'capacity']);
-  graph.input(SHARD_VALUES.isSingle, 'bool', []);
+  addRowInputs(graph, config, range);
   if (holdsFirstLayer(range)) {
     graph.input(SHARD_VALUES.tokenIds, 'int64', [1, 'positions']);
     return {
@@ -84,6 +94,30 @@ function addInputs(graph: OnnxGraph, weights: GraphWeights, config: DecoderConfi
   // Inside an unsplit model every norm but the first is the fused one, which rounds differently from the plain one.
   // Adding an exact zero makes the split model take the same path, so that its results are equal bit for bit.
   return { residual: activation, pending: graph.node('Sub', [activation, activation]) };
+}
+
+/** What tells the modes of attention apart, and what those of few positions need. */
+function addRowInputs(graph: OnnxGraph, config: DecoderConfig, range: LayerRange): void {
+  for (const flag of [SHARD_VALUES.isSingle, SHARD_VALUES.isBatch, SHARD_VALUES.isSpan]) graph.input(flag, 'bool', []);
+  graph.input(SHARD_VALUES.positionIds, 'int64', ['row_count', 1]);
+  graph.input(SHARD_VALUES.pageRow, 'int64', ['page_row_count']);
+  graph.input(SHARD_VALUES.rowPages, 'int64', ['table_rows', 'table_pages']);
+  graph.input(SHARD_VALUES.pageSlot, 'int64', ['page_slot_count']);
+  graph.input(SHARD_VALUES.pageWeights, 'float32', ['weight_rows', 1, 'weight_pages']);
+  graph.input(SHARD_VALUES.spanPads, 'int64', [8]);
+  graph.input(SHARD_VALUES.spanNew, 'bool', ['span_page']);
+  graph.input(SHARD_VALUES.spanScoreShape, 'int64', [4]);
+  graph.input(SHARD_VALUES.spanShareShape, 'int64', [4]);
+  for (const window of windowsOf(config, range)) {
+    graph.input(rowMaskName(window), 'float32', ['mask_rows', 1, 1, 'mask_positions']);
+  }
+}
+
+/** The different windows of the layers of a range, undefined for layers without one. */
+export function windowsOf(config: DecoderConfig, range: LayerRange): (number | undefined)[] {
+  const windows = new Set<number | undefined>();
+  for (let layer = range.layer_start; layer <= range.layer_end; layer++) windows.add(slidingWindowOf(config, layer));
+  return [...windows];
 }
 
 /** RMS norm of the sum of a stream; also gives that sum. */

@@ -21,9 +21,9 @@ describe('estimateShard', () => {
     expect(estimate.totalBytes).toBe(estimate.weightBytes + estimate.kvBytes + estimate.scratchBytes);
   });
 
-  it('rounds positions up to whole steps', () => {
+  it('rounds positions up to whole pages', () => {
     expect(estimateShard(model.config, layers(0, 0), 257).kvBytes).toBe(
-      estimateShard(model.config, layers(0, 0), 512).kvBytes,
+      estimateShard(model.config, layers(0, 0), 320).kvBytes,
     );
   });
 

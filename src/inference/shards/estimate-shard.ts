@@ -2,11 +2,15 @@ import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, type EngineErrorCode } from '../errors';
 import { formatBytes } from './shard-files';
-import { holdsLastLayer, layoutWeights, type ShardPrecision, type WeightShape } from './weight-layout';
+import { ONNX_TYPE_BYTES } from './onnx-graph';
+import { cacheTypeOf, holdsLastLayer, layoutWeights, type ShardPrecision, type WeightShape } from './weight-layout';
 
 const FLOAT_BYTES = 4;
-/** KV buffers grow in these steps: growing copies, and every pass costs time in proportion to the buffer. */
-export const CACHE_STEP_POSITIONS = 256;
+/**
+ * Positions of a page of the KV cache: the unit it is handed out in, and that attention sums at once. A multiple of 64, so
+ * that a softmax adds the same numbers in the same order however many empty positions follow.
+ */
+export const PAGE_POSITIONS = 64;
 /** Positions of a prefill that run at once; a cancelled request stops after at most this many. */
 export const PREFILL_CHUNK_POSITIONS = 128;
 /** onnxruntime's own code, thread stacks and the packed form of small weights, measured with tore-tiny. */
@@ -26,15 +30,16 @@ export interface ShardEstimate {
   readonly totalBytes: number;
 }
 
-/** Bytes of keys and values of one position over the layers of a range, as 32-bit floats. */
-export function cacheBytesPerPosition(config: WeightShape, range: LayerRange): number {
+/** Bytes of keys and values of one position over the layers of a range. */
+export function cacheBytesPerPosition(config: WeightShape, range: LayerRange, precision: ShardPrecision): number {
   const layers = range.layer_end - range.layer_start + 1;
-  return layers * 2 * config.shape.key_value_heads * config.shape.head_size * FLOAT_BYTES;
+  const numberBytes = ONNX_TYPE_BYTES[cacheTypeOf(precision)];
+  return layers * 2 * config.shape.key_value_heads * config.shape.head_size * numberBytes;
 }
 
-/** Rounds positions up to the size of the KV buffers that hold them. */
+/** Rounds positions up to the pages that hold them. */
 export function cacheCapacity(positions: number): number {
-  return Math.max(1, Math.ceil(positions / CACHE_STEP_POSITIONS)) * CACHE_STEP_POSITIONS;
+  return Math.max(1, Math.ceil(positions / PAGE_POSITIONS)) * PAGE_POSITIONS;
 }
 
 /**
@@ -53,14 +58,14 @@ export function estimateShard(
   const { shape } = config;
   const capacity = cacheCapacity(positions);
   const weightBytes = layoutWeights(config, range, precision).totalBytes;
-  const kvBytesPerPosition = cacheBytesPerPosition(config, range);
+  const kvBytesPerPosition = cacheBytesPerPosition(config, range, precision);
   const chunk = Math.min(PREFILL_CHUNK_POSITIONS, positions);
   const keyValueWidth = shape.key_value_heads * shape.head_size;
   const widths = 4 * shape.hidden_size + 4 * shape.feed_forward_size + 2 * shape.attention_heads * shape.head_size;
   const activations = chunk * (widths + 2 * keyValueWidth);
   const scores = shape.attention_heads * chunk * capacity;
-  // The graph joins past and new keys and values of a layer inside; two layers may be alive at once.
-  const joined = 4 * capacity * keyValueWidth;
+  // A prompt's attention orders the pages of a layer's keys and values and joins new ones; two layers may be alive at once.
+  const joined = 8 * capacity * keyValueWidth;
   const logits = holdsLastLayer(config, range) ? shape.vocabulary_size : 0;
   const scratchBytes = RUNTIME_BYTES + FLOAT_BYTES * (activations + scores + joined + logits);
   const kvBytes = kvBytesPerPosition * capacity;

@@ -1,11 +1,12 @@
 import { ProtobufWriter } from './protobuf-writer';
 
 /** Element types, by their numbers in ONNX TensorProto.DataType. */
-export const ONNX_TYPES = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
+export const ONNX_TYPES = { float16: 10, float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
 export type OnnxType = keyof typeof ONNX_TYPES;
 
 /** Bytes of one element. */
 export const ONNX_TYPE_BYTES: Readonly<Record<OnnxType, number>> = {
+  float16: 2,
   float32: 4,
   uint8: 1,
   int32: 4,

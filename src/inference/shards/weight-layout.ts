@@ -27,6 +27,13 @@ export type WeightOrigin =
  */
 export type ShardPrecision = 'fp32' | 'int8' | 'int4';
 
+/** How a shard keeps keys and values: as exact as its weights, or in half precision where those are rounded far more. */
+export type CacheType = 'float32' | 'float16';
+
+export function cacheTypeOf(precision: ShardPrecision): CacheType {
+  return precision === 'fp32' ? 'float32' : 'float16';
+}
+
 /** One array in the data file. */
 export interface PlacedPart {
   readonly name: string;
@@ -52,6 +59,7 @@ export interface PlacedWeight {
 
 /** All weights of a shard and where each lies in its data file. */
 export interface WeightLayout {
+  readonly precision: ShardPrecision;
   readonly weights: readonly PlacedWeight[];
   readonly totalBytes: number;
 }
@@ -165,7 +173,7 @@ export function layoutWeights(
       place(SHARED_WEIGHTS.head, [shape.vocabulary_size, hidden], fromTensors(headTensorName(config)));
     }
   }
-  return { weights, totalBytes };
+  return { precision, weights, totalBytes };
 }
 
 /** Bits of one number of a precision that has blocks. */

@@ -171,6 +171,8 @@ export class TinyEngine implements Engine {
       kvReservedBytes: 0,
       positionsProcessed: 0,
       tokensSampled: 0,
+      graphRuns: 0,
+      waitingPasses: 0,
       busyMs: 0,
       residentBytes: 0,
     });

@@ -1,0 +1,164 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PLAIN_TRAITS } from '../models/architectures';
+import type { DecoderConfig } from '../models/config';
+import { layers } from '../testdata/tore-tiny';
+import { KeyValuePool, type KeyValueCache } from './key-value-pool';
+import type { OnnxRuntime } from './onnx-runtime';
+
+const HEADS = 2;
+const SIZE = 2;
+const CONFIG: DecoderConfig = {
+  architecture: 'LlamaForCausalLM',
+  shape: {
+    layers: 3,
+    hidden_size: 2,
+    feed_forward_size: 2,
+    attention_heads: HEADS,
+    key_value_heads: HEADS,
+    head_size: SIZE,
+    vocabulary_size: 4,
+    context_length: 2_048,
+  },
+  normEpsilon: 1e-5,
+  rotaryBase: 10_000,
+  rotaryScaling: { kind: 'none' },
+  tiedEmbedding: true,
+  ...PLAIN_TRAITS,
+  endTokenIds: [],
+};
+const RANGE = layers(1, 2);
+/** Keys and values of two layers. */
+const PARTS = 4;
+
+const runtime = {
+  listSupportedBackends: () => [],
+  createSession: () => Promise.reject(new Error('not used')),
+  createTensor: (_, data) => ({ data }),
+} satisfies OnnxRuntime;
+
+/** What the graph would give: each number tells part, head, position and place. */
+function numbersOf(seed: number, start: number, positions: number): Float32Array {
+  const numbers: number[] = [];
+  for (let part = 0; part < PARTS; part++) {
+    for (let head = 0; head < HEADS; head++) {
+      for (let at = 0; at < positions; at++) {
+        for (let index = 0; index < SIZE; index++) {
+          numbers.push(seed * 1e6 + (start + at) * 100 + part * 10 + head * 2 + index);
+        }
+      }
+    }
+  }
+  return Float32Array.from(numbers);
+}
+
+/** All numbers of a sequence as a pass sees them, position by position. */
+function contents(pool: KeyValuePool, cache: KeyValueCache): number[] {
+  const inputs = pool.inputs(cache.pages);
+  const names = ['past_key_1', 'past_key_2', 'past_value_1', 'past_value_2'];
+  const read: number[] = [];
+  for (let position = 0; position < cache.length; position++) {
+    for (const name of names) {
+      const data = inputs[name]?.data as Float32Array;
+      for (let head = 0; head < HEADS; head++) {
+        const place = ((Math.floor(position / 64) * HEADS + head) * 64 + (position % 64)) * SIZE;
+        read.push(...data.subarray(place, place + SIZE));
+      }
+    }
+  }
+  return read;
+}
+
+function expected(seed: number, length: number): number[] {
+  const numbers: number[] = [];
+  for (let position = 0; position < length; position++) {
+    for (let part = 0; part < PARTS; part++) {
+      for (let rest = 0; rest < HEADS * SIZE; rest++) numbers.push(seed * 1e6 + position * 100 + part * 10 + rest);
+    }
+  }
+  return numbers;
+}
+
+function append(cache: KeyValueCache, seed: number, positions: number): void {
+  cache.reserve(cache.length + positions);
+  cache.append(numbersOf(seed, cache.length, positions), positions);
+}
+
+describe('KeyValuePool', () => {
+  it('keeps what was written across pages, growth and going back', () => {
+    const pool = new KeyValuePool(runtime, CONFIG, RANGE, 'fp32');
+    const cache = pool.createCache();
+    append(cache, 1, 60);
+    append(cache, 1, 10);
+    cache.rewind(65);
+    append(cache, 1, 130);
+    expect(contents(pool, cache)).toEqual(expected(1, 195));
+    expect(cache.allocatedBytes).toBe(4 * pool.pageBytes);
+  });
+
+  it('takes one row of a pass over several sequences', () => {
+    const pool = new KeyValuePool(runtime, CONFIG, RANGE, 'fp32');
+    const [first, second] = [pool.createCache(), pool.createCache()];
+    append(first, 1, 3);
+    append(second, 2, 64);
+    second.reserve(65);
+    const rows = [numbersOf(1, 3, 1), numbersOf(2, 64, 1)];
+    const perPart = HEADS * SIZE;
+    const joined = Array.from({ length: PARTS }, (_, part) =>
+      rows.flatMap((row) => [...row.subarray(part * perPart, (part + 1) * perPart)]),
+    );
+    const together = Float32Array.from(joined.flat());
+    first.append(together, 1, { rows: 2, row: 0 });
+    second.append(together, 1, { rows: 2, row: 1 });
+    expect(contents(pool, first)).toEqual(expected(1, 4));
+    expect(contents(pool, second)).toEqual(expected(2, 65));
+  });
+
+  it('halves the memory where weights are rounded', () => {
+    const exact = new KeyValuePool(runtime, CONFIG, RANGE, 'fp32');
+    expect(new KeyValuePool(runtime, CONFIG, RANGE, 'int8').pageBytes * 2).toBe(exact.pageBytes);
+  });
+
+  it('brings the pages of a batch together', () => {
+    const pool = new KeyValuePool(runtime, CONFIG, RANGE, 'fp32');
+    const caches = Array.from({ length: 9 }, (_, seed) => {
+      const cache = pool.createCache();
+      append(cache, seed, 70);
+      return cache;
+    });
+    const [first, last] = [caches[0], caches[8]];
+    if (first === undefined || last === undefined) throw new Error('there are nine');
+    const range = pool.gather([first, last]);
+    expect(range.end - range.start).toBe(4);
+    for (const [seed, cache] of caches.entries()) expect(contents(pool, cache)).toEqual(expected(seed, 70));
+  });
+
+  it('never mixes sequences up, whatever comes and goes', () => {
+    const step = fc.record({
+      sequence: fc.nat({ max: 4 }),
+      action: fc.constantFrom('append', 'append', 'append', 'rewind', 'close', 'gather'),
+      size: fc.integer({ min: 1, max: 150 }),
+    });
+    const property = fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const pool = new KeyValuePool(runtime, CONFIG, RANGE, 'fp32');
+      const open = new Map<number, KeyValueCache>();
+      for (const { sequence, action, size } of steps) {
+        const cache = open.get(sequence) ?? pool.createCache();
+        open.set(sequence, cache);
+        if (action === 'append') append(cache, sequence, size);
+        else if (action === 'rewind') cache.rewind(Math.max(0, cache.length - size));
+        else if (action === 'close') {
+          cache.dispose();
+          open.delete(sequence);
+        } else {
+          const filled = [...open.values()].filter(({ length }) => length > 0);
+          if (filled.length > 1) pool.gather(filled.slice(0, 2));
+        }
+        for (const [seed, held] of open) {
+          if (held.length > 0) expect(contents(pool, held)).toEqual(expected(seed, held.length));
+        }
+      }
+    });
+    expect(() => fc.assert(property, { numRuns: 40 })).not.toThrow();
+  });
+});
