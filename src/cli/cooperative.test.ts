@@ -32,12 +32,10 @@ let url = '';
 let coordinator: Coordinator;
 const nodes: ContributorNode[] = [];
 
-type ModelChoice = Pick<NodePreferences, 'modelFolder' | 'modelId'>;
-const FROM_FOLDER: ModelChoice = { modelFolder: MODEL_FOLDER, modelId: null };
 /** The layers come from the coordinator. */
-const FROM_COORDINATOR: ModelChoice = { modelFolder: null, modelId: 'tore-tiny' };
+const FROM_COORDINATOR: Partial<NodePreferences> = { modelFolder: null, modelId: 'tore-tiny' };
 
-function createNode(name: string, start: number, end: number, model = FROM_FOLDER): ContributorNode {
+function createNode(name: string, start: number, end: number, changes: Partial<NodePreferences> = {}): ContributorNode {
   const node = new ContributorNode({
     dataFolder: join(folder, name),
     appVersion: '0.0.0',
@@ -51,9 +49,11 @@ function createNode(name: string, start: number, end: number, model = FROM_FOLDE
       ...DEFAULT_RUN_PREFERENCES,
       coordinatorUrl: url,
       accessToken: 'a-secret-token',
-      ...model,
+      modelFolder: MODEL_FOLDER,
+      modelId: null,
       activationServer: DEFAULT_ACTIVATION_SERVER,
       layerChoice: { kind: 'range', start, end },
+      ...changes,
     },
     readings: { consent: true },
   });
@@ -153,4 +153,21 @@ describe('a cooperative of two nodes', () => {
     await serving(second);
     expect(await ask()).toMatchObject({ ok: true, value: { text: golden.greedy_text } });
   });
+});
+
+it('lets a node fetch its layers where every call has to prove a key', async () => {
+  const keyed = createCoordinator({
+    databaseFile: join(folder, 'keyed.db'),
+    accessPolicy: 'keyed',
+    accessToken: 'a-secret-token',
+    modelFolders: [MODEL_FOLDER],
+  });
+  const started = await keyed.start();
+  if (!started.ok) throw new Error(started.error.message);
+  const node = createNode('keyed', 2, 3, { ...FROM_COORDINATOR, coordinatorUrl: started.value.url });
+  node.start();
+  await serving(node);
+  expect(node.snapshot().shard?.range).toEqual({ layer_start: 2, layer_end: 3 });
+  await node.stop();
+  await keyed.stop();
 });

@@ -12,6 +12,7 @@ import type {
 } from './coordinator-client/coordinator-client';
 import { parseCoordinatorUrl } from './coordinator-client/coordinator-url';
 import { refusal } from './coordinator-client/http-connection';
+import { readRecord, readText } from './coordinator-client/reading';
 import { CoordinatorHttp, type HttpRequest } from './coordinator-client/http-requests';
 import { nodeFailure } from './errors';
 import type { NodeIdentity } from './identity/node-identity';
@@ -106,10 +107,18 @@ export class Requester {
     return this.request({ path, signal }, `Reading ${path.split('?')[0] ?? path}`);
   }
 
-  /** Where the coordinator's models can be fetched. */
-  modelSource(): ModelSource {
-    const { coordinatorUrl, accessToken } = this.preferences();
-    return { baseUrl: coordinatorUrl, accessToken: accessToken ?? undefined };
+  /**
+   * Where the coordinator's models can be fetched, and with what. The engine that fetches them does not hold this node's
+   * key; where calls are signed it gets a short session instead.
+   */
+  async modelSource(): Promise<Result<ModelSource>> {
+    const { coordinatorUrl: baseUrl, accessToken } = this.preferences();
+    if (this.sign === null) return success({ baseUrl, accessToken: accessToken ?? undefined });
+    const opened = await this.request({ method: 'POST', path: '/access/session', body: {} }, 'Opening a session');
+    if (!opened.ok) return opened;
+    const session = readText(readRecord(opened.value)?.['token'], 1_000);
+    if (session === null) return nodeFailure('answer-invalid', 'The coordinator opened no session.');
+    return success({ baseUrl, accessToken: session });
   }
 
   async requestUnsuspension(nodeId: string): Promise<Result<void>> {

@@ -55,7 +55,7 @@ export interface ShardServiceOptions {
   /** Reads a JSON document of the coordinator. */
   readonly fetchJson: (path: string) => Promise<Result<unknown>>;
   /** Where the coordinator offers its models' files. */
-  readonly coordinator: () => ModelSource;
+  readonly coordinator: () => Promise<Result<ModelSource>>;
   readonly onNotice: (text: string) => void;
   readonly pacer: Pacer;
   /** The number of open requests changed. */
@@ -197,7 +197,10 @@ export class ShardService {
         onProgress: (fraction) => view.apply({ type: 'preparing', step: 'model', fraction }),
       });
     }
-    if (wish.modelId !== null) return readOfferedModel(wish.modelId, fetchJson, coordinator());
+    if (wish.modelId !== null) {
+      const source = await coordinator();
+      return source.ok ? readOfferedModel(wish.modelId, fetchJson, source.value) : source;
+    }
     return nodeFailure('model-unset', 'No model is chosen, so there is nothing to serve.', {
       suggestion: 'Choose a model of the coordinator, or a folder with one.',
     });

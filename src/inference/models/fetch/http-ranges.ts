@@ -92,7 +92,8 @@ export async function readRange(source: ModelSource, request: RangeRequest): Pro
     await response.body?.cancel();
     const missing = response.status === 404;
     return engineFailure('source-failed', `${source.baseUrl} answered ${response.status} for ${path}.`, {
-      retryable: !missing && response.status !== 401 && response.status !== 403,
+      // 401: the session that was lent for the fetch is over; the next try brings a new one.
+      retryable: !missing && response.status !== 403,
     });
   }
   if (response.status === 206 && !startsAt(response, offset)) {
