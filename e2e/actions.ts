@@ -39,7 +39,8 @@ export async function acceptWelcome(window: Page): Promise<void> {
   await expect(window.getByTestId('welcome-open-dashboard')).toBeEnabled({ timeout: READY_TIMEOUT_MS });
 }
 
-export type Screen = 'dashboard' | 'contribute' | 'challenges' | 'chat' | 'library' | 'ledger' | 'settings';
+export type Screen =
+  'dashboard' | 'contribute' | 'challenges' | 'chat' | 'library' | 'discovery' | 'ledger' | 'settings';
 
 export async function openScreen(window: Page, screen: Screen): Promise<void> {
   await window.getByTestId(`nav-${screen}`).click();

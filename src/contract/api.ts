@@ -13,13 +13,24 @@ export interface AppEvents {
   'import-changed': ImportState;
   /** A file was opened from the desktop and holds this. */
   'library-opened': LibraryOpened;
+  /** Keys, records, handshakes or agreements changed: `trust:get` gives them. */
+  'trust-changed': null;
   /** The tray or a second start asked for a screen. */
   'screen-requested': { readonly screen: ScreenName };
 }
 export type EventName = keyof AppEvents;
 
 /** Every screen, in the order of the rail; which of its groups each belongs to says `renderer/app/screens.ts`. */
-export const SCREEN_NAMES = ['dashboard', 'contribute', 'challenges', 'chat', 'library', 'ledger', 'settings'] as const;
+export const SCREEN_NAMES = [
+  'dashboard',
+  'contribute',
+  'challenges',
+  'chat',
+  'library',
+  'discovery',
+  'ledger',
+  'settings',
+] as const;
 export type ScreenName = (typeof SCREEN_NAMES)[number];
 
 /** Channels a page can call by name; paths of files come from the preload script alone. */

@@ -6,6 +6,7 @@ import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './lo
 import { LIBRARY_CALL_SCHEMAS, type LibraryCallValues } from './library-calls';
 import { ChatSettings, CoordinatorChoice, ContributionSettings, ThemeChoice } from './settings';
 import type { AppSnapshot, JoinDetails, LedgerPage, LedgerVerification } from './snapshot';
+import { TRUST_CALL_SCHEMAS, type TrustCallValues } from './trust-calls';
 
 /** Codes of failures main reports to a window. Failures of other rooms pass through with their own codes. */
 export type AppErrorCode = string;
@@ -83,6 +84,7 @@ export const CALL_SCHEMAS = {
   'ledger:verify': Nothing,
   ...LOCAL_API_CALLS,
   ...LIBRARY_CALL_SCHEMAS,
+  ...TRUST_CALL_SCHEMAS,
 } as const satisfies Record<string, TSchema>;
 
 export type Channel = keyof typeof CALL_SCHEMAS;
@@ -96,7 +98,7 @@ export interface CoordinatorCheck {
   readonly tokenMode: boolean;
 }
 
-interface CallValues extends LibraryCallValues, LocalApiCallValues {
+interface CallValues extends LibraryCallValues, LocalApiCallValues, TrustCallValues {
   'app:get-snapshot': { readonly revision: number; readonly snapshot: AppSnapshot };
   'app:copy-text': null;
   'app:quit': null;

@@ -3,6 +3,7 @@ export * from './settings';
 export * from './chat';
 export * from './snapshot';
 export * from './local-api-calls';
+export * from './trust';
 export * from './calls';
 export * from './library';
 export * from './api';

@@ -12,6 +12,7 @@ import { registerLedgerCalls } from './ipc/calls/ledger-calls';
 import { registerLocalApiCalls } from './ipc/calls/local-api-calls';
 import { registerModelsCalls } from './ipc/calls/models-calls';
 import { registerNodeCalls } from './ipc/calls/node-calls';
+import { registerTrustCalls } from './ipc/calls/trust-calls';
 import { registerSettingsCalls } from './ipc/calls/settings-calls';
 import { CallRegistry } from './ipc/call-registry';
 import { createSendEvent } from './ipc/send-event';
@@ -41,8 +42,10 @@ import { SecretVault } from './services/secret-vault';
 import { loadSettings } from './services/settings-document';
 import { SettingsService } from './services/settings-service';
 import { SnapshotService } from './services/snapshot-service';
+import { fileDialogs } from './services/file-dialogs';
 import { systemTimers as timers } from './services/timers';
 import { TrayService } from './services/tray';
+import { TrustFeature } from './services/trust/start-trust';
 import { buildTrayModel, type TrayAction } from './services/tray-model';
 import { openElectronDocumentStore } from './storage/electron-document-store';
 import { FileDialogs } from './windows/file-dialogs';
@@ -215,7 +218,10 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     accessTokens,
     embeddedToken: embeddedToken.value,
     settings: settings.current,
-    onTarget: (target) => nodeService.setTarget(target),
+    onTarget: (target) => {
+      nodeService.setTarget(target);
+      trust.setTarget(target);
+    },
     nodeCommand: () =>
       headlessNodeCommand(places.entryFolder, settings.current.contribution.modelFolder ?? places.shipped.model),
   });
@@ -240,6 +246,20 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     addEvent,
     timers,
     log,
+  });
+
+  // --- Discovery, handshakes, agreements --------------------------------------------------------------------------
+  const trust = await TrustFeature.start({
+    folder: folders.trust,
+    vault,
+    node: nodeService.node,
+    nodeKey: () => nodeService.snapshot().publicKey,
+    dialogs: fileDialogs(() => window.browserWindow),
+    onChange: () => send('trust-changed', null),
+    addEvent,
+    timers,
+    log: log.child({ part: 'trust' }),
+    nodeLog: nodeLogger(log.child({ part: 'trust' })),
   });
 
   // --- Tray -------------------------------------------------------------------------------------------------------
@@ -321,6 +341,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     }),
   });
   registerCalls(calls);
+  registerTrustCalls(calls, trust);
   registerLedgerCalls(calls, new LedgerService(nodeService));
   const localApi = new LocalApiService({
     node: nodeService.node,
@@ -350,6 +371,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       await finish('local endpoint', localApi.close(), log);
       await finish('chat', chat.close(), log);
       await finish('library', library.close(), log);
+      await finish('trust', trust.close(), log);
       models.close();
       power.close();
       await finish('node', nodeService.close(), log);

@@ -11,6 +11,8 @@ export interface DataFolders {
   readonly library: string;
   /** Attached files of the library by their hash. */
   readonly libraryFiles: string;
+  /** Handshakes, agreements and the own record. */
+  readonly trust: string;
   readonly node: string;
   readonly coordinatorFolder: string;
   readonly coordinatorDatabase: string;
@@ -25,6 +27,7 @@ export function dataFolders(userData: string): DataFolders {
     conversations: join(userData, 'conversations'),
     library: join(userData, 'library'),
     libraryFiles: join(userData, 'library', 'files'),
+    trust: join(userData, 'trust'),
     node: join(userData, 'node'),
     coordinatorFolder: join(userData, 'coordinator'),
     coordinatorDatabase: join(userData, 'coordinator', 'coordinator.sqlite'),

@@ -11,8 +11,11 @@ export type DocumentReading =
   /** There is a file, but it cannot be used; `reason` is one plain clause. */
   | { readonly kind: 'broken'; readonly reason: string };
 
-/** Reads a small JSON file of the app's own. */
-export async function readJsonDocument(path: string): Promise<DocumentReading> {
+/**
+ * Reads a JSON file of the app's own.
+ * @param maxBytes - what files of this kind never reach
+ */
+export async function readJsonDocument(path: string, maxBytes = MAX_DOCUMENT_BYTES): Promise<DocumentReading> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
@@ -22,7 +25,7 @@ export async function readJsonDocument(path: string): Promise<DocumentReading> {
       ? { kind: 'absent' }
       : { kind: 'broken', reason: `it cannot be read (${code ?? reasonOf(thrown)})` };
   }
-  if (bytes.length > MAX_DOCUMENT_BYTES) return { kind: 'broken', reason: 'it is far too large' };
+  if (bytes.length > maxBytes) return { kind: 'broken', reason: 'it is far too large' };
   try {
     return { kind: 'read', value: JSON.parse(bytes.toString('utf8')) };
   } catch (thrown) {

@@ -18,6 +18,23 @@ export interface TaxonomyDomain extends TaxonomyEntry {
  */
 export const CAPABILITY_TAXONOMY: readonly TaxonomyDomain[] = table.domains;
 
+/** A word of the taxonomy for people: `public_health` becomes `Public health`. */
+function readable(term: string): string {
+  const words = term.replaceAll('_', ' ').trim();
+  return words === '' ? term : words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Title of a domain; one that is not in the table is shown as it is written. */
+export function domainTitle(domain: string): string {
+  return CAPABILITY_TAXONOMY.find(({ id }) => id === domain)?.title ?? readable(domain);
+}
+
+/** Title of a subdomain; one that is not in the table is shown as it is written. */
+export function subdomainTitle(domain: string, subdomain: string): string {
+  const known = CAPABILITY_TAXONOMY.find(({ id }) => id === domain)?.subdomains;
+  return known?.find(({ id }) => id === subdomain)?.title ?? readable(subdomain);
+}
+
 /** Whether a pair is in the starting table; a pair that is not is as valid, only without a title of its own. */
 export function isListedCapability(domain: string, subdomain: string): boolean {
   const known = CAPABILITY_TAXONOMY.find(({ id }) => id === domain)?.subdomains;

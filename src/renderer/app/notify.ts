@@ -36,3 +36,8 @@ export async function callOrNotify<Name extends WindowChannel>(
   else notifyFailure(title, result.error);
   return result;
 }
+
+/** Says that something was done whose result is not on the screen. */
+export function notifyDone(message: string): void {
+  notifications.show({ message, closeButtonProps: { 'aria-label': i18next.t('common.close') } });
+}

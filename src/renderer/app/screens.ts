@@ -6,6 +6,7 @@ import {
   IconMessage,
   IconSettings,
   IconShieldCheck,
+  IconUsersGroup,
   type Icon,
 } from '@tabler/icons-react';
 import { SCREEN_NAMES, type ScreenName } from '../../contract';
@@ -13,6 +14,7 @@ import { Challenges } from '../features/challenges/Challenges';
 import { Chat } from '../features/chat/Chat';
 import { Contribute } from '../features/contribute/Contribute';
 import { Dashboard } from '../features/dashboard/Dashboard';
+import { Discovery } from '../features/discovery/Discovery';
 import { Ledger } from '../features/ledger/Ledger';
 import { Library } from '../features/library-screen/Library';
 import { Settings } from '../features/settings/Settings';
@@ -31,6 +33,7 @@ export const SCREENS: Readonly<Record<ScreenName, ScreenDefinition>> = {
   challenges: { group: 'upper', icon: IconShieldCheck, Content: Challenges },
   chat: { group: 'upper', icon: IconMessage, Content: Chat },
   library: { group: 'upper', icon: IconBooks, Content: Library },
+  discovery: { group: 'upper', icon: IconUsersGroup, Content: Discovery },
   ledger: { group: 'upper', icon: IconListDetails, Content: Ledger },
   settings: { group: 'lower', icon: IconSettings, Content: Settings },
 };

@@ -2,6 +2,7 @@ import { challenges } from './en/challenges';
 import { chat } from './en/chat';
 import { contribute } from './en/contribute';
 import { dashboard } from './en/dashboard';
+import { discovery } from './en/discovery';
 import { frame } from './en/frame';
 import { ledger } from './en/ledger';
 import { pause } from './en/pause';
@@ -18,6 +19,7 @@ export const en = {
   contribute,
   challenges,
   chat,
+  discovery,
   ledger,
   settings,
   pause,

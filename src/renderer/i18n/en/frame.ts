@@ -20,6 +20,7 @@ export const frame = {
     challenges: 'Challenges',
     chat: 'Chat',
     library: 'Library',
+    discovery: 'Discovery',
     ledger: 'Ledger',
     settings: 'Settings',
   },
@@ -145,5 +146,10 @@ export const frame = {
     split: 'The conversation was not split',
     draft: 'No draft could be made',
     continue: 'The conversation could not go on',
+    key: 'The key was not changed',
+    record: 'The record was not published',
+    handshake: 'The handshake did not go on',
+    agreement: 'The agreement was not changed',
+    file: 'The file was not taken',
   },
 } as const;

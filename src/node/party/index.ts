@@ -1,0 +1,4 @@
+/** The door of what a party of tore-0002 does at a coordinator, whether its computer serves anything or not. */
+export { systemClock } from '../clock';
+export { InboxWatch } from './inbox-watch';
+export { PartyClient } from './party-client';
