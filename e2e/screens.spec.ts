@@ -4,7 +4,16 @@ import type { Page } from '@playwright/test';
 import { ask, completeWelcome, openScreen, READY_TIMEOUT_MS, type Screen } from './actions';
 import { expect, test, type ToreApp } from './fixtures';
 
-const SCREENS: readonly Screen[] = ['dashboard', 'contribute', 'challenges', 'chat', 'library', 'ledger', 'settings'];
+const SCREENS: readonly Screen[] = [
+  'dashboard',
+  'contribute',
+  'challenges',
+  'chat',
+  'library',
+  'discovery',
+  'ledger',
+  'settings',
+];
 
 async function expectAccessible(page: Page, where: string): Promise<void> {
   // Electron has no second page for axe to finish in; its older way runs in the page itself.

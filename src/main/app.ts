@@ -42,7 +42,6 @@ import { SecretVault } from './services/secret-vault';
 import { loadSettings } from './services/settings-document';
 import { SettingsService } from './services/settings-service';
 import { SnapshotService } from './services/snapshot-service';
-import { fileDialogs } from './services/file-dialogs';
 import { systemTimers as timers } from './services/timers';
 import { TrayService } from './services/tray';
 import { TrustFeature } from './services/trust/start-trust';
@@ -254,7 +253,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     vault,
     node: nodeService.node,
     nodeKey: () => nodeService.snapshot().publicKey,
-    dialogs: fileDialogs(() => window.browserWindow),
+    dialogs,
     onChange: () => send('trust-changed', null),
     addEvent,
     timers,

@@ -10,8 +10,9 @@ import {
   verifySession,
   type Verification,
 } from '../../protocol/signing/verify-document';
-import { nameOf, problemLines, readBytes, readValid, Stop, valid, writeResult, type Command } from './command';
+import { nameOf, problemLines, readBytes, Stop, valid, validBytes, writeResult, type Command } from './command';
 import { EXIT, STREAM, type Terminal } from './terminal';
+import { linkNotes, readLinks, verifyStatement } from './trust-statements';
 
 async function openKey(path: string | null, terminal: Terminal): Promise<Signer> {
   if (path === null) throw new Stop(EXIT.usage, 'Say which key signs: --key FILE. `tore keygen` makes one.');
@@ -53,23 +54,35 @@ function verifyRead(read: ToreDocument): DocumentResult<Verification> {
 }
 
 export const verify: Command = {
-  usage: 'verify FILE [--json]',
-  summary: 'Check the signatures of a document with the keys inside it, without a network.',
-  options: [],
+  usage: 'verify FILE [--links FILE] [--agreement FILE] [--json]',
+  summary: 'Check the signatures of a document, of key links or of a termination, without a network.',
+  options: ['links', 'agreement'],
   files: [1, 1],
-  async run({ files: [path = STREAM], json }, terminal) {
-    const verified = verifyRead(await readValid(path, terminal));
+  async run({ files: [path = STREAM], json, text }, terminal) {
+    const bytes = await readBytes(path, terminal);
+    const statement = await verifyStatement(path, bytes, text('agreement'), terminal);
+    if (statement !== null) {
+      const { kind, signedBy, sentence } = statement;
+      if (json)
+        await writeResult(STREAM, `${JSON.stringify({ file: path, verified: true, kind, signedBy })}\n`, terminal);
+      else terminal.note(`${nameOf(path)}: ${sentence}`);
+      return EXIT.ok;
+    }
+    const read = validBytes(path, bytes);
+    const verified = verifyRead(read);
+    const linksPath = text('links');
+    const links = linksPath === null ? [] : await readLinks(linksPath, terminal);
+    const notes = verified.ok ? linkNotes(path, read, verified.value.signedBy, links) : [];
     if (json) {
       const answer = verified.ok
-        ? { file: path, verified: true, ...verified.value }
+        ? { file: path, verified: true, ...verified.value, notes }
         : { file: path, verified: false, message: verified.error.message, problems: verified.error.problems };
       await writeResult(STREAM, `${JSON.stringify(answer)}\n`, terminal);
     } else if (verified.ok) {
       const { signatures, unsigned, signedBy } = verified.value;
       const rest = unsigned === 0 ? '' : ` Turns without a signature: ${unsigned}.`;
-      terminal.note(
-        `${nameOf(path)}: Signatures that hold: ${signatures}, by ${signedBy.join(', ') || 'nobody'}.${rest}`,
-      );
+      const held = `Signatures that hold: ${signatures}, by ${signedBy.join(', ') || 'nobody'}.${rest}`;
+      terminal.note([`${nameOf(path)}: ${held}`, ...notes.map((note) => `  ${note}`)].join('\n'));
     } else {
       const lines = [`${nameOf(path)}: Not verified.`, ...problemLines(verified.error.problems)];
       terminal.note(

@@ -27,6 +27,12 @@ export function formatDay(at: Date): string {
   return day.format(at);
 }
 
+/** `22 Nov 2026`, for days that may lie in any year. */
+export function formatDate(iso: string): string {
+  const at = new Date(iso);
+  return Number.isNaN(at.getTime()) ? iso : dayAndYear.format(at);
+}
+
 /** Date and time to the second, for titles. */
 export function formatExactTime(iso: string): string {
   const at = new Date(iso);

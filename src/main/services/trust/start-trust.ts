@@ -33,10 +33,10 @@ const RENEWAL_CHECK_MS = 3_600_000;
 const MAX_IMPORT_BYTES = 4 * 1024 * 1024;
 const EVERYBODY_READS = 0o644;
 
-/** The system's file dialogs; null when the person closed them. */
+/** The system's file dialogs; nothing when the person closed them. */
 export interface TrustDialogs {
-  save(suggestedName: string): Promise<string | null>;
-  open(title: string, extensions: readonly string[]): Promise<string | null>;
+  saveFile(title: string, suggestedName: string, ending: string): Promise<string | null>;
+  open(title: string, what: 'file'): Promise<readonly string[]>;
 }
 
 export interface TrustOptions {
@@ -191,7 +191,7 @@ export class TrustFeature {
   }
 
   async restoreKey(passphrase: string): Promise<Result<{ readonly restored: boolean }>> {
-    const text = await this.#openFile('Choose the backup of a key', ['json']);
+    const text = await this.#openFile('Choose the backup of a key');
     if (!text.ok) return text;
     if (text.value === null) return success({ restored: false });
     const restored = await this.key.restoreFile(text.value, passphrase);
@@ -212,7 +212,7 @@ export class TrustFeature {
   }
 
   async importRecord(): Promise<Result<RecordView | null>> {
-    const text = await this.#openFile('Choose a discovery record', ['json']);
+    const text = await this.#openFile('Choose a discovery record');
     if (!text.ok || text.value === null) return text.ok ? success(null) : text;
     const read = readDocument(text.value, { expected: 'discovery', maxBytes: MAX_IMPORT_BYTES });
     if (!read.ok) return read;
@@ -229,7 +229,7 @@ export class TrustFeature {
   }
 
   async importAgreement(): Promise<Result<ReturnType<typeof agreementView> | null>> {
-    const text = await this.#openFile('Choose an agreement', ['json']);
+    const text = await this.#openFile('Choose an agreement');
     if (!text.ok || text.value === null) return text.ok ? success(null) : text;
     const read = readDocument(text.value, { expected: 'agreement', maxBytes: MAX_IMPORT_BYTES });
     if (!read.ok) return read;
@@ -305,15 +305,15 @@ export class TrustFeature {
     what: string,
     mode = EVERYBODY_READS,
   ): Promise<Result<{ readonly path: string } | null>> {
-    const path = await this.#options.dialogs.save(name);
+    const path = await this.#options.dialogs.saveFile(what, name, 'json');
     if (path === null) return success(null);
     const written = await writeFileAtomically(path, text, what, mode);
     return written.ok ? success({ path }) : written;
   }
 
-  async #openFile(title: string, extensions: readonly string[]): Promise<Result<string | null>> {
-    const path = await this.#options.dialogs.open(title, extensions);
-    if (path === null) return success(null);
+  async #openFile(title: string): Promise<Result<string | null>> {
+    const [path] = await this.#options.dialogs.open(title, 'file');
+    if (path === undefined) return success(null);
     try {
       const { size } = await stat(path);
       if (size > MAX_IMPORT_BYTES)

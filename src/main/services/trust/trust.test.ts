@@ -56,7 +56,7 @@ async function start(name: string, url: string | null = coordinator.url): Promis
     vault,
     node: { generate: () => Promise.resolve(failure('not-connected', 'No model here.')) },
     nodeKey: () => null,
-    dialogs: { save: () => Promise.resolve(whole.file), open: () => Promise.resolve(whole.file) },
+    dialogs: { saveFile: () => Promise.resolve(whole.file), open: () => Promise.resolve([whole.file]) },
     onChange: () => undefined,
     addEvent: (_kind, text) => side.events.push(text),
     timers,

@@ -5,8 +5,7 @@ import { useTranslation } from 'react-i18next';
 import type { AgreementView, TrustView } from '../../../contract';
 import { callOrNotify, notifyDone } from '../../app/notify';
 import { Section } from '../../components/Section';
-import { formatMoment } from '../../format/times';
-import { useNow } from '../../stores/use-now';
+import { formatDate } from '../../format/times';
 import classes from './Discovery.module.css';
 import { TermsDialog } from './TermsDialog';
 
@@ -19,14 +18,13 @@ interface AgreementCardProps {
 
 function useStandingText(agreement: AgreementView): string {
   const { t } = useTranslation();
-  const nowMs = useNow(60_000);
   switch (agreement.standing) {
     case 'offered':
       return t('discovery.agreements.offered', { names: agreement.missing.join(', ') });
     case 'in-force':
       return t('discovery.agreements.inForce');
     case 'not-yet':
-      return t('discovery.agreements.notYet', { time: formatMoment(agreement.terms.effective_at, nowMs) });
+      return t('discovery.agreements.notYet', { time: formatDate(agreement.terms.effective_at) });
     case 'expired':
       return t('discovery.agreements.expired');
     case 'terminated':
@@ -37,7 +35,6 @@ function useStandingText(agreement: AgreementView): string {
 /** One agreement: its terms, its signatures, and what can be done with it. */
 export function AgreementCard({ agreement, view }: AgreementCardProps) {
   const { t } = useTranslation();
-  const nowMs = useNow(60_000);
   const standing = useStandingText(agreement);
   const { terms } = agreement;
   const cost =
@@ -85,9 +82,9 @@ export function AgreementCard({ agreement, view }: AgreementCardProps) {
         <dt>{t('discovery.agreements.end')}</dt>
         <dd>{terms.termination}</dd>
         <dt>{t('discovery.agreements.from')}</dt>
-        <dd>{formatMoment(terms.effective_at, nowMs)}</dd>
+        <dd>{formatDate(terms.effective_at)}</dd>
         <dt>{t('discovery.agreements.until')}</dt>
-        <dd>{agreement.endsAt === null ? t('discovery.agreements.noEnd') : formatMoment(agreement.endsAt, nowMs)}</dd>
+        <dd>{agreement.endsAt === null ? t('discovery.agreements.noEnd') : formatDate(agreement.endsAt)}</dd>
         <dt>{t('discovery.agreements.evidence')}</dt>
         <dd>{t('discovery.agreements.evidence', { count: agreement.evidenceCount })}</dd>
       </dl>
@@ -98,7 +95,6 @@ export function AgreementCard({ agreement, view }: AgreementCardProps) {
 
 function Actions({ agreement, view }: AgreementCardProps) {
   const { t } = useTranslation();
-  const nowMs = useNow(60_000);
   const [dialog, setDialog] = useState<DialogName | null>(null);
   const { id, standing, isParty } = agreement;
   const handshake = view.handshakes.find((one) => one.id === agreement.handshakeId);
@@ -114,7 +110,7 @@ function Actions({ agreement, view }: AgreementCardProps) {
     notifyDone(
       expiresAt === null
         ? t('discovery.agreements.shownForever')
-        : t('discovery.agreements.shown', { time: formatMoment(expiresAt, nowMs) }),
+        : t('discovery.agreements.shown', { time: formatDate(expiresAt) }),
     );
   };
   return (

@@ -13,23 +13,21 @@ export function AgreementsTab({ view }: { readonly view: TrustView }) {
   const openFile = (): void => void callOrNotify('file', 'agreement:import', null);
   return (
     <>
+      <div>
+        <Button variant="default" size="xs" onClick={openFile}>
+          {t('discovery.agreements.import')}
+        </Button>
+      </div>
       {view.agreements.map((agreement) => (
         <AgreementCard key={agreement.id} agreement={agreement} view={view} />
       ))}
-      <Section
-        title={t('discovery.agreements.title')}
-        actions={
-          <Button variant="default" size="xs" onClick={openFile}>
-            {t('discovery.agreements.import')}
-          </Button>
-        }
-      >
-        {view.agreements.length === 0 && (
+      {view.agreements.length === 0 && (
+        <Section title={t('discovery.agreements.title')}>
           <EmptyState icon={IconFileCertificate} title={t('discovery.agreements.emptyTitle')}>
             {t('discovery.agreements.empty')}
           </EmptyState>
-        )}
-      </Section>
+        </Section>
+      )}
     </>
   );
 }

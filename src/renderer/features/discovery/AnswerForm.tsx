@@ -21,19 +21,19 @@ interface Draft {
 
 /** What a draft would cost, in micro-GFT; null where it cannot be said. */
 function useDraftCost(modelId: string | null, prompt: string): number | null {
-  const [cost, setCost] = useState<number | null>(null);
+  const [known, setKnown] = useState<{ readonly for: string; readonly cost: number | null } | null>(null);
+  const key = `${modelId ?? ''}\n${prompt}`;
   useEffect(() => {
     let isCurrent = true;
-    setCost(null);
     if (modelId === null) return undefined;
     void callTore('chat:estimate', { conversationId: null, modelId, text: prompt }).then((result) => {
-      if (isCurrent && result.ok) setCost(result.value.estimatedMicroGft);
+      if (isCurrent && result.ok) setKnown({ for: key, cost: result.value.estimatedMicroGft });
     });
     return () => {
       isCurrent = false;
     };
-  }, [modelId, prompt]);
-  return cost;
+  }, [modelId, prompt, key]);
+  return known?.for === key ? known.cost : null;
 }
 
 /** An answer written by a person, or drafted by a model and then read by a person. Nothing is sent by itself. */

@@ -1,7 +1,7 @@
 import { Button, Select, Skeleton, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconAlertTriangle, IconFilterOff, IconUsersGroup } from '@tabler/icons-react';
-import { useCallback, useEffect, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RecordView, TrustView } from '../../../contract';
 import type { Failure } from '../../../protocol/result';
@@ -36,9 +36,11 @@ interface Found {
   readonly records: readonly RecordView[];
   readonly next: string | null;
   readonly failure: Failure | null;
+  /** What was asked for. */
+  readonly question: string;
 }
 
-async function search(filters: Filters, cursor: string | null): Promise<Found> {
+async function search(filters: Filters, cursor: string | null): Promise<Omit<Found, 'question'>> {
   const { text, domain, subdomain, model, institution, mode } = filters;
   const result = await callTore('discovery:search', {
     limit: PAGE,
@@ -98,26 +100,33 @@ export function FindTab({ view, onProposed }: FindTabProps) {
   const [proposing, setProposing] = useState<RecordView | null>(null);
   const isConnected = view.connection.kind === 'connected';
   const options = useTermOptions(filters.domain, terms);
-  const load = useCallback(async (): Promise<void> => {
-    const [page, listed] = await Promise.all([search(calm, null), callTore('discovery:terms', null)]);
-    setFound(page);
-    if (listed.ok) setTerms(listed.value);
-  }, [calm]);
+  const [attempt, setAttempt] = useState(0);
+  // What the own record became shows in the list at once.
+  const { record: ownRecord, published } = view.ownRecord;
+  const question = JSON.stringify([calm, attempt, ownRecord?.issued_at, published]);
   useEffect(() => {
-    if (isConnected) void load();
-  }, [isConnected, load, view.ownRecord.record, view.ownRecord.published]);
+    if (!isConnected) return undefined;
+    let isCurrent = true;
+    void Promise.all([search(calm, null), callTore('discovery:terms', null)]).then(([page, listed]) => {
+      if (!isCurrent) return;
+      setFound({ ...page, question });
+      if (listed.ok) setTerms(listed.value);
+    });
+    return () => {
+      isCurrent = false;
+    };
+  }, [isConnected, calm, question]);
   const set = (change: Partial<Filters>): void => setFilters((before) => ({ ...before, ...change }));
   const more = async (): Promise<void> => {
     if (found?.next === null || found === null) return;
     const page = await search(calm, found.next);
-    setFound(page.failure === null ? { ...page, records: [...found.records, ...page.records] } : found);
+    if (page.failure === null) setFound({ ...found, ...page, records: [...found.records, ...page.records] });
   };
   const openFile = async (): Promise<void> => {
     const result = await callOrNotify('file', 'discovery:import', null);
     if (result.ok && result.value !== null) setImported(result.value);
   };
   const hint = view.key === null ? t('discovery.record.needsKey') : undefined;
-  const propose = (record: RecordView) => (view.key === null ? null : () => setProposing(record));
   return (
     <>
       <Section
@@ -182,18 +191,22 @@ export function FindTab({ view, onProposed }: FindTabProps) {
       {imported !== null && (
         <Section title={t('discovery.find.imported')}>
           <ul className={classes.cards}>
-            <RecordCard view={imported} onPropose={propose(imported)} proposeHint={hint} />
+            <RecordCard
+              view={imported}
+              onPropose={view.key === null ? null : () => setProposing(imported)}
+              proposeHint={hint}
+            />
           </ul>
         </Section>
       )}
       <Results
         found={found}
+        isBusy={found?.question !== question}
         isFiltered={calm !== NO_FILTERS && JSON.stringify(calm) !== JSON.stringify(NO_FILTERS)}
-        onRetry={() => void load()}
+        onRetry={() => setAttempt(attempt + 1)}
         onMore={() => void more()}
-        card={(record) => (
-          <RecordCard key={record.record.id} view={record} onPropose={propose(record)} proposeHint={hint} />
-        )}
+        hint={hint}
+        onPropose={view.key === null ? null : setProposing}
       />
       {proposing !== null && (
         <ProposeDialog record={proposing.record} onClose={() => setProposing(null)} onProposed={onProposed} />
@@ -204,13 +217,17 @@ export function FindTab({ view, onProposed }: FindTabProps) {
 
 interface ResultsProps {
   readonly found: Found | null;
+  /** Another answer is on its way. */
+  readonly isBusy: boolean;
   readonly isFiltered: boolean;
   readonly onRetry: () => void;
   readonly onMore: () => void;
-  readonly card: (record: RecordView) => React.JSX.Element;
+  readonly hint: string | undefined;
+  /** Null without a key. */
+  readonly onPropose: ((record: RecordView) => void) | null;
 }
 
-function Results({ found, isFiltered, onRetry, onMore, card }: ResultsProps) {
+function Results({ found, isBusy, isFiltered, onRetry, onMore, hint, onPropose }: ResultsProps) {
   const { t } = useTranslation();
   if (found === null) return <Skeleton height={160} />;
   if (found.failure !== null) {
@@ -244,11 +261,20 @@ function Results({ found, isFiltered, onRetry, onMore, card }: ResultsProps) {
     );
   }
   return (
-    <section className={classes.stack} aria-label={t('discovery.find.results')}>
+    <section className={classes.stack} aria-label={t('discovery.find.results')} aria-busy={isBusy}>
       <p className={classes.quiet}>
         {t('discovery.find.found', { count: found.records.length, shown: formatCount(found.records.length) })}
       </p>
-      <ul className={classes.cards}>{found.records.map(card)}</ul>
+      <ul className={classes.cards}>
+        {found.records.map((record) => (
+          <RecordCard
+            key={record.record.id}
+            view={record}
+            onPropose={onPropose === null ? null : () => onPropose(record)}
+            proposeHint={hint}
+          />
+        ))}
+      </ul>
       {found.next !== null && (
         <Button variant="default" onClick={onMore}>
           {t('discovery.find.more')}

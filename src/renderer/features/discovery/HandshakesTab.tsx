@@ -57,20 +57,22 @@ export function HandshakesTab({ view, selected, onSelect }: HandshakesTabProps) 
 /** Everything about a handshake, read again with every change. */
 function useHandshake(id: string | null): HandshakeView | null {
   const [view, setView] = useState<HandshakeView | null>(null);
-  const changes = useTrustStore((store) => store.changes);
   useEffect(() => {
-    if (id === null) {
-      setView(null);
-      return undefined;
-    }
+    if (id === null) return undefined;
     let isCurrent = true;
-    void callTore('handshake:get', { handshakeId: id }).then((result) => {
+    const read = async (): Promise<void> => {
+      const result = await callTore('handshake:get', { handshakeId: id });
       if (isCurrent && result.ok) setView(result.value);
+    };
+    void read();
+    const end = useTrustStore.subscribe((now, before) => {
+      if (now.changes !== before.changes) void read();
     });
     return () => {
       isCurrent = false;
+      end();
     };
-  }, [id, changes]);
+  }, [id]);
   return view;
 }
 

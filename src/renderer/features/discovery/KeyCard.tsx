@@ -6,7 +6,7 @@ import type { PartyKeyView } from '../../../contract';
 import { callOrNotify, notifyDone } from '../../app/notify';
 import { CopyButton } from '../../components/CopyButton';
 import { Section } from '../../components/Section';
-import { formatMoment } from '../../format/times';
+import { formatDate, formatMoment } from '../../format/times';
 import { useNow } from '../../stores/use-now';
 import classes from './Discovery.module.css';
 import { BackUpDialog, RenameDialog, ReplaceDialog, WordsDialog } from './KeyDialogs';
@@ -40,7 +40,7 @@ export function KeyCard({ keyView }: { readonly keyView: PartyKeyView }) {
           </dd>
           <dt>{t('discovery.key.created')}</dt>
           <dd>
-            {formatMoment(keyView.createdAt, nowMs)}
+            {formatDate(keyView.createdAt)}
             {replacements}
           </dd>
           <dt>{t('discovery.key.fingerprint')}</dt>

@@ -7,8 +7,7 @@ import type { DiscoveryRecord } from '../../../protocol/trust/discovery';
 import { CAPABILITY_TAXONOMY } from '../../../protocol/trust/taxonomy';
 import { callOrNotify, notifyDone } from '../../app/notify';
 import { Section } from '../../components/Section';
-import { formatMoment } from '../../format/times';
-import { useNow } from '../../stores/use-now';
+import { formatDate } from '../../format/times';
 import classes from './Discovery.module.css';
 import { ModeSelect } from './ModeSelect';
 import { DEFAULT_QUOTA, QuotaFields } from './QuotaFields';
@@ -60,7 +59,6 @@ function publishInput(draft: RecordDraft, filled: readonly Capability[]): CallIn
 /** What others find of this party. */
 export function OwnRecordCard({ view }: { readonly view: TrustView }) {
   const { t } = useTranslation();
-  const nowMs = useNow(60_000);
   const { record, published } = view.ownRecord;
   const [draft, setDraft] = useState(() => draftOf(record));
   const set = (change: Partial<RecordDraft>): void => setDraft((before) => ({ ...before, ...change }));
@@ -83,7 +81,7 @@ export function OwnRecordCard({ view }: { readonly view: TrustView }) {
     <Section title={t('discovery.own.title')} hint={t('discovery.own.hint')} testId="own-record">
       <p className={classes.fact} data-tone={published ? 'good' : undefined} data-testid="record-state">
         {published && record !== null
-          ? t('discovery.own.published', { time: formatMoment(record.expires_at, nowMs) })
+          ? t('discovery.own.published', { time: formatDate(record.expires_at) })
           : t('discovery.own.notPublished')}
       </p>
       <div className={classes.stack} role="group" aria-label={t('discovery.own.capabilities')}>

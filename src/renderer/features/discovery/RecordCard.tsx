@@ -3,9 +3,8 @@ import { IconAlertTriangle, IconClockOff, IconKey, IconShieldCheck } from '@tabl
 import { useTranslation } from 'react-i18next';
 import type { RecordView } from '../../../contract';
 import { domainTitle, subdomainTitle } from '../../../protocol/trust/taxonomy';
-import { formatExactTime, formatMoment } from '../../format/times';
+import { formatDate, formatExactTime } from '../../format/times';
 import { formatCount } from '../../format/numbers';
-import { useNow } from '../../stores/use-now';
 import { useWindowText } from './use-window-text';
 import classes from './Discovery.module.css';
 
@@ -19,7 +18,6 @@ interface RecordCardProps {
 /** One record: who, what, and whether its signature holds. */
 export function RecordCard({ view, onPropose, proposeHint }: RecordCardProps) {
   const { t } = useTranslation();
-  const nowMs = useNow(60_000);
   const windowText = useWindowText();
   const { record, keyId, signature, isExpired, isOwn } = view;
   const { node, capabilities, challenge_policy: policy } = record;
@@ -71,7 +69,7 @@ export function RecordCard({ view, onPropose, proposeHint }: RecordCardProps) {
           </span>
         ) : (
           <span title={formatExactTime(record.expires_at)}>
-            {t('discovery.record.until', { time: formatMoment(record.expires_at, nowMs) })}
+            {t('discovery.record.until', { time: formatDate(record.expires_at) })}
           </span>
         )}
         <span>
