@@ -1,0 +1,209 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { build } from 'vite';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serveFirst, serveLast, WsNode } from '../testing/ws-node';
+
+/* A coordinator process is killed under load, again and again, and started over the same database. */
+
+type Json = Record<string, unknown>;
+
+const ENDS = 20;
+const ASKERS = 4;
+const GRANT_GFT = 1_000;
+const PROJECT = resolve(import.meta.dirname, '../../..');
+
+let folder = '';
+let buildFolder = '';
+let port = 0;
+let child: ChildProcess;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port: free } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return free;
+}
+
+async function startProcess(): Promise<void> {
+  const options = {
+    databaseFile: join(folder, 'coordinator.sqlite'),
+    port,
+    modelFolders: ['/models/test'],
+    openingGrantMicroGft: GRANT_GFT * 1_000_000,
+    firstChallengeAfterSeconds: 3_600,
+    rateLimitPerMinute: 1_000_000,
+    replacementWaitSeconds: 5,
+  };
+  child = spawn(process.execPath, [join(buildFolder, 'coordinator.mjs'), JSON.stringify(options)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (child.stdout === null) throw new Error('the process has no output');
+  await once(child.stdout, 'data');
+}
+
+async function endSuddenly(): Promise<void> {
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
+
+const url = (): string => `http://127.0.0.1:${port}`;
+
+async function getJson(path: string): Promise<Json> {
+  return (await (await fetch(url() + path)).json()) as Json;
+}
+
+/** A participant that connects again by itself until it is told to stop. */
+class Member {
+  node: WsNode | null = null;
+  nodeId = '';
+  private key: WsNode['key'] | undefined;
+
+  constructor(private readonly settle: (node: WsNode) => Promise<void>) {}
+
+  async connected(): Promise<WsNode> {
+    for (;;) {
+      if (this.node !== null && this.node.closed === null) return this.node;
+      try {
+        const node = await WsNode.connect(url(), this.key);
+        this.key = node.key;
+        if (node.nodeId === '') await node.register();
+        this.nodeId = node.nodeId;
+        await this.settle(node);
+        this.node = node;
+        return node;
+      } catch {
+        await sleep(20);
+      }
+    }
+  }
+
+  /** Keeps it connected in the background. */
+  async stay(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      const node = await Promise.race([this.connected(), sleep(100)]);
+      if (node !== undefined) await Promise.race([node.untilClosed(), sleep(100)]);
+    }
+  }
+}
+
+/** Resolves with the reply, or null when the connection ends first. */
+async function callOrLoss(node: WsNode, message: Json): Promise<Json | null> {
+  const id = node.begin(message);
+  return Promise.race([
+    node.next('reply', (reply) => reply['call_id'] === id).catch(() => null),
+    node.untilClosed().then(() => null),
+  ]);
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tore-sudden-'));
+  const cache = join(PROJECT, 'node_modules', '.cache');
+  await mkdir(cache, { recursive: true });
+  buildFolder = await mkdtemp(join(cache, 'coordinator-'));
+  await build({
+    root: PROJECT,
+    configFile: false,
+    logLevel: 'warn',
+    build: {
+      ssr: join(PROJECT, 'src/coordinator/testing/test-model-coordinator.ts'),
+      outDir: buildFolder,
+      target: 'node20',
+      rolldownOptions: { output: { entryFileNames: 'coordinator.mjs' } },
+    },
+  });
+  port = await freePort();
+  await startProcess();
+});
+afterAll(async () => {
+  await endSuddenly();
+  await rm(folder, { recursive: true, force: true });
+  await rm(buildFolder, { recursive: true, force: true });
+});
+
+describe('a coordinator that is killed', () => {
+  it(`keeps the chain and every balance right, over ${ENDS} ends under load`, async () => {
+    const load = { isOver: false };
+    const first = new Member(async (node) => {
+      serveFirst(node);
+      expect((await node.registerShard(0, 3))['ok']).toBe(true);
+    });
+    const last = new Member(async (node) => {
+      serveLast(node);
+      expect((await node.registerShard(4, 7))['ok']).toBe(true);
+    });
+    const keeping = [first, last].map((member) => member.stay(() => load.isOver));
+    const outcomes = new Map<string, Json>();
+    const ask = async (member: Member): Promise<void> => {
+      while (!load.isOver) {
+        const requestId = randomUUID();
+        // The same request until its end has arrived, over as many connections as that takes.
+        for (let tries = 0; ; tries += 1) {
+          const node = await member.connected();
+          const reply = await callOrLoss(node, {
+            type: 'generate',
+            request_id: requestId,
+            model_id: 'org/test-model',
+            prompt: 'hello',
+            max_new_tokens: 12,
+            sampling: { temperature: 0, top_k: 0, top_p: 1 },
+            ...(tries === 0 ? {} : { resume_from: 0 }),
+          });
+          if (reply?.['ok'] === true) {
+            outcomes.set(requestId, reply['value'] as Json);
+            break;
+          }
+          const code = (reply?.['error'] as Json | undefined)?.['code'];
+          // Settled just before the end: the charge is there, its answer is lost with the process.
+          if (code === 'request-id-used') break;
+          if (load.isOver) break;
+          await sleep(10);
+        }
+      }
+    };
+    const askers = Array.from({ length: ASKERS }, () => new Member(() => Promise.resolve()));
+    const asking = askers.map(ask);
+    for (let end = 0; end < ENDS; end += 1) {
+      const before = outcomes.size;
+      // Under load: answers arrive before and, at an odd moment, while the process ends.
+      await expect.poll(() => outcomes.size, { timeout: 30_000, interval: 5 }).toBeGreaterThan(before + 2);
+      await sleep((end * 7) % 40);
+      await endSuddenly();
+      await startProcess();
+    }
+    load.isOver = true;
+    await Promise.all([...asking, ...keeping]);
+
+    expect(await getJson('/tokens/ledger/verify')).toMatchObject({ chain_valid: true });
+    const seen = new Set<string>();
+    for (const { nodeId } of askers) {
+      const { entries } = (await getJson(`/tokens/${nodeId}/history?limit=1000`)) as { entries: Json[] };
+      const redemptions = entries.filter((entry) => entry['event_type'] === 'redemption');
+      let spent = 0;
+      for (const entry of redemptions) {
+        const requestId = String(entry['inference_request_id']);
+        expect(seen.has(requestId)).toBe(false);
+        seen.add(requestId);
+        spent += Math.round(Number(entry['amount']) * 1_000_000);
+        const outcome = outcomes.get(requestId);
+        if (outcome !== undefined) {
+          expect(Math.abs(Math.round(Number(entry['amount']) * 1e6))).toBe(
+            Math.round(Number(outcome['gft_deducted']) * 1e6),
+          );
+        }
+      }
+      const { balance } = await getJson(`/tokens/${nodeId}/balance`);
+      expect(Math.round(Number(balance) * 1_000_000)).toBe(GRANT_GFT * 1_000_000 - Math.abs(spent));
+    }
+    for (const requestId of outcomes.keys()) expect(seen).toContain(requestId);
+  }, 180_000);
+});
