@@ -113,7 +113,7 @@ export function createServices(
     scheduler,
     cashier,
     challenges,
-    new PipelineTeams(config, scheduler, reach, router),
+    new PipelineTeams(config, scheduler, reach, router, random),
     clock,
     random,
     logger,

@@ -27,6 +27,20 @@ export const DEFAULT_ACTIVATION_SERVER: ActivationServerPreferences = {
   announcedHost: null,
 };
 
+/**
+ * Links of the node's own to its neighbours in pipelines, so that activations need no way over the coordinator. Off unless
+ * asked for: the other nodes of a pipeline learn this computer's address, and a port is open to who can reach it. Frames
+ * are sealed, and only the neighbour the coordinator names can deliver any.
+ */
+export interface DirectLinkPreferences {
+  /** Address to listen on; 0.0.0.0 for all. */
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Name or address other nodes shall use, when it differs from `host`. */
+  readonly announcedHost: string | null;
+}
+
 /** Everything the person decides about the node. */
 export interface NodePreferences extends RunPreferences {
   readonly coordinatorUrl: string;
@@ -38,6 +52,8 @@ export interface NodePreferences extends RunPreferences {
   /** A model of the coordinator's list, whose layers are fetched; null with no folder serves nothing. */
   readonly modelId: string | null;
   readonly activationServer: ActivationServerPreferences;
+  /** Null or left out: activations go over the coordinator alone. */
+  readonly directLinks?: DirectLinkPreferences | null;
 }
 
 export interface ContributorOptions {

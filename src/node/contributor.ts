@@ -13,7 +13,6 @@ import type {
 import { connectToCoordinator } from './coordinator-client/connect';
 import { parseCoordinatorUrl } from './coordinator-client/coordinator-url';
 import { TrafficMeter } from './coordinator-client/traffic-meter';
-import { ActivationDoor } from './activation-server/activation-door';
 import type { ContributorEvents, ContributorOptions, NodePreferences } from './contributor-options';
 import { nodeFailure } from './errors';
 import { ChallengeHistory } from './jobs/challenge-history';
@@ -21,6 +20,7 @@ import { ChallengeDuty } from './jobs/challenge-duty';
 import { Pacer } from './jobs/pacer';
 import { Listeners } from './listeners';
 import { silentLogger, type NodeLogger } from './logger';
+import { NodeDoors } from './node-doors';
 import { NodeView } from './node-view';
 import { PauseProgress } from './policy/pause-progress';
 import { PolicyKeeper } from './policy/policy-keeper';
@@ -31,7 +31,7 @@ import { NodePreparation, type PreparedNode } from './preparation';
 import { Registration } from './registration';
 import { Requester } from './requester';
 import { ShardKeeper } from './shard/shard-keeper';
-import { ShardService, type ShardReach, type ShardWish } from './shard/shard-service';
+import { ShardService, type ShardWish } from './shard/shard-service';
 import { Wake } from './wake';
 
 const NO_COORDINATOR = { name: null, version: null, transport: null, tokenMode: null } as const;
@@ -65,7 +65,7 @@ export class ContributorNode {
   private readonly duty: ChallengeDuty;
   private readonly preparation: NodePreparation;
   private readonly registration: Registration;
-  private readonly door: ActivationDoor;
+  private readonly doors: NodeDoors;
   private readonly backOff: BackOff;
   private readonly requester = new Requester(() => this.preferences);
   private readonly connected = new Listeners<null>();
@@ -109,7 +109,12 @@ export class ContributorNode {
       this.shards.engineGone(reason);
       this.wake.signal();
     });
+    this.doors = new NodeDoors(this.keeper, this.view, this.logger, {
+      onFrame: (requestId, bytes) => this.shards.handleActivation(bytes, requestId),
+      onLinkLost: (requestId) => this.shards.linkLost(requestId),
+    });
     this.shards = new ShardService({
+      links: this.doors.direct,
       keeper: this.keeper,
       hardwareReader: options.hardwareReader,
       view: this.view,
@@ -127,7 +132,6 @@ export class ContributorNode {
     );
     this.preparation = new NodePreparation(options, this.keeper, this.view, this.clock, this.logger);
     this.registration = new Registration(options.dataFolder, this.view, this.logger);
-    this.door = new ActivationDoor(this.keeper, this.view, this.logger);
     this.view.set({ coordinator: { ...this.snapshot().coordinator, url: this.preferences.coordinatorUrl } });
   }
 
@@ -315,7 +319,7 @@ export class ContributorNode {
       if (signal.aborted) break;
       if (ended !== null) await this.pauseAfter(ended, signal);
     }
-    await this.door.close();
+    await this.doors.close();
     await this.keeper.release();
     await this.duty.settled();
     this.view.apply({ type: 'stopped' });
@@ -441,7 +445,7 @@ export class ContributorNode {
     this.shards.accept(true);
     const wish = this.wishOf(decision);
     if (wish === null) return;
-    const reach = await this.openDoor(connection, nodeId);
+    const reach = await this.doors.open(connection, this.preferences, nodeId);
     if (!reach.ok) {
       this.view.apply({ type: 'failed', error: reach.error });
       return;
@@ -462,21 +466,6 @@ export class ContributorNode {
     if (!freeMemoryWhenPaused) return this.shards.standBy(paused);
     await this.shards.retire(paused);
     await this.keeper.release();
-  }
-
-  private async openDoor(connection: CoordinatorConnection, nodeId: string): Promise<Result<ShardReach>> {
-    const { region, activationServer } = this.preferences;
-    const relayed = connection.transport === 'websocket';
-    const relay = { transport: 'ws-relay', version: '1', priority: 10 };
-    if (relayed && !activationServer.enabled) {
-      await this.door.close();
-      return success({ nodeId, region, host: null, port: null, transports: [relay] });
-    }
-    const opened = await this.door.open(activationServer, nodeId);
-    if (!opened.ok) return opened;
-    const { host, port } = opened.value;
-    const direct = { transport: 'http', version: '1', port, priority: 20 };
-    return success({ nodeId, region, host, port, transports: relayed ? [relay, direct] : [direct] });
   }
 
   private nextWorkInMs(): number | null {

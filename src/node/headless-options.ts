@@ -50,6 +50,10 @@ Usage: tore-node --coordinator URL (--model ID | --model-folder FOLDER) [options
   --region CODE           where the computer roughly is, e.g. US-NY; not sent unless given
   --activation-host HOST  also listen for work over HTTP on this address (off by default; needed, and then on
   --activation-port PORT    127.0.0.1, only where the coordinator has no WebSocket)
+  --direct-host HOST      take activations from the other nodes of a pipeline on this address, and send them theirs,
+  --direct-port PORT        without the way over the coordinator (off by default). They learn this computer's address;
+                            the port is open to who can reach it, though only the named neighbour is let in, and what
+                            travels is encrypted
   --api-port PORT         offer an OpenAI-compatible endpoint on 127.0.0.1 that spends this node's GFT
   --new-api-key NAME      make a key for that endpoint, print it and end
   --json                  one JSON line per change of state instead of a sentence
@@ -61,7 +65,8 @@ Running it is your consent to the following.
   models, memory size, measured speed, the layers it serves and, if given, the region. It holds no name or account.
   Who holds the first layers can read the prompts of others, who holds the last ones their answers; the same is true
   of your prompts on their computers. Activations of the layers between leak some of both.
-  It listens on no port unless --activation-host or --activation-port is given or the coordinator has no WebSocket.`;
+  It listens on no port unless --activation-host, --activation-port, --direct-host or --direct-port is given or the
+  coordinator has no WebSocket.`;
 
 function refuse(message: string): ReturnType<typeof nodeFailure> {
   return nodeFailure('input-invalid', message, { suggestion: 'Run tore-node --help.' });
@@ -106,6 +111,8 @@ export function readHeadlessOptions(
         region: { type: 'string' },
         'activation-host': { type: 'string' },
         'activation-port': { type: 'string' },
+        'direct-host': { type: 'string' },
+        'direct-port': { type: 'string' },
         'api-port': { type: 'string' },
         'new-api-key': { type: 'string' },
         json: { type: 'boolean', default: false },
@@ -141,6 +148,9 @@ export function readHeadlessOptions(
   if (port === null) return refuse('--activation-port takes a number from 0 to 65535.');
   const apiPort = values['api-port'] === undefined ? null : readWholeNumber(values['api-port'], 0, 65_535);
   if (values['api-port'] !== undefined && apiPort === null) return refuse('--api-port takes a number from 0 to 65535.');
+  const directPort = readWholeNumber(values['direct-port'] ?? '0', 0, 65_535);
+  if (directPort === null) return refuse('--direct-port takes a number from 0 to 65535.');
+  const isDirect = values['direct-host'] !== undefined || values['direct-port'] !== undefined;
   if (values.region !== undefined && !/^[A-Za-z0-9-]{1,40}$/.test(values.region)) {
     return refuse('--region takes a code such as DE or US-NY.');
   }
@@ -173,6 +183,9 @@ export function readHeadlessOptions(
         host: values['activation-host'] ?? DEFAULT_ACTIVATION_SERVER.host,
         port,
       },
+      directLinks: isDirect
+        ? { host: values['direct-host'] ?? '0.0.0.0', port: directPort, announcedHost: null }
+        : null,
     },
   });
 }

@@ -76,7 +76,7 @@ function shownHop(hop: PlannedHop): PipelineHop {
     node_id: hop.nodeId,
     layer_start: hop.range.layer_start,
     layer_end: hop.range.layer_end,
-    transport: hop.transport.kind,
+    transport: hop.isDirect === true ? 'ws-direct' : hop.transport.kind,
   };
 }
 

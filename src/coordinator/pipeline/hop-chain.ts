@@ -33,6 +33,11 @@ function firstInput(step: PipelineStep, numbering: StepNumbering): StepInput {
   return { kind: 'ids', ...numbering, purpose, position, positions: inputIds.length, inputIds, draftIds };
 }
 
+function linkLost(from: RelayHop, to: RelayHop): { readonly ok: false; readonly error: HopFailure } {
+  const { error } = hopFailure(from.nodeId, 'node-lost', `The link from node ${from.nodeId} to ${to.nodeId} was lost.`);
+  return { ok: false, error: { ...error, isLinkOnly: true } };
+}
+
 /** Hop by hop: each answer is the next one's input, except inside a linked group, whose nodes pass on by themselves. */
 export class HopChain {
   constructor(readonly hops: readonly ChainHop[]) {}
@@ -96,6 +101,14 @@ export class HopChain {
     return end;
   }
 
+  /** Everything goes over the coordinator from now on; steps before `firstStep` are void. */
+  relayAll(firstStep: number): void {
+    for (const [index, hop] of this.hops.entries()) {
+      hop.isLinked = false;
+      hop.driver.route(index, this.hops.length, firstStep);
+    }
+  }
+
   close(reason: FinishReason): void {
     for (const { driver } of this.hops) driver.close(reason);
   }
@@ -113,15 +126,29 @@ export class HopChain {
         if (!(driver instanceof RelayHop)) throw new Error('only nodes with a connection are linked');
         return driver;
       });
+      const stopWatching: (() => void)[] = [];
       const finish = (result: HopResult<StepOutput>): void => {
+        for (const stop of stopWatching.splice(0)) stop();
         resolve(result);
         for (const member of members) member.forget(input.step);
       };
       for (const [index, member] of members.entries()) {
         const next = members[index + 1];
+        let hasHandedOn = false;
+        if (next !== undefined) {
+          // What it handed on over a link that then failed may never have arrived.
+          const notice = (): void => {
+            if (hasHandedOn) finish(linkLost(member, next));
+          };
+          member.unlinkedListeners.add(notice);
+          stopWatching.push(() => member.unlinkedListeners.delete(notice));
+        }
         void member.receive(input, signal).then((result) => {
           if (!result.ok || next === undefined) return finish(result);
-          if (result.value.kind !== 'activation') return undefined;
+          if (result.value.kind !== 'activation') {
+            hasHandedOn = true;
+            return undefined;
+          }
           observe(next.range.layer_start, result.value.bytes);
           return next.send({ ...input, kind: 'activation', bytes: result.value.bytes });
         });

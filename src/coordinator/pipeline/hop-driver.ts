@@ -75,6 +75,8 @@ export interface Answered {
 export interface HopFailure extends CoordinatorFailure {
   readonly nodeId: string;
   readonly isWrongAnswer: boolean;
+  /** The nodes are well, but a link between two of them failed with a step on its way. */
+  readonly isLinkOnly?: boolean;
 }
 
 export type HopResult<Value> =

@@ -185,6 +185,11 @@ export class PipelineRun {
       if (flown.ok) return flown;
       steps = steps.slice(this.done.length - before);
       if (!isRepairable(flown.error)) return flown;
+      if (flown.error.isLinkOnly === true && !this.options.signal.aborted) {
+        this.flight = new AbortController();
+        this.chain.relayAll(this.nextStepNumber());
+        continue;
+      }
       const repaired = await this.repairAfter(flown.error, remainingTokens);
       if (!repaired.ok) return repaired;
       if (!this.chain.isStreaming) steps = steps.map(withoutDrafts);

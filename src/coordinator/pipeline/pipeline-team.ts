@@ -1,4 +1,6 @@
 import type { ChatMessage, Sampling } from '../../protocol/compute/model';
+import type { DirectPeer } from '../../protocol/wire/pipeline-messages';
+import type { Random } from '../clock';
 import type { CoordinatorConfig } from '../config';
 import type { KnownModel } from '../models/model-catalogue';
 import type { PipelinePlan, PlannedHop, Scheduler } from '../scheduling/scheduler';
@@ -8,6 +10,8 @@ import { HttpHop } from './http-driver';
 import type { RepairSources } from './pipeline-repair';
 import { RelayHop } from './relay-driver';
 import type { NodeLinks, RelayRouter } from './relay-router';
+
+const LINK_SECRET_BYTES = 32;
 
 /** What all hops of one attempt share. */
 export interface TeamRequest {
@@ -33,15 +37,27 @@ export class PipelineTeams {
     private readonly scheduler: Scheduler,
     private readonly links: NodeLinks,
     private readonly router: RelayRouter,
+    private readonly random: Random,
   ) {}
 
   assemble(request: TeamRequest, plan: PipelinePlan, failed: (planned: PlannedHop, failure: HopFailure) => void): Team {
     const { scheduler } = this;
     const modelId = request.model.manifest.model_id;
     const finishers = [scheduler.allocations.begin(plan.hops.map((hop) => hop.nodeId))];
+    const peers = plan.hops.map((planned, index) => this.peerAfter(planned, plan.hops[index + 1]));
     const hopOf = (planned: PlannedHop, hop: number, hops: number, takesOver: boolean): ChainHop => {
-      const context = this.contextOf(request, plan, planned, hop, hops, takesOver);
-      return { planned, driver: this.driverOf(context, planned), isLinked: false };
+      const next = takesOver ? null : (peers[hop] ?? null);
+      const previousSecret = takesOver ? null : (peers[hop - 1]?.secret ?? null);
+      const context = this.contextOf(request, plan, planned, { hop, hops, takesOver, links: { next, previousSecret } });
+      const driver = this.driverOf(context, planned);
+      const shown = previousSecret === null ? planned : { ...planned, isDirect: true };
+      const chained: ChainHop = { planned: shown, driver, isLinked: next !== null };
+      if (driver instanceof RelayHop) {
+        driver.unlinkedListeners.add(() => {
+          chained.isLinked = false;
+        });
+      }
+      return chained;
     };
     return {
       hops: plan.hops.map((planned, index) => hopOf(planned, index, plan.hops.length, false)),
@@ -65,19 +81,25 @@ export class PipelineTeams {
     };
   }
 
+  /** How a node reaches the next one by itself; null unless both offer that. The secret is for this link alone. */
+  private peerAfter({ transport }: PlannedHop, next: PlannedHop | undefined): DirectPeer | null {
+    if (transport.kind !== 'ws-relay' || transport.direct === undefined) return null;
+    if (next?.transport.kind !== 'ws-relay' || next.transport.direct === undefined) return null;
+    const secret = Buffer.from(this.random.bytes(LINK_SECRET_BYTES)).toString('base64');
+    return { node_id: next.nodeId, ...next.transport.direct, secret };
+  }
+
   private contextOf(
     request: TeamRequest,
     plan: PipelinePlan,
     planned: PlannedHop,
-    hop: number,
-    hops: number,
-    takesOver: boolean,
+    place: Pick<HopContext, 'hop' | 'hops' | 'links'> & { readonly takesOver: boolean },
   ): HopContext {
+    const { takesOver, ...rest } = place;
     return {
+      ...rest,
       pipelineId: request.pipelineId,
       nodeId: planned.nodeId,
-      hop,
-      hops,
       model: request.model,
       manifestHash: plan.manifestHash,
       range: planned.range,
@@ -88,7 +110,6 @@ export class PipelineTeams {
       openTimeoutMs: this.config.openTimeoutSeconds * 1_000,
       stepTimeoutMs: this.config.stepTimeoutSeconds * 1_000,
       stepLimitMs: this.config.stepLimitSeconds * 1_000,
-      links: { next: null, previousSecret: null },
     };
   }
 

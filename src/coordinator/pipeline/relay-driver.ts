@@ -47,8 +47,8 @@ export class RelayHop implements HopDriver, RelayListener {
   private expectedStep: number | null = null;
   private lastSignMs = 0;
   private timer: NodeJS.Timeout | null = null;
-  /** The node's own link failed: its frames come to the coordinator. */
-  onUnlinked: () => void = () => undefined;
+  /** Told when the node's own link failed and its frames come to the coordinator. */
+  readonly unlinkedListeners = new Set<() => void>();
 
   constructor(
     private readonly context: HopContext,
@@ -217,7 +217,8 @@ export class RelayHop implements HopDriver, RelayListener {
         else this.opening({ ok: true, value: event.message.input_ids ?? null });
         return;
       case 'unlinked':
-        return this.onUnlinked();
+        for (const tell of this.unlinkedListeners) tell();
+        return;
       case 'progress':
         if (event.message.state === 'done') this.finish(event.message.step, (facts) => this.readDone(facts));
         return;

@@ -16,6 +16,8 @@ export interface PlannedHop {
   readonly nodeId: string;
   readonly range: LayerRange;
   readonly transport: HopTransport;
+  /** The previous hop delivers over a link of its own. */
+  readonly isDirect?: boolean;
   readonly multiplier: number;
   readonly reliability: number;
 }

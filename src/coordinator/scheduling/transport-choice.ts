@@ -3,7 +3,12 @@ import type { TransportOffer } from '../../protocol/compute/http/shards';
 
 /** How a hop is reached. */
 export type HopTransport =
-  { readonly kind: 'ws-relay' } | { readonly kind: 'http'; readonly host: string; readonly port: number };
+  | {
+      readonly kind: 'ws-relay';
+      /** Where other nodes that offer the same may reach it without the coordinator. */
+      readonly direct?: { readonly host: string; readonly port: number };
+    }
+  | { readonly kind: 'http'; readonly host: string; readonly port: number };
 
 /** Host names and IPv4 addresses; nothing that could change the meaning of a URL. */
 const HOST_PATTERN = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?$/;
@@ -67,7 +72,13 @@ export interface TransportSource {
 export function chooseTransport(source: TransportSource, connected: boolean): HopTransport | null {
   const ordered = [...source.transports].sort((left, right) => left.priority - right.priority);
   const relay = ordered.find((offer) => offer.transport === 'ws-relay');
-  if (relay !== undefined && connected) return { kind: 'ws-relay' };
+  if (relay !== undefined && connected) {
+    const direct = ordered.find((offer) => offer.transport === 'ws-direct' && offer.version === '1');
+    const directPort = direct?.port ?? 0;
+    return source.host !== null && directPort > 0
+      ? { kind: 'ws-relay', direct: { host: source.host, port: directPort } }
+      : { kind: 'ws-relay' };
+  }
   const http = ordered.find((offer) => offer.transport === 'http' || offer.transport === 'https');
   const port = http?.port !== undefined && http.port !== null && http.port > 0 ? http.port : source.port;
   if (http !== undefined && source.host !== null && port !== null && port > 0) {

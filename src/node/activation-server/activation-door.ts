@@ -1,4 +1,3 @@
-import { networkInterfaces } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import type { ActivationServerPreferences } from '../contributor-options';
 import { success, type Result } from '../../protocol/result';
@@ -7,20 +6,12 @@ import type { NodeLogger } from '../logger';
 import type { NodeView } from '../node-view';
 import type { ShardKeeper } from '../shard/shard-keeper';
 import { createActivationServer } from './activation-server';
+import { announcedAddress } from './announced-address';
 
 export interface OpenDoor {
   /** Where coordinators find the server. */
   readonly host: string;
   readonly port: number;
-}
-
-const WILDCARD_HOSTS: readonly string[] = ['0.0.0.0', '::', ''];
-
-/** Address to announce when listening on all of them: the first that is not loopback. */
-function announcedAddress(host: string): string {
-  if (!WILDCARD_HOSTS.includes(host)) return host;
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return addresses.find((one) => !one.internal && one.family === 'IPv4')?.address ?? '127.0.0.1';
 }
 
 /** Opens and closes the node's activation server as the preferences ask. */

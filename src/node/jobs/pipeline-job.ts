@@ -142,6 +142,20 @@ export class PipelineJob {
     this.link = null;
   }
 
+  /** The link to the next hop failed: the coordinator is told, and what is sent from now on goes to it. */
+  linkLost(): void {
+    const { link } = this;
+    if (link === null || this.closed) return;
+    this.link = null;
+    link.close();
+    this.report({
+      type: 'pipeline-unlinked',
+      request_id: this.requestId,
+      hop: this.hop,
+      reason: link.problem.slice(0, 2_000),
+    });
+  }
+
   expect(step: number, tokenIds: readonly number[]): void {
     this.expectation(step).settle(tokenIds);
   }
@@ -303,15 +317,7 @@ export class PipelineJob {
     const { link } = this;
     if (link === null) return false;
     if (await link.send(frame)) return true;
-    if (this.link !== link) return false;
-    this.link = null;
-    link.close();
-    this.report({
-      type: 'pipeline-unlinked',
-      request_id: this.requestId,
-      hop: this.hop,
-      reason: link.problem.slice(0, 2_000),
-    });
+    this.linkLost();
     return false;
   }
 

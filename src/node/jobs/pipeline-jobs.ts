@@ -110,6 +110,11 @@ export class PipelineJobs {
     job.enqueue({ step, purpose, position, input: { activation: values, positions } });
   }
 
+  /** The link to the next hop of a request failed. */
+  linkLost(requestId: string): void {
+    this.jobs.get(requestId)?.linkLost();
+  }
+
   /** Ends every request. With a failure the coordinator is told; without one nobody listens any more. */
   closeAll(failure: Failure | null): void {
     for (const job of this.jobs.values()) {

@@ -12,7 +12,7 @@ import { readModelIds, readSuggestion } from '../coordinator-client/reading';
 import { nodeFailure, type NodeErrorCode } from '../errors';
 import { readFreeMemoryBytes, type HardwareReader } from '../hardware/hardware-facts';
 import { pacedEngine, type Pacer } from '../jobs/pacer';
-import { PipelineJobs } from '../jobs/pipeline-jobs';
+import { PipelineJobs, type JobLinks } from '../jobs/pipeline-jobs';
 import type { NodeLogger } from '../logger';
 import type { NodeView } from '../node-view';
 import type { LayerChoice } from '../policy/run-policy';
@@ -57,6 +57,8 @@ export interface ShardServiceOptions {
   /** Where the coordinator offers its models' files. */
   readonly coordinator: () => Promise<Result<ModelSource>>;
   readonly onNotice: (text: string) => void;
+  /** The node's own links to its neighbours in pipelines. */
+  readonly links: JobLinks;
   readonly pacer: Pacer;
   /** The number of open requests changed. */
   readonly onActiveChanged: () => void;
@@ -297,6 +299,7 @@ export class ShardService {
         onFailed: () => view.countFailed(),
       },
       logger,
+      this.options.links,
     );
   }
 
@@ -313,8 +316,14 @@ export class ShardService {
     });
   }
 
-  handleActivation(bytes: Uint8Array): void {
-    this.jobs?.handleActivation(bytes);
+  /** @param onlyOf - the one request whose frames may come this way */
+  handleActivation(bytes: Uint8Array, onlyOf: string | null = null): void {
+    this.jobs?.handleActivation(bytes, onlyOf);
+  }
+
+  /** The node's own link to the next hop of a request failed. */
+  linkLost(requestId: string): void {
+    this.jobs?.linkLost(requestId);
   }
 
   /** The coordinator forgot the shard; the next `reconcile` registers it again. */

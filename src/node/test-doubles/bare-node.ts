@@ -1,11 +1,12 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import type { Engine } from '../../inference';
+import type { Engine, ShardPrecision } from '../../inference';
 import type { LayerRange } from '../../protocol/compute/model';
 import { systemClock } from '../clock';
 import { connectToCoordinator } from '../coordinator-client/connect';
 import type { CoordinatorConnection, CoordinatorEvent } from '../coordinator-client/coordinator-client';
 import type { NodeIdentity } from '../identity/node-identity';
-import { PipelineJobs, type JobLinks } from '../jobs/pipeline-jobs';
+import { DirectDoor } from '../direct/direct-door';
+import { PipelineJobs } from '../jobs/pipeline-jobs';
 import { silentLogger } from '../logger';
 import type { ServedShard } from '../shard/served-shard';
 
@@ -25,14 +26,11 @@ export interface BareNodeOptions {
   readonly cacheFolder: string;
   readonly range: LayerRange;
   readonly threads?: number;
+  readonly precision?: ShardPrecision;
   /** Called for each message and frame of the coordinator, before it is handled. */
   readonly onEvent?: (event: CoordinatorEvent) => void;
-  /** The node's own links, and where others reach it. */
-  readonly direct?: {
-    readonly links: (jobs: () => PipelineJobs | null) => JobLinks;
-    readonly host: string;
-    readonly port: number;
-  };
+  /** Makes and takes links of its own; activations go over the coordinator alone without it. */
+  readonly isDirect?: boolean;
 }
 
 /**
@@ -44,6 +42,16 @@ export class BareNode {
   nodeId = '';
   connection: CoordinatorConnection | null = null;
   jobs: PipelineJobs | null = null;
+  /** Frames that came over links of the nodes' own. */
+  directFrames = 0;
+  private readonly door = new DirectDoor(
+    (requestId, bytes) => {
+      this.directFrames += 1;
+      this.jobs?.handleActivation(bytes, requestId);
+    },
+    (requestId) => this.jobs?.linkLost(requestId),
+    silentLogger,
+  );
 
   private constructor(
     private readonly options: BareNodeOptions,
@@ -56,7 +64,7 @@ export class BareNode {
 
   /** Loads the shard and connects. */
   static async start(options: BareNodeOptions): Promise<BareNode> {
-    const { engine, modelFolder, cacheFolder, range, threads } = options;
+    const { engine, modelFolder, cacheFolder, range, threads, precision } = options;
     const model = await engine.readModel(modelFolder);
     if (!model.ok) throw new Error(model.error.message);
     const loaded = await engine.loadShard({
@@ -65,6 +73,7 @@ export class BareNode {
       cacheFolder,
       memoryBudgetBytes: 1 << 30,
       threads: threads ?? 1,
+      precision: precision ?? 'fp32',
     });
     if (!loaded.ok) throw new Error(loaded.error.message);
     const node = new BareNode(options, { handle: loaded.value, manifest: model.value.manifest, chosenBy: 'user' });
@@ -74,7 +83,7 @@ export class BareNode {
 
   /** Connects, registers node and shard, and takes work. */
   async connect(): Promise<void> {
-    const { url, engine, direct, onEvent } = this.options;
+    const { url, engine, isDirect, onEvent } = this.options;
     const early: CoordinatorEvent[] = [];
     let deliver = (event: CoordinatorEvent): void => void early.push(event);
     const connected = await connectToCoordinator({
@@ -114,7 +123,7 @@ export class BareNode {
         onFailed: () => undefined,
       },
       silentLogger,
-      direct?.links(() => this.jobs) ?? null,
+      isDirect === true ? this.door : null,
     );
     this.jobs = jobs;
     this.connection = connection;
@@ -124,6 +133,7 @@ export class BareNode {
       else if (event.kind === 'activation') jobs.handleActivation(event.bytes);
     };
     for (const event of early) deliver(event);
+    const door = isDirect === true ? await this.openDoor() : null;
     const relay = { transport: 'ws-relay', version: '1', priority: 10 };
     const offered = await connection.registerShard({
       shard: {
@@ -131,11 +141,11 @@ export class BareNode {
         model_id: this.served.manifest.model_id,
         layer_start: this.options.range.layer_start,
         layer_end: this.options.range.layer_end,
-        ...(direct === undefined
+        ...(door === null
           ? { transports: [relay] }
           : {
-              host: direct.host,
-              transports: [relay, { transport: 'ws-direct', version: '1', port: direct.port, priority: 5 }],
+              host: door.host,
+              transports: [relay, { transport: 'ws-direct', version: '1', port: door.port, priority: 5 }],
             }),
       },
       manifestHash: this.served.handle.manifestHash,
@@ -144,8 +154,20 @@ export class BareNode {
     if (!offered.ok) throw new Error(offered.error.message);
   }
 
+  /** Other nodes cannot reach it any more; the connection to the coordinator stays. */
+  async closeDoor(): Promise<void> {
+    await this.door.close();
+  }
+
+  private async openDoor(): Promise<{ host: string; port: number }> {
+    const opened = await this.door.open({ host: '127.0.0.1', port: 0, announcedHost: null });
+    if (!opened.ok) throw new Error(opened.error.message);
+    return opened.value;
+  }
+
   /** Cuts the node off as a power failure would: nothing is said, nothing is kept. */
   kill(): void {
+    void this.door.close();
     this.connection?.close();
     this.jobs?.closeAll(null);
     this.connection = null;
