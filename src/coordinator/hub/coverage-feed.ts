@@ -5,6 +5,11 @@ import type { Scheduler } from '../scheduling/scheduler';
 
 type CoverageMessage = MessageOf<CoordinatorMessage, 'coverage'>;
 
+/** Looking takes no more than a fifth of the time. */
+const RESTS_PER_LOOK = 4;
+const MIN_REST_MS = 50;
+const MAX_REST_MS = 5_000;
+
 /** Tells connected nodes when the coverage of a model changed, once per change, however many causes came together. */
 export class CoverageFeed {
   private readonly lastByModel = new Map<string, { readonly text: string; readonly message: CoverageMessage }>();
@@ -39,13 +44,24 @@ export class CoverageFeed {
   private async run(): Promise<void> {
     while (this.isWanted) {
       this.isWanted = false;
+      const startedMs = performance.now();
       try {
         await this.look();
+        // With thousands of nodes there is always a cause, and looking takes a while; the rest of the work comes first.
+        await this.rest(RESTS_PER_LOOK * (performance.now() - startedMs));
       } catch (thrown) {
         this.logger.warn({ err: thrown }, 'the coverage could not be read');
         return;
       }
     }
+  }
+
+  /** Short looks are not worth waiting for. */
+  private rest(restMs: number): Promise<void> {
+    if (restMs < MIN_REST_MS) return Promise.resolve();
+    return new Promise((resolve) => {
+      setTimeout(resolve, Math.min(restMs, MAX_REST_MS));
+    });
   }
 
   private async look(): Promise<void> {

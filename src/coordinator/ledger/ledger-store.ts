@@ -1,9 +1,10 @@
+import type { Selectable } from 'kysely';
 import { toWireGft, type MicroGft } from '../../protocol/compute/micro-gft';
 import { TOKEN_LIFETIME } from '../../protocol/compute/formulas';
 import type { LedgerEntry, TokenBalance } from '../../protocol/compute/http/tokens';
 import { timestampOf, type Clock, type Random } from '../clock';
-import type { Database, DatabaseTransaction } from '../storage/database-schema';
-import { entryOfRow, GENESIS_HASH, rowOfDraft, type LedgerDraft } from './ledger-entry';
+import type { CoordinatorTables, Database, DatabaseTransaction } from '../storage/database-schema';
+import { entryOfRow, GENESIS_HASH, rowOfDraft, type LedgerDraft, type LedgerRow } from './ledger-entry';
 
 /** A written entry and the balance it led to. */
 export interface WrittenEntry {
@@ -18,10 +19,33 @@ export class OverdraftError extends Error {
 }
 
 const DAY_MS = 86_400_000;
+/** Rows of one statement; entries have 16 columns, and SQLite takes 32766 parameters. */
+const MAX_ROWS = 1_000;
+
+type BalanceRow = Selectable<CoordinatorTables['balances']>;
 
 /** When GFT issued or granted now expire. */
 export function tokenExpiry(nowMs: number): string {
   return timestampOf(nowMs + TOKEN_LIFETIME.expiresAfterDays * DAY_MS);
+}
+
+/**
+ * A balance after an entry.
+ * @throws OverdraftError when it would become negative.
+ */
+function moved(before: BalanceRow | undefined, draft: LedgerDraft, timestamp: string): BalanceRow {
+  const amount = draft.amountMicroGft;
+  const balance = (before?.balance_micro_gft ?? 0) + amount;
+  if (balance < 0 || !Number.isSafeInteger(balance)) {
+    throw new OverdraftError(`a balance cannot become ${balance} micro-GFT`);
+  }
+  return {
+    node_id: draft.nodeId,
+    balance_micro_gft: balance,
+    earned_micro_gft: (before?.earned_micro_gft ?? 0) + Math.max(0, amount),
+    spent_micro_gft: (before?.spent_micro_gft ?? 0) + Math.max(0, -amount),
+    updated_at: timestamp,
+  };
 }
 
 /** Reads and appends to the hash-chained ledger. Balances are kept beside it, changed in the same transaction. */
@@ -37,27 +61,35 @@ export class LedgerStore {
    * @throws OverdraftError when a balance would become negative.
    */
   async append(transaction: DatabaseTransaction, drafts: readonly LedgerDraft[]): Promise<WrittenEntry[]> {
+    if (drafts.length === 0) return [];
     const head = await transaction.selectFrom('ledger_head').selectAll().where('id', '=', 1).executeTakeFirst();
-    let previousHash = head?.head_hash ?? GENESIS_HASH;
-    let supplyMicroGft = head?.supply_micro_gft ?? 0;
+    const balances = await this.balancesOf(transaction, drafts);
     const timestamp = timestampOf(this.clock.nowMs());
-    const written: WrittenEntry[] = [];
     let entries = head?.entries ?? 0;
+    let headHash = head?.head_hash ?? GENESIS_HASH;
+    let supplyMicroGft = head?.supply_micro_gft ?? 0;
+    const rows: LedgerRow[] = [];
+    const written: WrittenEntry[] = [];
     for (const draft of drafts) {
       entries += 1;
-      const row = rowOfDraft(draft, { seq: entries, id: this.random.uuid(), previousHash, timestamp });
-      await transaction.insertInto('ledger_entries').values(row).execute();
-      const balanceMicroGft = await this.move(transaction, draft, timestamp);
-      previousHash = row.entry_hash;
+      const row = rowOfDraft(draft, { seq: entries, id: this.random.uuid(), previousHash: headHash, timestamp });
+      const balance = moved(balances.get(draft.nodeId), draft, timestamp);
+      balances.set(draft.nodeId, balance);
+      headHash = row.entry_hash;
       supplyMicroGft += draft.amountMicroGft;
-      written.push({ entry: entryOfRow(row), amountMicroGft: draft.amountMicroGft, balanceMicroGft });
+      rows.push(row);
+      written.push({
+        entry: entryOfRow(row),
+        amountMicroGft: draft.amountMicroGft,
+        balanceMicroGft: balance.balance_micro_gft,
+      });
     }
+    await this.write(transaction, rows, [...balances.values()]);
+    const next = { entries, head_hash: headHash, supply_micro_gft: supplyMicroGft };
     await transaction
       .insertInto('ledger_head')
-      .values({ id: 1, entries, head_hash: previousHash, supply_micro_gft: supplyMicroGft })
-      .onConflict((conflict) =>
-        conflict.column('id').doUpdateSet({ entries, head_hash: previousHash, supply_micro_gft: supplyMicroGft }),
-      )
+      .values({ id: 1, ...next })
+      .onConflict((conflict) => conflict.column('id').doUpdateSet(next))
       .execute();
     return written;
   }
@@ -111,28 +143,44 @@ export class LedgerStore {
     };
   }
 
-  private async move(transaction: DatabaseTransaction, draft: LedgerDraft, timestamp: string): Promise<MicroGft> {
-    const amount = draft.amountMicroGft;
-    const before = await transaction
-      .selectFrom('balances')
-      .selectAll()
-      .where('node_id', '=', draft.nodeId)
-      .executeTakeFirst();
-    const balance = (before?.balance_micro_gft ?? 0) + amount;
-    if (balance < 0 || !Number.isSafeInteger(balance)) {
-      throw new OverdraftError(`a balance cannot become ${balance} micro-GFT`);
+  /** Balances of everybody the drafts concern, in one question. */
+  private async balancesOf(
+    transaction: DatabaseTransaction,
+    drafts: readonly LedgerDraft[],
+  ): Promise<Map<string, BalanceRow>> {
+    const nodeIds = [...new Set(drafts.map((draft) => draft.nodeId))];
+    const rows: BalanceRow[] = [];
+    for (let start = 0; start < nodeIds.length; start += MAX_ROWS) {
+      const some = nodeIds.slice(start, start + MAX_ROWS);
+      rows.push(...(await transaction.selectFrom('balances').selectAll().where('node_id', 'in', some).execute()));
     }
-    const next = {
-      balance_micro_gft: balance,
-      earned_micro_gft: (before?.earned_micro_gft ?? 0) + Math.max(0, amount),
-      spent_micro_gft: (before?.spent_micro_gft ?? 0) + Math.max(0, -amount),
-      updated_at: timestamp,
-    };
-    await transaction
-      .insertInto('balances')
-      .values({ node_id: draft.nodeId, ...next })
-      .onConflict((conflict) => conflict.column('node_id').doUpdateSet(next))
-      .execute();
-    return balance;
+    return new Map(rows.map((row) => [row.node_id, row]));
+  }
+
+  private async write(
+    transaction: DatabaseTransaction,
+    rows: readonly LedgerRow[],
+    balances: readonly BalanceRow[],
+  ): Promise<void> {
+    for (let start = 0; start < rows.length; start += MAX_ROWS) {
+      await transaction
+        .insertInto('ledger_entries')
+        .values(rows.slice(start, start + MAX_ROWS))
+        .execute();
+    }
+    for (let start = 0; start < balances.length; start += MAX_ROWS) {
+      await transaction
+        .insertInto('balances')
+        .values(balances.slice(start, start + MAX_ROWS))
+        .onConflict((conflict) =>
+          conflict.column('node_id').doUpdateSet((build) => ({
+            balance_micro_gft: build.ref('excluded.balance_micro_gft'),
+            earned_micro_gft: build.ref('excluded.earned_micro_gft'),
+            spent_micro_gft: build.ref('excluded.spent_micro_gft'),
+            updated_at: build.ref('excluded.updated_at'),
+          })),
+        )
+        .execute();
+    }
   }
 }
