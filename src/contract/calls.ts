@@ -4,6 +4,7 @@ import type { Result } from '../protocol/result';
 import type { ConversationView, CostEstimate } from './chat';
 import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './local-api-calls';
 import { LIBRARY_CALL_SCHEMAS, type LibraryCallValues } from './library-calls';
+import { POLICY_CALL_SCHEMAS, type PolicyCallValues } from './policy-calls';
 import { ChatSettings, CoordinatorChoice, ContributionSettings, ThemeChoice } from './settings';
 import type { AppSnapshot, JoinDetails, LedgerPage, LedgerVerification } from './snapshot';
 import { TRUST_CALL_SCHEMAS, type TrustCallValues } from './trust-calls';
@@ -82,6 +83,7 @@ export const CALL_SCHEMAS = {
   'chat:delete': Type.Object({ conversationId: Id }),
   'ledger:get-page': Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000 }) }),
   'ledger:verify': Nothing,
+  ...POLICY_CALL_SCHEMAS,
   ...LOCAL_API_CALLS,
   ...LIBRARY_CALL_SCHEMAS,
   ...TRUST_CALL_SCHEMAS,
@@ -98,7 +100,7 @@ export interface CoordinatorCheck {
   readonly tokenMode: boolean;
 }
 
-interface CallValues extends LibraryCallValues, LocalApiCallValues, TrustCallValues {
+interface CallValues extends LibraryCallValues, LocalApiCallValues, PolicyCallValues, TrustCallValues {
   'app:get-snapshot': { readonly revision: number; readonly snapshot: AppSnapshot };
   'app:copy-text': null;
   'app:quit': null;

@@ -6,4 +6,5 @@ export * from './local-api-calls';
 export * from './trust';
 export * from './calls';
 export * from './library';
+export * from './policy';
 export * from './api';

@@ -1,6 +1,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { app, clipboard, ipcMain, nativeImage, nativeTheme, net, powerMonitor, safeStorage, shell } from 'electron';
+import {
+  app,
+  clipboard,
+  ipcMain,
+  nativeImage,
+  nativeTheme,
+  net,
+  powerMonitor,
+  powerSaveBlocker,
+  safeStorage,
+  shell,
+} from 'electron';
 import systemInformation from 'systeminformation';
 import { ContributorNode } from '../node';
 import { toMicroGft } from '../protocol/compute/micro-gft';
@@ -13,6 +24,7 @@ import { registerLocalApiCalls } from './ipc/calls/local-api-calls';
 import { registerModelsCalls } from './ipc/calls/models-calls';
 import { registerNodeCalls } from './ipc/calls/node-calls';
 import { registerTrustCalls } from './ipc/calls/trust-calls';
+import { registerPolicyCalls } from './ipc/calls/policy-calls';
 import { registerSettingsCalls } from './ipc/calls/settings-calls';
 import { CallRegistry } from './ipc/call-registry';
 import { createSendEvent } from './ipc/send-event';
@@ -29,6 +41,7 @@ import { EventList } from './services/event-list';
 import { dataFolders, type ShippedFiles } from './services/folders';
 import { identityStore } from './services/identity-store';
 import { initialSnapshot } from './services/initial-snapshot';
+import { KeepAwake } from './services/keep-awake';
 import { LedgerService } from './services/ledger-service';
 import { LocalApiService } from './services/local-api-service';
 import type { Log } from './services/log';
@@ -36,11 +49,14 @@ import { readModelFolder } from './services/model-reader';
 import { ModelsService } from './services/models-service';
 import { nodeLogger } from './services/node-logger';
 import { NodeService } from './services/node-service';
+import { neededReadings, PolicyService } from './services/policy-service';
 import { PowerService } from './services/power';
 import { PauseMemory } from './services/requested-pause';
 import { SecretVault } from './services/secret-vault';
 import { loadSettings } from './services/settings-document';
 import { SettingsService } from './services/settings-service';
+import { injectedReadings } from './services/surroundings/injected-readings';
+import { Surroundings } from './services/surroundings/surroundings';
 import { SnapshotService } from './services/snapshot-service';
 import { systemTimers as timers } from './services/timers';
 import { TrayService } from './services/tray';
@@ -109,7 +125,9 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     // Without a tray a hidden window could only be brought back by starting the app again.
     hidesOnClose: () => process.platform === 'darwin' || (settings.current.closeToTray && tray.available),
     onVisibility: (visible) => {
-      if (visible) models.refreshSoon();
+      if (!visible) return;
+      models.refreshSoon();
+      surroundings.refresh();
     },
     onClosed: () => app.quit(),
     memory,
@@ -194,7 +212,10 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       snapshots.update({ node });
       const { state, nodeId, coordinator } = node;
       const seen = [state.kind, nodeId, coordinator.url, coordinator.transport].join('|');
-      if (seen !== lastSeen) models.refreshSoon();
+      if (seen !== lastSeen) {
+        models.refreshSoon();
+        surroundings.refresh();
+      }
       lastSeen = seen;
     },
     onCoverageChanged: () => models.refreshSoon(),
@@ -203,6 +224,26 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     timers,
   });
   let lastSeen = '';
+  const surroundings = new Surroundings({
+    needs: () => neededReadings(nodeService, settings.current.policy, window.visible),
+    onReadings: (readings) => nodeService.applySurroundings(readings),
+    systemIdleSeconds: () => powerMonitor.getSystemIdleTime(),
+    ownCpuPercent: () => app.getAppMetrics().reduce((sum, { cpu }) => sum + cpu.percentCPUUsage, 0),
+    shardFolder: join(folders.node, 'shards'),
+    injected: injectedReadings(app.isPackaged, process.env),
+    environment: process.env,
+    platform: process.platform,
+    timers,
+    log: log.child({ part: 'readings' }),
+  });
+  const policy = new PolicyService({
+    node: nodeService,
+    surroundings: () => surroundings,
+    settings: () => settings.current,
+    power: () => power.readings,
+    memory,
+    timers,
+  });
   const models = new ModelsService({
     source: nodeService,
     ownModelId: () => nodeService.ownModelId,
@@ -267,9 +308,9 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       case 'open':
         return window.show();
       case 'pause':
-        return nodeService.pause(action.minutes);
+        return policy.snooze('all', action.minutes, false);
       case 'resume':
-        return nodeService.resume();
+        return policy.resume('all');
       case 'retry':
         return retry();
       case 'quit':
@@ -279,6 +320,8 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   const tray = new TrayService(places.shipped.icons, act, log);
   const showTray = (): void => tray.show(buildTrayModel(nodeService.snapshot(), formatClock));
   snapshots.onChange(showTray);
+  const keepAwake = new KeepAwake(powerSaveBlocker);
+  snapshots.onChange(({ node }) => keepAwake.update(settings.current.policy.keepAwake, node.state));
   const retry = (): void => {
     engines.forgetCrashes();
     coordinators.retry();
@@ -293,6 +336,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     });
     coordinators.applySettings(current);
     nodeService.applySettings(current);
+    surroundings.refresh();
     models.refreshSoon();
   });
 
@@ -318,10 +362,16 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     timers,
   });
   registerNodeCalls(calls, {
-    pause: (minutes) => nodeService.pause(minutes),
-    resume: () => nodeService.resume(),
+    pause: (minutes) => policy.snooze('all', minutes, false),
+    resume: () => policy.resume('all'),
     retry,
     measureHardware: () => nodeService.node.measureHardware(),
+  });
+  registerPolicyCalls(calls, {
+    view: () => policy.view(),
+    preview: (changes, pauseOnBattery) => policy.preview(changes, pauseOnBattery),
+    snooze: (target, minutes, finishFirst) => policy.snooze(target, minutes, finishFirst),
+    resume: (target) => policy.resume(target),
   });
   registerCoordinatorCalls(calls, {
     check: (url) => coordinators.check(url),
@@ -373,6 +423,9 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       await finish('trust', trust.close(), log);
       models.close();
       power.close();
+      surroundings.close();
+      keepAwake.close();
+      policy.close();
       await finish('node', nodeService.close(), log);
       await Promise.all([finish('engine', engines.close(), log), finish('coordinator', coordinators.close(), log)]);
       tray.close();

@@ -15,9 +15,21 @@ const Bounds = Type.Object({
 /** A pause that the user asked for and that outlives the app. */
 const RequestedPause = Type.Union([
   Type.Object({ kind: Type.Literal('user') }),
-  Type.Object({ kind: Type.Literal('snoozed'), until: Type.String({ maxLength: 40 }) }),
+  Type.Object({
+    kind: Type.Literal('snoozed'),
+    until: Type.String({ maxLength: 40 }),
+    /** When it was asked for, so that a clock that is set back is noticed. */
+    from: Type.Optional(Type.String({ maxLength: 40 })),
+  }),
 ]);
 export type RequestedPause = Static<typeof RequestedPause>;
+
+const DeviceSnooze = Type.Object({
+  from: Type.String({ maxLength: 40 }),
+  /** Null lasts until resumed. */
+  until: Type.Union([Type.String({ maxLength: 40 }), Type.Null()]),
+});
+export type DeviceSnooze = Static<typeof DeviceSnooze>;
 
 /** What the app remembers for itself; losing it costs nothing that a user set. */
 export const AppMemoryDocument = Type.Object({
@@ -25,10 +37,20 @@ export const AppMemoryDocument = Type.Object({
   /** Port of the embedded coordinator, reused so that nodes that joined it find it again. */
   coordinatorPort: Type.Union([Type.Integer({ minimum: 1, maximum: 65_535 }), Type.Null()]),
   pause: Type.Union([RequestedPause, Type.Null()]),
+  /** Snoozes of single devices, by device id. */
+  deviceSnoozes: Type.Record(Type.String({ pattern: '^(cpu|network|gpu[0-9]{1,2})$' }), DeviceSnooze),
+  /** What went over the network in a calendar month, as `2026-02`. */
+  traffic: Type.Object({ month: Type.String({ maxLength: 10 }), bytes: Type.Number({ minimum: 0 }) }),
 });
 export type AppMemoryDocument = Static<typeof AppMemoryDocument>;
 
-export const EMPTY_MEMORY: AppMemoryDocument = { window: null, coordinatorPort: null, pause: null };
+export const EMPTY_MEMORY: AppMemoryDocument = {
+  window: null,
+  coordinatorPort: null,
+  pause: null,
+  deviceSnoozes: {},
+  traffic: { month: '', bytes: 0 },
+};
 
 /** Reads what was remembered; a part that is damaged is forgotten, the others stay. */
 export async function loadAppMemory(path: string, log: Log): Promise<AppMemoryDocument> {

@@ -160,7 +160,7 @@ describe('pauses', () => {
     expect(node.readings).toMatchObject({ pausedByUser: false, snoozedUntil: '2026-01-01T12:31:00.000Z' });
     expect(written.map(({ pause }) => pause)).toEqual([
       { kind: 'user' },
-      { kind: 'snoozed', until: '2026-01-01T12:31:00.000Z' },
+      { kind: 'snoozed', from: '2026-01-01T12:16:00.000Z', until: '2026-01-01T12:31:00.000Z' },
     ]);
     service.resume();
     expect(node.readings).toMatchObject({ pausedByUser: false, snoozedUntil: null });

@@ -6,10 +6,13 @@ import {
   type ContributorNode,
   DEFAULT_ACTIVATION_SERVER,
   DEFAULT_READINGS,
+  isLoopbackUrl,
   type NodePreferences,
   type NodeReadings,
+  type RunDecision,
 } from '../../node';
 import type { NodeSnapshot, NodeState } from '../../protocol/compute/node-snapshot';
+import type { DeviceId } from '../../protocol/compute/run-preferences';
 import type { Result } from '../../protocol/result';
 import type { CoordinatorSource } from './coordinator-reader';
 import { balanceText, challengeText, isLasting, joinLayers, stateKey } from './node-texts';
@@ -46,6 +49,9 @@ export type ContributorPort = Pick<
   | 'measureHardware'
   | 'generate'
   | 'fetchJson'
+  | 'previewRun'
+  | 'trafficBytes'
+  | 'finishBeforeNextPause'
 >;
 
 export interface NodeServiceOptions {
@@ -70,6 +76,7 @@ export class NodeService implements CoordinatorSource {
   #known: Extract<CoordinatorTarget, { kind: 'known' }> | null = null;
   #settings: Settings;
   #power: PowerReadings;
+  #surroundings: Partial<NodeReadings> = {};
   #wanted = false;
   #started = false;
   /** Starting and stopping happen one after the other. */
@@ -144,6 +151,35 @@ export class NodeService implements CoordinatorSource {
     this.node.updateReadings(this.#readings());
   }
 
+  /** Passes on what was read of this computer. */
+  applySurroundings(readings: Partial<NodeReadings>): void {
+    const next = { ...this.#surroundings, ...readings };
+    if (JSON.stringify(next) === JSON.stringify(this.#surroundings)) return;
+    this.#surroundings = next;
+    this.node.updateReadings(this.#readings());
+  }
+
+  /** Whether the coordinator is on this computer, so that its traffic costs nothing. */
+  get coordinatorIsLocal(): boolean {
+    return isLoopbackUrl(this.#known?.url ?? '');
+  }
+
+  /** What the run policy says now, with other preferences where they are given. */
+  previewRun(changes: Partial<NodePreferences>): RunDecision {
+    return this.node.previewRun(changes);
+  }
+
+  /** @param minutes - null pauses the device until resumed */
+  pauseDevice(device: DeviceId, minutes: number | null): void {
+    this.#options.pauses.pauseDevice(device, minutes);
+    this.node.updateReadings(this.#readings());
+  }
+
+  resumeDevice(device: DeviceId): void {
+    this.#options.pauses.resumeDevice(device);
+    this.node.updateReadings(this.#readings());
+  }
+
   /** @param minutes - null pauses until resumed */
   pause(minutes: number | null): void {
     this.#options.pauses.pause(minutes);
@@ -197,6 +233,9 @@ export class NodeService implements CoordinatorSource {
     const pause = this.#options.pauses.current;
     return {
       ...DEFAULT_READINGS,
+      idleSeconds: null,
+      ...this.#surroundings,
+      deviceSnoozes: this.#options.pauses.devices,
       consent: this.#settings.consentAt !== null,
       pausedByUser: pause?.kind === 'user',
       snoozedUntil: pause?.kind === 'snoozed' ? pause.until : null,

@@ -1,3 +1,4 @@
+import type { DeviceId } from '../../protocol/compute/run-preferences';
 import { minutesUntilMorning } from '../format/times';
 import { callOrNotify } from './notify';
 
@@ -21,7 +22,12 @@ function pauseMinutes(choice: PauseChoice, nowMs: number): number | null {
   }
 }
 
-/** Pauses from now on. */
-export async function pauseFor(choice: PauseChoice): Promise<void> {
-  await callOrNotify('pause', 'node:pause', { minutes: pauseMinutes(choice, Date.now()) });
+/** Pauses from now on: everything, or one device. */
+export async function pauseFor(
+  choice: PauseChoice,
+  target: DeviceId | 'all' = 'all',
+  finishFirst = false,
+): Promise<void> {
+  const minutes = pauseMinutes(choice, Date.now());
+  await callOrNotify('pause', 'policy:snooze', { target, minutes, finishFirst });
 }

@@ -80,3 +80,11 @@ export function minutesUntilMorning(nowMs: number): number {
   if (morning.getTime() <= nowMs) morning.setDate(morning.getDate() + 1);
   return Math.max(1, Math.round((morning.getTime() - nowMs) / MINUTE_MS));
 }
+
+const weekday = new Intl.DateTimeFormat(LOCALE, { weekday: 'long' });
+
+/** Name of a weekday; Monday is 0. */
+export function weekdayName(day: number): string {
+  // 5 January 2026 is a Monday.
+  return weekday.format(new Date(2026, 0, 5 + day));
+}

@@ -7,6 +7,7 @@ import { frame } from './en/frame';
 import { ledger } from './en/ledger';
 import { pause } from './en/pause';
 import { library } from './en/library';
+import { policy } from './en/policy';
 import { settings } from './en/settings';
 import { welcome } from './en/welcome';
 
@@ -23,4 +24,5 @@ export const en = {
   ledger,
   settings,
   pause,
+  policy,
 } as const;

@@ -3,7 +3,6 @@ import { useTranslation } from 'react-i18next';
 import { MEMORY_BUDGET_MB } from '../../../contract';
 import { changeSettings } from '../../app/change-settings';
 import { NumberField } from '../../components/NumberField';
-import { SavedSwitch } from '../../components/SavedSwitch';
 import { Section } from '../../components/Section';
 import { SettingRow } from '../../components/SettingRow';
 import { formatCount } from '../../format/numbers';
@@ -52,7 +51,7 @@ function ThreadsControl() {
 /** How much of this computer may be used. */
 export function LimitsCard() {
   const { t } = useTranslation();
-  const { memoryBudgetMb, pauseOnBattery } = useSnapshot(({ settings }) => settings.contribution);
+  const { memoryBudgetMb } = useSnapshot(({ settings }) => settings.contribution);
   return (
     <Section title={t('contribute.limits.title')}>
       <div>
@@ -76,13 +75,6 @@ export function LimitsCard() {
         </SettingRow>
         <SettingRow title={t('contribute.limits.threads')} hint={t('contribute.limits.threadsHint')}>
           <ThreadsControl />
-        </SettingRow>
-        <SettingRow title={t('contribute.limits.battery')} hint={t('contribute.limits.batteryHint')}>
-          <SavedSwitch
-            label={t('contribute.limits.battery')}
-            checked={pauseOnBattery}
-            onSave={(checked) => changeSettings({ contribution: { pauseOnBattery: checked } })}
-          />
         </SettingRow>
       </div>
     </Section>

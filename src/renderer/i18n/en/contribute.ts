@@ -86,7 +86,5 @@ export const contribute = {
     threadsFixed: 'Fixed',
     threadsHint: 'Fewer threads leave more of the processor to you. A change reloads the shard.',
     threadsCount: 'Number of threads',
-    battery: 'Pause on battery',
-    batteryHint: 'Resumes by itself on mains.',
   },
 } as const;

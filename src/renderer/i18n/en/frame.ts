@@ -118,6 +118,7 @@ export const frame = {
     resume: 'Resuming did not work',
     retry: 'Trying again did not work',
     settings: 'The change was not saved',
+    device: 'The device was not changed',
     copy: 'Nothing was copied',
     measure: 'The hardware was not measured',
     chooseFolder: 'The folder was not taken',
