@@ -37,7 +37,11 @@ export class AccessService {
     private readonly nodes: NodeStore,
     private readonly clock: Clock,
   ) {
-    const instructions = joinInstructions(config.accessPolicy, config.joinInstructions);
+    const instructions = joinInstructions(
+      config.accessPolicy,
+      config.joinInstructions,
+      config.institutionKeys.length > 0,
+    );
     this.terms = { policy: config.accessPolicy, instructions };
     this.sources = [new ConfiguredMembers(config), members];
     this.budget = new RateBudget(config.rateLimitPerMinute);

@@ -5,7 +5,7 @@ import { admit, joinInstructions, mayActFor, rolesByPolicy, type AccessRule, typ
 
 const terms = (policy: AccessPolicyName): { policy: AccessPolicyName; instructions: string } => ({
   policy,
-  instructions: joinInstructions(policy, 'Ask it@example.'),
+  instructions: joinInstructions(policy, 'Ask it@example.', false),
 });
 const someone = (publicKey: string | null, ...roles: AccessRole[]): Principal => ({
   publicKey,

@@ -36,7 +36,7 @@ export function rolesByPolicy(policy: AccessPolicyName, hasKey: boolean): readon
 }
 
 /** What to do to get in, for people: the policy's own sentence and what the operator added. */
-export function joinInstructions(policy: AccessPolicyName, operatorText: string): string {
+export function joinInstructions(policy: AccessPolicyName, operatorText: string, takesAgreements: boolean): string {
   const own = {
     open: 'Anybody may use this coordinator; no key is needed.',
     keyed:
@@ -44,7 +44,11 @@ export function joinInstructions(policy: AccessPolicyName, operatorText: string)
     institution:
       'Members only: redeem an invitation code with POST /access/join, or enter it in the Tore app, or have your public key put on the list by an administrator.',
   }[policy];
-  return operatorText === '' ? own : `${own} ${operatorText}`;
+  const byAgreement =
+    policy === 'institution' && takesAgreements
+      ? 'Whoever has an agreement with the institution shows it with POST /access/agreements, or in the Tore app under Discovery.'
+      : '';
+  return [own, byAgreement, operatorText].filter(Boolean).join(' ');
 }
 
 /** The role a rule needs; null where any member will do. */

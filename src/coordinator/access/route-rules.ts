@@ -63,11 +63,14 @@ const BASELINE_RULES: Readonly<Record<string, RouteRule>> = {
 /** In open mode the baseline lets everybody tell the state of a grid; elsewhere it is the administrators' business. */
 const GRID_UPDATE = 'POST /grid/states/update';
 
+/** Showing and ending an agreement: signed objects that prove themselves, and the way in for whoever is outside. */
+const AGREEMENTS = '/access/agreements';
+
 /**
- * Calls of tore-0002 carry signed objects that prove themselves, and are how strangers become members: discovery,
- * handshakes, showing and ending an agreement.
+ * Discovery and handshakes carry signed objects that prove themselves as well. Where members alone come in, who is there
+ * and what they say to each other is the members' business; strangers meet elsewhere and come back with an agreement.
  */
-const SIGNED_OBJECTS: readonly string[] = ['/discovery', '/handshakes', '/access/agreements'];
+const SIGNED_OBJECTS: readonly string[] = ['/discovery', '/handshakes'];
 
 /** The description of the API tells a stranger how to ask, and nothing else. */
 const API_PAGE = '/docs';
@@ -83,7 +86,8 @@ export function ruleOf(
   // Fastify answers HEAD with the route of GET.
   const name = `${method === 'HEAD' ? 'GET' : method} ${url}`;
   if (name === GRID_UPDATE) return policy === 'open' ? MEMBER : ADMINISTRATOR;
-  if (SIGNED_OBJECTS.some((prefix) => url.startsWith(prefix))) return ANYONE;
+  if (url.startsWith(AGREEMENTS)) return ANYONE;
+  if (SIGNED_OBJECTS.some((prefix) => url.startsWith(prefix))) return policy === 'institution' ? MEMBER : ANYONE;
   if (url.startsWith(API_PAGE)) return ANYONE;
   return BASELINE_RULES[name] ?? MEMBER;
 }

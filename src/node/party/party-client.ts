@@ -28,7 +28,8 @@ const PageAnswer = Type.Object({
 });
 const DiscoveryAnswer = Type.Object({
   coordinator_id: Type.String({ minLength: 1, maxLength: 200 }),
-  terms: Type.Array(TermCount, { maxItems: 10_000 }) });
+  terms: Type.Array(TermCount, { maxItems: 10_000 }),
+});
 const InboxAnswer = Type.Object({
   messages: Type.Array(
     Type.Object({ position: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), message: Type.Unknown() }),

@@ -13,20 +13,17 @@ const MESSAGE_BODY_BYTES = 2 * TRUST_LIMITS.maxMessageBytes;
 export function handshakeRoutes(app: ApiServer, services: CoordinatorServices): void {
   const { relay, agreements } = services;
   const options = { bodyLimit: MESSAGE_BODY_BYTES, schema: { body: SignedObject } };
-  // Whoever is outside has to be able to show the agreement that lets it in; both are signed in themselves.
-  const atTheDoor = { ...options, config: { access: { rule: { who: 'anyone' as const } } } };
-
   app.post('/handshakes/messages', options, async (request, reply) =>
     sendResult(reply, await relay.send(request.body), { success: 202 }),
   );
 
   app.post('/handshakes/inbox', options, async (request, reply) => sendResult(reply, await relay.inbox(request.body)));
 
-  app.post('/access/agreements', atTheDoor, async (request, reply) =>
+  app.post('/access/agreements', options, async (request, reply) =>
     sendResult(reply, await agreements.show(request.body), { success: 201 }),
   );
 
-  app.post('/access/agreements/terminations', atTheDoor, async (request, reply) =>
+  app.post('/access/agreements/terminations', options, async (request, reply) =>
     sendResult(reply, await agreements.end(request.body)),
   );
 }

@@ -1,6 +1,6 @@
 import type { TrustConnection } from '../../../contract/trust';
 import { CoordinatorHttp, type NodeLogger } from '../../../node';
-import { InboxWatch, PartyClient, systemClock } from '../../../node/party';
+import { InboxWatch, PartyClient, requestSigner, systemClock } from '../../../node/party';
 import { failure, success, type Result } from '../../../protocol/result';
 import type { MessageWriter } from '../../../protocol/trust/compose-message';
 import type { CoordinatorTarget } from '../node-service';
@@ -90,7 +90,9 @@ export class PartyConnection {
     }
     const { coordinatorId, policy } = access.value;
     const writer = writerOf();
-    const client = new PartyClient(http);
+    // Where anybody may come in, records and messages carry the only signatures that count.
+    const isSigned = writer !== null && policy !== 'open';
+    const client = new PartyClient(isSigned ? http.signedBy(requestSigner(writer.signer, coordinatorId)) : http);
     this.#connected = { client, coordinatorId };
     onState({ kind: 'connected', coordinatorId, policy });
     if (writer === null) return undefined;
