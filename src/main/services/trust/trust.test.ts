@@ -25,11 +25,14 @@ interface Side {
 
 let folder: string;
 let coordinator: TestCoordinator;
+/** Requests for answers of a model, which cost the person's balance. */
+let generated = 0;
 const sides: Side[] = [];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tore-trust-'));
   coordinator = await startTestCoordinator();
+  generated = 0;
 });
 afterEach(async () => {
   for (const side of sides.splice(0)) await side.stop();
@@ -54,7 +57,12 @@ async function start(name: string, url: string | null = coordinator.url): Promis
   const trust = await TrustFeature.start({
     folder: join(folder, name),
     vault,
-    node: { generate: () => Promise.resolve(failure('not-connected', 'No model here.')) },
+    node: {
+      generate: () => {
+        generated += 1;
+        return Promise.resolve(failure('not-connected', 'No model here.'));
+      },
+    },
     nodeKey: () => null,
     dialogs: { saveFile: () => Promise.resolve(whole.file), open: () => Promise.resolve([whole.file]) },
     onChange: () => undefined,
@@ -167,6 +175,8 @@ describe('two apps and one coordinator', () => {
     await expect.poll(() => standing(a), { timeout: 20_000 }).toBe('in-force');
     expect(standing(b)).toBe('in-force');
 
+    // Challenges came and were answered by people: nobody's model was made to work.
+    expect(generated).toBe(0);
     a.file = join(folder, 'agreement.tore2-agreement.json');
     got(await a.trust.exportAgreement(agreementId));
     const read = got(readDocument(await readFile(a.file), { expected: 'agreement' }));
@@ -236,6 +246,35 @@ describe('two apps and one coordinator', () => {
       got(await a.trust.discovery.search({ limit: 20 })).records[0]?.record.node.public_key;
     await expect.poll(found, { timeout: 20_000 }).toBe(b.trust.key.view()?.publicKey);
     expect(before).not.toBe(b.trust.key.view()?.publicKey);
+  });
+});
+
+describe('an institution', () => {
+  it('turns a stranger away in words, and lets it in by the agreement it shows', async () => {
+    const [a, b] = [await connected('Institute'), await connected('Partner')];
+    const handshakeId = await handshake(a, b);
+    const { agreementId } = got(await a.trust.handshakes.offer({ handshakeId, terms: TERMS, renews: null }));
+    const standing = (): string | undefined =>
+      b.trust.view().agreements.find((one) => one.id === agreementId)?.standing;
+    await expect.poll(standing, { timeout: 20_000 }).toBe('offered');
+    got(await b.trust.handshakes.sign(agreementId));
+
+    const institutionKeys = [a.trust.key.view()?.publicKey ?? ''];
+    const institution = await startTestCoordinator({ accessPolicy: 'institution', institutionKeys });
+    b.trust.setTarget({ kind: 'known', url: institution.url, accessToken: null });
+    const policyOf = (): string => {
+      const { connection } = b.trust.view();
+      return connection.kind === 'connected' ? connection.policy : connection.kind;
+    };
+    await expect.poll(policyOf, { timeout: 20_000 }).toBe('institution');
+    const refused = await b.trust.discovery.search({ limit: 5 });
+    expect(refused).toMatchObject({ ok: false, error: { code: 'not-a-member' } });
+    expect(!refused.ok && refused.error.message).toContain('under Discovery');
+    got(await b.trust.showAgreement(agreementId));
+    await expect.poll(policyOf, { timeout: 20_000 }).toBe('institution');
+    expect(got(await b.trust.discovery.search({ limit: 5 })).records).toEqual([]);
+    await b.stop();
+    await institution.coordinator.stop();
   });
 });
 
