@@ -5,6 +5,7 @@
 // tray-<state>-<panel>[-16|-32].png tray, for a light or a dark panel; without a number 22 px; each also as @2x
 // tray-<state>Template.png          tray on macOS, which colours it itself; also as @2x
 // mark.svg                          the mark alone
+// documents/<kind>.{png,ico,icns}   files of the tore family, as Windows and macOS show them
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -139,6 +140,85 @@ function drawApp(size) {
   return encodePng(canvas);
 }
 
+/** One letter or two would need a font: documents are told apart by the pattern of their tiles. */
+const documentKinds = {
+  conversation: [0, 1, 2],
+  project: [0, 1],
+  session: [0, 2],
+  trust: [1],
+};
+
+/** A sheet of paper with a folded corner and the row of tiles; the tiles a kind has are filled, the others outlined. */
+function drawDocument(size, filled) {
+  const canvas = createCanvas(size, size);
+  const [left, top] = [size * 0.16, size * 0.06];
+  const [width, height] = [size * 0.68, size * 0.88];
+  const fold = size * 0.2;
+  const sheet = roundedRectangle(left, top, width, height, size * 0.06);
+  // The diagonal from the top edge to the right edge cuts the corner off.
+  const corner = segment(left + width - fold / 2, top - fold / 2, left + width + fold / 2, top + fold / 2, fold);
+  fill(canvas, sheet, [0xc9, 0xc2, 0xb4]);
+  const inset = Math.max(1, size / 64);
+  fill(
+    canvas,
+    without(roundedRectangle(left + inset, top + inset, width - 2 * inset, height - 2 * inset, size * 0.05), corner),
+    [0xff, 0xff, 0xff],
+  );
+  const tileWidth = size * 0.15;
+  const gap = size * 0.045;
+  const start = (size - 3 * tileWidth - 2 * gap) / 2;
+  const grid = {
+    tiles: everyTile.map((index) => start + index * (tileWidth + gap)),
+    width: tileWidth,
+    top: size * 0.42,
+    height: size * 0.3,
+    link: size * 0.05,
+    radius: tileWidth * 0.24,
+  };
+  everyLink.forEach((index) => fill(canvas, link(grid, index), cobaltTop));
+  everyTile.forEach((index) => {
+    const shape = tile(grid, index);
+    fill(canvas, filled.includes(index) ? shape : outline(shape, Math.max(1, size / 48)), cobaltTop);
+  });
+  return encodePng(canvas);
+}
+
+/** Windows' container of icons, each a PNG as since Vista. */
+function encodeIco(images) {
+  const head = Buffer.alloc(6 + 16 * images.length);
+  head.writeUInt16LE(1, 2);
+  head.writeUInt16LE(images.length, 4);
+  let offset = head.length;
+  images.forEach(({ size, png }, index) => {
+    const at = 6 + 16 * index;
+    // 0 stands for 256.
+    head.writeUInt8(size % 256, at);
+    head.writeUInt8(size % 256, at + 1);
+    head.writeUInt16LE(1, at + 4);
+    head.writeUInt16LE(32, at + 6);
+    head.writeUInt32LE(png.length, at + 8);
+    head.writeUInt32LE(offset, at + 12);
+    offset += png.length;
+  });
+  return Buffer.concat([head, ...images.map(({ png }) => png)]);
+}
+
+/** Apple's container: a name of four letters for each size. */
+const icnsNames = { 128: 'ic07', 256: 'ic08', 512: 'ic09', 1024: 'ic10' };
+
+function encodeIcns(images) {
+  const parts = images.flatMap(({ size, png }) => {
+    const head = Buffer.alloc(8);
+    head.write(icnsNames[size], 0, 'latin1');
+    head.writeUInt32BE(png.length + 8, 4);
+    return [head, png];
+  });
+  const head = Buffer.alloc(8);
+  head.write('icns', 0, 'latin1');
+  head.writeUInt32BE(8 + parts.reduce((sum, part) => sum + part.length, 0), 4);
+  return Buffer.concat([head, ...parts]);
+}
+
 /** The mark in the current text colour, for documents and pages. */
 function markSvg() {
   const grid = { tiles: [1, 9, 17], width: 6, top: 5, height: 14, link: 2, radius: 1.5 };
@@ -165,6 +245,13 @@ const write = (name, content) => writeFileSync(join(directory, name), content);
 write('mark.svg', markSvg());
 for (const size of appSizes) {
   write(`app/${size}x${size}.png`, drawApp(size));
+}
+mkdirSync(join(directory, 'documents'));
+for (const [kind, filled] of Object.entries(documentKinds)) {
+  const images = (sizes) => sizes.map((size) => ({ size, png: drawDocument(size, filled) }));
+  write(`documents/${kind}.png`, drawDocument(256, filled));
+  write(`documents/${kind}.ico`, encodeIco(images([16, 24, 32, 48, 64, 256])));
+  write(`documents/${kind}.icns`, encodeIcns(images(Object.keys(icnsNames).map(Number))));
 }
 for (const state of Object.keys(trayStates)) {
   for (const scale of [1, 2]) {

@@ -107,7 +107,7 @@ function summaryOf(conversation: Conversation, spoken: readonly Spoken[]): strin
     .join(' ');
   return cut(
     [
-      `${conversation.title.trim() || 'A conversation'}: ${questions.length} questions so far.`,
+      `${conversation.title.trim() || 'A conversation'}. Questions so far: ${questions.length}.`,
       first === undefined ? '' : `It began with: ${cut(first, LIMITS.entryLength)}`,
       latest === undefined || latest === first ? '' : `The last question was: ${cut(latest, LIMITS.entryLength)}`,
       answer === undefined ? '' : `The last answer began: ${cut(answer, LIMITS.entryLength)}`,

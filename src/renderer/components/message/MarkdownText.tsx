@@ -18,7 +18,7 @@ import classes from './MarkdownText.module.css';
 const REMARK: NonNullable<Options['remarkPlugins']> = [remarkGfm, remarkMath];
 const REHYPE: NonNullable<Options['rehypePlugins']> = [
   // Without trust, formulas can neither link nor load.
-  [rehypeKatex, { throwOnError: false, trust: false, maxSize: 20, maxExpand: 500 }],
+  [rehypeKatex, { throwOnError: false, trust: false, errorColor: 'var(--tore-coral)', maxSize: 20, maxExpand: 500 }],
   [rehypeHighlight, { detect: false }],
 ];
 
