@@ -140,28 +140,32 @@ test('a ChatGPT export is dropped, found, read, gone on with, exported and taken
   expect(await canonical(dragged)).toEqual(document);
   await first.close();
 
-  // Opened from the desktop by a second profile, which starts on it.
-  const second = await launchTore({ args: [exported] });
+  // Into a second, fresh profile: the same.
+  const second = await launchTore();
   await completeWelcome(second.window);
-  await openScreen(second.window, 'library');
-  await expect(second.window.getByTestId('library-reader')).toContainText(QUESTION, { timeout: READY_TIMEOUT_MS });
-  await second.window.getByTestId('import-dismiss').click();
+  await dropFiles(second, [exported]);
+  await expect(second.window.getByTestId('import-outcome')).toContainText('1 new', { timeout: READY_TIMEOUT_MS });
+  await second.window.getByTestId('import-show').click();
+  await second.window.getByTestId('library-row').click();
   const again = join(folder, 'again.tore5.json');
   await saveAs(second, again);
   await second.window.getByTestId('reader-export').click();
   await second.window.getByTestId('export-tore5').click();
   await expect(second.window.getByText('One conversation was written')).toBeVisible();
   expect(await canonical(again)).toEqual(document);
-  // Dropped as well, it is known.
-  await dropFiles(second, [exported]);
-  await expect(second.window.getByTestId('import-outcome')).toContainText('1 there already');
+  await second.close();
+
+  // Opened from the desktop: the app starts on it.
+  const third = await launchTore({ profile: second.profile, args: [exported] });
+  await expect(third.window.getByTestId('library-reader')).toContainText(QUESTION, { timeout: READY_TIMEOUT_MS });
+  await expect(third.window.getByTestId('import-outcome')).toContainText('1 there already');
+  await third.window.getByTestId('import-dismiss').click();
 
   // Deleted and taken back.
-  await second.window.getByTestId('import-dismiss').click();
-  await second.window.getByTestId('reader-delete').click();
-  await expect(second.window.getByTestId('library-row')).toHaveCount(0);
-  await second.window.getByTestId('undo-delete').click();
-  await expect(second.window.getByTestId('library-row')).toHaveCount(1);
+  await third.window.getByTestId('reader-delete').click();
+  await expect(third.window.getByTestId('library-row')).toHaveCount(0);
+  await third.window.getByTestId('undo-delete').click();
+  await expect(third.window.getByTestId('library-row')).toHaveCount(1);
 });
 
 /** A server of files; what it was asked for is kept. */

@@ -1,6 +1,6 @@
 import type { CallInput, CallOutput, Channel } from './calls';
 import type { ChatDelta, ConversationView } from './chat';
-import type { ImportState, LibraryChange, LibraryOpened } from './library';
+import type { ImportState, LibraryChange } from './library';
 import type { SnapshotUpdate } from './snapshot';
 
 /** Events main sends to its window; names in the past tense. */
@@ -11,8 +11,8 @@ export interface AppEvents {
   /** Lists of the library are out of date. */
   'library-changed': LibraryChange;
   'import-changed': ImportState;
-  /** A file was opened from the desktop and holds this. */
-  'library-opened': LibraryOpened;
+  /** A file was opened from the desktop; `library:take-opened` says what it holds. */
+  'library-opened': null;
   /** Keys, records, handshakes or agreements changed: `trust:get` gives them. */
   'trust-changed': null;
   /** The tray or a second start asked for a screen. */

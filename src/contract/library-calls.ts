@@ -7,6 +7,7 @@ import type {
   ImportState,
   LibraryEntry,
   LibraryHits,
+  LibraryOpened,
   LibraryOverview,
   LibraryPage,
   ProjectView,
@@ -71,6 +72,8 @@ export const LIBRARY_CALL_SCHEMAS = {
   }),
   'library:choose-import': Type.Object({ what: Type.Union([Type.Literal('files'), Type.Literal('folder')]) }),
   'library:get-import': Nothing,
+  /** What a file holds that was opened from the desktop, once; a window that starts asks for it too. */
+  'library:take-opened': Nothing,
   'library:cancel-import': Nothing,
   'library:dismiss-import': Nothing,
   'library:export': Type.Object({ ids: Ids, format: ExportFormat }),
@@ -120,6 +123,7 @@ export interface LibraryCallValues {
   'library:import-paths': null;
   'library:choose-import': null;
   'library:get-import': ImportState;
+  'library:take-opened': LibraryOpened | null;
   'library:cancel-import': null;
   'library:dismiss-import': null;
   'library:export': ExportOutcome;

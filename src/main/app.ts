@@ -413,7 +413,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     show: () => window.show(),
     openFiles: (paths) => {
       window.show();
-      library.openFiles(paths, (opened) => send('library-opened', opened));
+      library.openFiles(paths);
     },
     prepareToQuit: () => window.prepareToQuit(),
     close: async () => {

@@ -83,6 +83,7 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'library:split': true,
   'library:choose-import': true,
   'library:get-import': true,
+  'library:take-opened': true,
   'library:cancel-import': true,
   'library:dismiss-import': true,
   'library:export': true,

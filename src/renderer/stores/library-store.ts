@@ -103,10 +103,15 @@ export function startLibraryStore(onOpened: (opened: LibraryOpened) => void): ()
   void callTore('library:get-import', null).then((result) => {
     if (result.ok) useLibraryStore.setState({ importState: result.value });
   });
+  const takeOpened = async (): Promise<void> => {
+    const opened = await callTore('library:take-opened', null);
+    if (opened.ok && opened.value !== null) onOpened(opened.value);
+  };
+  void takeOpened();
   const ends = [
     window.tore.on('library-changed', ({ revision }) => useLibraryStore.setState({ revision })),
     window.tore.on('import-changed', (importState) => useLibraryStore.setState({ importState })),
-    window.tore.on('library-opened', onOpened),
+    window.tore.on('library-opened', () => void takeOpened()),
   ];
   return () => ends.forEach((end) => end());
 }

@@ -66,6 +66,7 @@ export function registerLibraryCalls(calls: CallRegistry, dependencies: LibraryC
   calls.registerCall('library:import-paths', ({ paths }) => add(paths));
   calls.registerCall('library:choose-import', async ({ what }) => add(await dependencies.chooseImport(what)));
   calls.registerCall('library:get-import', () => success(imports.state));
+  calls.registerCall('library:take-opened', () => success(library.takeOpened()));
   calls.registerCall('library:cancel-import', () => {
     imports.cancel();
     return success(null);

@@ -1,4 +1,4 @@
-import type { AppEvents } from '../../../contract/api';
+import type { LibraryOpened } from '../../../contract/library';
 import type { AppEvent } from '../../../contract/snapshot';
 import { LibraryHost } from '../../processes/library-host';
 import type { StartChildProcess } from '../../processes/child-process-port';
@@ -36,6 +36,7 @@ export class LibraryFeature {
   readonly #cancelTidy: () => void;
   readonly #listeners = new Set<() => void>();
   #revision = 0;
+  #opened: LibraryOpened | null = null;
 
   constructor(options: LibraryOptions) {
     this.#options = options;
@@ -79,9 +80,21 @@ export class LibraryFeature {
     this.#options.send('library-changed', { revision: this.#revision });
   }
 
-  /** Imports files that were opened from the desktop and shows what they hold. */
-  openFiles(paths: readonly string[], show: (opened: AppEvents['library-opened']) => void): void {
+  /** Imports files that were opened from the desktop; of a single one the window is told what it holds. */
+  openFiles(paths: readonly string[]): void {
+    const show = (opened: LibraryOpened): void => {
+      // The window may still be starting; it asks then.
+      this.#opened = opened;
+      this.#options.send('library-opened', null);
+    };
     this.imports.add(paths, paths.length === 1 ? show : null);
+  }
+
+  /** What was opened from the desktop last, once. */
+  takeOpened(): LibraryOpened | null {
+    const opened = this.#opened;
+    this.#opened = null;
+    return opened;
   }
 
   async close(): Promise<void> {

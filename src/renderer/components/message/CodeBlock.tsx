@@ -9,7 +9,7 @@ export function CodeBlock({ children }: { readonly children: ReactNode }) {
   const ref = useRef<HTMLPreElement>(null);
   return (
     <div className={classes.code}>
-      <pre ref={ref} tabIndex={0} aria-label={t('message.code')} role="region">
+      <pre ref={ref} tabIndex={0} aria-label={t('message.code')} role="group">
         {children}
       </pre>
       <div className={classes.copy}>

@@ -1,6 +1,6 @@
 import { Button, Skeleton } from '@mantine/core';
 import { IconAlertTriangle, IconArrowDown } from '@tabler/icons-react';
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ConversationView, ModelSummary } from '../../../contract';
 import { EmptyState } from '../../components/EmptyState';
@@ -13,26 +13,39 @@ import { HandoffNote } from './HandoffNote';
 import { Question } from './Question';
 import { useStickToBottom } from './use-stick-to-bottom';
 
+/** Entries shown at first, and with each further step: an imported conversation may have thousands. */
+const ENTRIES_STEP = 100;
+
 interface ThreadProps {
   readonly conversationId: string | null;
   readonly model: ModelSummary | null;
 }
 
 function Entries({ view, modelId }: { readonly view: ConversationView; readonly modelId: string | null }) {
+  const { t } = useTranslation();
+  const [shown, setShown] = useState(ENTRIES_STEP);
   const last = view.entries.at(-1);
+  const hiddenCount = Math.max(0, view.entries.length - shown);
   const isAnswering = answerInProgress(view) !== null;
   return (
-    <ol className={classes.entries}>
-      {view.entries.map((entry) => (
-        <li key={entry.id}>
-          {entry.role === 'user' ? (
-            <Question conversationId={view.id} entry={entry} modelId={modelId} isAnswering={isAnswering} />
-          ) : (
-            <Answer conversationId={view.id} entry={entry} isLast={entry.id === last?.id} modelId={modelId} />
-          )}
-        </li>
-      ))}
-    </ol>
+    <>
+      {hiddenCount > 0 && (
+        <Button variant="default" size="xs" onClick={() => setShown(shown + ENTRIES_STEP)}>
+          {t('chat.showEarlier', { count: hiddenCount })}
+        </Button>
+      )}
+      <ol className={classes.entries}>
+        {view.entries.slice(hiddenCount).map((entry) => (
+          <li key={entry.id}>
+            {entry.role === 'user' ? (
+              <Question conversationId={view.id} entry={entry} modelId={modelId} isAnswering={isAnswering} />
+            ) : (
+              <Answer conversationId={view.id} entry={entry} isLast={entry.id === last?.id} modelId={modelId} />
+            )}
+          </li>
+        ))}
+      </ol>
+    </>
   );
 }
 

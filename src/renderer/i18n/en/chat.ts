@@ -19,6 +19,8 @@ export const chat = {
   answer: 'Answer',
   opening: 'Opening the conversation',
   openFailed: 'The conversation could not be read',
+  showEarlier_one: 'Show one earlier message',
+  showEarlier_other: 'Show {{count}} earlier messages',
   jumpToLatest: 'Jump to the latest',
   emptyTitle: 'Ask something',
   emptyLead: 'The question is answered by the shards of the pipeline, token by token.',
