@@ -64,6 +64,8 @@ export const CoordinatorConfig = Type.Object({
   joinInstructions: Type.String({ maxLength: 500, default: '' }),
   /** Life of a session opened by `POST /access/session`. */
   sessionMinutes: Type.Number({ minimum: 1, maximum: 1_440, default: 60 }),
+  /** The coordinator runs proofs of work itself, on the models of `modelFolders`; it takes its own processor time. */
+  ownChecks: Type.Boolean({ default: false }),
   tokenEconomy: Type.Boolean({ default: true }),
   /** Given once to each newly registered node, as a `purchase` entry. */
   openingGrantMicroGft: Type.Integer({ minimum: 0, maximum: 1_000_000_000_000, default: 0 }),

@@ -184,6 +184,7 @@ export function createCoordinator(
       await services.replicas?.stop();
       await app.close();
       await services.coverage.settled();
+      await services.ownRuns.close();
       await database.destroy();
       logger.info({}, 'the coordinator stopped');
     },

@@ -3,6 +3,8 @@ import { MemberStore } from './access/member-store';
 import { SessionStore } from './access/session-store';
 import { ChallengeService } from './challenges/challenge-service';
 import { ChallengeStore } from './challenges/challenge-store';
+import { NO_OWN_RUNS, OwnRuns, startOwnEngine, type ReferenceRuns } from './challenges/own-runs';
+import { ProofService } from './challenges/proof-service';
 import type { Clock, Random } from './clock';
 import type { CoordinatorConfig } from './config';
 import { GridStates } from './grid/grid-states';
@@ -49,6 +51,7 @@ export interface CoordinatorServices extends TrustServices {
   readonly scheduler: Scheduler;
   readonly grid: GridStates;
   readonly challenges: ChallengeService;
+  readonly ownRuns: ReferenceRuns;
   readonly cashier: Cashier;
   readonly generation: GenerateService;
   readonly desk: AnswerDesk;
@@ -105,7 +108,19 @@ export function createServices(
   const scheduler = new Scheduler(catalogue, registry, nodes, grid, clock);
   const shards = new ShardService(registry, catalogue, nodes, reach, config, random);
   const challengeStore = new ChallengeStore(database, clock);
-  const challenges = new ChallengeService(challengeStore, nodes, registry, catalogue, reach, config, clock, random);
+  const ownRuns = config.ownChecks ? new OwnRuns(startOwnEngine, logger) : NO_OWN_RUNS;
+  const proofs = new ProofService(challengeStore, nodes, registry, catalogue, ownRuns, config, clock, random, logger);
+  const challenges = new ChallengeService(
+    challengeStore,
+    nodes,
+    registry,
+    catalogue,
+    reach,
+    proofs,
+    config,
+    clock,
+    random,
+  );
   const cashier = new Cashier(database, ledger, reach, config, clock);
   const generation = new GenerateService(
     config,
@@ -156,6 +171,7 @@ export function createServices(
     scheduler,
     grid,
     challenges,
+    ownRuns,
     cashier,
     generation,
     desk,

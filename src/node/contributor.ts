@@ -127,7 +127,7 @@ export class ContributorNode {
       onActiveChanged: () => this.wake.signal(),
     });
     const history = new ChallengeHistory(options.dataFolder, this.logger);
-    this.duty = new ChallengeDuty(this.clock, this.view, history, this.logger, (record) =>
+    this.duty = new ChallengeDuty(this.clock, this.view, history, this.keeper, this.logger, (record) =>
       this.events.challenge.emit(record),
     );
     this.preparation = new NodePreparation(options, this.keeper, this.view, this.clock, this.logger);

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { baselineChallengeText } from '../../protocol/compute/baseline-challenge';
 import { countRangeRequestFlops } from '../../protocol/compute/flops';
+import { redundancyRate } from '../../protocol/compute/formulas';
 import type { AdminChallenge } from '../../protocol/compute/http/admin';
 import type {
   ChallengeStatistics,
@@ -18,7 +19,15 @@ import { unknownNode } from '../nodes/node-service';
 import type { NodeStore } from '../nodes/node-store';
 import type { NodeNotifications } from '../notifications';
 import type { RegisteredShard, ShardRegistry } from '../scheduling/shard-registry';
-import { CHALLENGE_TYPE, FAULT_TYPE, type ChallengeStore, type TaskRow, type Verdict } from './challenge-store';
+import type { ProofService } from './proof-service';
+import {
+  CHALLENGE_TYPE,
+  FAULT_TYPE,
+  PROOF_TYPE,
+  type ChallengeStore,
+  type TaskRow,
+  type Verdict,
+} from './challenge-store';
 
 /** Tokens the baseline asks for; they only enter the estimate. */
 const CHALLENGE_TOKENS = 20;
@@ -34,15 +43,21 @@ const OPENINGS = [
 ];
 
 function taskView(row: TaskRow): TaskView {
+  const isProof = row.task_type === PROOF_TYPE;
   return {
     task_id: row.id,
     task_type: row.task_type,
-    payload: { prompt: row.prompt, max_tokens: CHALLENGE_TOKENS, temperature: 0 },
+    payload: {
+      prompt: row.prompt,
+      max_tokens: isProof ? 0 : CHALLENGE_TOKENS,
+      temperature: 0,
+      ...(isProof ? { proof: { seed: row.prompt, manifest_hash: row.expected_hash } } : {}),
+    },
     model_id: row.model_id,
     layer_start: row.layer_start,
     layer_end: row.layer_end,
     flops_estimated: row.flops_estimated,
-    is_challenge: row.task_type === CHALLENGE_TYPE,
+    is_challenge: row.task_type !== FAULT_TYPE,
     expires_at: row.expires_at,
   };
 }
@@ -63,6 +78,7 @@ export class ChallengeService {
     private readonly registry: ShardRegistry,
     private readonly catalogue: ModelCatalogue,
     private readonly notifications: NodeNotifications,
+    private readonly proofs: ProofService,
     private readonly config: CoordinatorConfig,
     private readonly clock: Clock,
     private readonly random: Random,
@@ -92,8 +108,36 @@ export class ChallengeService {
 
   /** Pushes a challenge over the node's connection. Does nothing when there is nobody to ask. */
   async push(nodeId: string): Promise<void> {
+    if (await this.pushProof(nodeId)) return;
     const task = await this.dispatch(nodeId, 'ws');
     if (task.ok) this.notifications.task(nodeId, task.value);
+  }
+
+  /**
+   * Real work ended: some of the nodes that did it are asked for a proof at once, half of the time while they are new
+   * and rarely once they are reliable (tore-0001, redundancy).
+   */
+  async afterWork(nodeIds: readonly string[]): Promise<void> {
+    const rows = await this.nodes.findAll(nodeIds);
+    for (const row of rows.values()) {
+      const rate = redundancyRate(await this.store.judgedTasks(row.id), row.reliability);
+      const draw = ((this.random.bytes(1)[0] ?? 0) + 0.5) / 256;
+      if (draw < rate) await this.pushProof(row.id);
+    }
+  }
+
+  /** False when nothing can be compared with an answer of this node, or it has an open task already. */
+  private async pushProof(nodeId: string): Promise<boolean> {
+    const node = await this.nodes.find(nodeId);
+    const shards = this.registry
+      .shardsOfNode(nodeId)
+      .filter((shard) => this.registry.reach(shard)?.kind === 'ws-relay');
+    const shard = shards[(this.random.bytes(1)[0] ?? 0) % Math.max(1, shards.length)];
+    if (node?.status !== 'active' || shard === undefined) return false;
+    if ((await this.store.open(nodeId, 'ws')) !== undefined) return false;
+    const tasks = await this.proofs.create(shard);
+    for (const task of tasks) this.notifications.task(task.node_id, taskView(task));
+    return tasks.length > 0;
   }
 
   /** Judges an answer. Fails with `task-unknown`, `task-foreign`, `task-answered` or `task-expired`. */
@@ -107,6 +151,7 @@ export class ChallengeService {
       this.conclude(await this.store.decide(task.id, 'expired', null));
       return refuse('task-expired', 'The time to answer the task is over.');
     }
+    if (task.task_type === PROOF_TYPE) return this.answerProof(task, body.proof);
     const passed = equalHashes(body.result_hash.toLowerCase(), task.expected_hash);
     const verdict = await this.store.decide(task.id, passed ? 'verified' : 'failed', {
       resultHash: body.result_hash,
@@ -128,8 +173,33 @@ export class ChallengeService {
   /** Counts challenges nobody answered in time as failed. */
   async expireOverdue(): Promise<void> {
     for (const task of await this.store.overdue()) {
+      if (this.proofs.isForgotten(task)) {
+        await this.store.remove(task.id);
+        continue;
+      }
       this.conclude(await this.store.decide(task.id, 'expired', null));
     }
+  }
+
+  private async answerProof(task: TaskRow, given: unknown): Promise<CoordinatorResult<TaskVerdict>> {
+    if (task.proof_json !== null) return refuse('task-answered', 'The task was answered already.');
+    const { outcome, more } = await this.proofs.answer(task, given);
+    for (const one of more) this.notifications.task(one.node_id, taskView(one));
+    if (outcome.kind === 'judged') for (const verdict of outcome.verdicts) this.conclude(verdict);
+    if (outcome.kind !== 'judged' || outcome.own === null) {
+      const message =
+        outcome.kind === 'dropped' ? outcome.reason : 'The answer waits to be compared with that of another node.';
+      return success({ status: 'waiting', passed: null, reliability: null, consistency_score: null, message });
+    }
+    const { own, finding } = outcome;
+    return success({
+      status: own.suspendedNow ? 'suspended' : own.task.status,
+      passed: own.task.status === 'verified',
+      reliability: own.reliability.factor,
+      redundancy_siblings: outcome.verdicts.length - 1,
+      consistency_score: own.reliability.consistency,
+      message: `${this.messageOf(own)} ${finding}`,
+    });
   }
 
   /** A wrong answer in real work: the node's consistency suffers as from a failed challenge. */
@@ -159,6 +229,8 @@ export class ChallengeService {
       created_at: now,
       expires_at: now,
       completed_at: now,
+      proof_group: null,
+      proof_json: null,
     });
     this.conclude(verdict);
   }
@@ -202,7 +274,7 @@ export class ChallengeService {
       layer_start: row.layer_start,
       layer_end: row.layer_end,
       status: row.status,
-      finding: row.task_type === FAULT_TYPE ? row.prompt : null,
+      finding: row.task_type === FAULT_TYPE ? row.prompt : row.task_type === PROOF_TYPE ? row.result_hash : null,
       created_at: row.created_at,
       completed_at: row.completed_at,
     }));
@@ -236,6 +308,8 @@ export class ChallengeService {
       expires_at: timestampOf(nowMs + this.config.taskTimeoutSeconds * 1_000),
       completed_at: null,
       verdict_order: null,
+      proof_group: null,
+      proof_json: null,
     };
   }
 

@@ -17,6 +17,7 @@ export interface Verdict {
 }
 
 export const CHALLENGE_TYPE = 'inference_challenge';
+export const PROOF_TYPE = 'proof_of_work';
 export const FAULT_TYPE = 'pipeline_fault';
 
 /** Tasks and what follows from their verdicts. */
@@ -40,6 +41,44 @@ export class ChallengeStore {
       .where('channel', '=', channel)
       .where('expires_at', '>', timestampOf(this.clock.nowMs()))
       .executeTakeFirst();
+  }
+
+  /** The tasks of one proof, in the order they were made. */
+  group(proofGroup: string): Promise<TaskRow[]> {
+    return this.database
+      .selectFrom('tasks')
+      .selectAll()
+      .where('proof_group', '=', proofGroup)
+      .orderBy('created_at')
+      .execute();
+  }
+
+  /** Keeps the answer to an open proof. False when it has one, or is decided. */
+  async keepProof(taskId: string, proofJson: string): Promise<boolean> {
+    const kept = await this.database
+      .updateTable('tasks')
+      .set({ proof_json: proofJson })
+      .where('id', '=', taskId)
+      .where('status', '=', 'dispatched')
+      .where('proof_json', 'is', null)
+      .executeTakeFirst();
+    return kept.numUpdatedRows > 0n;
+  }
+
+  /** Forgets an open task that can no longer be judged. */
+  async remove(taskId: string): Promise<void> {
+    await this.database.deleteFrom('tasks').where('id', '=', taskId).where('status', '=', 'dispatched').execute();
+  }
+
+  /** Tasks a node was judged by, over its whole life here. */
+  async judgedTasks(nodeId: string): Promise<number> {
+    const row = await this.database
+      .selectFrom('tasks')
+      .select((build) => build.fn.countAll<number>().as('tasks'))
+      .where('node_id', '=', nodeId)
+      .where('status', '!=', 'dispatched')
+      .executeTakeFirst();
+    return Number(row?.tasks ?? 0);
   }
 
   /** The newest tasks, of one node or of all, newest first. */
@@ -106,7 +145,7 @@ export class ChallengeStore {
       .selectFrom('tasks')
       .select((build) => ['status', build.fn.countAll<number>().as('tasks')])
       .where('node_id', '=', nodeId)
-      .where('task_type', '=', CHALLENGE_TYPE)
+      .where('task_type', 'in', [CHALLENGE_TYPE, PROOF_TYPE])
       .groupBy('status')
       .execute();
     const countOf = (...statuses: string[]): number =>

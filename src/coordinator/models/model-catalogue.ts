@@ -14,6 +14,8 @@ export interface KnownModel {
   readonly manifestHash: string;
   /** `folder` when the operator named it; then it is the only manifest of its id. */
   readonly origin: 'folder' | 'node';
+  /** Where the operator keeps its files. */
+  readonly folder?: string;
 }
 
 /** A model folder as the operator named it. */
@@ -68,7 +70,7 @@ export class ModelCatalogue {
         });
       }
       const { manifest, manifestHash, files } = loaded.value;
-      await this.add({ manifest, manifestHash, origin: 'folder' });
+      await this.add({ manifest, manifestHash, origin: 'folder', folder });
       if (files !== undefined) this.filesByHash.set(manifestHash, files);
     }
     return success(undefined);

@@ -313,6 +313,7 @@ export class GenerateService {
       },
     );
     if (!settled.ok) return settled;
+    this.checkSomeOf(end.hops.map((hop) => hop.nodeId));
     return success({
       request_id: request.requestId,
       text: end.text,
@@ -328,6 +329,13 @@ export class GenerateService {
       ledger_ref: settled.value.ledgerRef,
       confirmed_at: settled.value.confirmedAt,
     });
+  }
+
+  /** Proofs of the nodes that served; the requester does not wait for them. */
+  private checkSomeOf(nodeIds: readonly string[]): void {
+    void this.challenges
+      .afterWork(nodeIds)
+      .catch((thrown: unknown) => this.logger.warn({ err: thrown }, 'nodes could not be checked after their work'));
   }
 
   private shownBalance(balanceMicroGft: MicroGft | null): number | null {

@@ -84,6 +84,10 @@ const SECTIONS: readonly Section[] = [
         'Numbers between nodes: f32 is exact, f16 and bf16 halve the traffic and change results slightly.',
       ],
       ['maxDraftTokens', 'Tokens guessed ahead and verified in one pass; 0 switches guessing off.'],
+      [
+        'ownChecks',
+        'true lets the coordinator run proofs of work itself on the models of modelFolders, which takes processor time of its own process. Without it nodes with the same layers are compared with each other.',
+      ],
       ['shardHosts', '"public" refuses shard servers at private addresses. A public cooperative wants that.'],
       ['maxRequests', 'Requests answered at the same time.'],
       ['maxRequestsPerNode', 'Requests of one node at the same time.'],

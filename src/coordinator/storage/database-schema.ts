@@ -86,6 +86,10 @@ export interface TaskTable {
   completed_at: string | null;
   /** Order of the verdicts, 1 upwards; null while open. */
   verdict_order: number | null;
+  /** Proofs with one seed, given to nodes that are compared with each other; null for other tasks. */
+  proof_group: string | null;
+  /** The answer to a proof. */
+  proof_json: string | null;
 }
 
 export interface LedgerEntryTable {

@@ -1,6 +1,7 @@
 import type { SchemaStep } from '../../storage/schema-steps';
 import { ACCESS_STEPS } from './steps/access-steps';
 import { CORE_STEPS } from './steps/core-steps';
+import { PROOF_STEPS } from './steps/proof-steps';
 import { TRUST_STEPS } from './steps/trust-steps';
 import { SESSION_STEPS } from './steps/session-steps';
 
@@ -16,4 +17,10 @@ import { SESSION_STEPS } from './steps/session-steps';
  * | sessions | 30-39 |
  * | federation | 40-49 |
  */
-export const SCHEMA_STEPS: readonly SchemaStep[] = [...CORE_STEPS, ...ACCESS_STEPS, ...TRUST_STEPS, ...SESSION_STEPS];
+export const SCHEMA_STEPS: readonly SchemaStep[] = [
+  ...CORE_STEPS,
+  ...ACCESS_STEPS,
+  ...PROOF_STEPS,
+  ...TRUST_STEPS,
+  ...SESSION_STEPS,
+];

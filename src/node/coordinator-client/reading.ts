@@ -1,3 +1,5 @@
+import { Compile } from 'typebox/compile';
+import { ProofQuestion } from '../../protocol/compute/http/proofs';
 import { createHash } from 'node:crypto';
 import type { LayerRange } from '../../protocol/compute/model';
 import { toMicroGft } from '../../protocol/compute/micro-gft';
@@ -96,7 +98,11 @@ export interface ReadTask {
   readonly range: LayerRange;
   readonly flopsEstimated: number;
   readonly expiresAt: string | null;
+  /** What to prove, when it is more than the baseline's challenge. */
+  readonly proof: ProofQuestion | null;
 }
+
+const proofQuestion = Compile(ProofQuestion);
 
 export function readTask(value: unknown): ReadTask | null {
   const record = readRecord(value);
@@ -117,6 +123,7 @@ export function readTask(value: unknown): ReadTask | null {
     range: { layer_start: layerStart, layer_end: layerEnd },
     flopsEstimated: Math.max(0, readNumber(record?.['flops_estimated']) ?? 0),
     expiresAt: readTime(record?.['expires_at']),
+    proof: proofQuestion.Check(payload?.['proof']) ? payload['proof'] : null,
   };
 }
 

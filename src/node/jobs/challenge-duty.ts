@@ -3,7 +3,9 @@ import { timeText, type Clock } from '../clock';
 import type { CoordinatorConnection } from '../coordinator-client/coordinator-client';
 import type { ReadTask } from '../coordinator-client/reading';
 import type { NodeView } from '../node-view';
+import type { ShardKeeper } from '../shard/shard-keeper';
 import { answerChallenge } from './challenge-answer';
+import { proveWork } from './challenge-proof';
 import type { NodeLogger } from '../logger';
 import type { ChallengeHistory } from './challenge-history';
 import { ChallengeLog } from './challenge-log';
@@ -18,6 +20,8 @@ export class ChallengeDuty {
     private readonly clock: Clock,
     private readonly view: NodeView,
     private readonly history: ChallengeHistory,
+    /** Where the shard is that proofs are run on. */
+    private readonly shards: Pick<ShardKeeper, 'engine' | 'served'>,
     private readonly logger: NodeLogger,
     private readonly onChanged: (record: ChallengeRecord) => void,
   ) {}
@@ -45,7 +49,14 @@ export class ChallengeDuty {
     this.show(task.taskId);
     this.answering.add(task.taskId);
     const started = this.clock.now();
-    const body = answerChallenge(task, nodeId, 0);
+    const proved = task.proof === null ? null : await proveWork(this.shards.engine, this.shards.served, task);
+    if (proved?.ok === false) {
+      this.answering.delete(task.taskId);
+      this.log.fail(task.taskId, proved.error, this.clock.now() - receivedMs);
+      return this.show(task.taskId);
+    }
+    const baseline = answerChallenge(task, nodeId, 0);
+    const body = proved === null ? baseline : { ...baseline, proof: proved.value };
     const verdict = await connection.submitTaskResult({ ...body, execution_time_ms: this.clock.now() - started });
     this.answering.delete(task.taskId);
     const durationMs = this.clock.now() - receivedMs;

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { ProofAnswer, ProofQuestion } from './proofs';
 
 /** A baseline challenge handed to a node (`POST /tasks/dispatch/{node_id}`). */
 export const TaskView = Type.Object({
@@ -8,6 +9,8 @@ export const TaskView = Type.Object({
     prompt: Type.String({ maxLength: 100_000 }),
     max_tokens: Type.Integer({ minimum: 0 }),
     temperature: Type.Number(),
+    /** Makes the task a proof of work done, where the node understands it (WebSocket binding). */
+    proof: Type.Optional(ProofQuestion),
   }),
   model_id: Type.String({ maxLength: 200 }),
   layer_start: Type.Integer({ minimum: 0 }),
@@ -25,13 +28,16 @@ export const TaskResultBody = Type.Object({
   result_hash: Type.String({ minLength: 1, maxLength: 200 }),
   flops_delivered: Type.Number({ minimum: 0 }),
   execution_time_ms: Type.Number({ minimum: 0 }),
+  /** Answer to a proof of work done. */
+  proof: Type.Optional(ProofAnswer),
 });
 export type TaskResultBody = Static<typeof TaskResultBody>;
 
 /** Answer to a result. Foreign coordinators leave fields out or send null; a reader shows what is there. */
 export const TaskVerdict = Type.Object({
   status: Type.String({ maxLength: 40 }),
-  passed: Type.Boolean(),
+  /** Null while an independent node's answer is awaited. */
+  passed: Type.Union([Type.Boolean(), Type.Null()]),
   reliability: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
   redundancy_siblings: Type.Optional(Type.Union([Type.Integer(), Type.Array(Type.Unknown()), Type.Null()])),
   consistency_score: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
