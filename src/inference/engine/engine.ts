@@ -125,7 +125,13 @@ export interface AnsweredSoFar {
   readonly tokenIds: readonly number[];
 }
 
-/** Token ids for a first shard, activations `[positions, hidden]` for every other one. */
+/**
+ * Token ids for a first shard, activations `[positions, hidden]` for every other one.
+ *
+ * Up to `1 + MAX_DRAFT_IDS` positions give, bit for bit, what they give one after the other, whatever else the shard serves.
+ * More are a prompt: in pieces cut at multiples of 128 positions it gives the bits of the whole. Who builds a cache again
+ * and wants equal bits sends the same pieces.
+ */
 export type ForwardInput =
   { readonly inputIds: readonly number[] } | { readonly activation: Float32Array; readonly positions: number };
 

@@ -1,4 +1,5 @@
 import type { LayerRange } from '../../protocol/compute/model';
+import { MAX_DRAFT_IDS } from '../engine/engine';
 import type { DecoderConfig } from '../models/config';
 import { windowsOf } from '../shards/decoder-graph';
 import { PAGE_POSITIONS, PREFILL_CHUNK_POSITIONS } from '../shards/estimate-shard';
@@ -10,8 +11,8 @@ import type { OnnxRuntime, OnnxTensor } from './onnx-runtime';
 /** Added to the scores of positions a row does not see: their share becomes zero. */
 const HIDDEN_SCORE = -1e30;
 
-/** A pass of more positions is a prompt's; fewer are answered as if each had come alone. */
-export const MAX_ROW_POSITIONS = 16;
+/** A pass of more positions is a prompt's; fewer, and so all drafts, are answered as if each had come alone. */
+export const MAX_ROW_POSITIONS = 1 + MAX_DRAFT_IDS;
 
 /**
  * Queries that share a key in one product: up to here onnxruntime adds the products of a whole head in one go, whatever
