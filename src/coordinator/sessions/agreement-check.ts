@@ -4,11 +4,7 @@ import { refuseInSession, type SessionResult } from '../../protocol/session/sess
 import type { Ed25519 } from '../../protocol/signing/ed25519';
 import { verifyAgreement } from '../../protocol/signing/verify-document';
 import type { Agreement } from '../../protocol/trust/agreement';
-
-/** Whether a key is one of an agreement's parties. */
-export function isPartyOf(agreement: Agreement, publicKey: string): boolean {
-  return agreement.parties.some(({ public_key: key }) => key === publicKey);
-}
+import { actsForParty } from '../../protocol/trust/agreement-keys';
 
 function invalid(why: string, suggestion: string): SessionResult<never> {
   return refuseInSession('agreement-invalid', `The agreement does not carry a session: ${why}.`, { suggestion });
@@ -24,7 +20,8 @@ export function checkAgreement(
   if (agreement === null) return success(undefined);
   const verified = verifyAgreement(agreement, ed25519);
   if (!verified.ok) return invalid(verified.error.message.replace(/\.$/, ''), 'Let every party sign it first.');
-  if (!isPartyOf(agreement, publicKey)) return invalid('you are none of its parties', 'Use an agreement of your own.');
+  if (!actsForParty(agreement, publicKey))
+    return invalid('you are none of its parties', 'Use an agreement of your own.');
   const { effective_at: from, expires_at: until } = agreement.terms;
   if (agreement.status !== 'active') return invalid(`it is ${agreement.status}`, 'Make a new one.');
   if (toEpochMs(from) > nowMs) return invalid(`it is in force only from ${from}`, 'Wait until then.');

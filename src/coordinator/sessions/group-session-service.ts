@@ -24,7 +24,8 @@ import type {
 } from '../../protocol/wire/session-messages';
 import { timestampOf, type Clock, type Random } from '../clock';
 import type { DatabaseTransaction } from '../storage/database-schema';
-import { checkAgreement, isPartyOf } from './agreement-check';
+import { actsForParty } from '../../protocol/trust/agreement-keys';
+import { checkAgreement } from './agreement-check';
 import { checkCost } from './cost-check';
 import { participantOf, type GroupSessionStore } from './group-session-store';
 import { checkTurn, sameTurn, turnsPointedTo } from './turn-check';
@@ -291,7 +292,7 @@ export class GroupSessionService {
       // Who left by themselves may come back as what they were.
       if (known !== undefined) return success(known.role);
       const agreement = this.store.agreementOf(session);
-      if (agreement === null || !isPartyOf(agreement, publicKey)) return unknownSession();
+      if (agreement === null || !actsForParty(agreement, publicKey)) return unknownSession();
       const checked = checkAgreement(agreement, publicKey, this.ed25519, this.clock.nowMs());
       return checked.ok ? success('member') : checked;
     }

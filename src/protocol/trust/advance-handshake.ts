@@ -70,8 +70,9 @@ function begin(message: HandshakeMessage): TrustResult<Handshake> {
           name: from.name,
           institution: from.institution ?? null,
           keys: [from.public_key],
+          memberKeys: from.member_keys ?? [],
         },
-        responder: { nodeId: to.node_id, name: '', institution: null, keys: [to.public_key] },
+        responder: { nodeId: to.node_id, name: '', institution: null, keys: [to.public_key], memberKeys: [] },
       },
       log: { proposer: [], responder: [] },
     },
@@ -86,7 +87,12 @@ function senderOf(
 ): TrustResult<HandshakeParty> {
   const { from } = message;
   const known = keyOf(party);
-  const named = { ...party, name: from.name, institution: from.institution ?? null };
+  const named = {
+    ...party,
+    name: from.name,
+    institution: from.institution ?? null,
+    memberKeys: from.member_keys ?? [],
+  };
   if (from.public_key === known) return { ok: true, value: named };
   if (party.keys.includes(from.public_key)) {
     return refuseTrust('key-replaced', 'The message is signed with a key its party has replaced.');

@@ -31,6 +31,13 @@ function partyOf({ parties }: Handshake, side: Side): AgreementParty {
   return { node_id: nodeId, public_key: keyOf(parties[side]), name, institution };
 }
 
+/** Keys of the parties' computers, by node id, where a party has named some: signed with the rest of the agreement. */
+function memberKeysOf({ parties }: Handshake): { readonly member_keys?: Record<string, readonly string[]> } {
+  const named = SIDES.map((side) => parties[side]).filter(({ memberKeys }) => memberKeys.length > 0);
+  const byParty = Object.fromEntries(named.map(({ nodeId, memberKeys }) => [nodeId, memberKeys]));
+  return named.length === 0 ? {} : { member_keys: byParty };
+}
+
 /**
  * The agreement an accepted handshake leads to, not signed yet. What comes from the handshake (parties, evidence, mode) is
  * fixed by it; only the terms are the writer's.
@@ -55,7 +62,7 @@ export function agreementOfHandshake(
       evidence: handshakeEvidence(handshake),
       terms: draft.terms,
       status: 'active',
-      metadata: draft.metadata ?? {},
+      metadata: { ...draft.metadata, ...memberKeysOf(handshake) },
       signatures: [],
     },
   };

@@ -16,6 +16,8 @@ export interface MessageWriter {
   readonly signer: Signer;
   /** From its first key to the one that signs. */
   readonly keyLinks: readonly KeyLink[];
+  /** Keys of its computers. */
+  readonly memberKeys?: readonly string[];
 }
 
 export interface MessageDraft {
@@ -38,6 +40,9 @@ function signed(
       public_key: writer.signer.publicKey,
       name: writer.name,
       institution: writer.institution,
+      ...(writer.memberKeys === undefined || writer.memberKeys.length === 0
+        ? {}
+        : { member_keys: [...writer.memberKeys] }),
     },
     issued_at: new Date(nowMs).toISOString(),
     expires_at: new Date(nowMs + TRUST_LIMITS.maxMessageLifetimeMs).toISOString(),

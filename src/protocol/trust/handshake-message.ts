@@ -11,6 +11,9 @@ import { TerminationNotice } from './termination';
 import { GovernanceMode } from './trust-fields';
 import { TRUST_LIMITS } from './trust-limits';
 
+/** Computers a party names in a handshake: those its people sit at, not its whole cluster. */
+const MAX_MEMBER_KEYS_IN_AGREEMENT = 32;
+
 const ShortText = Type.String({ maxLength: TRUST_LIMITS.maxNameLength });
 const LongText = Type.String({ minLength: 1, maxLength: TRUST_LIMITS.maxTextLength });
 const Term = Type.String({ minLength: 1, maxLength: TRUST_LIMITS.maxNameLength });
@@ -94,6 +97,8 @@ export const HandshakeMessage = Type.Object({
     public_key: PublicKey,
     name: ShortText,
     institution: Maybe(ShortText),
+    /** Keys of the party's computers, which work and take part in sessions in its name. */
+    member_keys: Maybe(Type.Array(PublicKey, { maxItems: MAX_MEMBER_KEYS_IN_AGREEMENT })),
   }),
   to: Type.Object({ node_id: Identifier, public_key: PublicKey }),
   issued_at: Timestamp,

@@ -23,6 +23,8 @@ export interface HandshakeParty {
   readonly institution: string | null;
   /** Keys it used, the current one last; each is linked to the next. */
   readonly keys: readonly string[];
+  /** Keys of its computers, as it named them last. */
+  readonly memberKeys: readonly string[];
 }
 
 /** What a message did, without texts: those are kept by the parties alone. */

@@ -6,6 +6,7 @@ import type { NodeLogger } from '../../../node';
 import { DOCUMENT_KINDS, readDocument } from '../../../protocol/documents/read-document';
 import { writeDocument } from '../../../protocol/documents/write-document';
 import { failure, success, type Result } from '../../../protocol/result';
+import type { MessageWriter } from '../../../protocol/trust/compose-message';
 import type { HandshakeMessage } from '../../../protocol/trust/handshake-message';
 import { signStatement } from '../../../protocol/trust/statement';
 import { mainFailure, reasonOf } from '../../errors';
@@ -95,7 +96,7 @@ export class TrustFeature {
   private constructor(options: TrustOptions) {
     this.#options = options;
     const { timers, log } = options;
-    const writer = () => this.key.writer();
+    const writer = () => this.#writer();
     const connection = () => this.#connection.current();
     const onChange = (): void => this.#changed();
     this.#folder = new TrustFolder(options.folder, () => timers.now(), log);
@@ -242,12 +243,11 @@ export class TrustFeature {
 
   /** Shows an agreement to the coordinator of an institution, which then lets this party and its computer in. */
   async showAgreement(agreementId: string): Promise<Result<{ readonly expiresAt: string | null }>> {
-    const writer = this.key.writer();
+    const writer = this.#writer();
     const [file, connected] = [this.#shelf.find(agreementId), this.#connection.current()];
     if (!file.ok) return file;
     if (!connected.ok) return connected;
     if (writer === null) return failure('party-key-missing', 'This needs a key of your own.');
-    const nodeKey = this.#options.nodeKey();
     const request = {
       tore_spec: 'tore-0002',
       type: 'membership-request',
@@ -256,7 +256,7 @@ export class TrustFeature {
       public_key: writer.signer.publicKey,
       ...(writer.keyLinks.length === 0 ? {} : { key_links: writer.keyLinks }),
       agreement: file.value.agreement,
-      member_keys: nodeKey === null ? [] : [nodeKey],
+      member_keys: writer.memberKeys ?? [],
       issued_at: isoTime(this.#options.timers.now()),
     };
     const signed = signStatement(request, writer.signer, nodeCryptography);
@@ -271,6 +271,12 @@ export class TrustFeature {
     this.#cancelChange?.();
     this.#connection.close();
     await this.#mail.settled();
+  }
+
+  /** The party with the key of this computer, which takes part in sessions and works in its name. */
+  #writer(): MessageWriter | null {
+    const [writer, nodeKey] = [this.key.writer(), this.#options.nodeKey()];
+    return writer === null || nodeKey === null ? writer : { ...writer, memberKeys: [nodeKey] };
   }
 
   async #sync(): Promise<void> {

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CallInput } from '../../../contract/calls';
 import { startTestCoordinator, type TestCoordinator } from '../../../coordinator/testing/start-coordinator';
-import { nodeCryptography } from '../../../keys/ed25519';
+import { nodeCryptography, signerOfSeed } from '../../../keys/ed25519';
 import { failure, type Result } from '../../../protocol/result';
 import { readDocument } from '../../../protocol/documents/read-document';
 import { verifyAgreement } from '../../../protocol/signing/verify-document';
+import { actsForParty } from '../../../protocol/trust/agreement-keys';
 import { RecordingLog } from '../../test-doubles/recording-log';
 import { nodeLogger } from '../node-logger';
 import { SecretVault } from '../secret-vault';
@@ -63,7 +64,7 @@ async function start(name: string, url: string | null = coordinator.url): Promis
         return Promise.resolve(failure('not-connected', 'No model here.'));
       },
     },
-    nodeKey: () => null,
+    nodeKey: () => signerOfSeed(new Uint8Array(32).fill(name.length)).publicKey,
     dialogs: { saveFile: () => Promise.resolve(whole.file), open: () => Promise.resolve([whole.file]) },
     onChange: () => undefined,
     addEvent: (_kind, text) => side.events.push(text),
@@ -183,6 +184,15 @@ describe('two apps and one coordinator', () => {
     if (read.kind !== 'agreement') throw new Error('not an agreement');
     expect(verifyAgreement(read.document, nodeCryptography)).toMatchObject({ ok: true, value: { signatures: 2 } });
     expect(read.document.evidence).toHaveLength(2);
+    // The computers of both act for their parties, in sessions under the agreement for one; a stranger's does not.
+    for (const [length, acts] of [
+      ['Spectra'.length, true],
+      ['Corpus'.length, true],
+      [99, false],
+    ] as const) {
+      const { publicKey } = signerOfSeed(new Uint8Array(32).fill(length));
+      expect(actsForParty(read.document, publicKey)).toBe(acts);
+    }
     expect(JSON.stringify(read.document)).not.toContain('SECRET');
     // A third app reads it as a file of others.
     const c = await start('Reader', null);

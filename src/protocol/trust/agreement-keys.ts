@@ -1,0 +1,20 @@
+import type { Agreement } from './agreement';
+
+function listedKeys(metadata: unknown, nodeId: string): readonly unknown[] {
+  if (typeof metadata !== 'object' || metadata === null || !('member_keys' in metadata)) return [];
+  const { member_keys: byParty } = metadata;
+  if (typeof byParty !== 'object' || byParty === null || !Object.hasOwn(byParty, nodeId)) return [];
+  const keys = (byParty as Readonly<Record<string, unknown>>)[nodeId];
+  return Array.isArray(keys) ? (keys as readonly unknown[]) : [];
+}
+
+/**
+ * Whether a key acts for a party of an agreement: its own, or one of its computers, which all parties have signed under
+ * `metadata.member_keys` (by node id). Unknown forms of that field name nobody.
+ */
+export function actsForParty(agreement: Pick<Agreement, 'parties' | 'metadata'>, publicKey: string): boolean {
+  return agreement.parties.some(
+    ({ node_id: nodeId, public_key: key }) =>
+      key === publicKey || listedKeys(agreement.metadata, nodeId).includes(publicKey),
+  );
+}
