@@ -61,7 +61,7 @@ import { SnapshotService } from './services/snapshot-service';
 import { systemTimers as timers } from './services/timers';
 import { TrayService } from './services/tray';
 import { TrustFeature } from './services/trust/start-trust';
-import { buildTrayModel, type TrayAction } from './services/tray-model';
+import { buildTrayModel, pauseMinutes, type TrayAction } from './services/tray-model';
 import { openElectronDocumentStore } from './storage/electron-document-store';
 import { FileDialogs } from './windows/file-dialogs';
 import { MainWindow } from './windows/main-window';
@@ -308,7 +308,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       case 'open':
         return window.show();
       case 'pause':
-        return policy.snooze('all', action.minutes, false);
+        return policy.snooze('all', pauseMinutes(action.minutes, timers.now()), action.finishFirst);
       case 'resume':
         return policy.resume('all');
       case 'retry':

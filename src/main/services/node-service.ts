@@ -279,7 +279,7 @@ export class NodeService implements CoordinatorSource {
     const key = stateKey(state);
     if (!isLasting(state) || key === this.#lastStateKey) return;
     this.#lastStateKey = key;
-    const quiet = { state, balanceMicroGft: null, tokensPerSecond: null, requestsActive: 0 };
+    const quiet = { state, balanceMicroGft: null, tokensPerSecond: null, requestsActive: 0, requestsServed: 0 };
     const { stateLine } = buildTrayModel(quiet, this.#options.formatClock);
     this.#options.addEvent(
       state.kind === 'failed' ? 'error' : 'state',

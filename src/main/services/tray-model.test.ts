@@ -1,18 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeState } from '../../protocol/compute/node-snapshot';
-import { buildTrayModel, type TrayModel } from './tray-model';
+import { buildTrayModel, pauseMinutes, type TrayModel } from './tray-model';
 
 const clock = (time: string): string => time.slice(11, 16);
 const range = { layer_start: 0, layer_end: 3 };
 const error = { code: 'x', message: 'The coordinator cannot be reached.', retryable: true };
 
-function model(state: NodeState, facts: { balance?: number; speed?: number; active?: number } = {}): TrayModel {
+function model(
+  state: NodeState,
+  facts: { balance?: number; speed?: number; active?: number; served?: number } = {},
+): TrayModel {
   return buildTrayModel(
     {
       state,
       balanceMicroGft: facts.balance ?? null,
       tokensPerSecond: facts.speed ?? null,
       requestsActive: facts.active ?? 0,
+      requestsServed: facts.served ?? 0,
     },
     clock,
   );
@@ -65,12 +69,15 @@ describe('buildTrayModel', () => {
     expect(shown.tooltip).toBe('Tore: Working on layers 0-3 of m, 42 tokens/s\nBalance 1.2345 GFT');
   });
 
-  it('offers three pauses while there is something to pause', () => {
+  it('offers pauses while there is something to pause', () => {
     const { menu } = model({ kind: 'serving', modelId: 'm', range });
     const pauses = menu.flatMap((item) =>
       item.kind === 'action' && item.action.kind === 'pause' ? [item.action.minutes] : [],
     );
-    expect(pauses).toEqual([15, 60, null]);
+    expect(pauses).toEqual([15, 60, 240, 'morning', null]);
+    const busy = model({ kind: 'serving', modelId: 'm', range }, { active: 1 });
+    expect(labels(busy)).toContain('Finish what runs, then pause');
+    expect(labels(model({ kind: 'serving', modelId: 'm', range }))).not.toContain('Finish what runs, then pause');
     expect(labels(model({ kind: 'serving', modelId: 'm', range }))).not.toContain('Resume');
   });
 
@@ -82,6 +89,20 @@ describe('buildTrayModel', () => {
       'Open Tore',
       'Quit',
     ]);
+  });
+
+  it('shows quick figures once there are some', () => {
+    const shown = labels(model({ kind: 'serving', modelId: 'm', range }, { balance: 2_000_000, served: 3 }));
+    expect(shown[1]).toBe('Balance 2.00 GFT · 3 requests served');
+    expect(labels(model({ kind: 'off' }))[1]).toBe('Open Tore');
+  });
+
+  it('ends a pause until tomorrow on the next day, also shortly after midnight', () => {
+    const at = (hour: number, minute: number): number => new Date(2026, 0, 5, hour, minute).getTime();
+    expect(pauseMinutes('morning', at(23, 0))).toBe(8 * 60);
+    expect(pauseMinutes('morning', at(1, 0))).toBe(30 * 60);
+    expect(pauseMinutes(15, at(1, 0))).toBe(15);
+    expect(pauseMinutes(null, at(1, 0))).toBeNull();
   });
 
   it('offers another attempt after a failure', () => {

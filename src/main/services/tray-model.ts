@@ -5,9 +5,12 @@ import { formatGft } from '../../protocol/compute/micro-gft';
 /** Files `tray-<icon>-<light|dark>` in resources/icons. */
 export type TrayIcon = 'working' | 'paused' | 'snoozed' | 'offline' | 'attention';
 
+/** Minutes, until the next morning, or (null) until resumed. */
+type PauseLength = number | 'morning' | null;
+
 export type TrayAction =
   | { readonly kind: 'open' }
-  | { readonly kind: 'pause'; readonly minutes: number | null }
+  | { readonly kind: 'pause'; readonly minutes: PauseLength; readonly finishFirst: boolean }
   | { readonly kind: 'resume' }
   | { readonly kind: 'retry' }
   | { readonly kind: 'quit' };
@@ -25,15 +28,29 @@ export interface TrayModel {
   readonly menu: readonly TrayMenuItem[];
 }
 
-const PAUSES: readonly { readonly label: string; readonly minutes: number | null }[] = [
+const PAUSES: readonly { readonly label: string; readonly minutes: PauseLength }[] = [
   { label: 'Pause for 15 minutes', minutes: 15 },
   { label: 'Pause for 1 hour', minutes: 60 },
+  { label: 'Pause for 4 hours', minutes: 240 },
+  { label: 'Pause until tomorrow, 07:00', minutes: 'morning' },
   { label: 'Pause until resumed', minutes: null },
 ];
 
+/** When a pause "until tomorrow" ends, local time. */
+const MORNING_HOUR = 7;
+
+/** Minutes of a pause from now on; null is without an end. */
+export function pauseMinutes(length: PauseLength, nowMs: number): number | null {
+  if (length !== 'morning') return length;
+  const morning = new Date(nowMs);
+  morning.setDate(morning.getDate() + 1);
+  morning.setHours(MORNING_HOUR, 0, 0, 0);
+  return Math.max(1, Math.round((morning.getTime() - nowMs) / 60_000));
+}
+
 /** Everything the tray shows, from the state of the node. `formatClock` gives a time of day, as "14:05". */
 export function buildTrayModel(
-  node: Pick<NodeSnapshot, 'state' | 'balanceMicroGft' | 'tokensPerSecond' | 'requestsActive'>,
+  node: Pick<NodeSnapshot, 'state' | 'balanceMicroGft' | 'tokensPerSecond' | 'requestsActive' | 'requestsServed'>,
   formatClock: (time: string) => string,
 ): TrayModel {
   const { icon, line } = describeState(node, formatClock);
@@ -44,16 +61,28 @@ export function buildTrayModel(
     tooltip: `Tore: ${line}${balance}`,
     menu: [
       { kind: 'text', label: line },
+      ...figures(node),
       { kind: 'separator' },
       { kind: 'action', label: 'Open Tore', action: { kind: 'open' } },
-      ...workItems(node.state),
+      ...workItems(node.state, node.requestsActive),
       { kind: 'separator' },
       { kind: 'action', label: 'Quit', action: { kind: 'quit' } },
     ],
   };
 }
 
-function workItems(state: NodeSnapshot['state']): readonly TrayMenuItem[] {
+/** Whether it helped, at a glance. */
+function figures(node: Pick<NodeSnapshot, 'balanceMicroGft' | 'requestsServed'>): readonly TrayMenuItem[] {
+  const parts = [
+    node.balanceMicroGft === null ? null : `Balance ${formatGft(node.balanceMicroGft)} GFT`,
+    node.requestsServed === 0
+      ? null
+      : `${node.requestsServed} ${node.requestsServed === 1 ? 'request' : 'requests'} served`,
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? [] : [{ kind: 'text', label: parts.join(' · ') }];
+}
+
+function workItems(state: NodeSnapshot['state'], requestsActive: number): readonly TrayMenuItem[] {
   if (state.kind === 'off') return [];
   if (state.kind === 'failed') return [{ kind: 'action', label: 'Try again', action: { kind: 'retry' } }];
   if (state.kind === 'paused') {
@@ -62,7 +91,17 @@ function workItems(state: NodeSnapshot['state']): readonly TrayMenuItem[] {
     // A pause by battery or by the coordinator passes by itself, and consent is given in the window.
     return liftable ? [resume] : [];
   }
-  return PAUSES.map(({ label, minutes }) => ({ kind: 'action', label, action: { kind: 'pause', minutes } }));
+  const pauses = PAUSES.map(({ label, minutes }): TrayMenuItem => ({
+    kind: 'action',
+    label,
+    action: { kind: 'pause', minutes, finishFirst: false },
+  }));
+  const finish: TrayMenuItem = {
+    kind: 'action',
+    label: 'Finish what runs, then pause',
+    action: { kind: 'pause', minutes: null, finishFirst: true },
+  };
+  return requestsActive > 0 ? [...pauses, finish] : pauses;
 }
 
 function describeState(

@@ -16,9 +16,9 @@ interface StateButtonProps {
 function PauseButton() {
   const { t } = useTranslation();
   const [busy, setBusy] = useState(false);
-  const pause = async (choice: PauseChoice): Promise<void> => {
+  const pause = async (choice: PauseChoice, finishFirst = false): Promise<void> => {
     setBusy(true);
-    await pauseFor(choice);
+    await pauseFor(choice, 'all', finishFirst);
     setBusy(false);
   };
   return (
@@ -41,6 +41,10 @@ function PauseButton() {
             {t(`statusLine.${choice}`)}
           </Menu.Item>
         ))}
+        <Menu.Divider />
+        <Menu.Item data-testid="pause-finish" onClick={() => void pause('untilResumed', true)}>
+          {t('statusLine.finishFirst')}
+        </Menu.Item>
       </Menu.Dropdown>
     </Menu>
   );

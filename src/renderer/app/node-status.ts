@@ -3,7 +3,7 @@ import type { EmbeddedCoordinatorState, Settings } from '../../contract';
 import type { NodeSnapshot, NodeState, PauseReason } from '../../protocol/compute/node-snapshot';
 import type { Failure } from '../../protocol/result';
 import { formatCount, formatLayers, formatPercent, formatSpeed } from '../format/numbers';
-import { secondsUntil } from '../format/times';
+import { formatTimeLeft, secondsUntil } from '../format/times';
 import { pauseReasonText } from './pause-reason-text';
 
 /** What the state looks like; each tone has a colour, a shape and a word of its own. */
@@ -41,6 +41,12 @@ function describeFailure(t: TFunction, error: Failure): NodeStatus {
   };
 }
 
+/** How long a snooze still lasts, null for one without an end. */
+function timeLeft(t: TFunction, until: string | null, nowMs: number): string | null {
+  const seconds = until === null ? 0 : secondsUntil(until, nowMs);
+  return seconds === 0 ? null : t('state.snoozedLeft', { left: formatTimeLeft(seconds) });
+}
+
 function describePause(t: TFunction, reason: PauseReason, nowMs: number): NodeStatus {
   const said = pauseReasonText(t, reason, nowMs);
   const paused = { tone: 'paused', word: t('state.paused'), reason: said, next: null, action: 'pause' } as const;
@@ -48,9 +54,15 @@ function describePause(t: TFunction, reason: PauseReason, nowMs: number): NodeSt
     case 'user':
       return { ...paused, action: 'resume' };
     case 'snoozed':
-      return { ...paused, tone: 'snoozed', word: t('state.snoozed'), action: 'resume' };
+      return {
+        ...paused,
+        tone: 'snoozed',
+        word: t('state.snoozed'),
+        next: timeLeft(t, reason.until, nowMs),
+        action: 'resume',
+      };
     case 'device-snoozed':
-      return { ...paused, tone: 'snoozed', word: t('state.snoozed') };
+      return { ...paused, tone: 'snoozed', word: t('state.snoozed'), next: timeLeft(t, reason.until, nowMs) };
     case 'no-consent':
       return { ...paused, tone: 'off', word: t('state.notStarted'), action: 'none' };
     case 'suspended':

@@ -9,7 +9,8 @@ export function useNodeStatus(): NodeStatus {
   const node = useSnapshot((snapshot) => snapshot.node);
   const embeddedCoordinator = useSnapshot((snapshot) => snapshot.embeddedCoordinator);
   const coordinatorChoice = useSnapshot(({ settings }) => settings.coordinator);
-  const counting = node.state.kind === 'waiting';
+  const snoozed = node.state.kind === 'paused' && node.state.reason.kind.endsWith('snoozed');
+  const counting = node.state.kind === 'waiting' || snoozed;
   const nowMs = useNow(counting ? 1_000 : 30_000);
   return describeStatus(t, { node, embeddedCoordinator, coordinatorChoice, nowMs });
 }

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import i18next from 'i18next';
 import { startI18n } from '../i18n/i18n';
-import { formatAgo, formatDuration, formatMoment, minutesUntilMorning, secondsUntil } from './times';
+import { formatTimeLeft, formatAgo, formatDuration, formatMoment, minutesUntilMorning, secondsUntil } from './times';
 
 const space = '\u202f';
 const now = new Date(2026, 10, 22, 14, 30, 0).getTime();
@@ -36,5 +36,18 @@ describe('times for people', () => {
     expect(secondsUntil(before(5_000), now)).toBe(0);
     expect(minutesUntilMorning(now)).toBe(16 * 60 + 30);
     expect(minutesUntilMorning(new Date(2026, 10, 22, 6, 59, 50).getTime())).toBe(1);
+  });
+});
+
+describe('formatTimeLeft', () => {
+  it('counts down in the unit that matters', () => {
+    expect([1, 59, 60, 61, 3_600, 12_000].map(formatTimeLeft).map((text) => text.replaceAll('\u202f', ' '))).toEqual([
+      '1 s',
+      '59 s',
+      '1 min',
+      '2 min',
+      '1 h',
+      '3 h 20 min',
+    ]);
   });
 });

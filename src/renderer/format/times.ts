@@ -88,3 +88,13 @@ export function weekdayName(day: number): string {
   // 5 January 2026 is a Monday.
   return weekday.format(new Date(2026, 0, 5 + day));
 }
+
+/** A countdown: `45 s`, `14 min`, `3 h 20 min`. */
+export function formatTimeLeft(seconds: number): string {
+  if (seconds < 60) return `${seconds}${NARROW_SPACE}s`;
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes < 60) return `${minutes}${NARROW_SPACE}min`;
+  const rest = minutes % 60;
+  const hours = `${Math.floor(minutes / 60)}${NARROW_SPACE}h`;
+  return rest === 0 ? hours : `${hours} ${rest}${NARROW_SPACE}min`;
+}

@@ -65,6 +65,7 @@ export const frame = {
     pausedByUser: 'By you. Resumes when you say so.',
     snoozed: 'Snoozed',
     snoozedReason: 'Until {{time}}.',
+    snoozedLeft: '{{left}} left.',
     notStarted: 'Not started',
     notStartedReason: 'Nothing is contributed until you agree.',
     onBattery: 'On battery ({{percent}}). Resumes on mains.',
@@ -94,6 +95,7 @@ export const frame = {
     hours4: '4 hours',
     untilMorning: 'Until tomorrow, 07:00',
     untilResumed: 'Until I resume',
+    finishFirst: 'Finish what runs, then pause',
   },
   palette: {
     placeholder: 'Search for a screen or an action',
