@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createCoordinator, type Coordinator } from '../coordinator';
 import { LocalEngine } from '../inference/engine/local-engine';
 import { BareNode } from '../node/test-doubles/bare-node';
@@ -95,7 +95,7 @@ async function ask(body: Json, onToken: (index: number) => void = () => undefine
   return { tokens, text, end };
 }
 
-beforeAll(async () => {
+async function startCooperative(options: { readonly replayBytesPerRequest?: number } = {}): Promise<void> {
   folder = await mkdtemp(join(tmpdir(), 'tore-failover-'));
   coordinator = createCoordinator({
     databaseFile: ':memory:',
@@ -103,6 +103,7 @@ beforeAll(async () => {
     firstChallengeAfterSeconds: 3_600,
     rateLimitPerMinute: 1_000_000,
     replacementWaitSeconds: 20,
+    ...options,
   });
   const started = await coordinator.start();
   if (!started.ok) throw new Error(started.error.message);
@@ -127,52 +128,86 @@ beforeAll(async () => {
     }),
   });
   askerId = String(((await registered.json()) as Json)['id']);
-});
-afterAll(async () => {
-  for (const node of nodes) node.kill();
+}
+
+afterEach(async () => {
+  for (const node of nodes.splice(0)) node.kill();
   await coordinator.stop();
-  for (const engine of engines) await engine.close();
+  for (const engine of engines.splice(0)) await engine.close();
+  working.clear();
   await rm(folder, { recursive: true, force: true });
 });
 
+/** Asks the same question undisturbed and with nodes cut off at random tokens, until enough were; both must be equal. */
+async function killAtRandom(count: number, seed: number): Promise<void> {
+  const random = dice(seed);
+  let kills = 0;
+  for (let round = 0; kills < count; round += 1) {
+    const sampling =
+      round % 2 === 0
+        ? { temperature: 0, top_k: 0, top_p: 1 }
+        : { temperature: 0.9, top_k: 40, top_p: 0.95, seed: round, repetition_penalty: 1.1 };
+    const body = { messages: [{ role: 'user', content: PROMPTS[round % PROMPTS.length] }], sampling };
+    const calm = await ask(body);
+    expect(calm.end['finish_reason']).toMatch(/stop|length/);
+    const killed: BareNode[] = [];
+    const returning: Promise<void>[] = [];
+    const killAt = new Map<number, number>();
+    for (let kill = 0; kill <= round % 2; kill += 1) {
+      killAt.set(1 + Math.floor(random() * (calm.tokens.length - 1)), Math.floor(random() * SPANS.length));
+    }
+    const disturbed = await ask(body, (length) => {
+      const span = killAt.get(length);
+      const victim = span === undefined ? undefined : working.get(span);
+      if (victim === undefined || killed.includes(victim)) return;
+      killed.push(victim);
+      victim.kill();
+      // With both holders gone the answer waits for one of them to return.
+      const other = killed.find((node) => node !== victim && node.range === victim.range);
+      if (other !== undefined) returning.push(other.connect());
+    });
+    kills += killed.length;
+    expect(disturbed.end['detail']).toBeUndefined();
+    expect(disturbed.tokens).toEqual(calm.tokens);
+    expect(disturbed.text).toBe(calm.text);
+    expect(disturbed.end['text']).toBe(calm.end['text']);
+    await Promise.all(returning);
+    for (const node of killed) if (node.connection === null) await node.connect();
+  }
+}
+
 describe('an answer whose nodes are lost', () => {
   it(`comes out token for token as undisturbed, over ${KILLS} losses at random tokens`, async () => {
-    const random = dice(7);
-    let kills = 0;
-    for (let round = 0; kills < KILLS; round += 1) {
-      const sampling =
-        round % 2 === 0
-          ? { temperature: 0, top_k: 0, top_p: 1 }
-          : { temperature: 0.9, top_k: 40, top_p: 0.95, seed: round, repetition_penalty: 1.1 };
-      const body = { messages: [{ role: 'user', content: PROMPTS[round % PROMPTS.length] }], sampling };
-      const calm = await ask(body);
-      expect(calm.end['finish_reason']).toMatch(/stop|length/);
-      const killed: BareNode[] = [];
-      const returning: Promise<void>[] = [];
-      const killAt = new Map<number, number>();
-      for (let kill = 0; kill <= round % 2; kill += 1) {
-        killAt.set(1 + Math.floor(random() * (calm.tokens.length - 1)), Math.floor(random() * SPANS.length));
-      }
-      const disturbed = await ask(body, (count) => {
-        const span = killAt.get(count);
-        const victim = span === undefined ? undefined : working.get(span);
-        if (victim === undefined || killed.includes(victim)) return;
-        killed.push(victim);
-        victim.kill();
-        // With both holders gone the answer waits for one of them to return.
-        const other = killed.find((node) => node !== victim && node.range === victim.range);
-        if (other !== undefined) returning.push(other.connect());
-      });
-      kills += killed.length;
-      expect(disturbed.end['detail']).toBeUndefined();
-      expect(disturbed.tokens).toEqual(calm.tokens);
-      expect(disturbed.text).toBe(calm.text);
-      expect(disturbed.end['text']).toBe(calm.end['text']);
-      await Promise.all(returning);
-      for (const node of killed) if (node.connection === null) await node.connect();
-    }
-    expect(kills).toBeGreaterThanOrEqual(KILLS);
+    await startCooperative();
+    await killAtRandom(KILLS, 7);
     const verified = (await (await fetch(`${url}/tokens/ledger/verify`)).json()) as Json;
     expect(verified['chain_valid']).toBe(true);
   }, 180_000);
+
+  it('comes out the same where nothing was kept and the caches are computed from the token ids', async () => {
+    await startCooperative({ replayBytesPerRequest: 0 });
+    await killAtRandom(6, 11);
+  }, 120_000);
+
+  it('leaves the other answers of the lost node whole as well', async () => {
+    await startCooperative();
+    const bodies = PROMPTS.map((content) => ({
+      messages: [{ role: 'user', content }],
+      sampling: { temperature: 0, top_k: 0, top_p: 1 },
+    }));
+    const calm: Answer[] = [];
+    for (const body of bodies) calm.push(await ask(body));
+    let hasKilled = false;
+    const disturbed = await Promise.all(
+      bodies.map((body) =>
+        ask(body, (length) => {
+          if (length !== 5 || hasKilled) return;
+          hasKilled = true;
+          working.get(1)?.kill();
+        }),
+      ),
+    );
+    expect(hasKilled).toBe(true);
+    expect(disturbed.map(({ tokens }) => tokens)).toEqual(calm.map(({ tokens }) => tokens));
+  }, 120_000);
 });

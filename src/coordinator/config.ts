@@ -7,6 +7,7 @@ import { MemberKey } from '../protocol/compute/http/access';
 import { success } from '../protocol/result';
 import { ACTIVATION_DTYPES } from '../protocol/wire/activation-coding';
 import { WIRE_LIMITS } from '../protocol/wire/limits';
+import { REPLAY_LIMITS } from './pipeline/span-recorder';
 import { refuse, type CoordinatorResult } from './errors';
 
 const Seconds = (fallback: number): ReturnType<typeof Type.Number> =>
@@ -106,6 +107,11 @@ export const CoordinatorConfig = Type.Object({
   stepTimeoutSeconds: Seconds(30),
   /** No step may take longer than this, whatever signs of life come. */
   stepLimitSeconds: Seconds(600),
+  /**
+   * Activations kept of one request to rebuild the cache of a lost node; beyond it they are computed again from the token
+   * ids. 0 keeps none.
+   */
+  replayBytesPerRequest: Type.Integer({ minimum: 0, maximum: 2 ** 40, default: REPLAY_LIMITS.bytesPerRequest }),
   /** How long an answer waits in its middle for somebody to serve layers that were lost. */
   replacementWaitSeconds: Seconds(30),
   /** How often expired tasks, silent shards and due challenges are looked for. */

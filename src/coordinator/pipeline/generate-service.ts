@@ -265,7 +265,7 @@ export class GenerateService {
       plan,
       (planned, failure) => this.noteFailure(admitted, planned, failure),
     );
-    const recorder = new SpanRecorder(this.replayMemory);
+    const recorder = new SpanRecorder(this.replayMemory, this.config.replayBytesPerRequest);
     const run = new PipelineRun({
       hops: team.hops,
       limits: {

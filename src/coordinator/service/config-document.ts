@@ -88,6 +88,10 @@ const SECTIONS: readonly Section[] = [
         'ownChecks',
         'true lets the coordinator run proofs of work itself on the models of modelFolders, which takes processor time of its own process. Without it nodes with the same layers are compared with each other.',
       ],
+      [
+        'replayBytesPerRequest',
+        'Activations kept of one request to rebuild the cache of a lost node; beyond it they are computed again. 0 keeps none.',
+      ],
       ['shardHosts', '"public" refuses shard servers at private addresses. A public cooperative wants that.'],
       ['maxRequests', 'Requests answered at the same time.'],
       ['maxRequestsPerNode', 'Requests of one node at the same time.'],
@@ -103,6 +107,10 @@ const SECTIONS: readonly Section[] = [
       ['taskTimeoutSeconds', 'Time to answer a challenge.'],
       ['authenticationSeconds', 'Time to prove a key after connecting.'],
       ['resumeSeconds', 'How long a lost connection can be resumed.'],
+      [
+        'requesterGraceSeconds',
+        'How long an answer goes on for a requester that lost its connection, and is kept for it after its end.',
+      ],
       ['openTimeoutSeconds', 'Time for a shard to get ready for a request.'],
       ['stepTimeoutSeconds', 'A node that has a step to do must give a sign of life in this time.'],
       ['stepLimitSeconds', 'No step may take longer, whatever signs of life come.'],
