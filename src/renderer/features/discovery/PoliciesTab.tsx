@@ -33,16 +33,16 @@ function PolicyCard({ policy }: { readonly policy: PolicyTemplate }) {
         </Badge>
       </div>
       <div>
-        <h3>{t('discovery.policies.means')}</h3>
-        <ul>
+        <h3 className={classes.subheading}>{t('discovery.policies.means')}</h3>
+        <ul className={classes.sentences}>
           {policy.explains.map((sentence) => (
             <li key={sentence}>{sentence}</li>
           ))}
         </ul>
       </div>
       <div>
-        <h3>{t('discovery.policies.advice')}</h3>
-        <ul>
+        <h3 className={classes.subheading}>{t('discovery.policies.advice')}</h3>
+        <ul className={classes.sentences}>
           {policy.advice.map((sentence) => (
             <li key={sentence}>{sentence}</li>
           ))}
