@@ -152,6 +152,7 @@ export function createServices(
     [
       ...[trust.discovery, trust.relay, trust.partyKeys].map((part) => (nowMs: number) => part.prune(nowMs)),
       () => access.sessions.sweep(),
+      (nowMs: number) => cashier.expireDue(nowMs),
     ],
   );
   return {

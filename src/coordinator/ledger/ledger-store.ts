@@ -94,6 +94,37 @@ export class LedgerStore {
     return written;
   }
 
+  /** Nodes with GFT whose year has passed, whether it was spent meanwhile or not. */
+  async holdersOfExpired(nowMs: number): Promise<string[]> {
+    const rows = await this.database
+      .selectFrom('ledger_entries')
+      .select('node_id')
+      .distinct()
+      .where('expires_at', '<=', timestampOf(nowMs))
+      .execute();
+    return rows.map((row) => row.node_id);
+  }
+
+  /**
+   * GFT of a node whose year has passed and that was not spent: the oldest is spent first, so it is what expired less
+   * everything that ever left the balance, by spending, penalty or expiry.
+   */
+  async expiredOf(nodeId: string, nowMs: number, source: DatabaseTransaction): Promise<MicroGft> {
+    const row = await source
+      .selectFrom('ledger_entries')
+      .select((build) => build.fn.sum<number | string>('amount_micro_gft').as('expired'))
+      .where('node_id', '=', nodeId)
+      .where('amount_micro_gft', '>', 0)
+      .where('expires_at', '<=', timestampOf(nowMs))
+      .executeTakeFirst();
+    const spent = await source
+      .selectFrom('balances')
+      .select('spent_micro_gft')
+      .where('node_id', '=', nodeId)
+      .executeTakeFirst();
+    return Math.max(0, Number(row?.expired ?? 0) - (spent?.spent_micro_gft ?? 0));
+  }
+
   /** A node's balance, 0 when it never had one. */
   async balanceOf(nodeId: string, source: Database | DatabaseTransaction = this.database): Promise<MicroGft> {
     const row = await source

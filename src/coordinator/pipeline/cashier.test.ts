@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { statusOf } from '../api/http-status';
 import { systemClock, systemRandom } from '../clock';
 import { LedgerStore } from '../ledger/ledger-store';
 import { LedgerVerifier } from '../ledger/ledger-verifier';
@@ -128,5 +129,79 @@ describe('the cashier', () => {
         suggestion: expect.stringContaining('at most 7 '),
       },
     });
+  });
+});
+
+describe('a thousand requests at once against a balance for ten', () => {
+  it('serves exactly ten, refuses the rest with 402 and ends at zero', async () => {
+    const SERVED = 10;
+    const ASKED = 1_000;
+    const price = maximumPrice(shape, 5, 20, 'fp32');
+    await database
+      .transaction()
+      .execute((transaction) =>
+        ledger.append(transaction, [
+          { eventType: 'redemption', nodeId: 'payer', amountMicroGft: SERVED * price - GRANT, reason: 'test' },
+        ]),
+      );
+    // Output of full length from the whole prompt costs exactly what was set aside.
+    const outcomes = await Promise.all(
+      Array.from({ length: ASKED }, async (_, index) => {
+        const one = { ...request, requestId: `r${index}` };
+        const hold = await cashier.hold(one, shape, 5);
+        if (!hold.ok) return hold.error.code;
+        const done = { ...work, requestId: one.requestId, outputTokens: 20, served: [] };
+        const end = { reason: 'length' as const, pipeline: [], startedAtMs: 0, hold: hold.value };
+        const settled = await cashier.settle(one, done, end);
+        return settled.ok ? 'served' : settled.error.code;
+      }),
+    );
+    expect(outcomes.filter((outcome) => outcome === 'served')).toHaveLength(SERVED);
+    expect(outcomes.filter((outcome) => outcome === 'balance-too-low')).toHaveLength(ASKED - SERVED);
+    expect(statusOf('balance-too-low')).toBe(402);
+    expect(await ledger.balanceOf('payer')).toBe(0);
+    expect((await new LedgerVerifier(database, ledger).verifyAll()).chain_valid).toBe(true);
+  });
+});
+
+describe('what leaves a balance beside spending', () => {
+  const YEAR_LATER = Date.parse('2027-06-01T00:00:00Z');
+  const issue = (amountMicroGft: number, expiresAt: string): Promise<unknown> =>
+    database
+      .transaction()
+      .execute((transaction) =>
+        ledger.append(transaction, [{ eventType: 'issuance', nodeId: 'worker', amountMicroGft, expiresAt }]),
+      );
+
+  it('lets what is older than a year expire, once, and only what was not spent', async () => {
+    await issue(1_000, '2027-01-01T00:00:00.000Z');
+    await issue(500, '2028-01-01T00:00:00.000Z');
+    await database
+      .transaction()
+      .execute((transaction) =>
+        ledger.append(transaction, [{ eventType: 'redemption', nodeId: 'worker', amountMicroGft: -400 }]),
+      );
+    await cashier.expireDue(Date.parse('2026-12-31T00:00:00Z'));
+    expect(await ledger.balanceOf('worker')).toBe(1_100);
+    await cashier.expireDue(YEAR_LATER);
+    await cashier.expireDue(YEAR_LATER);
+    // Of the first 1,000 the 400 spent came first; 600 expire, the younger 500 stay.
+    expect(await ledger.balanceOf('worker')).toBe(500);
+    expect((await ledger.newest(1, 'worker'))[0]).toMatchObject({ event_type: 'expiry', amount: -0.0006 });
+    expect((await new LedgerVerifier(database, ledger).verifyAll()).chain_valid).toBe(true);
+  });
+
+  it('takes a penalty as far as the balance is free', async () => {
+    const hold = await cashier.hold(request, shape, 5);
+    if (!hold.ok) throw new Error(hold.error.message);
+    const free = GRANT - hold.value.amountMicroGft;
+    expect(await cashier.penalize('payer', GRANT * 2, 'cheated')).toMatchObject({ ok: true });
+    expect(await ledger.balanceOf('payer')).toBe(GRANT - free);
+    expect(await cashier.penalize('payer', 1, 'again')).toMatchObject({
+      ok: false,
+      error: { code: 'balance-too-low' },
+    });
+    hold.value.release();
+    expect((await ledger.newest(1, 'payer'))[0]).toMatchObject({ event_type: 'penalty', reason: 'cheated' });
   });
 });

@@ -12,7 +12,7 @@ import { OverdraftError, tokenExpiry, type LedgerStore, type WrittenEntry } from
 import { affordableTokens, estimatedPrice, maximumPrice } from '../ledger/pricing';
 import { settlementDrafts, type DeliveredWork } from '../ledger/settlement';
 import type { NodeNotifications } from '../notifications';
-import type { Database } from '../storage/database-schema';
+import type { Database, DatabaseTransaction } from '../storage/database-schema';
 import { StorageError } from '../storage/storage-error';
 
 /** GFT set aside for one request. */
@@ -170,6 +170,45 @@ export class Cashier {
         throw thrown;
       }
     });
+  }
+
+  /** Takes GFT away for a reason that stands in the ledger, as far as it is not set aside. Fails with `balance-too-low`. */
+  penalize(nodeId: string, amountMicroGft: MicroGft, reason: string): Promise<CoordinatorResult<WrittenEntry>> {
+    return this.turns.run(async () => {
+      const [entry] = await this.takeAway(nodeId, 'penalty', reason, () => Promise.resolve(amountMicroGft));
+      return entry === undefined
+        ? refuse('balance-too-low', 'The balance is empty or set aside for running requests; nothing was taken.')
+        : success(entry);
+    });
+  }
+
+  /** Lets GFT expire a year after it was issued. What is set aside for a running request stays until the next round. */
+  async expireDue(nowMs: number): Promise<void> {
+    if (!this.config.tokenEconomy) return;
+    for (const nodeId of await this.ledger.holdersOfExpired(nowMs)) {
+      await this.turns.run(() =>
+        this.takeAway(nodeId, 'expiry', 'Not spent within its lifetime', (transaction) =>
+          this.ledger.expiredOf(nodeId, nowMs, transaction),
+        ),
+      );
+    }
+  }
+
+  /** Takes an amount, at most what is free; reading and writing are one transaction, so replicas cannot take it twice. */
+  private async takeAway(
+    nodeId: string,
+    eventType: 'penalty' | 'expiry',
+    reason: string,
+    wanted: (transaction: DatabaseTransaction) => Promise<MicroGft>,
+  ): Promise<WrittenEntry[]> {
+    const written = await this.database.transaction().execute(async (transaction) => {
+      const free = (await this.ledger.balanceOf(nodeId, transaction)) - this.holds.heldFor(nodeId);
+      const amount = Math.min(free, await wanted(transaction));
+      if (amount <= 0) return [];
+      return this.ledger.append(transaction, [{ eventType, nodeId, amountMicroGft: -amount, reason }]);
+    });
+    this.announce(written);
+    return written;
   }
 
   private tooLow(

@@ -1,6 +1,7 @@
 import type { SchemaStep } from '../../storage/schema-steps';
 import { ACCESS_STEPS } from './steps/access-steps';
 import { CORE_STEPS } from './steps/core-steps';
+import { LEDGER_STEPS } from './steps/ledger-steps';
 import { PROOF_STEPS } from './steps/proof-steps';
 import { TRUST_STEPS } from './steps/trust-steps';
 import { SESSION_STEPS } from './steps/session-steps';
@@ -21,6 +22,7 @@ export const SCHEMA_STEPS: readonly SchemaStep[] = [
   ...CORE_STEPS,
   ...ACCESS_STEPS,
   ...PROOF_STEPS,
+  ...LEDGER_STEPS,
   ...TRUST_STEPS,
   ...SESSION_STEPS,
 ];

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import {
   AdminPage,
   MAX_PAGE,
+  PenaltyBody,
   PolicyCheckBody,
   SuspendBody,
   type AdminChallenges,
@@ -10,6 +11,9 @@ import {
   type PolicyCheck,
   type PolicyView,
 } from '../../../protocol/compute/http/admin';
+import { toMicroGft } from '../../../protocol/compute/micro-gft';
+import { refuse } from '../../errors';
+import { unknownNode } from '../../nodes/node-service';
 import { checkPolicy } from '../../access/policy-view';
 import { shownSettings } from '../../service/policy';
 import type { CoordinatorServices } from '../../services';
@@ -24,6 +28,10 @@ const ChallengesQuery = Type.Object({
   node_id: Type.Optional(Type.String({ maxLength: 200 })),
   limit: Type.Integer({ minimum: 1, maximum: MAX_PAGE, default: 100 }),
 });
+
+function tokensOff(): ReturnType<typeof refuse> {
+  return refuse('tokens-off', 'The token economy is off on this coordinator.');
+}
 
 /** `/admin/*` beside members: nodes, the policy, requests under way, challenges. */
 export function adminRoutes(app: ApiServer, services: CoordinatorServices): void {
@@ -45,6 +53,19 @@ export function adminRoutes(app: ApiServer, services: CoordinatorServices): void
     { ...ADMINISTRATOR_ONLY, schema: { params: NodeParams, body: SuspendBody } },
     async (request, reply) =>
       sendResult(reply, await nodeService.suspendByOperator(request.params.id, request.body.reason)),
+  );
+
+  app.post(
+    '/admin/nodes/:id/penalty',
+    { ...ADMINISTRATOR_ONLY, schema: { params: NodeParams, body: PenaltyBody } },
+    async (request, reply) => {
+      if (!services.config.tokenEconomy) return sendResult(reply, tokensOff());
+      const node = await services.nodes.find(request.params.id);
+      if (node === undefined) return sendResult(reply, unknownNode(request.params.id));
+      const { gft, reason } = request.body;
+      const taken = await services.cashier.penalize(node.id, toMicroGft(gft), reason);
+      return taken.ok ? reply.send(taken.value.entry) : sendResult(reply, taken);
+    },
   );
 
   app.get('/admin/policy', ADMINISTRATOR_ONLY, (): PolicyView => ({ policy: shownSettings(services.config) }));
