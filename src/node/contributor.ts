@@ -208,7 +208,8 @@ export class ContributorNode {
 
   /** What the run policy says now, and what it would say with other preferences. */
   previewRun(changes: Partial<NodePreferences> = {}): RunDecision {
-    return this.policy.preview({ ...this.preferences, ...changes });
+    const asked = { ...this.preferences, ...changes };
+    return this.policy.preview(asked, JSON.stringify(asked) !== JSON.stringify(this.preferences));
   }
 
   /** Bytes sent to and received from coordinators since the start of the program. */

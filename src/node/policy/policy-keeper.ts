@@ -37,8 +37,12 @@ export class PolicyKeeper {
     return decision;
   }
 
-  /** What would be decided with other preferences, now; remembers nothing. */
-  preview(preferences: RunPreferences & { readonly coordinatorUrl: string }): RunDecision {
+  /**
+   * What would be decided with preferences, now; remembers nothing.
+   * @param hypothetical - the preferences are not in force, so the calm after a disturbance of theirs does not count
+   */
+  preview(preferences: RunPreferences & { readonly coordinatorUrl: string }, hypothetical = false): RunDecision {
+    const memory = hypothetical ? { ...this.memory, disturbance: null } : this.memory;
     const gpus = usableGpus(this.hardware()).map((device) => [device, this.readings.gpus[device] ?? UNREAD]);
     return decideRun(
       {
@@ -49,7 +53,7 @@ export class PolicyKeeper {
         coordinatorIsLocal: isLoopbackUrl(preferences.coordinatorUrl),
       },
       preferences,
-      this.memory,
+      memory,
     );
   }
 }
