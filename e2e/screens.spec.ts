@@ -12,6 +12,7 @@ const SCREENS: readonly Screen[] = [
   'library',
   'discovery',
   'ledger',
+  'administration',
   'settings',
 ];
 

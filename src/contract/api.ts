@@ -29,6 +29,7 @@ export const SCREEN_NAMES = [
   'library',
   'discovery',
   'ledger',
+  'administration',
   'settings',
 ] as const;
 export type ScreenName = (typeof SCREEN_NAMES)[number];

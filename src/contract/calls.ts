@@ -1,6 +1,7 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import { PolicyPreferences } from '../protocol/compute/run-preferences';
 import type { Result } from '../protocol/result';
+import { ADMINISTRATION_CALLS, type AdministrationCallValues } from './administration-calls';
 import type { ConversationView, CostEstimate } from './chat';
 import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './local-api-calls';
 import { LIBRARY_CALL_SCHEMAS, type LibraryCallValues } from './library-calls';
@@ -84,6 +85,7 @@ export const CALL_SCHEMAS = {
   'ledger:get-page': Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000 }) }),
   'ledger:verify': Nothing,
   ...POLICY_CALL_SCHEMAS,
+  ...ADMINISTRATION_CALLS,
   ...LOCAL_API_CALLS,
   ...LIBRARY_CALL_SCHEMAS,
   ...TRUST_CALL_SCHEMAS,
@@ -100,7 +102,8 @@ export interface CoordinatorCheck {
   readonly tokenMode: boolean;
 }
 
-interface CallValues extends LibraryCallValues, LocalApiCallValues, PolicyCallValues, TrustCallValues {
+interface CallValues
+  extends AdministrationCallValues, LibraryCallValues, LocalApiCallValues, PolicyCallValues, TrustCallValues {
   'app:get-snapshot': { readonly revision: number; readonly snapshot: AppSnapshot };
   'app:copy-text': null;
   'app:quit': null;

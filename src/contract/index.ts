@@ -2,6 +2,7 @@
 export * from './settings';
 export * from './chat';
 export * from './snapshot';
+export * from './administration-calls';
 export * from './local-api-calls';
 export * from './trust';
 export * from './calls';

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -20,6 +21,7 @@ import { registerAppCalls } from './ipc/calls/app-calls';
 import { registerChatCalls } from './ipc/calls/chat-calls';
 import { registerCoordinatorCalls } from './ipc/calls/coordinator-calls';
 import { registerLedgerCalls } from './ipc/calls/ledger-calls';
+import { registerAdministrationCalls } from './ipc/calls/administration-calls';
 import { registerLocalApiCalls } from './ipc/calls/local-api-calls';
 import { registerModelsCalls } from './ipc/calls/models-calls';
 import { registerNodeCalls } from './ipc/calls/node-calls';
@@ -31,6 +33,7 @@ import { createSendEvent } from './ipc/send-event';
 import { EmbeddedCoordinator } from './processes/embedded-coordinator';
 import { EngineHost } from './processes/engine-host';
 import { startUtilityProcess } from './processes/utility-process';
+import { AdministrationService } from './services/administration-service';
 import { AccessTokens } from './services/access-tokens';
 import { AppMemory, loadAppMemory } from './services/app-memory';
 import { CostEstimator } from './services/chat/cost-estimator';
@@ -152,6 +155,8 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   // --- Processes --------------------------------------------------------------------------------------------------
   const embeddedToken = await accessTokens.embedded();
   if (!embeddedToken.ok) throw new Error(embeddedToken.error.message);
+  // Only this app administers its own coordinator, and only while both run: the token need not be kept.
+  const administratorToken = randomBytes(32).toString('base64url');
   await mkdir(folders.coordinatorFolder, { recursive: true, mode: 0o700 });
   const engines = new EngineHost(
     () => startUtilityProcess(join(places.entryFolder, 'engine-process.js'), 'Tore inference'),
@@ -165,6 +170,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       preferredPort: memory.current.coordinatorPort,
       databaseFile: folders.coordinatorDatabase,
       accessToken: embeddedToken.value,
+      administratorToken,
       tokenEconomy: settings.current.embeddedTokenEconomy,
       openingGrantMicroGft: toMicroGft(OPENING_GRANT_GFT),
       modelFolders: [places.shipped.model],
@@ -401,6 +407,16 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     logger: nodeLogger(log.child({ part: 'local endpoint' })),
   });
   registerLocalApiCalls(calls, localApi);
+  registerAdministrationCalls(
+    calls,
+    new AdministrationService({
+      choice: () => settings.current.coordinator,
+      embedded: () => embedded.state,
+      embeddedToken: administratorToken,
+      vault,
+      now: () => timers.now(),
+    }),
+  );
 
   // --- Start ------------------------------------------------------------------------------------------------------
   snapshots.update({ node: nodeService.snapshot() });

@@ -10,7 +10,7 @@ import { failure, type Failure } from '../protocol/result';
  * | files | `disk-full`, `disk-denied`, `disk-failed`, `file-invalid` |
  * | secrets | `secret-unreadable` |
  * | processes | `process-failed`, `process-gone`, `coordinator-start-failed` |
- * | coordinator | `not-connected`, `answer-invalid`, `tokens-off`, `coordinator-not-embedded` |
+ * | coordinator | `not-connected`, `answer-invalid`, `tokens-off`, `coordinator-not-embedded`, `coordinator-refused`, `not-administrator` |
  * | chat | `conversation-unknown`, `conversation-busy`, `nothing-to-retry`, `nothing-to-stop`, `question-too-long` |
  * | models | `model-invalid` |
  * | library | `address-refused`, `fetch-failed`, `checksum-mismatch`, `draft-failed` |
@@ -31,6 +31,8 @@ export type MainErrorCode =
   | 'answer-invalid'
   | 'tokens-off'
   | 'coordinator-not-embedded'
+  | 'coordinator-refused'
+  | 'not-administrator'
   | 'conversation-unknown'
   | 'conversation-busy'
   | 'nothing-to-retry'

@@ -9,6 +9,7 @@ export const CoordinatorCommand = Type.Union([
     preferredPort: Type.Union([Type.Integer({ minimum: 1, maximum: 65_535 }), Type.Null()]),
     databaseFile: Type.String(),
     accessToken: Type.String(),
+    administratorToken: Type.String(),
     tokenEconomy: Type.Boolean(),
     openingGrantMicroGft: Type.Integer({ minimum: 0 }),
     modelFolders: Type.Array(Type.String()),

@@ -46,6 +46,7 @@ async function start(command: CoordinatorStart): Promise<void> {
         port,
         databaseFile: command.databaseFile,
         accessToken: command.accessToken,
+        administratorToken: command.administratorToken,
         tokenEconomy: command.tokenEconomy,
         openingGrantMicroGft: command.openingGrantMicroGft,
         acceptedModels: 'any',

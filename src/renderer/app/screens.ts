@@ -4,12 +4,14 @@ import {
   IconLayoutDashboard,
   IconListDetails,
   IconMessage,
+  IconServerCog,
   IconSettings,
   IconShieldCheck,
   IconUsersGroup,
   type Icon,
 } from '@tabler/icons-react';
 import { SCREEN_NAMES, type ScreenName } from '../../contract';
+import { Administration } from '../features/administration/Administration';
 import { Challenges } from '../features/challenges/Challenges';
 import { Chat } from '../features/chat/Chat';
 import { Contribute } from '../features/contribute/Contribute';
@@ -35,6 +37,7 @@ export const SCREENS: Readonly<Record<ScreenName, ScreenDefinition>> = {
   library: { group: 'upper', icon: IconBooks, Content: Library },
   discovery: { group: 'upper', icon: IconUsersGroup, Content: Discovery },
   ledger: { group: 'upper', icon: IconListDetails, Content: Ledger },
+  administration: { group: 'lower', icon: IconServerCog, Content: Administration },
   settings: { group: 'lower', icon: IconSettings, Content: Settings },
 };
 

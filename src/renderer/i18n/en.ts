@@ -1,3 +1,4 @@
+import { administration } from './en/administration';
 import { challenges } from './en/challenges';
 import { chat } from './en/chat';
 import { contribute } from './en/contribute';
@@ -15,6 +16,7 @@ import { welcome } from './en/welcome';
 export const en = {
   ...frame,
   ...library,
+  administration,
   welcome,
   dashboard,
   contribute,

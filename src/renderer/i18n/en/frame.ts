@@ -22,6 +22,7 @@ export const frame = {
     library: 'Library',
     discovery: 'Discovery',
     ledger: 'Ledger',
+    administration: 'Coordinator',
     settings: 'Settings',
   },
   common: {
@@ -116,6 +117,7 @@ export const frame = {
     newLine: 'New line',
   },
   failure: {
+    administration: 'The coordinator did not do that',
     pause: 'Pausing did not work',
     resume: 'Resuming did not work',
     retry: 'Trying again did not work',
