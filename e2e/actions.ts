@@ -40,7 +40,15 @@ export async function acceptWelcome(window: Page): Promise<void> {
 }
 
 export type Screen =
-  'dashboard' | 'contribute' | 'challenges' | 'chat' | 'library' | 'discovery' | 'ledger' | 'settings';
+  | 'dashboard'
+  | 'contribute'
+  | 'challenges'
+  | 'chat'
+  | 'library'
+  | 'discovery'
+  | 'ledger'
+  | 'administration'
+  | 'settings';
 
 export async function openScreen(window: Page, screen: Screen): Promise<void> {
   await window.getByTestId(`nav-${screen}`).click();
