@@ -9,7 +9,7 @@ import { loadOnnxRuntime, type OnnxRuntime } from '../runtime/onnx-runtime';
 import { reportProviders } from '../runtime/provider-report';
 import { ShardSession } from '../runtime/shard-session';
 import { cutShard, shardKeyOf } from '../shards/cut-shard';
-import { checkMemoryBudget, checkRange, estimateShard } from '../shards/estimate-shard';
+import { checkMemoryBudget, checkRange, estimateShard, longestFittingRange } from '../shards/estimate-shard';
 import type { ShardFileSystem } from '../shards/shard-files';
 import type {
   BenchmarkReport,
@@ -165,7 +165,9 @@ export class LocalEngine implements Engine {
     const loaded = this.#shards.get(shardKeyOf(model.manifestHash, request.range, precision));
     if (loaded !== undefined) return success(loaded.handle);
     const estimate = estimateShard(model.config, request.range, undefined, precision);
-    const kvBudget = checkMemoryBudget(estimate, request.memoryBudgetBytes);
+    const budget = request.memoryBudgetBytes;
+    const fitting = longestFittingRange(model.config, request.range.layer_start, budget, precision);
+    const kvBudget = checkMemoryBudget(estimate, budget, fitting);
     if (!kvBudget.ok) return kvBudget;
     const cut = await cutShard(model, request.range, request.cacheFolder, {
       ...partOf(options, READ_SHARE, CUT_SHARE),

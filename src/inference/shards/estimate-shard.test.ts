@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readModelFolder, type ModelFolder } from '../models/model-folder';
 import { codeOf, expectValue, layers, TORE_TINY } from '../testdata/tore-tiny';
-import { checkMemoryBudget, estimateShard } from './estimate-shard';
+import { checkMemoryBudget, longestFittingRange, estimateShard } from './estimate-shard';
 import { formatBytes } from './shard-files';
 
 let model: ModelFolder;
@@ -38,6 +38,21 @@ describe('checkMemoryBudget', () => {
     const estimate = estimateShard(model.config, layers(0, 7));
     expect(expectValue(checkMemoryBudget(estimate, estimate.totalBytes))).toBe(estimate.kvBytes);
     expect(codeOf(checkMemoryBudget(estimate, estimate.totalBytes - 1))).toBe('memory-insufficient');
+  });
+});
+
+describe('longestFittingRange', () => {
+  it('is the range whose next layer would be too much', () => {
+    const three = estimateShard(model.config, layers(2, 4), undefined, 'int8').totalBytes;
+    expect(longestFittingRange(model.config, 2, three, 'int8')).toEqual(layers(2, 4));
+    expect(longestFittingRange(model.config, 2, three - 1, 'int8')).toEqual(layers(2, 3));
+    expect(longestFittingRange(model.config, 0, 1_000)).toBeUndefined();
+  });
+
+  it('is named where a longer one is refused', () => {
+    const estimate = estimateShard(model.config, layers(0, 7));
+    const refused = checkMemoryBudget(estimate, estimate.totalBytes - 1, layers(0, 6));
+    expect(!refused.ok && refused.error.suggestion).toContain('layers 0-6, which fit');
   });
 });
 

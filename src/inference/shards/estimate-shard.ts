@@ -80,11 +80,34 @@ export function estimateShard(
 }
 
 /**
+ * The longest range that begins with a layer and fits into a budget, or undefined where not even one layer does.
+ *
+ * @param start - first layer
+ */
+export function longestFittingRange(
+  config: WeightShape,
+  start: number,
+  budgetBytes: number,
+  precision: ShardPrecision = 'fp32',
+): LayerRange | undefined {
+  for (let end = config.shape.layers - 1; end >= start; end--) {
+    const range = { layer_start: start, layer_end: end };
+    if (estimateShard(config, range, undefined, precision).totalBytes <= budgetBytes) return range;
+  }
+  return undefined;
+}
+
+/**
  * Refuses a shard that does not fit, with the numbers that say why.
  *
+ * @param fitting - a shorter range that would fit
  * @returns the bytes left for KV caches, at least those of one sequence
  */
-export function checkMemoryBudget(estimate: ShardEstimate, budgetBytes: number): Result<number, EngineErrorCode> {
+export function checkMemoryBudget(
+  estimate: ShardEstimate,
+  budgetBytes: number,
+  fitting?: LayerRange,
+): Result<number, EngineErrorCode> {
   if (estimate.totalBytes <= budgetBytes) return success(budgetBytes - estimate.weightBytes - estimate.scratchBytes);
   const parts = [
     `weights ${formatBytes(estimate.weightBytes)}`,
@@ -94,7 +117,12 @@ export function checkMemoryBudget(estimate: ShardEstimate, budgetBytes: number):
   return engineFailure(
     'memory-insufficient',
     `The shard needs ${formatBytes(estimate.totalBytes)} (${parts.join(', ')}) and ${formatBytes(budgetBytes)} are allowed.`,
-    { suggestion: 'Serve fewer layers, or allow more memory in the limits.' },
+    {
+      suggestion:
+        fitting === undefined
+          ? 'Serve fewer layers, or allow more memory in the limits.'
+          : `Serve layers ${fitting.layer_start}-${fitting.layer_end}, which fit, or allow more memory in the limits.`,
+    },
   );
 }
 
