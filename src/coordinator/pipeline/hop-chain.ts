@@ -137,8 +137,11 @@ export class HopChain {
         let hasHandedOn = false;
         if (next !== undefined) {
           // What it handed on over a link that then failed may never have arrived.
+          // Looked at a turn later: a socket may give both messages at once, before what follows from the first.
           const notice = (): void => {
-            if (hasHandedOn) finish(linkLost(member, next));
+            setImmediate(() => {
+              if (hasHandedOn) finish(linkLost(member, next));
+            });
           };
           member.unlinkedListeners.add(notice);
           stopWatching.push(() => member.unlinkedListeners.delete(notice));
