@@ -397,7 +397,7 @@ describe('any order of writing and delivering', () => {
         }
         expect(handshakeEvidence(pair.known.proposer)).toEqual(handshakeEvidence(pair.known.responder));
       }),
-      { numRuns: 250, examples: ENDS.map((acts) => [acts]) },
+      { numRuns: 250, examples: ENDS.map((acts): [typeof acts] => [acts]) },
     );
     // The run is worth something only if it got to the ends.
     for (const phase of ['accepted', 'rejected', 'withdrawn'] as const) expect(reached).toContain(phase);
