@@ -202,11 +202,12 @@ export class Hub implements NodeLinks, NodeNotifications {
     if (this.sessionsByKey.get(session.publicKey) === session) this.sessionsByKey.delete(session.publicKey);
   }
 
-  /** Ends the connection of a key that was shut out. */
+  /** Ends the connections of a key that was shut out, as a node and as a participant of sessions. */
   expel(publicKey: string, reason: string): void {
     const session = this.sessionsByKey.get(publicKey);
     session?.connection?.close(withDetail(CLOSE_REASONS.notAllowed, reason));
     if (session !== undefined) this.forget(session);
+    this.rooms?.expel(publicKey, withDetail(CLOSE_REASONS.notAllowed, reason));
   }
 
   /** Forgets sessions that were not resumed in time, and looks for connections without a sign of life. */

@@ -206,6 +206,21 @@ describe('a session on its host', () => {
     expect(await again.post(sessionId, again.turn(sessionId, 'after'))).toBe(2);
   });
 
+  it('lets nobody into the sessions of an institution who is no member of it', async () => {
+    const { url } = await start({ accessPolicy: 'institution' });
+    const stranger = await WsNode.dial(url);
+    const hello = await stranger.next('hello');
+    stranger.send({
+      type: 'authenticate',
+      purpose: 'participant',
+      public_key: stranger.key.publicKey,
+      signature: stranger.proof(String(hello['nonce']), String(hello['coordinator_id'])),
+    });
+    const refused = await stranger.next('reply');
+    expect(refused).toMatchObject({ ok: false, error: { message: expect.stringMatching(/member/i) } });
+    expect((await stranger.untilClosed()).code).toBe(4403);
+  });
+
   it('keeps the two purposes of a connection apart', async () => {
     const { url } = await start();
     const key = newTestKey();

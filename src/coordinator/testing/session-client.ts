@@ -15,8 +15,13 @@ export class SessionClient {
     readonly name: string,
   ) {}
 
-  static async connect(url: string, name: string, key: TestKey = newTestKey()): Promise<SessionClient> {
-    return new SessionClient(await WsNode.connect(url, key, { purpose: 'participant' }), key, name);
+  static async connect(
+    url: string,
+    name: string,
+    key: TestKey = newTestKey(),
+    headers: Record<string, string> = {},
+  ): Promise<SessionClient> {
+    return new SessionClient(await WsNode.connect(url, key, { purpose: 'participant', headers }), key, name);
   }
 
   get me(): Json {

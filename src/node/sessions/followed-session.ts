@@ -188,8 +188,10 @@ export class FollowedSession {
     this.connection?.typing(this.id, typing);
   }
 
+  /** Shows a piece of the own model's answer, to the others as well while there is a connection. */
   stream(piece: StreamPiece): void {
     this.connection?.stream(this.id, piece);
+    this.receivePiece(this.participantId, piece);
   }
 
   /** A call about this session; refused while there is no connection. */

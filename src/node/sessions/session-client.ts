@@ -109,6 +109,11 @@ export class SessionClient {
     return this.followed.get(sessionId) ?? null;
   }
 
+  /** Id of the own coordinator, null while it is not connected. Its ledger is the one that books the node's requests. */
+  get homeCoordinatorId(): string | null {
+    return this.home?.connection?.coordinatorId ?? null;
+  }
+
   /** Why the own coordinator cannot be used for sessions now, null while it can. */
   get homeError(): Failure | null {
     return this.home?.connection === null ? this.home.lastError : null;
@@ -141,6 +146,11 @@ export class SessionClient {
       ...(link.code === null ? {} : { code: link.code }),
     };
     return this.enterBy(this.linkTo(link.hostUrl), body);
+  }
+
+  /** Ends the connection to a host elsewhere; the next one is made with the access token of then. */
+  forgetHost(url: string): void {
+    this.dropForeign(url);
   }
 
   /** Signs a turn and sends it, now or when its host can be reached. */
