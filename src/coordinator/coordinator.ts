@@ -138,6 +138,9 @@ export function createCoordinator(
       await app.close();
       return listenFailure(thrown, config);
     }
+    await services.cashier.start(bus.value === null, (thrown) =>
+      logger.warn({ err: thrown }, 'what is set aside could not be renewed'),
+    );
     services.maintenance.start();
     services.replicas?.start();
     started = { app, database, services };
@@ -179,6 +182,7 @@ export function createCoordinator(
       services.generation.stop();
       await untilIdle(services, STOP_GRACE_MS);
       services.desk.stop();
+      services.cashier.stop();
       await services.maintenance.stop();
       services.hub.stop();
       await services.replicas?.stop();

@@ -90,11 +90,15 @@ class PostgresConnection implements DatabaseConnection {
  */
 class PostgresDriver implements Driver {
   private pool: pg.Pool | null = null;
+  private free: number;
+  private readonly waiting: (() => void)[] = [];
 
   constructor(
     private readonly settings: PostgresSettings,
     private readonly mapError: MapStorageError,
-  ) {}
+  ) {
+    this.free = settings.maxConnections;
+  }
 
   init(): Promise<void> {
     this.pool = new pg.Pool({
@@ -113,10 +117,12 @@ class PostgresDriver implements Driver {
   }
 
   async acquireConnection(): Promise<PostgresConnection> {
-    if (this.pool === null) throw new Error('the database is closed');
+    await this.turn();
     try {
+      if (this.pool === null) throw new Error('the database is closed');
       return new PostgresConnection(await this.pool.connect(), this.mapError);
     } catch (thrown) {
+      this.pass();
       throw this.mapError(thrown) ?? thrown;
     }
   }
@@ -146,7 +152,26 @@ class PostgresDriver implements Driver {
   releaseConnection(connection: DatabaseConnection): Promise<void> {
     const { client, isBroken } = connection as PostgresConnection;
     client.release(isBroken);
+    this.pass();
     return Promise.resolve();
+  }
+
+  /**
+   * Waits for a connection. The pool's own waiting counts against the time to connect, and a thousand requests at once
+   * wait for their turn, not for a server that is away.
+   */
+  private turn(): Promise<void> {
+    if (this.free > 0) {
+      this.free -= 1;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private pass(): void {
+    const next = this.waiting.shift();
+    if (next === undefined) this.free += 1;
+    else next();
   }
 
   async destroy(): Promise<void> {

@@ -1,34 +1,84 @@
+import { sql } from 'kysely';
 import type { MicroGft } from '../../protocol/compute/micro-gft';
+import { timestampOf, type Clock } from '../clock';
+import type { Database, DatabaseTransaction } from '../storage/database-schema';
 
-/** GFT set aside for running requests. Kept in memory: after a crash nothing ran, so nothing is held. */
+/** A hold that was not renewed for this long belongs to a process that is gone. */
+const LEASE_MS = 60_000;
+/** Four chances to renew before a hold lapses. */
+export const RENEW_EVERY_MS = 15_000;
+
+/**
+ * GFT set aside for running requests, in the database, so that every replica sees what the others set aside. The holder
+ * renews its holds while it lives; those of a dead one lapse, and with them the requests nobody is answering any more.
+ */
 export class Holds {
-  private readonly heldByNode = new Map<string, MicroGft>();
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+    /** Names this process. */
+    private readonly holder: string,
+  ) {}
 
-  heldFor(nodeId: string): MicroGft {
-    return this.heldByNode.get(nodeId) ?? 0;
+  /** What is set aside for a node now. */
+  async heldFor(nodeId: string, source: Database | DatabaseTransaction = this.database): Promise<MicroGft> {
+    const row = await source
+      .selectFrom('holds')
+      .select((build) => sql<number>`coalesce(${build.fn.sum('amount_micro_gft')}, 0)`.as('held'))
+      .where('node_id', '=', nodeId)
+      .where('renewed_at', '>', this.lapsedAt())
+      .executeTakeFirstOrThrow();
+    return row.held;
   }
 
-  /** Sets an amount aside; the returned function gives it back, once. */
-  place(nodeId: string, amountMicroGft: MicroGft): () => void {
-    this.heldByNode.set(nodeId, this.heldFor(nodeId) + amountMicroGft);
-    let released = false;
-    return () => {
-      if (released) return;
-      released = true;
-      const rest = this.heldFor(nodeId) - amountMicroGft;
-      if (rest > 0) this.heldByNode.set(nodeId, rest);
-      else this.heldByNode.delete(nodeId);
-    };
+  /** False when a request of that id is running already, here or at another replica. */
+  async place(
+    transaction: DatabaseTransaction,
+    nodeId: string,
+    requestId: string,
+    amountMicroGft: MicroGft,
+  ): Promise<boolean> {
+    await transaction.deleteFrom('holds').where('renewed_at', '<=', this.lapsedAt()).execute();
+    const placed = await transaction
+      .insertInto('holds')
+      .values({
+        node_id: nodeId,
+        request_id: requestId,
+        amount_micro_gft: amountMicroGft,
+        holder: this.holder,
+        renewed_at: timestampOf(this.clock.nowMs()),
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirst();
+    return placed.numInsertedOrUpdatedRows === 1n;
   }
-}
 
-/** Runs one task after another, in the order they came. */
-export class Turnstile {
-  private tail: Promise<unknown> = Promise.resolve();
+  /** Gives an amount back; nothing happens when it was given back already. */
+  async release(
+    nodeId: string,
+    requestId: string,
+    source: Database | DatabaseTransaction = this.database,
+  ): Promise<void> {
+    await source
+      .deleteFrom('holds')
+      .where('node_id', '=', nodeId)
+      .where('request_id', '=', requestId)
+      .where('holder', '=', this.holder)
+      .execute();
+  }
 
-  run<Value>(task: () => Promise<Value>): Promise<Value> {
-    const next = this.tail.then(task, task);
-    this.tail = next.catch(() => undefined);
-    return next;
+  /** Says that this process still answers what it set aside for. */
+  async renew(): Promise<void> {
+    const renewed_at = timestampOf(this.clock.nowMs());
+    await this.database.updateTable('holds').set({ renewed_at }).where('holder', '=', this.holder).execute();
+  }
+
+  /** At the start of a coordinator of one process: nothing runs, so nothing is held. */
+  async clear(): Promise<void> {
+    await this.database.deleteFrom('holds').execute();
+  }
+
+  private lapsedAt(): string {
+    return timestampOf(this.clock.nowMs() - LEASE_MS);
   }
 }

@@ -12,7 +12,8 @@ import { testManifest } from '../testing/test-model';
 import { Cashier } from './cashier';
 
 const { shape } = testManifest();
-const GRANT = 1_000_000;
+/** Covers twenty of the requests below, and not one more. */
+const GRANT = Math.round(20.5 * maximumPrice(shape, 5, 20, 'fp32'));
 const silent: NodeNotifications = {
   task: () => false,
   balance: () => undefined,
@@ -95,8 +96,25 @@ describe('the cashier', () => {
     expect(holds.filter((hold) => hold.ok)).toHaveLength(fitting);
     const refused = holds.find((hold) => !hold.ok);
     expect(refused).toMatchObject({ error: { code: 'balance-too-low' } });
-    for (const hold of holds) if (hold.ok) hold.value.release();
+    for (const hold of holds) if (hold.ok) await hold.value.release();
     expect((await holdFor('later')).ok).toBe(true);
+  });
+
+  it('sees what another replica set aside, and no longer what a dead one did', async () => {
+    let nowMs = Date.now();
+    const clock = { nowMs: () => nowMs };
+    const [left, right] = [1, 2].map(() => new Cashier(database, ledger, silent, { tokenEconomy: true }, clock));
+    const price = maximumPrice(shape, 5, 20, 'fp32');
+    const fitting = Math.floor(GRANT / price);
+    const hold = (cashier: Cashier | undefined, requestId: string): ReturnType<Cashier['hold']> | undefined =>
+      cashier?.hold({ ...request, requestId }, shape, 5);
+    const holds = await Promise.all(
+      Array.from({ length: fitting + 10 }, (_, index) => hold(index % 2 === 0 ? left : right, String(index))),
+    );
+    expect(holds.filter((one) => one?.ok === true)).toHaveLength(fitting);
+    nowMs += 61_000;
+    expect(await hold(right, 'later')).toMatchObject({ ok: true });
+    expect(await hold(left, 'later')).toMatchObject({ ok: false, error: { code: 'request-id-used' } });
   });
 
   it('does not let a redemption take what is set aside', async () => {

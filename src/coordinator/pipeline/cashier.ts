@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { countRequestFlops } from '../../protocol/compute/flops';
 import type { Precision } from '../../protocol/compute/formulas';
 import { formatGft, type MicroGft } from '../../protocol/compute/micro-gft';
@@ -7,7 +8,8 @@ import type { PipelineHop } from '../../protocol/wire/messages';
 import { timestampOf, type Clock } from '../clock';
 import type { CoordinatorConfig } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
-import { Holds, Turnstile } from '../ledger/holds';
+import { Holds, RENEW_EVERY_MS } from '../ledger/holds';
+import type { LedgerDraft } from '../ledger/ledger-entry';
 import { OverdraftError, tokenExpiry, type LedgerStore, type WrittenEntry } from '../ledger/ledger-store';
 import { affordableTokens, estimatedPrice, maximumPrice } from '../ledger/pricing';
 import { settlementDrafts, type DeliveredWork } from '../ledger/settlement';
@@ -18,7 +20,7 @@ import { StorageError } from '../storage/storage-error';
 /** GFT set aside for one request. */
 export interface Hold {
   readonly amountMicroGft: MicroGft;
-  release(): void;
+  release(): Promise<void>;
 }
 
 /** What a request's settlement led to; nulls in tokenless mode and when nothing was produced. */
@@ -47,15 +49,15 @@ export interface RequestEnd {
   readonly hold: Hold;
 }
 
-const FREE: Hold = { amountMicroGft: 0, release: () => undefined };
+const FREE: Hold = { amountMicroGft: 0, release: () => Promise.resolve() };
 
 /**
- * Money of requests: sets aside before the work, settles after it. Reading a balance, setting aside and settling take
- * turns, so that concurrent requests of one node can never spend the same GFT twice.
+ * Money of requests: sets aside before the work, settles after it. Reading a balance, setting aside and settling are
+ * transactions, which take turns across all replicas, so that concurrent requests can never spend the same GFT twice.
  */
 export class Cashier {
-  private readonly holds = new Holds();
-  private readonly turns = new Turnstile();
+  private readonly holds: Holds;
+  private renewing: NodeJS.Timeout | null = null;
 
   constructor(
     private readonly database: Database,
@@ -63,7 +65,20 @@ export class Cashier {
     private readonly notifications: NodeNotifications,
     private readonly config: Pick<CoordinatorConfig, 'tokenEconomy'>,
     private readonly clock: Clock,
-  ) {}
+    holder = randomUUID(),
+  ) {
+    this.holds = new Holds(database, clock, holder);
+  }
+
+  /** Renews what is set aside for as long as this process lives. `isAlone`: nobody else can have set anything aside. */
+  async start(isAlone: boolean, failed: (thrown: unknown) => void): Promise<void> {
+    if (isAlone) await this.holds.clear();
+    this.renewing = setInterval(() => void this.holds.renew().catch(failed), RENEW_EVERY_MS);
+  }
+
+  stop(): void {
+    if (this.renewing !== null) clearInterval(this.renewing);
+  }
 
   /** Sets the most a request can cost aside. Fails with `request-id-used` or `balance-too-low`. */
   async hold(request: PricedRequest, shape: ModelShape, maximumInput: number): Promise<CoordinatorResult<Hold>> {
@@ -76,58 +91,64 @@ export class Cashier {
     if (used !== undefined) return refuse('request-id-used', 'A request with this id was answered already.');
     if (!this.config.tokenEconomy) return success(FREE);
     const needed = maximumPrice(shape, maximumInput, request.maxNewTokens, request.precision);
-    return this.turns.run(async () => {
-      const balance = await this.ledger.balanceOf(request.nodeId);
-      const held = this.holds.heldFor(request.nodeId);
+    const { nodeId, requestId } = request;
+    return this.database.transaction().execute(async (transaction) => {
+      const balance = await this.ledger.balanceOf(nodeId, transaction);
+      const held = await this.holds.heldFor(nodeId, transaction);
       if (balance - held < needed) return this.tooLow(request, shape, maximumInput, { balance, held, needed });
-      return success({ amountMicroGft: needed, release: this.holds.place(request.nodeId, needed) });
+      if (!(await this.holds.place(transaction, nodeId, requestId, needed))) {
+        return refuse('request-id-used', 'A request with this id is running already.');
+      }
+      // While the database is away nothing can be given back; the hold lapses by itself then.
+      const release = (): Promise<void> => this.holds.release(nodeId, requestId).catch(() => undefined);
+      return success({ amountMicroGft: needed, release });
     });
   }
 
   /** Writes the request and all its ledger entries in one transaction, then gives the hold back. */
-  settle(request: PricedRequest, work: DeliveredWork, end: RequestEnd): Promise<CoordinatorResult<Settled>> {
-    return this.turns.run(async () => {
-      try {
-        const { priceMicroGft, drafts } = this.config.tokenEconomy
-          ? settlementDrafts(work, end.hold.amountMicroGft, tokenExpiry(this.clock.nowMs()))
-          : { priceMicroGft: 0, drafts: [] };
-        const written = await this.database.transaction().execute(async (transaction) => {
-          const entries = drafts.length === 0 ? [] : await this.ledger.append(transaction, drafts);
-          await transaction
-            .insertInto('requests')
-            .values({
-              node_id: request.nodeId,
-              request_id: request.requestId,
-              model_id: request.modelId,
-              status: end.reason === 'cancelled' ? 'cancelled' : 'finished',
-              finish_reason: end.reason,
-              input_tokens: work.inputTokens,
-              output_tokens: work.outputTokens,
-              charged_micro_gft: priceMicroGft,
-              ledger_ref: entries[0]?.entry.id ?? null,
-              pipeline_json: JSON.stringify(end.pipeline),
-              session_id: request.sessionId ?? null,
-              participant_id: request.participantId ?? null,
-              started_at: timestampOf(end.startedAtMs),
-              finished_at: timestampOf(this.clock.nowMs()),
-            })
-            .execute();
-          return entries;
-        });
-        end.hold.release();
-        this.announce(written);
-        const [redemption] = written;
-        return success({
-          priceMicroGft,
-          balanceMicroGft: this.config.tokenEconomy ? await this.ledger.balanceOf(request.nodeId) : null,
-          ledgerRef: redemption?.entry.id ?? null,
-          confirmedAt: redemption?.entry.timestamp ?? null,
-        });
-      } catch (thrown) {
-        if (thrown instanceof StorageError) return { ok: false, error: thrown.failure };
-        throw thrown;
-      }
-    });
+  async settle(request: PricedRequest, work: DeliveredWork, end: RequestEnd): Promise<CoordinatorResult<Settled>> {
+    try {
+      const { priceMicroGft, drafts } = this.config.tokenEconomy
+        ? settlementDrafts(work, end.hold.amountMicroGft, tokenExpiry(this.clock.nowMs()))
+        : { priceMicroGft: 0, drafts: [] };
+      const written = await this.database.transaction().execute(async (transaction) => {
+        const entries = drafts.length === 0 ? [] : await this.ledger.append(transaction, drafts);
+        await transaction
+          .insertInto('requests')
+          .values({
+            node_id: request.nodeId,
+            request_id: request.requestId,
+            model_id: request.modelId,
+            status: end.reason === 'cancelled' ? 'cancelled' : 'finished',
+            finish_reason: end.reason,
+            input_tokens: work.inputTokens,
+            output_tokens: work.outputTokens,
+            charged_micro_gft: priceMicroGft,
+            ledger_ref: entries[0]?.entry.id ?? null,
+            pipeline_json: JSON.stringify(end.pipeline),
+            session_id: request.sessionId ?? null,
+            participant_id: request.participantId ?? null,
+            started_at: timestampOf(end.startedAtMs),
+            finished_at: timestampOf(this.clock.nowMs()),
+          })
+          .execute();
+        await this.holds.release(request.nodeId, request.requestId, transaction);
+        return entries;
+      });
+      this.announce(written);
+      const [redemption] = written;
+      return success({
+        priceMicroGft,
+        balanceMicroGft: this.config.tokenEconomy ? await this.ledger.balanceOf(request.nodeId) : null,
+        ledgerRef: redemption?.entry.id ?? null,
+        confirmedAt: redemption?.entry.timestamp ?? null,
+      });
+    } catch (thrown) {
+      // Only when this process was asleep for so long that its hold lapsed and was spent otherwise.
+      if (thrown instanceof OverdraftError) return refuse('balance-too-low', 'What was set aside is gone.');
+      if (thrown instanceof StorageError) return { ok: false, error: thrown.failure };
+      throw thrown;
+    }
   }
 
   /** The baseline's direct redemption, priced by output tokens. Fails with `balance-too-low` or `request-id-used`. */
@@ -139,37 +160,32 @@ export class Cashier {
     precision: Precision,
   ): Promise<CoordinatorResult<WrittenEntry>> {
     const price = estimatedPrice(shape, outputTokens, precision);
-    return this.turns.run(async () => {
-      const balance = await this.ledger.balanceOf(nodeId);
-      const held = this.holds.heldFor(nodeId);
-      if (balance - held < price) {
-        return refuse(
-          'balance-too-low',
-          `The balance is too low: ${formatGft(balance - held)} GFT available, ${formatGft(price)} GFT required.`,
-        );
-      }
-      try {
-        const written = await this.database.transaction().execute((transaction) =>
-          this.ledger.append(transaction, [
-            {
-              eventType: 'redemption',
-              nodeId,
-              amountMicroGft: price === 0 ? 0 : -price,
-              inferenceRequestId: requestId,
-              flopsConsumed: countRequestFlops(shape, 1, outputTokens),
-              reason: `Redeemed for ${outputTokens} output tokens`,
-            },
-          ]),
-        );
-        this.announce(written);
-        const [entry] = written;
-        if (entry === undefined) throw new Error('one draft gives one entry');
-        return success(entry);
-      } catch (thrown) {
-        if (thrown instanceof OverdraftError) return refuse('balance-too-low', 'The balance is too low.');
-        throw thrown;
-      }
-    });
+    const written = await this.database
+      .transaction()
+      .execute(async (transaction): Promise<CoordinatorResult<WrittenEntry[]>> => {
+        const balance = await this.ledger.balanceOf(nodeId, transaction);
+        const available = balance - (await this.holds.heldFor(nodeId, transaction));
+        if (available < price) {
+          return refuse(
+            'balance-too-low',
+            `The balance is too low: ${formatGft(available)} GFT available, ${formatGft(price)} GFT required.`,
+          );
+        }
+        const entry: LedgerDraft = {
+          eventType: 'redemption',
+          nodeId,
+          amountMicroGft: price === 0 ? 0 : -price,
+          inferenceRequestId: requestId,
+          flopsConsumed: countRequestFlops(shape, 1, outputTokens),
+          reason: `Redeemed for ${outputTokens} output tokens`,
+        };
+        return success(await this.ledger.append(transaction, [entry]));
+      });
+    if (!written.ok) return written;
+    this.announce(written.value);
+    const [entry] = written.value;
+    if (entry === undefined) throw new Error('one draft gives one entry');
+    return success(entry);
   }
 
   /** Takes GFT away for a reason that stands in the ledger, as far as it is not set aside. Fails with `balance-too-low`. */

@@ -130,7 +130,7 @@ export class GenerateService {
       try {
         return await this.answer(admitted.value, listener, AbortSignal.any([signal, abort.signal]));
       } finally {
-        admitted.value.hold.release();
+        await admitted.value.hold.release();
       }
     } finally {
       this.running.delete(key);

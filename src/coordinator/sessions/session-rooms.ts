@@ -5,7 +5,7 @@ import type { CoordinatorMessage, MessageOf, ParticipantMessage } from '../../pr
 import type { EnteredSession } from '../../protocol/wire/session-messages';
 import type { Clock } from '../clock';
 import { CLOSE_REASONS, type CloseReason } from '../hub/close-reason';
-import { Turnstile } from '../ledger/holds';
+import { Turnstile } from '../turnstile';
 import type { Logger } from '../logger';
 import { StorageError } from '../storage/storage-error';
 import type { GroupSessionService } from './group-session-service';

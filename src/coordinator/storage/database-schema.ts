@@ -24,6 +24,8 @@ export interface CoordinatorTables extends AccessTables, TrustTables, GroupSessi
     spent_micro_gft: number;
     updated_at: string;
   };
+  /** GFT set aside for running requests; a hold nobody renews has lapsed. */
+  holds: { node_id: string; request_id: string; amount_micro_gft: number; holder: string; renewed_at: string };
   requests: RequestTable;
   grid_states: {
     region: string;

@@ -2,6 +2,7 @@ import type { SchemaStep } from '../../storage/schema-steps';
 import { ACCESS_STEPS } from './steps/access-steps';
 import { CORE_STEPS } from './steps/core-steps';
 import { LEDGER_STEPS } from './steps/ledger-steps';
+import { HOLD_STEPS } from './steps/hold-steps';
 import { PROOF_STEPS } from './steps/proof-steps';
 import { TRUST_STEPS } from './steps/trust-steps';
 import { SESSION_STEPS } from './steps/session-steps';
@@ -12,14 +13,15 @@ import { SESSION_STEPS } from './steps/session-steps';
  *
  * | area | numbers |
  * |---|---|
- * | core: nodes, ledger, requests, replicas | 1-9 |
- * | proven work, access, holds, checkpoints | 10-19 |
+ * | core: nodes, ledger, requests, holds | 1-9 |
+ * | proven work, access, checkpoints | 10-19 |
  * | discovery, handshakes, agreements | 20-29 |
  * | sessions | 30-39 |
  * | federation | 40-49 |
  */
 export const SCHEMA_STEPS: readonly SchemaStep[] = [
   ...CORE_STEPS,
+  ...HOLD_STEPS,
   ...ACCESS_STEPS,
   ...PROOF_STEPS,
   ...LEDGER_STEPS,
