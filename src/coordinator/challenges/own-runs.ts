@@ -5,7 +5,7 @@ import type { Engine, ShardHandle } from '../../inference';
 import { runProof } from '../../inference/proof/run-proof';
 import type { FingerprintRow, ProofPrecision } from '../../protocol/compute/activation-fingerprint';
 import type { LayerRange } from '../../protocol/compute/model';
-import { Turnstile } from '../ledger/holds';
+import { Turnstile } from '../turnstile';
 import type { Logger } from '../logger';
 import type { KnownModel } from '../models/model-catalogue';
 
