@@ -132,15 +132,17 @@ export function createCoordinator(
     const tls = readTls(config);
     if (!tls.ok) return tls;
     const app = await createServer(services, tls.value);
-    try {
-      await app.listen({ host: config.host, port: config.port });
-    } catch (thrown) {
-      await app.close();
-      return listenFailure(thrown, config);
-    }
+    // Before anybody can ask: what an earlier process set aside is nobody's any more.
     await services.cashier.start(bus.value === null, (thrown) =>
       logger.warn({ err: thrown }, 'what is set aside could not be renewed'),
     );
+    try {
+      await app.listen({ host: config.host, port: config.port });
+    } catch (thrown) {
+      services.cashier.stop();
+      await app.close();
+      return listenFailure(thrown, config);
+    }
     services.maintenance.start();
     services.replicas?.start();
     started = { app, database, services };
