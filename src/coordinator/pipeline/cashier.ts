@@ -189,23 +189,19 @@ export class Cashier {
   }
 
   /** Takes GFT away for a reason that stands in the ledger, as far as it is not set aside. Fails with `balance-too-low`. */
-  penalize(nodeId: string, amountMicroGft: MicroGft, reason: string): Promise<CoordinatorResult<WrittenEntry>> {
-    return this.turns.run(async () => {
-      const [entry] = await this.takeAway(nodeId, 'penalty', reason, () => Promise.resolve(amountMicroGft));
-      return entry === undefined
-        ? refuse('balance-too-low', 'The balance is empty or set aside for running requests; nothing was taken.')
-        : success(entry);
-    });
+  async penalize(nodeId: string, amountMicroGft: MicroGft, reason: string): Promise<CoordinatorResult<WrittenEntry>> {
+    const [entry] = await this.takeAway(nodeId, 'penalty', reason, () => Promise.resolve(amountMicroGft));
+    return entry === undefined
+      ? refuse('balance-too-low', 'The balance is empty or set aside for running requests; nothing was taken.')
+      : success(entry);
   }
 
   /** Lets GFT expire a year after it was issued. What is set aside for a running request stays until the next round. */
   async expireDue(nowMs: number): Promise<void> {
     if (!this.config.tokenEconomy) return;
     for (const nodeId of await this.ledger.holdersOfExpired(nowMs)) {
-      await this.turns.run(() =>
-        this.takeAway(nodeId, 'expiry', 'Not spent within its lifetime', (transaction) =>
-          this.ledger.expiredOf(nodeId, nowMs, transaction),
-        ),
+      await this.takeAway(nodeId, 'expiry', 'Not spent within its lifetime', (transaction) =>
+        this.ledger.expiredOf(nodeId, nowMs, transaction),
       );
     }
   }
@@ -218,7 +214,7 @@ export class Cashier {
     wanted: (transaction: DatabaseTransaction) => Promise<MicroGft>,
   ): Promise<WrittenEntry[]> {
     const written = await this.database.transaction().execute(async (transaction) => {
-      const free = (await this.ledger.balanceOf(nodeId, transaction)) - this.holds.heldFor(nodeId);
+      const free = (await this.ledger.balanceOf(nodeId, transaction)) - (await this.holds.heldFor(nodeId, transaction));
       const amount = Math.min(free, await wanted(transaction));
       if (amount <= 0) return [];
       return this.ledger.append(transaction, [{ eventType, nodeId, amountMicroGft: -amount, reason }]);
