@@ -56,7 +56,7 @@ function run(): void {
   app.on('activate', () => running?.show());
   // The window's own owner decides whether its end is the app's end.
   app.on('window-all-closed', () => undefined);
-  endInOrder(() => running, log);
+  const wantsToEnd = endInOrder(() => running, log);
 
   const start = async (): Promise<void> => {
     await app.whenReady();
@@ -77,6 +77,8 @@ function run(): void {
     );
     if (showWhenReady) running.show();
     openFiles(opened.splice(0));
+    // The window could only hide while nothing was there to end it in order.
+    if (wantsToEnd()) app.quit();
   };
   start().catch((thrown: unknown) => {
     log.error({ error: reasonOf(thrown), stack: thrown instanceof Error ? thrown.stack : undefined }, 'start failed');
@@ -107,11 +109,19 @@ function reportFaults(log: Log): void {
   });
 }
 
-/** Holds the end of the app back until everything is saved and every process has ended, for a bounded time. */
-function endInOrder(running: () => RunningApp | null, log: Log): void {
+/**
+ * Holds the end of the app back until everything is saved and every process has ended, for a bounded time.
+ *
+ * @returns whether the app was asked to end, also while it was still starting
+ */
+function endInOrder(running: () => RunningApp | null, log: Log): () => boolean {
+  let wanted = false;
   let ending = false;
   let ended = false;
-  app.on('before-quit', () => running()?.prepareToQuit());
+  app.on('before-quit', () => {
+    wanted = true;
+    running()?.prepareToQuit();
+  });
   app.on('will-quit', (event) => {
     const current = running();
     if (ended || current === null) return;
@@ -133,4 +143,5 @@ function endInOrder(running: () => RunningApp | null, log: Log): void {
     });
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => app.quit());
+  return () => wanted;
 }

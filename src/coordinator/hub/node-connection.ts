@@ -176,8 +176,9 @@ export class NodeConnection implements NodeLink {
       this.close(withDetail(CLOSE_REASONS.badMessage, problemOf(message)));
       return;
     }
-    // Only an escape can bring U+0000 into JSON, so that most messages need not be searched.
-    if (text.includes('\\u0000') && holdsNul(message)) {
+    // Only an escape can bring U+0000 into JSON, so that most messages need not be searched. A model may write the
+    // character; its tokens are passed on and never stored.
+    if (text.includes('\\u0000') && message.type !== 'pipeline-token' && holdsNul(message)) {
       this.close(withDetail(CLOSE_REASONS.badMessage, 'it holds U+0000, which cannot be stored'));
       return;
     }
