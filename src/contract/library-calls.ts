@@ -96,6 +96,8 @@ export const LIBRARY_CALL_SCHEMAS = {
     agreementRef: Maybe(Id),
   }),
   'project:add-files': Type.Object({ id: Id }),
+  /** From where the project says, and only when the person asks for it. */
+  'project:fetch-file': Type.Object({ id: Id, attachmentId: Id }),
   'project:remove-file': Type.Object({ id: Id, attachmentId: Id }),
   'project:merge': Type.Object({ name: Name, ids: Ids }),
   'project:export': Type.Object({ id: Id }),
@@ -137,6 +139,7 @@ export interface LibraryCallValues {
   'project:create': string;
   'project:save': null;
   'project:add-files': null;
+  'project:fetch-file': null;
   'project:remove-file': null;
   'project:merge': string;
   'project:export': ExportOutcome;

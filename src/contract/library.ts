@@ -156,6 +156,8 @@ export interface ProjectView {
     readonly name: string;
     readonly sizeBytes: number;
     readonly isHere: boolean;
+    /** Where it is kept when it is not here. */
+    readonly uri: string | null;
   }[];
   readonly agreementRef: string | null;
   readonly updatedAt: string;

@@ -113,6 +113,7 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'project:create': true,
   'project:save': true,
   'project:add-files': true,
+  'project:fetch-file': true,
   'project:remove-file': true,
   'project:merge': true,
   'project:export': true,

@@ -82,6 +82,11 @@ export interface LibraryCalls {
     input: { readonly id: string; readonly attachmentId: string; readonly content: Uint8Array };
     output: null;
   };
+  /** The same for a file of a project. */
+  storeProjectFile: {
+    input: { readonly id: string; readonly attachmentId: string; readonly content: Uint8Array };
+    output: null;
+  };
   /** Long; `signal` cancels it. */
   import: { input: { readonly path: string }; output: StoredImport };
   /** Long; `signal` cancels it. */

@@ -72,6 +72,7 @@ function createHandlers(library: Library, now: () => Date): Handlers {
     mergeProjects: ({ name, ids }) => projects.merge(name, ids),
     deleteProject: ({ id, deleted }) =>
       nothing(documents.setDeleted('project', id, deleted ? now().toISOString() : null)),
+    storeProjectFile: ({ id, attachmentId, content }) => done(projects.storeFile(id, attachmentId, content)),
     storeAttachment: ({ id, attachmentId, content }) => done(projects.storeAttachment(id, attachmentId, content)),
     import: async ({ path }, options) => valueOf(await library.importFile(path, options)),
     export: async ({ ids, format, target }, options) =>

@@ -155,15 +155,31 @@ export class ProjectWork {
   /** Keeps the bytes of a conversation's attachment that was kept elsewhere. */
   async storeAttachment(id: string, attachmentId: string, content: Uint8Array): Promise<void> {
     const { conversation, revision } = valueOf(await this.#library.conversations.getForEditing(id));
-    const attachment = conversation.attachments?.find((each) => each.id === attachmentId);
+    const attachments = await this.#withContent(conversation.attachments ?? [], attachmentId, content);
+    valueOf(await this.#library.conversations.save({ ...conversation, attachments }, { baseRevision: revision }));
+  }
+
+  /** Keeps the bytes of a project's file that was kept elsewhere. */
+  async storeFile(id: string, attachmentId: string, content: Uint8Array): Promise<void> {
+    const project = await this.get(id);
+    const attachments = await this.#withContent(project.attachments, attachmentId, content);
+    await this.#save({ ...project, attachments, updated_at: this.#now().toISOString() });
+  }
+
+  /** Attachments of which one now holds its content, after that was checked against its size and checksum. */
+  async #withContent(
+    attachments: readonly Attachment[],
+    attachmentId: string,
+    content: Uint8Array,
+  ): Promise<Attachment[]> {
+    const attachment = attachments.find((each) => each.id === attachmentId);
     if (attachment === undefined) throw new LibraryError('not-found', 'This attachment is not there any more.');
     const verified = verifyContent(attachment, content);
     if (!verified.ok) throw new LibraryError('checksum-mismatch', verified.error.message);
     valueOf(await this.#library.addFile(single(content)));
     const { data: _data, ...described } = attachment;
     const kept: Attachment = { ...described, storage: 'inline', data: '' };
-    const attachments = conversation.attachments?.map((each) => (each.id === attachmentId ? kept : each)) ?? [];
-    valueOf(await this.#library.conversations.save({ ...conversation, attachments }, { baseRevision: revision }));
+    return attachments.map((each) => (each.id === attachmentId ? kept : each));
   }
 
   async #conversations(ids: readonly string[]): Promise<Conversation[]> {

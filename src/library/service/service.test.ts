@@ -238,4 +238,27 @@ describe('attachments kept elsewhere', () => {
       attachments: [{ storage: 'inline', data: content.toString('base64'), uri: 'https://files.example/x.txt' }],
     });
   });
+
+  it('keeps the fetched bytes of a project’s file, and no others', async () => {
+    const content = Buffer.from('the file');
+    const file = {
+      id: 'x',
+      name: 'x.txt',
+      media_type: 'text/plain',
+      size_bytes: content.length,
+      checksum: { algorithm: 'sha-256', value: createHash('sha256').update(content).digest('hex') },
+      storage: 'reference',
+      uri: 'https://files.example/x.txt',
+    };
+    const path = join(folder, 'p.tore4.json');
+    const times = { created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' };
+    const project = { tore_spec: 'tore-0004', id: 'p', name: 'P', instructions: '', conversations: [] };
+    await writeFile(path, JSON.stringify({ ...project, attachments: [file], ...times }));
+    value(await client.call('import', { path }));
+    const store = (bytes: Buffer) => client.call('storeProjectFile', { id: 'p', attachmentId: 'x', content: bytes });
+    expect(await store(Buffer.from('another!'))).toMatchObject({ ok: false, error: { code: 'checksum-mismatch' } });
+    expect(value(await client.call('project', { id: 'p' })).attachments).toMatchObject([{ storage: 'reference' }]);
+    value(await store(content));
+    expect(value(await client.call('project', { id: 'p' })).attachments).toMatchObject([{ storage: 'inline' }]);
+  });
 });

@@ -103,6 +103,7 @@ export function startConversations(options: ConversationsOptions): Conversations
       registerProjectCalls(calls, {
         library,
         chooseFiles: () => dialogs.open('Choose files for the project', 'files'),
+        fetchAddress: options.fetchAddress,
       });
     },
   };

@@ -1,4 +1,6 @@
 import { success } from '../../../protocol/result';
+import { mainFailure } from '../../errors';
+import { fetchAttachment, type FetchAddress } from '../../services/library/fetch-attachment';
 import type { LibraryFeature } from '../../services/library/start-library';
 import { instructionsOf, projectViewOf } from '../../services/library/project-views';
 import type { CallRegistry } from '../call-registry';
@@ -7,10 +9,14 @@ export interface ProjectCallDependencies {
   readonly library: LibraryFeature;
   /** Opens the system's dialog; empty when it was closed. */
   readonly chooseFiles: () => Promise<readonly string[]>;
+  readonly fetchAddress: FetchAddress;
 }
 
 /** The calls of a project's screen. */
-export function registerProjectCalls(calls: CallRegistry, { library, chooseFiles }: ProjectCallDependencies): void {
+export function registerProjectCalls(
+  calls: CallRegistry,
+  { library, chooseFiles, fetchAddress }: ProjectCallDependencies,
+): void {
   const { access, exports } = library;
   calls.registerCall('project:get', async ({ id }) => {
     const found = await access.call('project', { id });
@@ -38,6 +44,17 @@ export function registerProjectCalls(calls: CallRegistry, { library, chooseFiles
     }
     library.changed();
     return success(null);
+  });
+  calls.registerCall('project:fetch-file', async ({ id, attachmentId }) => {
+    const found = await access.call('project', { id });
+    if (!found.ok) return found;
+    const attachment = found.value.attachments.find((each) => each.id === attachmentId);
+    if (attachment === undefined) return mainFailure('fetch-failed', 'This file is not there any more.');
+    const fetched = await fetchAttachment(attachment, fetchAddress);
+    if (!fetched.ok) return fetched;
+    const stored = await access.call('storeProjectFile', { id, attachmentId, content: fetched.value });
+    if (stored.ok) library.changed();
+    return stored;
   });
   calls.registerCall('project:remove-file', async (input) => {
     const removed = await access.call('removeProjectFile', input);

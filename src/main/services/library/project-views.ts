@@ -23,11 +23,12 @@ export function projectViewOf(project: Project): ProjectView {
     instructions: blocks,
     conversations,
     otherCount: project.conversations.length - conversations.length + (project.sessions?.length ?? 0),
-    attachments: project.attachments.map(({ id, name, size_bytes: sizeBytes, storage }) => ({
+    attachments: project.attachments.map(({ id, name, size_bytes: sizeBytes, storage, uri }) => ({
       id,
       name,
       sizeBytes,
       isHere: storage === 'inline',
+      uri: uri ?? null,
     })),
     agreementRef: project.metadata?.agreement_ref ?? null,
     updatedAt: project.updated_at,

@@ -14,6 +14,7 @@ import {
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ProjectView } from '../../../contract';
+import { webAddressOf } from '../../../protocol/documents/web-address';
 import type { Failure } from '../../../protocol/result';
 import { callOrNotify } from '../../app/notify';
 import { notifyProjectDeleted } from '../../app/notify-deleted';
@@ -151,6 +152,24 @@ function Conversations({ conversations, onChange }: ConversationsProps) {
   );
 }
 
+/** Fetches a file that the project keeps elsewhere, when the person says so. */
+function FetchButton({ id, file }: { readonly id: string; readonly file: ProjectView['attachments'][number] }) {
+  const { t } = useTranslation();
+  const [busy, setBusy] = useState(false);
+  const address = file.uri === null ? null : webAddressOf(file.uri);
+  if (file.isHere || address === null) return null;
+  const fetchFile = async (): Promise<void> => {
+    setBusy(true);
+    await callOrNotify('fetchAttachment', 'project:fetch-file', { id, attachmentId: file.id });
+    setBusy(false);
+  };
+  return (
+    <Button variant="default" size="compact-sm" loading={busy} title={address} onClick={() => void fetchFile()}>
+      {t('message.fetchFrom', { size: formatBytes(file.sizeBytes), host: new URL(address).host })}
+    </Button>
+  );
+}
+
 function Files({ project }: { readonly project: ProjectView }) {
   const { t } = useTranslation();
   const { id, attachments } = project;
@@ -165,6 +184,7 @@ function Files({ project }: { readonly project: ProjectView }) {
               {formatBytes(file.sizeBytes)}
               {!file.isHere && ` · ${t('project.elsewhere')}`}
             </span>
+            <FetchButton id={id} file={file} />
             <ActionIcon
               variant="subtle"
               color="gray"
