@@ -151,4 +151,11 @@ describe('the ledger', () => {
     expect(await verifier.advance(3)).toEqual({ valid: true, verifiedEntries: 3 });
     expect(await verifier.advance(3)).toEqual({ valid: true, verifiedEntries: 5 });
   });
+
+  it('finds nothing wrong when two checks go on at once', async () => {
+    await append(grant('a', 100), spend('a', 1), spend('a', 2));
+    const verifier = new LedgerVerifier(database, ledger);
+    await Promise.all([verifier.advance(), verifier.advance(2), verifier.advance(1)]);
+    expect(await verifier.advance()).toEqual({ valid: true, verifiedEntries: 3 });
+  });
 });
