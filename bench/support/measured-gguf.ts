@@ -38,7 +38,9 @@ export async function writeMeasuredGguf(path: string, format: MeasuredFormat): P
     ]),
   );
   const tokens = Array.from({ length: MEASURED_CONFIG.shape.vocabulary_size }, (_, id) => `▁t${id}`);
-  tokens.splice(0, 3, '<unk>', '<s>', '</s>');
+  // llama.cpp looks every byte up by this name.
+  const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+  tokens.splice(0, 3 + bytes.length, '<unk>', '<s>', '</s>', ...bytes);
   const metadata = {
     ...ggufMetadata('llama', MEASURED_CONFIG),
     'tokenizer.ggml.model': 'llama',
