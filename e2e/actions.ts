@@ -45,6 +45,7 @@ export type Screen =
   | 'challenges'
   | 'chat'
   | 'library'
+  | 'sessions'
   | 'discovery'
   | 'ledger'
   | 'administration'

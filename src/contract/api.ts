@@ -1,10 +1,12 @@
 import type { CallInput, CallOutput, Channel } from './calls';
 import type { ChatDelta, ConversationView } from './chat';
 import type { ImportState, LibraryChange } from './library';
+import type { ImportState, LibraryChange, LibraryOpened } from './library';
+import type { SessionEvents } from './sessions';
 import type { SnapshotUpdate } from './snapshot';
 
 /** Events main sends to its window; names in the past tense. */
-export interface AppEvents {
+export interface AppEvents extends SessionEvents {
   'snapshot-updated': SnapshotUpdate;
   'chat-delta-arrived': ChatDelta;
   'conversation-changed': ConversationView;
@@ -27,6 +29,7 @@ export const SCREEN_NAMES = [
   'challenges',
   'chat',
   'library',
+  'sessions',
   'discovery',
   'ledger',
   'administration',

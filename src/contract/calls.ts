@@ -3,6 +3,8 @@ import { PolicyPreferences } from '../protocol/compute/run-preferences';
 import type { Result } from '../protocol/result';
 import { ADMINISTRATION_CALLS, type AdministrationCallValues } from './administration-calls';
 import type { ConversationView, CostEstimate } from './chat';
+import { OWN_MODEL_CALLS, type OwnModelCallValues } from './own-models';
+import { SESSION_CALLS, type SessionCallValues } from './sessions';
 import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './local-api-calls';
 import { LIBRARY_CALL_SCHEMAS, type LibraryCallValues } from './library-calls';
 import { POLICY_CALL_SCHEMAS, type PolicyCallValues } from './policy-calls';
@@ -89,6 +91,8 @@ export const CALL_SCHEMAS = {
   ...LOCAL_API_CALLS,
   ...LIBRARY_CALL_SCHEMAS,
   ...TRUST_CALL_SCHEMAS,
+  ...OWN_MODEL_CALLS,
+  ...SESSION_CALLS,
 } as const satisfies Record<string, TSchema>;
 
 export type Channel = keyof typeof CALL_SCHEMAS;
@@ -103,7 +107,14 @@ export interface CoordinatorCheck {
 }
 
 interface CallValues
-  extends AdministrationCallValues, LibraryCallValues, LocalApiCallValues, PolicyCallValues, TrustCallValues {
+  extends
+    AdministrationCallValues,
+    LibraryCallValues,
+    LocalApiCallValues,
+    OwnModelCallValues,
+    PolicyCallValues,
+    SessionCallValues,
+    TrustCallValues {
   'app:get-snapshot': { readonly revision: number; readonly snapshot: AppSnapshot };
   'app:copy-text': null;
   'app:quit': null;

@@ -5,6 +5,8 @@ export * from './snapshot';
 export * from './administration-calls';
 export * from './local-api-calls';
 export * from './trust';
+export * from './own-models';
+export * from './sessions';
 export * from './calls';
 export * from './library';
 export * from './policy';

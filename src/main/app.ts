@@ -14,7 +14,7 @@ import {
   shell,
 } from 'electron';
 import systemInformation from 'systeminformation';
-import { ContributorNode } from '../node';
+import { ContributorNode, openIdentity } from '../node';
 import { toMicroGft } from '../protocol/compute/micro-gft';
 import { reasonOf } from './errors';
 import { registerAppCalls } from './ipc/calls/app-calls';
@@ -27,6 +27,8 @@ import { registerModelsCalls } from './ipc/calls/models-calls';
 import { registerNodeCalls } from './ipc/calls/node-calls';
 import { registerTrustCalls } from './ipc/calls/trust-calls';
 import { registerPolicyCalls } from './ipc/calls/policy-calls';
+import { registerOwnModelCalls } from './ipc/calls/own-model-calls';
+import { registerSessionCalls } from './ipc/calls/session-calls';
 import { registerSettingsCalls } from './ipc/calls/settings-calls';
 import { CallRegistry } from './ipc/call-registry';
 import { createSendEvent } from './ipc/send-event';
@@ -53,9 +55,11 @@ import { ModelsService } from './services/models-service';
 import { nodeLogger } from './services/node-logger';
 import { NodeService } from './services/node-service';
 import { neededReadings, PolicyService } from './services/policy-service';
+import { OwnModelsService } from './services/own-models/own-models-service';
 import { PowerService } from './services/power';
 import { PauseMemory } from './services/requested-pause';
 import { SecretVault } from './services/secret-vault';
+import { startSessions } from './services/sessions/start-sessions';
 import { loadSettings } from './services/settings-document';
 import { SettingsService } from './services/settings-service';
 import { injectedReadings } from './services/surroundings/injected-readings';
@@ -267,6 +271,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     onTarget: (target) => {
       nodeService.setTarget(target);
       trust.setTarget(target);
+      sessions.setTarget(target);
     },
     nodeCommand: () =>
       headlessNodeCommand(places.entryFolder, settings.current.contribution.modelFolder ?? places.shipped.model),
@@ -306,6 +311,30 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     timers,
     log: log.child({ part: 'trust' }),
     nodeLog: nodeLogger(log.child({ part: 'trust' })),
+  });
+
+  // --- Group sessions ---------------------------------------------------------------------------------------------
+  const ownModels = await OwnModelsService.open(
+    folders.ownModels,
+    vault,
+    () => ({ modelId: nodeService.ownModelId, contextLength: models.contextLengthOf(nodeService.ownModelId) }),
+    timers.now(),
+  );
+  if (ownModels.notice !== null) addEvent('notice', ownModels.notice);
+  const identity = await openIdentity(identityStore(vault));
+  if (!identity.ok) throw new Error(identity.error.message);
+  const sessions = await startSessions({
+    folder: folders.sessions,
+    identity: identity.value,
+    accessTokenFor: (url) => accessTokens.boundTo(url),
+    keepAccessToken: (url, token) => accessTokens.setRemote({ kind: 'remote', url }, token),
+    models: ownModels.service,
+    node: nodeService.node,
+    source: nodeService,
+    send,
+    addNotice: (text) => addEvent('notice', text),
+    timers,
+    logger: nodeLogger(log.child({ part: 'sessions' })),
   });
 
   // --- Tray -------------------------------------------------------------------------------------------------------
@@ -398,6 +427,11 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   registerCalls(calls);
   registerTrustCalls(calls, trust);
   registerLedgerCalls(calls, new LedgerService(nodeService));
+  registerOwnModelCalls(calls, ownModels.service);
+  registerSessionCalls(calls, {
+    sessions: sessions.service,
+    pickFile: (name) => dialogs.saveFile('Export', name, 'json'),
+  });
   const localApi = new LocalApiService({
     node: nodeService.node,
     folder: folders.node,
@@ -437,6 +471,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       await finish('chat', chat.close(), log);
       await finish('library', library.close(), log);
       await finish('trust', trust.close(), log);
+      await finish('sessions', sessions.close(), log);
       models.close();
       power.close();
       surroundings.close();

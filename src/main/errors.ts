@@ -14,6 +14,7 @@ import { failure, type Failure } from '../protocol/result';
  * | chat | `conversation-unknown`, `conversation-busy`, `nothing-to-retry`, `nothing-to-stop`, `question-too-long` |
  * | models | `model-invalid` |
  * | library | `address-refused`, `fetch-failed`, `checksum-mismatch`, `draft-failed` |
+ * | sessions | `session-missing`, `session-model-missing`, `session-model-busy` |
  */
 export type MainErrorCode =
   | 'sender-refused'
@@ -42,7 +43,10 @@ export type MainErrorCode =
   | 'address-refused'
   | 'fetch-failed'
   | 'checksum-mismatch'
-  | 'draft-failed';
+  | 'draft-failed'
+  | 'session-missing'
+  | 'session-model-missing'
+  | 'session-model-busy';
 
 /** Builds a failure of this room. */
 export function mainFailure(

@@ -72,6 +72,12 @@ export class AccessTokens {
     return null;
   }
 
+  /** The token that was given for this very coordinator; never one that waits for another to be named. */
+  boundTo(url: string): string | null {
+    const stored = this.#vault.read(nameFor(url));
+    return stored.ok ? stored.value : null;
+  }
+
   /** Whether there is a token for the chosen coordinator, or one waiting for a coordinator to be chosen. */
   hasRemote(choice: CoordinatorChoice): boolean {
     const names = choice.kind === 'remote' ? [nameFor(choice.url), UNBOUND_TOKEN] : [UNBOUND_TOKEN];

@@ -13,6 +13,8 @@ export interface DataFolders {
   readonly libraryFiles: string;
   /** Handshakes, agreements and the own record. */
   readonly trust: string;
+  readonly sessions: string;
+  readonly ownModels: string;
   readonly node: string;
   readonly coordinatorFolder: string;
   readonly coordinatorDatabase: string;
@@ -28,6 +30,8 @@ export function dataFolders(userData: string): DataFolders {
     library: join(userData, 'library'),
     libraryFiles: join(userData, 'library', 'files'),
     trust: join(userData, 'trust'),
+    sessions: join(userData, 'sessions'),
+    ownModels: join(userData, 'own-models.json'),
     node: join(userData, 'node'),
     coordinatorFolder: join(userData, 'coordinator'),
     coordinatorDatabase: join(userData, 'coordinator', 'coordinator.sqlite'),

@@ -5,6 +5,7 @@ import {
   IconListDetails,
   IconMessage,
   IconServerCog,
+  IconMessages,
   IconSettings,
   IconShieldCheck,
   IconUsersGroup,
@@ -19,6 +20,7 @@ import { Dashboard } from '../features/dashboard/Dashboard';
 import { Discovery } from '../features/discovery/Discovery';
 import { Ledger } from '../features/ledger/Ledger';
 import { Library } from '../features/library-screen/Library';
+import { Sessions } from '../features/sessions/Sessions';
 import { Settings } from '../features/settings/Settings';
 
 export interface ScreenDefinition {
@@ -36,6 +38,7 @@ export const SCREENS: Readonly<Record<ScreenName, ScreenDefinition>> = {
   chat: { group: 'upper', icon: IconMessage, Content: Chat },
   library: { group: 'upper', icon: IconBooks, Content: Library },
   discovery: { group: 'upper', icon: IconUsersGroup, Content: Discovery },
+  sessions: { group: 'upper', icon: IconMessages, Content: Sessions },
   ledger: { group: 'upper', icon: IconListDetails, Content: Ledger },
   administration: { group: 'lower', icon: IconServerCog, Content: Administration },
   settings: { group: 'lower', icon: IconSettings, Content: Settings },

@@ -1,6 +1,7 @@
 import { useEffect } from 'react';
 import { startChatStore } from '../stores/chat-store';
 import { showOpened, startLibraryStore } from '../stores/library-store';
+import { startSessionsStore } from '../stores/sessions-store';
 import { startSnapshotStore } from '../stores/snapshot-store';
 import { setShortcutsOpen, showScreen, useUiStore } from '../stores/ui-store';
 import { registerBaseCommands } from './base-commands';
@@ -31,6 +32,7 @@ export function useWindowEvents(): void {
     const ends = [
       startSnapshotStore(),
       startChatStore(),
+      startSessionsStore(),
       registerBaseCommands(),
       startLibraryStore((opened) => {
         showOpened(opened);

@@ -9,6 +9,7 @@ import { ledger } from './en/ledger';
 import { pause } from './en/pause';
 import { library } from './en/library';
 import { policy } from './en/policy';
+import { sessions } from './en/sessions';
 import { settings } from './en/settings';
 import { welcome } from './en/welcome';
 
@@ -24,6 +25,7 @@ export const en = {
   chat,
   discovery,
   ledger,
+  sessions,
   settings,
   pause,
   policy,

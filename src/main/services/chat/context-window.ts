@@ -23,7 +23,7 @@ export function tokensAtMost(messages: readonly ChatMessage[]): number {
 }
 
 /** Tokens a text probably has, rather too many than too few. */
-function tokensProbably(text: string): number {
+export function tokensProbably(text: string): number {
   return Math.ceil([...text].length / CHARACTERS_PER_TOKEN) + TEMPLATE_TOKENS_PER_MESSAGE;
 }
 

@@ -21,6 +21,7 @@ export const frame = {
     chat: 'Chat',
     library: 'Library',
     discovery: 'Discovery',
+    sessions: 'Sessions',
     ledger: 'Ledger',
     administration: 'Coordinator',
     settings: 'Settings',
@@ -156,5 +157,10 @@ export const frame = {
     handshake: 'The handshake did not go on',
     agreement: 'The agreement was not changed',
     file: 'The file was not taken',
+    session: 'The session was not changed',
+    postTurn: 'The turn was not taken',
+    invite: 'The invitation was not made',
+    ownModel: 'The model was not changed',
+    exportSession: 'Nothing was exported',
   },
 } as const;

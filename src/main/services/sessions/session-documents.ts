@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import { v7 } from 'uuid';
+import type { FollowedSession } from '../../../node';
+import type { Attachment } from '../../../protocol/documents/attachment';
+import type { Project } from '../../../protocol/project/project';
+import type { GroupSession } from '../../../protocol/session/session';
+
+/** A session as a tore-0003 document, from the copy on this computer: it works without a network and is signed by turn. */
+export function sessionDocument(session: FollowedSession): GroupSession {
+  const { head } = session;
+  return {
+    tore_spec: 'tore-0003',
+    id: head.id,
+    title: head.title,
+    mode: head.mode,
+    status: head.status,
+    host: { coordinator_id: head.coordinator_id, url: session.hostUrl },
+    ...(head.agreement_ref === null ? {} : { agreement_ref: head.agreement_ref }),
+    created_at: head.created_at,
+    updated_at: head.updated_at,
+    participants: [...session.participants],
+    turns: [...session.turns],
+    metadata: {},
+  };
+}
+
+/** A session as a project of its own, with the agreement it stands on beside it. */
+export function sessionProject(session: FollowedSession, madeAt: string): Project {
+  const { head, agreement } = session;
+  const attachment = agreement === null ? [] : [agreementAttachment(agreement)];
+  return {
+    tore_spec: 'tore-0004',
+    id: v7(),
+    name: head.title,
+    description: `Group session of ${session.participants.length} participants.`,
+    instructions: '',
+    conversations: [],
+    sessions: [sessionDocument(session)],
+    attachments: attachment,
+    metadata: head.agreement_ref === null ? {} : { agreement_ref: head.agreement_ref },
+    created_at: madeAt,
+    updated_at: madeAt,
+  };
+}
+
+function agreementAttachment(agreement: NonNullable<FollowedSession['agreement']>): Attachment {
+  const bytes = Buffer.from(`${JSON.stringify(agreement, null, 2)}\n`, 'utf8');
+  return {
+    id: v7(),
+    name: 'agreement.tore2-agreement.json',
+    media_type: 'application/json',
+    size_bytes: bytes.length,
+    checksum: { algorithm: 'sha-256', value: createHash('sha256').update(bytes).digest('hex') },
+    storage: 'inline',
+    data: bytes.toString('base64'),
+  };
+}

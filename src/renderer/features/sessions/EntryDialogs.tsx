@@ -1,0 +1,216 @@
+import { Button, FileButton, Modal, PasswordInput, SegmentedControl, Textarea, TextInput } from '@mantine/core';
+import { useState, type FormEvent } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Failure } from '../../../protocol/result';
+import { keepSession, useSessionsStore } from '../../stores/sessions-store';
+import { callTore } from '../../stores/tore-api';
+import classes from './Sessions.module.css';
+
+interface DialogProps {
+  readonly opened: boolean;
+  readonly onClose: () => void;
+}
+
+function DialogError({ error }: { readonly error: Failure | null }) {
+  if (error === null) return null;
+  return (
+    <p className={classes.error} role="alert" data-testid="session-dialog-error">
+      {[error.message, error.suggestion].filter(Boolean).join(' ')}
+    </p>
+  );
+}
+
+function useDisplayName(): readonly [string, (name: string) => void] {
+  const known = useSessionsStore(({ list }) => list?.displayName ?? '');
+  const [typed, setTyped] = useState<string | null>(null);
+  return [typed ?? known, setTyped];
+}
+
+/** Opens a session of one's own. */
+export function NewSessionDialog({ opened, onClose }: DialogProps) {
+  const { t } = useTranslation();
+  const [title, setTitle] = useState('');
+  const [name, setName] = useDisplayName();
+  const [mode, setMode] = useState<'live' | 'async'>('live');
+  const [agreement, setAgreement] = useState<{ readonly name: string; readonly text: string } | null>(null);
+  const [error, setError] = useState<Failure | null>(null);
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: FormEvent): Promise<void> => {
+    event.preventDefault();
+    setBusy(true);
+    const made = await callTore('sessions:create', {
+      title,
+      mode,
+      displayName: name,
+      agreement: agreement?.text ?? null,
+    });
+    setBusy(false);
+    setError(made.ok ? null : made.error);
+    if (!made.ok) return;
+    keepSession(made.value);
+    setTitle('');
+    setAgreement(null);
+    onClose();
+  };
+  return (
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      title={t('sessions.create.title')}
+      closeButtonProps={{ 'aria-label': t('common.close') }}
+    >
+      <form className={classes.form} onSubmit={(event) => void submit(event)}>
+        <TextInput
+          label={t('sessions.create.name')}
+          placeholder={t('sessions.create.namePlaceholder')}
+          value={title}
+          maxLength={200}
+          required
+          data-autofocus
+          data-testid="session-title"
+          onChange={(event) => setTitle(event.currentTarget.value)}
+        />
+        <TextInput
+          label={t('sessions.create.displayName')}
+          value={name}
+          maxLength={100}
+          required
+          data-testid="session-display-name"
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <div>
+          <p className={classes.label} id="session-mode">
+            {t('sessions.create.mode')}
+          </p>
+          <SegmentedControl
+            fullWidth
+            aria-labelledby="session-mode"
+            value={mode}
+            onChange={(value) => setMode(value === 'async' ? 'async' : 'live')}
+            data={[
+              { value: 'live', label: t('sessions.live') },
+              { value: 'async', label: t('sessions.async') },
+            ]}
+          />
+          <p className={classes.hint}>
+            {t(mode === 'live' ? 'sessions.create.modeLive' : 'sessions.create.modeAsync')}
+          </p>
+        </div>
+        <div>
+          <p className={classes.label}>{t('sessions.create.agreement')}</p>
+          <p className={classes.hint}>{t('sessions.create.agreementHint')}</p>
+          <FileButton
+            accept=".json,application/json"
+            inputProps={{ 'aria-label': t('sessions.create.chooseAgreement') }}
+            onChange={(file) => {
+              if (file !== null) void file.text().then((text) => setAgreement({ name: file.name, text }));
+            }}
+          >
+            {(props) => (
+              <Button {...props} variant="default" size="xs">
+                {agreement?.name ?? t('sessions.create.chooseAgreement')}
+              </Button>
+            )}
+          </FileButton>
+        </div>
+        <DialogError error={error} />
+        <div className={classes.actions}>
+          <Button variant="default" onClick={onClose}>
+            {t('common.cancel')}
+          </Button>
+          <Button
+            type="submit"
+            loading={busy}
+            disabled={title.trim() === '' || name.trim() === ''}
+            data-testid="session-create"
+          >
+            {t('sessions.create.submit')}
+          </Button>
+        </div>
+      </form>
+    </Modal>
+  );
+}
+
+/** Joins the session of a link. */
+export function JoinDialog({ opened, onClose }: DialogProps) {
+  const { t } = useTranslation();
+  const [link, setLink] = useState('');
+  const [token, setToken] = useState('');
+  const [name, setName] = useDisplayName();
+  const [error, setError] = useState<Failure | null>(null);
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: FormEvent): Promise<void> => {
+    event.preventDefault();
+    setBusy(true);
+    const joined = await callTore('sessions:join', {
+      link,
+      displayName: name,
+      accessToken: token.trim() === '' ? null : token.trim(),
+    });
+    setBusy(false);
+    setError(joined.ok ? null : joined.error);
+    if (!joined.ok) return;
+    keepSession(joined.value);
+    setLink('');
+    setToken('');
+    onClose();
+  };
+  return (
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      title={t('sessions.joining.title')}
+      closeButtonProps={{ 'aria-label': t('common.close') }}
+    >
+      <form className={classes.form} onSubmit={(event) => void submit(event)}>
+        <Textarea
+          label={t('sessions.joining.link')}
+          description={t('sessions.joining.linkHint')}
+          value={link}
+          autosize
+          minRows={2}
+          maxRows={4}
+          maxLength={4_000}
+          required
+          data-autofocus
+          data-testid="session-link"
+          onChange={(event) => setLink(event.currentTarget.value)}
+        />
+        <TextInput
+          label={t('sessions.create.displayName')}
+          value={name}
+          maxLength={100}
+          required
+          data-testid="session-join-name"
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        {(token !== '' || error?.code === 'coordinator-unauthorized') && (
+          <PasswordInput
+            label={t('sessions.joining.token')}
+            description={t('sessions.joining.tokenHint')}
+            value={token}
+            maxLength={1_000}
+            autoComplete="off"
+            data-testid="session-join-token"
+            onChange={(event) => setToken(event.currentTarget.value)}
+          />
+        )}
+        <DialogError error={error} />
+        <div className={classes.actions}>
+          <Button variant="default" onClick={onClose}>
+            {t('common.cancel')}
+          </Button>
+          <Button
+            type="submit"
+            loading={busy}
+            disabled={link.trim() === '' || name.trim() === ''}
+            data-testid="session-join"
+          >
+            {t('sessions.joining.submit')}
+          </Button>
+        </div>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,71 @@
+import { create } from 'zustand';
+import type { SessionListView, SessionUpdate, SessionView } from '../../contract';
+import type { Failure } from '../../protocol/result';
+import { callTore } from './tore-api';
+
+interface SessionsStore {
+  /** Null until main has answered once. */
+  readonly list: SessionListView | null;
+  readonly openId: string | null;
+  /** The open session; null while it is read. */
+  readonly view: SessionView | null;
+  readonly failure: Failure | null;
+  /** Text typed and not posted, by session. */
+  readonly drafts: Readonly<Record<string, string>>;
+}
+
+export const useSessionsStore = create<SessionsStore>(() => ({
+  list: null,
+  openId: null,
+  view: null,
+  failure: null,
+  drafts: {},
+}));
+
+/** Puts an update on a view; null when turns are missing in between and all has to be read again. */
+export function applyUpdate(view: SessionView, update: SessionUpdate): SessionView | null {
+  const state = update.state ?? view.state;
+  const [first] = update.turns;
+  if (first === undefined) return { ...view, state };
+  if (first.seq > view.turns.length + 1) return null;
+  return { state, turns: [...view.turns.slice(0, first.seq - 1), ...update.turns] };
+}
+
+/** Reads the open session from main, again if need be. */
+export async function fetchSession(sessionId: string): Promise<void> {
+  const result = await callTore('sessions:get', { sessionId });
+  if (useSessionsStore.getState().openId !== sessionId) return;
+  useSessionsStore.setState(result.ok ? { view: result.value, failure: null } : { view: null, failure: result.error });
+}
+
+export function keepSession(view: SessionView): void {
+  useSessionsStore.setState({ openId: view.state.head.id, view, failure: null });
+}
+
+/** Opens a session, or with null none. */
+export function openSession(sessionId: string | null): void {
+  useSessionsStore.setState({ openId: sessionId, view: null, failure: null });
+  if (sessionId !== null) void fetchSession(sessionId);
+}
+
+export function setSessionDraft(sessionId: string, text: string): void {
+  useSessionsStore.setState(({ drafts }) => ({ drafts: { ...drafts, [sessionId]: text } }));
+}
+
+/** Follows main's events; returns the function that ends it. */
+export function startSessionsStore(): () => void {
+  const ends = [
+    window.tore.on('sessions-changed', (list) => useSessionsStore.setState({ list })),
+    window.tore.on('session-updated', (update) => {
+      const { openId, view } = useSessionsStore.getState();
+      if (openId !== update.sessionId || view === null) return;
+      const next = applyUpdate(view, update);
+      if (next === null) void fetchSession(update.sessionId);
+      else useSessionsStore.setState({ view: next });
+    }),
+  ];
+  void callTore('sessions:list', null).then((result) => {
+    if (result.ok) useSessionsStore.setState({ list: result.value });
+  });
+  return () => ends.forEach((end) => end());
+}
