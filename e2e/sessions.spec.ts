@@ -1,0 +1,245 @@
+// A group session over two apps and a third program: an agreement, two models, a settled cost, an export anybody can check.
+import { execFile } from 'node:child_process';
+import { createServer, type Server } from 'node:http';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import type { Page } from '@playwright/test';
+import { SessionClient } from '../src/coordinator/testing/session-client';
+import { newTestKey } from '../src/coordinator/testing/ws-node';
+import { nodeEd25519, signerOfSeed } from '../src/keys/ed25519';
+import { signAgreement } from '../src/protocol/signing/sign-document';
+import type { Agreement } from '../src/protocol/trust/agreement';
+import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
+import { expect, test, type ToreApp } from './fixtures';
+
+const run = promisify(execFile);
+const WITHIN = { timeout: READY_TIMEOUT_MS };
+const TORE = resolve(import.meta.dirname, '../out/main/tore.js');
+
+/** A server as people run them at home, written from its documentation: streamed chat completions. */
+async function startModelServer(answer: string): Promise<{ server: Server; url: string; asked: string[] }> {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString('utf8')));
+    request.on('end', () => {
+      asked.push(body);
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const piece = (content: string, finish: string | null): string =>
+        `data: ${JSON.stringify({
+          id: 'c',
+          object: 'chat.completion.chunk',
+          created: 1,
+          model: 'helper-1',
+          choices: [{ index: 0, delta: { role: 'assistant', content }, finish_reason: finish }],
+        })}\n\n`;
+      const words = answer.split(/(?<= )/);
+      const next = (): void => {
+        const word = words.shift();
+        if (word === undefined) {
+          response.end(`${piece('', 'stop')}data: [DONE]\n\n`);
+          return;
+        }
+        response.write(piece(word, null));
+        setTimeout(next, 60);
+      };
+      next();
+    });
+  });
+  await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done));
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, asked };
+}
+
+/** The signer of an app's key, from its profile: without a key ring in the test its secrets are in the clear. */
+async function signerOf(app: ToreApp): Promise<ReturnType<typeof signerOfSeed>> {
+  const vault = JSON.parse(await readFile(join(app.profile, 'secrets.json'), 'utf8')) as {
+    secrets: Record<string, { encrypted: boolean; value: string }>;
+  };
+  const secret = vault.secrets['node-identity'];
+  if (secret === undefined || secret.encrypted) throw new Error('the key of the app cannot be read here');
+  const stored = Buffer.from(Buffer.from(secret.value, 'base64').toString('utf8'), 'base64');
+  const bytes = stored.length === 68 ? stored : Buffer.from(secret.value, 'base64');
+  return signerOfSeed(bytes.subarray(4, 36));
+}
+
+async function agreementOf(first: ToreApp, second: ToreApp): Promise<Agreement> {
+  const [ada, ben] = [await signerOf(first), await signerOf(second)];
+  const draft: Agreement = {
+    tore_spec: 'tore-0002',
+    type: 'agreement',
+    id: '019cb1a0-3c00-7000-8000-0000000000aa',
+    parties: [
+      { node_id: 'lab-a', public_key: ada.publicKey, name: 'Ada', institution: 'Lab A' },
+      { node_id: 'lab-b', public_key: ben.publicKey, name: 'Ben', institution: 'Lab B' },
+    ],
+    governance_mode: 'voluntary',
+    handshake_ref: null,
+    evidence: [],
+    terms: {
+      purpose: 'Plan an assay together.',
+      resources: [],
+      cost: { unit: 'credits', rate: 1_000_000 },
+      data_handling: 'Nothing leaves the two labs.',
+      effective_at: '2020-01-01T00:00:00Z',
+      termination: 'By either side, in writing.',
+    },
+    status: 'active',
+    metadata: {},
+    signatures: [],
+  };
+  const once = signAgreement(draft, ada, nodeEd25519);
+  const twice = once.ok ? signAgreement(once.value, ben, nodeEd25519) : once;
+  if (!twice.ok) throw new Error(twice.error.message);
+  return twice.value;
+}
+
+async function post(window: Page, text: string): Promise<void> {
+  await window.getByTestId('session-input').fill(text);
+  await window.getByTestId('session-send').click();
+}
+
+async function chooseOption(window: Page, testId: string, option: RegExp): Promise<void> {
+  await window.getByTestId(testId).click();
+  await window.getByRole('option', { name: option }).click();
+}
+
+/** Answers the next dialog for a file with a path. */
+async function saveNextTo(app: ToreApp, path: string): Promise<void> {
+  await app.electron.evaluate(({ dialog }, filePath) => {
+    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
+  }, path);
+}
+
+test('two labs hold a session: both models answer, a cost is settled, anybody can verify the export', async ({
+  launchTore,
+}) => {
+  test.setTimeout(360_000);
+  const folder = await mkdtemp(join(tmpdir(), 'tore-session-'));
+  const { server, url, asked } = await startModelServer('A shard is a range of layers of one model.');
+  const observers: SessionClient[] = [];
+  try {
+    const [ada, ben] = [await launchTore(), await launchTore()];
+    await completeWelcome(ada.window);
+    await completeWelcome(ben.window);
+    await openScreen(ada.window, 'sessions');
+    await expect(ada.window.getByTestId('session-begin')).toBeVisible();
+    await ada.screenshot('sessions-empty');
+
+    // Ada opens a session on the agreement both labs have signed.
+    const agreementFile = join(folder, 'labs.tore2-agreement.json');
+    await writeFile(agreementFile, JSON.stringify(await agreementOf(ada, ben)));
+    await ada.window.getByTestId('session-begin').click();
+    await ada.window.getByTestId('session-title').fill('Assay planning');
+    await ada.window.getByTestId('session-display-name').fill('Ada');
+    await ada.window.locator('input[type=file]').first().setInputFiles(agreementFile);
+    await ada.window.getByTestId('session-create').click();
+    await expect(ada.window.getByTestId('session-input')).toBeVisible(WITHIN);
+
+    // Ben joins with a link; Ada's coordinator wants its token as well.
+    await ada.window.getByTestId('session-invite').click();
+    await ada.window.getByTestId('invitation-make').click();
+    const link = (await ada.window.getByTestId('invitation-link').innerText()).trim();
+    await ada.screenshot('sessions-invite');
+    await ada.window.keyboard.press('Escape');
+    const details = await readJoinDetails(ada.window);
+    await openScreen(ada.window, 'sessions');
+    await openScreen(ben.window, 'sessions');
+    await ben.window.getByTestId('session-begin-join').click();
+    await ben.window.getByTestId('session-link').fill(link);
+    await ben.window.getByTestId('session-join-name').fill('Ben');
+    await ben.window.getByTestId('session-join').click();
+    await ben.window.getByTestId('session-join-token').fill(details.accessToken);
+    await ben.window.getByTestId('session-join').click();
+    await expect(ben.window.getByTestId('session-input')).toBeVisible(WITHIN);
+
+    // A third program watches.
+    await ada.window.getByTestId('session-invite').click();
+    await ada.window.getByText('Observer', { exact: true }).click();
+    await ada.window.getByTestId('invitation-make').click();
+    const watching = (await ada.window.getByTestId('invitation-link').innerText()).trim();
+    await ada.window.keyboard.press('Escape');
+    const sessionId = /session\/([0-9a-f-]{36})/.exec(watching)?.[1] ?? '';
+    const headers = { authorization: `Bearer ${details.accessToken}` };
+    const observer = await SessionClient.connect(details.url, 'Cy', newTestKey(), headers);
+    observers.push(observer);
+    await observer.join(sessionId, new URLSearchParams(watching.split('?')[1]).get('code') ?? '');
+    await expect(ada.window.getByTestId('session-person')).toHaveCount(3, WITHIN);
+
+    // Ben brings a model on a server of his own; it answers when it is mentioned.
+    await ben.window.getByTestId('own-model-add').click();
+    await ben.window.getByTestId('own-model-name').fill('helper');
+    await ben.window.getByTestId('own-model-id').fill('helper-1');
+    await ben.window.getByTestId('own-model-url').fill(url);
+    await ben.window.getByTestId('own-model-save').click();
+    await chooseOption(ben.window, 'own-model-select', /helper/);
+    await chooseOption(ben.window, 'own-model-rule', /mentioned/);
+    await expect(ben.window.getByTestId('session-estimate')).toHaveCount(0);
+    await expect(ada.window.getByTestId('session-person').filter({ hasText: 'helper-1' })).toHaveCount(1, WITHIN);
+
+    await post(ada.window, '@helper What is a shard?');
+    await expect(ada.window.getByTestId('session-stream').first()).toBeVisible(WITHIN);
+    await expect(ada.window.getByTestId('session-turn')).toHaveCount(2, WITHIN);
+    for (const { window } of [ada, ben]) {
+      await expect(window.getByTestId('session-turn').nth(1)).toContainText('A shard is a range of layers', WITHIN);
+    }
+    expect(asked).toHaveLength(1);
+    expect(asked[0]).toContain('What is a shard?');
+    expect(asked[0]).not.toContain(details.accessToken);
+
+    // Ada asks the network; its cost appears once the ledger has confirmed it, in the agreement's unit.
+    await chooseOption(ada.window, 'own-model-select', /network/i);
+    await expect(ada.window.getByTestId('session-estimate')).toContainText('GFT', WITHIN);
+    await ada.window.getByTestId('own-model-ask').click();
+    for (const { window } of [ada, ben]) {
+      await expect(window.getByTestId('session-turn')).toHaveCount(3, WITHIN);
+      await expect(window.getByTestId('turn-cost')).toContainText('credits', WITHIN);
+    }
+    await post(ben.window, 'Then we cut the model in two.');
+    await expect(ada.window.getByTestId('session-turn')).toHaveCount(4, WITHIN);
+    await ada.screenshot('sessions-room');
+    await ada.window.getByText('Costs', { exact: true }).click();
+    await expect(ada.window.getByTestId('statement-checked')).toContainText('1 entry confirmed', WITHIN);
+    await ada.screenshot('sessions-costs');
+
+    // Everybody has the same order.
+    const seen = await observer.read(sessionId);
+    expect(seen.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+    expect(seen.map(({ text }) => text)[3]).toBe('Then we cut the model in two.');
+
+    // Ben exports; a third program verifies every signature without a network, and finds a changed word.
+    const file = join(folder, 'assay.tore3.json');
+    await saveNextTo(ben, file);
+    await ben.window.getByTestId('session-menu').click();
+    await ben.window.getByTestId('session-export').click();
+    await expect
+      .poll(
+        () =>
+          readFile(file, 'utf8').then(
+            (text) => text.length,
+            () => 0,
+          ),
+        WITHIN,
+      )
+      .toBeGreaterThan(0);
+    const { stdout } = await run(process.execPath, [TORE, 'verify', file, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ verified: true, signatures: 4, unsigned: 0 });
+    const text = await readFile(file, 'utf8');
+    expect(text.match(/"inference_cost"/g)).toHaveLength(1);
+    expect(text).not.toContain(details.accessToken);
+    const forged = join(folder, 'forged.tore3.json');
+    await writeFile(forged, text.replace('cut the model in two', 'cut the model in three'));
+    const refused = await run(process.execPath, [TORE, 'verify', forged]).then(
+      () => null,
+      (error: { code: number }) => error.code,
+    );
+    expect(refused).not.toBeNull();
+  } finally {
+    for (const observer of observers) observer.drop();
+    server.closeAllConnections();
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
