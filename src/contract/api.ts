@@ -1,7 +1,6 @@
 import type { CallInput, CallOutput, Channel } from './calls';
 import type { ChatDelta, ConversationView } from './chat';
 import type { ImportState, LibraryChange } from './library';
-import type { ImportState, LibraryChange, LibraryOpened } from './library';
 import type { SessionEvents } from './sessions';
 import type { SnapshotUpdate } from './snapshot';
 

@@ -4,7 +4,6 @@ import { refuseInSession, type SessionResult } from '../../protocol/session/sess
 import type { Ed25519 } from '../../protocol/signing/ed25519';
 import { verifyAgreement } from '../../protocol/signing/verify-document';
 import type { Agreement } from '../../protocol/trust/agreement';
-import { actsForParty } from '../../protocol/trust/agreement-keys';
 
 function invalid(why: string, suggestion: string): SessionResult<never> {
   return refuseInSession('agreement-invalid', `The agreement does not carry a session: ${why}.`, { suggestion });
@@ -13,15 +12,19 @@ function invalid(why: string, suggestion: string): SessionResult<never> {
 /** Whether somebody may stand on an agreement now: it is signed by all, in force, and theirs. None at all passes. */
 export function checkAgreement(
   agreement: Agreement | null,
-  publicKey: string,
+  isParty: boolean,
   ed25519: Ed25519,
   nowMs: number,
 ): SessionResult<void> {
   if (agreement === null) return success(undefined);
   const verified = verifyAgreement(agreement, ed25519);
   if (!verified.ok) return invalid(verified.error.message.replace(/\.$/, ''), 'Let every party sign it first.');
-  if (!actsForParty(agreement, publicKey))
-    return invalid('you are none of its parties', 'Use an agreement of your own.');
+  if (!isParty) {
+    return invalid(
+      'this computer belongs to none of its parties',
+      'Show the agreement to this coordinator first (Discovery, Agreements), or use one of your own.',
+    );
+  }
   const { effective_at: from, expires_at: until } = agreement.terms;
   if (agreement.status !== 'active') return invalid(`it is ${agreement.status}`, 'Make a new one.');
   if (toEpochMs(from) > nowMs) return invalid(`it is in force only from ${from}`, 'Wait until then.');

@@ -14,6 +14,7 @@ import {
   type SessionResult,
 } from '../../protocol/session/session-host';
 import type { Ed25519 } from '../../protocol/signing/ed25519';
+import type { Agreement } from '../../protocol/trust/agreement';
 import type { MessageOf, ParticipantMessage } from '../../protocol/wire/messages';
 import type {
   EnteredSession,
@@ -61,7 +62,12 @@ export class GroupSessionService {
   /** Opens a session with the caller as its owner. The same call again answers with the same session. */
   async create(publicKey: string, call: Call<'session-create'>): Promise<SessionResult<EnteredSession>> {
     const agreement = call.agreement ?? null;
-    const checked = checkAgreement(agreement, publicKey, this.ed25519, this.clock.nowMs());
+    const checked = checkAgreement(
+      agreement,
+      await this.isParty(agreement, publicKey),
+      this.ed25519,
+      this.clock.nowMs(),
+    );
     if (!checked.ok) return checked;
     const terms = costTermsOf(agreement);
     const now = this.now();
@@ -292,8 +298,8 @@ export class GroupSessionService {
       // Who left by themselves may come back as what they were.
       if (known !== undefined) return success(known.role);
       const agreement = this.store.agreementOf(session);
-      if (agreement === null || !actsForParty(agreement, publicKey)) return unknownSession();
-      const checked = checkAgreement(agreement, publicKey, this.ed25519, this.clock.nowMs());
+      if (agreement === null || !(await this.isParty(agreement, publicKey, transaction))) return unknownSession();
+      const checked = checkAgreement(agreement, true, this.ed25519, this.clock.nowMs());
       return checked.ok ? success('member') : checked;
     }
     const invitation = await this.store.invitationByHash(session.id, codeHash(code), transaction);
@@ -305,6 +311,16 @@ export class GroupSessionService {
     }
     await this.store.useInvitation(transaction, invitation);
     return success(invitation.role);
+  }
+
+  /** A party signs with its own key; its computers, which take part, are named by it to this coordinator. */
+  private async isParty(
+    agreement: Agreement | null,
+    publicKey: string,
+    transaction?: DatabaseTransaction,
+  ): Promise<boolean> {
+    if (agreement === null) return false;
+    return actsForParty(agreement, publicKey) || this.store.isMemberKey(agreement.id, publicKey, transaction);
   }
 
   private async actor(transaction: DatabaseTransaction, sessionId: string, publicKey: string): Promise<Actor | null> {

@@ -290,6 +290,17 @@ export class GroupSessionStore {
     }));
   }
 
+  /** Whether a party of an agreement has named a key as that of one of its own computers. */
+  async isMemberKey(agreementId: string, publicKey: string, source: Source = this.database): Promise<boolean> {
+    const row = await source
+      .selectFrom('agreement_member_keys')
+      .select('party_id')
+      .where('agreement_id', '=', agreementId)
+      .where('public_key', '=', publicKey)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
   async insertInvitation(transaction: DatabaseTransaction, row: GroupInvitationTable): Promise<void> {
     await transaction.insertInto('group_invitations').values(row).execute();
   }

@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -107,7 +108,9 @@ describe('what a turn cost', () => {
   it('is counted in the unit of the agreement, by its rate', async () => {
     const { url, coordinatorId } = await start();
     await pipeline(url);
-    const [own, partner] = [await SessionClient.connect(url, 'Ada'), generateSigner().signer];
+    const own = await SessionClient.connect(url, 'Ada');
+    const { signer: partner, pem } = generateSigner();
+    const partnerKey: TestKey = { publicKey: partner.publicKey, privateKey: createPrivateKey(pem) };
     const agreement = {
       tore_spec: 'tore-0002',
       type: 'agreement',
@@ -157,6 +160,13 @@ describe('what a turn cost', () => {
         agreement: signed.value,
       }),
     ).toBe('agreement-invalid');
+
+    // A party joins without a code; a stranger does not even learn that there is a session.
+    const ben = await SessionClient.connect(url, 'Ben', partnerKey);
+    await ben.join(sessionId);
+    expect(await stranger.refusal({ type: 'session-join', session_id: sessionId, me: stranger.me })).toBe(
+      'session-unknown',
+    );
 
     const outcome = await ask(url, own.key);
     const gft = Number(outcome['gft_deducted']);
