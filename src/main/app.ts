@@ -14,7 +14,7 @@ import {
   shell,
 } from 'electron';
 import systemInformation from 'systeminformation';
-import { ContributorNode, openIdentity } from '../node';
+import { ContributorNode } from '../node';
 import { toMicroGft } from '../protocol/compute/micro-gft';
 import { reasonOf } from './errors';
 import { registerAppCalls } from './ipc/calls/app-calls';
@@ -27,8 +27,6 @@ import { registerModelsCalls } from './ipc/calls/models-calls';
 import { registerNodeCalls } from './ipc/calls/node-calls';
 import { registerTrustCalls } from './ipc/calls/trust-calls';
 import { registerPolicyCalls } from './ipc/calls/policy-calls';
-import { registerOwnModelCalls } from './ipc/calls/own-model-calls';
-import { registerSessionCalls } from './ipc/calls/session-calls';
 import { registerSettingsCalls } from './ipc/calls/settings-calls';
 import { CallRegistry } from './ipc/call-registry';
 import { createSendEvent } from './ipc/send-event';
@@ -55,7 +53,6 @@ import { ModelsService } from './services/models-service';
 import { nodeLogger } from './services/node-logger';
 import { NodeService } from './services/node-service';
 import { neededReadings, PolicyService } from './services/policy-service';
-import { OwnModelsService } from './services/own-models/own-models-service';
 import { PowerService } from './services/power';
 import { PauseMemory } from './services/requested-pause';
 import { SecretVault } from './services/secret-vault';
@@ -314,23 +311,15 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   });
 
   // --- Group sessions ---------------------------------------------------------------------------------------------
-  const ownModels = await OwnModelsService.open(
-    folders.ownModels,
-    vault,
-    () => ({ modelId: nodeService.ownModelId, contextLength: models.contextLengthOf(nodeService.ownModelId) }),
-    timers.now(),
-  );
-  if (ownModels.notice !== null) addEvent('notice', ownModels.notice);
-  const identity = await openIdentity(identityStore(vault));
-  if (!identity.ok) throw new Error(identity.error.message);
   const sessions = await startSessions({
-    folder: folders.sessions,
-    identity: identity.value,
-    accessTokenFor: (url) => accessTokens.boundTo(url),
-    keepAccessToken: (url, token) => accessTokens.setRemote({ kind: 'remote', url }, token),
-    models: ownModels.service,
+    folders,
+    vault,
+    accessTokens,
+    networkModelId: () => nodeService.ownModelId,
+    contextLengthOf: (modelId) => models.contextLengthOf(modelId),
     node: nodeService.node,
     source: nodeService,
+    dialogs,
     send,
     addNotice: (text) => addEvent('notice', text),
     timers,
@@ -427,11 +416,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   registerCalls(calls);
   registerTrustCalls(calls, trust);
   registerLedgerCalls(calls, new LedgerService(nodeService));
-  registerOwnModelCalls(calls, ownModels.service);
-  registerSessionCalls(calls, {
-    sessions: sessions.service,
-    pickFile: (name) => dialogs.saveFile('Export', name, 'json'),
-  });
+  sessions.registerCalls(calls);
   const localApi = new LocalApiService({
     node: nodeService.node,
     folder: folders.node,

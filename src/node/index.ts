@@ -15,3 +15,7 @@ export { DEFAULT_READINGS, type NodeReadings } from './policy/readings';
 export { DEFAULT_RUN_PREFERENCES, type RunDecision } from './policy/run-policy';
 export { describeState } from './describe-state';
 export { HEADLESS_HELP, readHeadlessOptions, type HeadlessCommand } from './headless-options';
+export { openIdentity } from './identity/node-identity';
+export { SessionClient } from './sessions/session-client';
+export type { FollowedSession, SessionChange } from './sessions/followed-session';
+export { systemClock as systemNodeClock } from './clock';

@@ -1,23 +1,32 @@
 import { mkdir } from 'node:fs/promises';
-import { SessionClient, systemNodeClock, type NodeIdentity, type NodeLogger } from '../../../node';
-import type { Result } from '../../../protocol/result';
+import { openIdentity, SessionClient, systemNodeClock, type NodeLogger } from '../../../node';
+import { registerOwnModelCalls } from '../../ipc/calls/own-model-calls';
+import { registerSessionCalls } from '../../ipc/calls/session-calls';
+import type { CallRegistry } from '../../ipc/call-registry';
 import type { SendEvent } from '../../ipc/send-event';
+import type { FileDialogs } from '../../windows/file-dialogs';
+import type { AccessTokens } from '../access-tokens';
 import type { CoordinatorSource } from '../coordinator-reader';
+import type { DataFolders } from '../folders';
+import { identityStore } from '../identity-store';
 import type { ContributorPort, CoordinatorTarget } from '../node-service';
-import type { OwnModelsService } from '../own-models/own-models-service';
+import { OwnModelsService } from '../own-models/own-models-service';
+import type { SecretVault } from '../secret-vault';
 import type { Timers } from '../timers';
 import { ModelAnswers } from './model-answers';
 import { SessionPreferences } from './session-preferences';
 import { SessionsService } from './sessions-service';
 
 export interface StartSessionsOptions {
-  readonly folder: string;
-  readonly identity: NodeIdentity;
-  readonly accessTokenFor: (url: string) => string | null;
-  readonly keepAccessToken: (url: string, token: string) => Promise<Result<void>>;
-  readonly models: OwnModelsService;
+  readonly folders: Pick<DataFolders, 'sessions' | 'ownModels'>;
+  readonly vault: SecretVault;
+  readonly accessTokens: AccessTokens;
+  /** The model of the network that is offered without any set-up. */
+  readonly networkModelId: () => string;
+  readonly contextLengthOf: (modelId: string) => number | null;
   readonly node: Pick<ContributorPort, 'generate'>;
   readonly source: CoordinatorSource;
+  readonly dialogs: FileDialogs;
   readonly send: SendEvent;
   readonly addNotice: (text: string) => void;
   readonly timers: Timers;
@@ -25,19 +34,29 @@ export interface StartSessionsOptions {
 }
 
 export interface RunningSessions {
-  readonly service: SessionsService;
   setTarget(target: CoordinatorTarget): void;
+  registerCalls(calls: CallRegistry): void;
   close(): Promise<void>;
 }
 
 /** Starts group sessions: reads the copies on disk; a coordinator is joined when `setTarget` names it. */
 export async function startSessions(options: StartSessionsOptions): Promise<RunningSessions> {
-  const { folder, identity, accessTokenFor, logger, timers } = options;
+  const { folders, vault, accessTokens, logger, timers } = options;
+  const folder = folders.sessions;
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  const identity = await openIdentity(identityStore(vault));
+  if (!identity.ok) throw new Error(identity.error.message);
+  const { service: models, notice } = await OwnModelsService.open(
+    folders.ownModels,
+    vault,
+    () => ({ modelId: options.networkModelId(), contextLength: options.contextLengthOf(options.networkModelId()) }),
+    timers.now(),
+  );
+  if (notice !== null) options.addNotice(notice);
   const client = new SessionClient({
     folder,
-    identity,
-    accessTokenFor,
+    identity: identity.value,
+    accessTokenFor: (url) => accessTokens.boundTo(url),
     clock: systemNodeClock,
     logger,
     onListChanged: () => service.listMayHaveChanged(),
@@ -46,7 +65,7 @@ export async function startSessions(options: StartSessionsOptions): Promise<Runn
   const preferences = await SessionPreferences.open(folder);
   const answers = new ModelAnswers({
     client,
-    models: options.models,
+    models,
     node: options.node,
     timers,
     onChange: (session) => service.sessionChanged(session, null),
@@ -54,17 +73,23 @@ export async function startSessions(options: StartSessionsOptions): Promise<Runn
   const service: SessionsService = new SessionsService({
     client,
     preferences,
-    models: options.models,
+    models,
     answers,
     source: options.source,
-    keepAccessToken: options.keepAccessToken,
+    keepAccessToken: (url, token) => accessTokens.setRemote({ kind: 'remote', url }, token),
     send: options.send,
     timers,
   });
   const damaged = await client.open();
   for (const place of damaged) options.addNotice(`The copy of a session in ${place} is damaged; it was left as it is.`);
   return {
-    service,
+    registerCalls: (calls) => {
+      registerOwnModelCalls(calls, models);
+      registerSessionCalls(calls, {
+        sessions: service,
+        pickFile: (name) => options.dialogs.saveFile('Export', name, 'json'),
+      });
+    },
     // While the coordinator restarts its sessions stay; their connections come back by themselves.
     setTarget: (target) => {
       if (target.kind === 'known') client.setHome({ url: target.url, accessToken: target.accessToken });
