@@ -83,6 +83,8 @@ async function measure(folder: string): Promise<void> {
   const count = rate * Number(given.seconds);
   const missed = Math.min(Number(given.missed), count - 2);
   const child = fork(fileURLToPath(import.meta.url), ['--host', join(folder, 'host.sqlite')], { stdio: 'inherit' });
+  // A run that fails must not leave its host behind.
+  process.once('exit', () => child.kill());
   const [{ url }] = (await once(child, 'message')) as [{ url: string }];
 
   const sentAt = new Map<string, number>();
