@@ -10,6 +10,7 @@ import type {
   PolicyView,
 } from '../protocol/compute/http/admin';
 import type { LedgerAudit, LedgerVerification } from '../protocol/compute/http/tokens';
+import type { ModelCoverage } from './snapshot';
 
 /** Whose administrator this app can be. */
 export interface AdministrationView {
@@ -41,6 +42,7 @@ export const ADMINISTRATION_CALLS = {
     ]),
     offset: Type.Integer({ minimum: 0, maximum: 100_000_000 }),
   }),
+  'administration:get-coverage': Nothing,
   'administration:suspend-node': Type.Object({
     nodeId: Type.String({ minLength: 1, maxLength: 200 }),
     reason: Type.String({ minLength: 1, maxLength: 500 }),
@@ -67,6 +69,8 @@ export interface AdministrationCallValues {
   'administration:get': AdministrationView;
   'administration:set-token': AdministrationView;
   'administration:get-nodes': AdminNodes;
+  /** Of every model the coordinator knows, who holds which layers. */
+  'administration:get-coverage': readonly ModelCoverage[];
   'administration:suspend-node': null;
   'administration:release-node': null;
   'administration:get-requests': LiveRequests;

@@ -432,6 +432,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       choice: () => settings.current.coordinator,
       embedded: () => embedded.state,
       embeddedToken: administratorToken,
+      ownNodeId: () => nodeService.snapshot().nodeId,
       vault,
       now: () => timers.now(),
     }),

@@ -65,6 +65,7 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'administration:get': true,
   'administration:set-token': true,
   'administration:get-nodes': true,
+  'administration:get-coverage': true,
   'administration:suspend-node': true,
   'administration:release-node': true,
   'administration:get-requests': true,

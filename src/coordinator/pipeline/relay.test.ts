@@ -213,6 +213,14 @@ describe('generating', () => {
     expect(first.closed).toBeNull();
   });
 
+  it('passes on every character a model may write, U+0000 as well', async () => {
+    const { first, last } = await pair();
+    serveFirst(first);
+    serveLast(last, { stopAfter: 2, text: (index) => (index === 0 ? 'a\u0000b' : 'c') });
+    expect(await first.call(generate())).toMatchObject({ ok: true, value: { text: 'a\u0000bc' } });
+    expect(last.closed).toBeNull();
+  });
+
   it('closes a node that meddles with a request it has no part in', async () => {
     const { first, last } = await pair();
     serveFirst(first);
@@ -222,8 +230,9 @@ describe('generating', () => {
     await expect.poll(() => last.frames.length, WITHIN).toBe(1);
     const stranger = await connect();
     await stranger.register();
-    stranger.send({ type: 'pipeline-token', request_id: call['request_id'], position: 5, token_id: 1, text: 'evil' });
-    expect((await stranger.untilClosed()).code).toBe(4400);
+    const tokens = [{ id: 1, text: 'evil' }];
+    stranger.send({ type: 'pipeline-token', request_id: call['request_id'], step: 1, position: 5, tokens });
+    expect(await stranger.untilClosed()).toEqual({ code: 4400, reason: expect.stringContaining('no part') as string });
     expect(first.messages.some((message) => message['type'] === 'generate-token')).toBe(false);
   });
 

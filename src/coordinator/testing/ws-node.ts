@@ -258,7 +258,12 @@ export function serveFirst(
  */
 export function serveLast(
   node: WsNode,
-  options: { readonly stopAfter?: number; readonly beforeToken?: (index: number) => boolean | Promise<boolean> } = {},
+  options: {
+    readonly stopAfter?: number;
+    readonly beforeToken?: (index: number) => boolean | Promise<boolean>;
+    /** What the token of that index says instead of its letter. */
+    readonly text?: (index: number) => string;
+  } = {},
 ): void {
   const counts = new Map<string, number>();
   node.behave(
@@ -298,7 +303,7 @@ export function serveLast(
           request_id: requestId,
           step,
           position: bytes.readUInt32LE(28) + bytes.readUInt32LE(32) - guesses,
-          tokens: [{ id: 65 + index, text: String.fromCharCode(65 + index) }],
+          tokens: [{ id: 65 + index, text: options.text?.(index) ?? String.fromCharCode(65 + index) }],
           ...(options.stopAfter === index + 1 ? { finish_reason: 'stop' } : {}),
         });
       })();

@@ -16,6 +16,8 @@ let server: Server;
 let url: string;
 let seen: Seen[];
 let answer: { status: number; json: unknown };
+/** Answers of single paths; every other path gets `answer`. */
+let answers: Map<string, unknown>;
 let choice: CoordinatorChoice;
 let state: EmbeddedCoordinatorState;
 let secrets: Map<string, string>;
@@ -24,6 +26,7 @@ let service: AdministrationService;
 beforeEach(async () => {
   seen = [];
   answer = { status: 200, json: { requests: [], waiting: 0 } };
+  answers = new Map();
   server = createServer(async (request, response) => {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
@@ -34,7 +37,9 @@ beforeEach(async () => {
       authorization: request.headers.authorization ?? '',
       body: text === '' ? null : JSON.parse(text),
     });
-    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.json));
+    response
+      .writeHead(answer.status, { 'content-type': 'application/json' })
+      .end(JSON.stringify(answers.get(request.url ?? '') ?? answer.json));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -46,6 +51,7 @@ beforeEach(async () => {
     choice: () => choice,
     embedded: () => state,
     embeddedToken: 'embedded-token',
+    ownNodeId: () => 'own',
     vault: {
       has: (name) => secrets.has(name),
       read: (name) => success(secrets.get(name) ?? null),
@@ -95,6 +101,40 @@ describe('the embedded coordinator', () => {
   it('refuses a policy that is no JSON before asking anybody', async () => {
     expect(await service.checkPolicy('{')).toMatchObject({ ok: false, error: { code: 'payload-invalid' } });
     expect(seen).toEqual([]);
+  });
+
+  it('shows the layers of every model from all shards, however many nodes there are', async () => {
+    const shard = (node_id: string, model_id: string, layer_start: number, layer_end: number) => ({
+      node_id,
+      model_id,
+      layer_start,
+      layer_end,
+    });
+    answers.set('/inference/models', {
+      models: [
+        { model_id: 'tiny', friendly_name: 'Tiny', total_layers: 3, pipeline_available: true },
+        { model_id: 'large', total_layers: 2 },
+      ],
+    });
+    answers.set('/inference/shards/registry', {
+      shards: [
+        shard('own', 'tiny', 0, 1),
+        shard('b', 'tiny', 1, 2),
+        { ...shard('c', 'tiny', 0, 2), is_online: false },
+        shard('b', 'large', 0, 0),
+      ],
+    });
+    const coverage = await service.coverage();
+    if (!coverage.ok) throw new Error(coverage.error.message);
+    const drawn = coverage.value.map(({ friendlyName, available, layers }) => [
+      friendlyName,
+      available,
+      layers.map(({ holder, holders }) => `${holder} ${holders}`),
+    ]);
+    expect(drawn).toEqual([
+      ['Tiny', true, ['mine 1', 'mine 2', 'others 1']],
+      ['large', false, ['others 1', 'missing 0']],
+    ]);
   });
 
   it.each([

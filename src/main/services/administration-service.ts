@@ -3,7 +3,7 @@ import { Value } from 'typebox/value';
 import { ADMINISTRATION_PAGE, type AdministrationView } from '../../contract/administration-calls';
 import type { CallInput } from '../../contract/calls';
 import type { CoordinatorChoice } from '../../contract/settings';
-import type { EmbeddedCoordinatorState } from '../../contract/snapshot';
+import type { EmbeddedCoordinatorState, ModelCoverage } from '../../contract/snapshot';
 import { CoordinatorHttp, parseCoordinatorUrl } from '../../node';
 import {
   AdminChallenges,
@@ -19,6 +19,8 @@ import { LedgerAudit, LedgerVerification } from '../../protocol/compute/http/tok
 import { success, type Result } from '../../protocol/result';
 import { mainFailure } from '../errors';
 import { originOf } from '../ipc/call-registry';
+import { ModelsAnswer, RegistryAnswer } from './coordinator-answers';
+import { buildCoverage } from './model-coverage';
 import type { SecretVault } from './secret-vault';
 
 const TOKEN_PREFIX = 'administrator-token:';
@@ -30,6 +32,8 @@ export interface AdministrationDependencies {
   readonly embedded: () => EmbeddedCoordinatorState;
   /** The embedded coordinator's administrator token of this run. */
   readonly embeddedToken: string;
+  /** This computer's node, so that its own layers can be told from others'; null before it has an identity. */
+  readonly ownNodeId: () => string | null;
   readonly vault: Pick<SecretVault, 'read' | 'write' | 'remove' | 'has'>;
   readonly now: () => number;
 }
@@ -68,6 +72,23 @@ export class AdministrationService {
   nodes({ status, offset }: CallInput<'administration:get-nodes'>): Promise<Result<AdminNodes>> {
     const filter = status === 'all' ? '' : `&status=${status}`;
     return this.#read({ path: `/admin/nodes?limit=${ADMINISTRATION_PAGE}&offset=${offset}${filter}` }, AdminNodes);
+  }
+
+  /** Who holds which layers of every model, counted from all shards the coordinator knows. */
+  async coverage(): Promise<Result<readonly ModelCoverage[]>> {
+    const [models, registry] = await Promise.all([
+      this.#read({ path: '/inference/models' }, ModelsAnswer),
+      this.#read({ path: '/inference/shards/registry' }, RegistryAnswer),
+    ]);
+    if (!models.ok) return models;
+    if (!registry.ok) return registry;
+    const own = this.dependencies.ownNodeId();
+    return success(
+      models.value.models.map((model) => {
+        const pipeline = { ...model, available: model.pipeline_available ?? false, reason: null };
+        return buildCoverage(model.model_id, pipeline, registry.value, own);
+      }),
+    );
   }
 
   suspend(nodeId: string, reason: string): Promise<Result<null>> {

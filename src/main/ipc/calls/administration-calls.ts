@@ -6,6 +6,7 @@ export function registerAdministrationCalls(calls: CallRegistry, administration:
   calls.registerCall('administration:get', () => success(administration.view()));
   calls.registerCall('administration:set-token', ({ token }) => administration.setToken(token));
   calls.registerCall('administration:get-nodes', (page) => administration.nodes(page));
+  calls.registerCall('administration:get-coverage', () => administration.coverage());
   calls.registerCall('administration:suspend-node', ({ nodeId, reason }) => administration.suspend(nodeId, reason));
   calls.registerCall('administration:release-node', ({ nodeId }) => administration.release(nodeId));
   calls.registerCall('administration:get-requests', () => administration.requests());

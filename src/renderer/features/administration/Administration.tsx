@@ -7,14 +7,24 @@ import { Section } from '../../components/Section';
 import { useSnapshot } from '../../stores/snapshot-store';
 import classes from './Administration.module.css';
 import { AuditPanel } from './AuditPanel';
+import { CoveragePanel } from './CoveragePanel';
 import { MembersPanel } from './MembersPanel';
 import { NodesPanel } from './NodesPanel';
 import { PolicyPanel } from './PolicyPanel';
 import { useReading } from './use-reading';
 import { ChallengesPanel, RequestsPanel } from './WorkPanels';
 
+function NodesTab() {
+  return (
+    <>
+      <CoveragePanel />
+      <NodesPanel />
+    </>
+  );
+}
+
 const TABS = [
-  ['nodes', NodesPanel],
+  ['nodes', NodesTab],
   ['requests', RequestsPanel],
   ['challenges', ChallengesPanel],
   ['members', MembersPanel],

@@ -6,13 +6,10 @@ import { ADMINISTRATION_PAGE } from '../../../contract';
 import type { AdminNode } from '../../../protocol/compute/http/admin';
 import { callOrNotify } from '../../app/notify';
 import { EmptyState } from '../../components/EmptyState';
-import { LayerLegend, LayerStrip } from '../../components/LayerStrip';
 import { ShortId } from '../../components/ShortId';
 import { formatMoment } from '../../format/times';
-import { useSnapshot } from '../../stores/snapshot-store';
 import { useNow } from '../../stores/use-now';
 import classes from './Administration.module.css';
-import { coverageOfNodes } from './coverage-of-nodes';
 import { Panel } from './Panel';
 import { useReading } from './use-reading';
 
@@ -102,14 +99,12 @@ function NodeRow({ node, nowMs, onChanged }: NodeRowProps) {
   );
 }
 
-/** Every node with its state and the reason for it, and which layers they hold together. */
+/** Every node with its state and the reason for it. */
 export function NodesPanel() {
   const { t } = useTranslation();
   const [status, setStatus] = useState<Status>('all');
   const [page, setPage] = useState(1);
   const nowMs = useNow(60_000);
-  const models = useSnapshot((snapshot) => snapshot.models);
-  const ownNodeId = useSnapshot(({ node }) => node.nodeId);
   const reading = useReading(
     'administration:get-nodes',
     { status, offset: (page - 1) * ADMINISTRATION_PAGE },
@@ -140,13 +135,6 @@ export function NodesPanel() {
           </EmptyState>
         ) : (
           <>
-            {models.map((model) => (
-              <div key={model.modelId} className={classes.coverage}>
-                <h3 className={classes.subtitle}>{model.friendlyName}</h3>
-                <LayerStrip coverage={coverageOfNodes(model, nodes, ownNodeId)} />
-              </div>
-            ))}
-            {models.length > 0 && <LayerLegend />}
             <Table.ScrollContainer
               minWidth={760}
               type="native"

@@ -12,7 +12,7 @@ export const administration = {
   },
   nodes: {
     tab: 'Nodes',
-    title: 'Nodes and what they hold',
+    title: 'Nodes',
     filter: 'Which nodes',
     all: 'All',
     active: 'Active',
@@ -35,6 +35,11 @@ export const administration = {
     reasonLabel: 'Reason, told to the node',
     emptyTitle: 'No nodes here',
     empty: 'Nodes appear as soon as they register with this coordinator.',
+  },
+  coverage: {
+    title: 'Who holds which layers',
+    emptyTitle: 'No models yet',
+    empty: 'Models appear when a node offers layers of one.',
   },
   requests: {
     tab: 'Requests',
