@@ -3,6 +3,7 @@ import { IconAlertTriangle, IconCheck } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
 import type { ImportOutcome, ImportState } from '../../contract';
 import { CopyButton } from '../components/CopyButton';
+import { failureText } from '../format/failures';
 import { formatBytes, formatCount } from '../format/numbers';
 import { showPlace, useLibraryStore } from '../stores/library-store';
 import { showScreen } from '../stores/ui-store';
@@ -101,7 +102,7 @@ function Outcome({ outcome }: { readonly outcome: ImportOutcome }) {
           <IconAlertTriangle className={classes.attention} size={16} stroke={1.5} aria-hidden="true" />
           {name}
         </p>
-        <p>{[error.message, error.suggestion].filter(Boolean).join(' ')}</p>
+        <p>{failureText(error)}</p>
       </li>
     );
   }

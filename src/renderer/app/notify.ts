@@ -2,6 +2,7 @@ import { notifications } from '@mantine/notifications';
 import i18next from 'i18next';
 import type { CallInput, CallOutput, WindowChannel } from '../../contract';
 import type { Failure } from '../../protocol/result';
+import { failureText } from '../format/failures';
 import type { en } from '../i18n/en';
 import { callTore } from '../stores/tore-api';
 
@@ -17,7 +18,7 @@ export function notifyFailure(title: FailureTitle, error: Failure): void {
   notifications.show({
     id: `failure-${title}`,
     title: i18next.t(`failure.${title}`),
-    message: [error.message, error.suggestion].filter(Boolean).join(' '),
+    message: failureText(error),
     color: 'coral',
     autoClose: SHOWN_MS,
     role: 'alert',

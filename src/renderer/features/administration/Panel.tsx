@@ -1,9 +1,8 @@
 import { Button, Skeleton } from '@mantine/core';
-import { IconAlertTriangle } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { WindowChannel } from '../../../contract';
-import { EmptyState } from '../../components/EmptyState';
+import { FailedState } from '../../components/FailedState';
 import { Section } from '../../components/Section';
 import type { Reading } from './use-reading';
 
@@ -22,18 +21,15 @@ export function Panel<Name extends WindowChannel>({ title, hint, reading, action
   return (
     <Section title={title} {...(hint === undefined ? {} : { hint })} {...(actions === undefined ? {} : { actions })}>
       {failure !== null && (
-        <EmptyState
-          icon={IconAlertTriangle}
-          tone="attention"
+        <FailedState
           title={t('administration.failedTitle')}
           action={
             <Button variant="default" size="xs" onClick={refresh}>
               {t('common.retry')}
             </Button>
           }
-        >
-          {[failure.message, failure.suggestion].filter(Boolean).join(' ')}
-        </EmptyState>
+          failure={failure}
+        />
       )}
       {failure === null && value === null && <Skeleton height={160} />}
       {failure === null && value !== null && children(value)}

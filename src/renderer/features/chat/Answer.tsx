@@ -7,6 +7,7 @@ import type { Failure } from '../../../protocol/result';
 import { callOrNotify } from '../../app/notify';
 import { CopyButton } from '../../components/CopyButton';
 import { coverageSentence, layerSpans } from '../../components/coverage';
+import { failureText } from '../../format/failures';
 import { formatCount, formatLayers } from '../../format/numbers';
 import { MarkdownText } from '../../components/message/MarkdownText';
 import { Parts } from '../../components/message/Parts';
@@ -70,7 +71,7 @@ function AnswerFailure({ error, partial, isLast }: AnswerFailureProps) {
       <IconAlertTriangle size={18} stroke={1.5} aria-hidden="true" />
       <div>
         <p className={classes.failureTitle}>{t(partial ? 'chat.failedTitlePartial' : 'chat.failedTitle')}</p>
-        <p>{[error.message, error.suggestion].filter(Boolean).join(' ')}</p>
+        <p>{failureText(error)}</p>
         {missing !== null && !error.message.includes(missing) && <p>{missing}</p>}
       </div>
     </div>

@@ -1,9 +1,9 @@
 import { Button, Skeleton } from '@mantine/core';
-import { IconAlertTriangle, IconArrowDown } from '@tabler/icons-react';
+import { IconArrowDown } from '@tabler/icons-react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ConversationView, ModelSummary } from '../../../contract';
-import { EmptyState } from '../../components/EmptyState';
+import { FailedState } from '../../components/FailedState';
 import { answerInProgress } from '../../stores/chat-replica';
 import { fetchConversation, useChatStore } from '../../stores/chat-store';
 import { Answer } from './Answer';
@@ -71,18 +71,15 @@ export function Thread({ conversationId, model }: ThreadProps) {
             </div>
           )}
           {conversationId !== null && view === null && failure !== null && (
-            <EmptyState
-              icon={IconAlertTriangle}
-              tone="attention"
+            <FailedState
               title={t('chat.openFailed')}
               action={
                 <Button variant="default" onClick={() => void fetchConversation(conversationId)}>
                   {t('common.retry')}
                 </Button>
               }
-            >
-              {[failure.message, failure.suggestion].filter(Boolean).join(' ')}
-            </EmptyState>
+              failure={failure}
+            />
           )}
         </div>
       </div>

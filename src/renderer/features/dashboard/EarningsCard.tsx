@@ -1,9 +1,10 @@
 import { Button, SegmentedControl, Skeleton } from '@mantine/core';
-import { IconAlertTriangle, IconChartBar, IconCoinOff, IconHourglassEmpty } from '@tabler/icons-react';
+import { IconChartBar, IconCoinOff, IconHourglassEmpty } from '@tabler/icons-react';
 import { lazy, Suspense, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Amount } from '../../components/Amount';
 import { EmptyState } from '../../components/EmptyState';
+import { FailedState } from '../../components/FailedState';
 import { Figure, FigureList } from '../../components/Figure';
 import { Section } from '../../components/Section';
 import { LEDGER_PAGE_LIMIT, refreshLedger, useLedger } from '../../stores/ledger-store';
@@ -34,18 +35,15 @@ function EarningsBody({ range }: { readonly range: EarningsRange }) {
   }
   if (page === null && failure !== null) {
     return (
-      <EmptyState
-        icon={IconAlertTriangle}
-        tone="attention"
+      <FailedState
         title={t('dashboard.earnings.failedTitle')}
         action={
           <Button variant="default" onClick={() => void refreshLedger()}>
             {t('common.retry')}
           </Button>
         }
-      >
-        {[failure.message, failure.suggestion].filter(Boolean).join(' ')}
-      </EmptyState>
+        failure={failure}
+      />
     );
   }
   if (tokenMode === null || nodeId === null) {

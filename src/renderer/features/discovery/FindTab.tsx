@@ -1,6 +1,6 @@
 import { Button, Select, Skeleton, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { IconAlertTriangle, IconFilterOff, IconUsersGroup } from '@tabler/icons-react';
+import { IconFilterOff, IconUsersGroup } from '@tabler/icons-react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RecordView, TrustView } from '../../../contract';
@@ -9,6 +9,7 @@ import type { TermCount } from '../../../protocol/trust/discovery-search';
 import { CAPABILITY_TAXONOMY, domainTitle, subdomainTitle } from '../../../protocol/trust/taxonomy';
 import { callOrNotify } from '../../app/notify';
 import { EmptyState } from '../../components/EmptyState';
+import { FailedState } from '../../components/FailedState';
 import { Section } from '../../components/Section';
 import { formatCount } from '../../format/numbers';
 import { callTore } from '../../stores/tore-api';
@@ -233,18 +234,15 @@ function Results({ found, isBusy, isFiltered, onRetry, onMore, hint, onPropose }
   if (found.failure !== null) {
     return (
       <Section title={t('discovery.find.results')}>
-        <EmptyState
-          icon={IconAlertTriangle}
-          tone="attention"
+        <FailedState
           title={t('discovery.find.failedTitle')}
           action={
             <Button variant="default" onClick={onRetry}>
               {t('common.retry')}
             </Button>
           }
-        >
-          {[found.failure.message, found.failure.suggestion].filter(Boolean).join(' ')}
-        </EmptyState>
+          failure={found.failure}
+        />
       </Section>
     );
   }

@@ -1,8 +1,9 @@
 import { Button, Skeleton } from '@mantine/core';
-import { IconAlertTriangle, IconCoinOff, IconHourglassEmpty } from '@tabler/icons-react';
+import { IconCoinOff, IconHourglassEmpty } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
 import { Amount } from '../../components/Amount';
 import { EmptyState } from '../../components/EmptyState';
+import { FailedState } from '../../components/FailedState';
 import { Figure, FigureList } from '../../components/Figure';
 import { Screen } from '../../components/Screen';
 import { Section } from '../../components/Section';
@@ -34,18 +35,15 @@ function Content() {
         {failure === null ? (
           <Skeleton height={240} />
         ) : (
-          <EmptyState
-            icon={IconAlertTriangle}
-            tone="attention"
+          <FailedState
             title={t('ledger.failedTitle')}
             action={
               <Button variant="default" onClick={() => void refreshLedger()}>
                 {t('common.retry')}
               </Button>
             }
-          >
-            {[failure.message, failure.suggestion].filter(Boolean).join(' ')}
-          </EmptyState>
+            failure={failure}
+          />
         )}
       </Section>
     );

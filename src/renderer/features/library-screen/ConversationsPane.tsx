@@ -1,9 +1,10 @@
 import { Button } from '@mantine/core';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { IconAlertTriangle, IconBooks, IconTrash } from '@tabler/icons-react';
+import { IconBooks, IconTrash } from '@tabler/icons-react';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { EmptyState } from '../../components/EmptyState';
+import { FailedState } from '../../components/FailedState';
 import { useNow } from '../../stores/use-now';
 import { openInLibrary, setSelected, useLibraryStore } from '../../stores/library-store';
 import { ConversationRow } from './ConversationRow';
@@ -63,9 +64,7 @@ export function ConversationsPane() {
   if (pages.failure !== null && pages.total === null) {
     return (
       <div className={classes.paneText}>
-        <EmptyState icon={IconAlertTriangle} tone="attention" title={t('library.listFailed')}>
-          {[pages.failure.message, pages.failure.suggestion].filter(Boolean).join(' ')}
-        </EmptyState>
+        <FailedState title={t('library.listFailed')} failure={pages.failure} />
       </div>
     );
   }

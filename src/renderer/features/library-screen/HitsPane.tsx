@@ -1,7 +1,8 @@
 import { Button, UnstyledButton } from '@mantine/core';
-import { IconAlertTriangle, IconSearchOff } from '@tabler/icons-react';
+import { IconSearchOff } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
 import { EmptyState } from '../../components/EmptyState';
+import { FailedState } from '../../components/FailedState';
 import { formatCount } from '../../format/numbers';
 import { openInLibrary, useLibraryStore } from '../../stores/library-store';
 import { Highlighted } from './Highlighted';
@@ -17,9 +18,7 @@ export function HitsPane({ query }: { readonly query: string }) {
   if (failure !== null) {
     return (
       <div className={classes.paneText}>
-        <EmptyState icon={IconAlertTriangle} tone="attention" title={t('library.searchFailed')}>
-          {[failure.message, failure.suggestion].filter(Boolean).join(' ')}
-        </EmptyState>
+        <FailedState title={t('library.searchFailed')} failure={failure} />
       </div>
     );
   }

@@ -1,6 +1,5 @@
 import { ActionIcon, Button, Skeleton, Textarea, TextInput, Tooltip } from '@mantine/core';
 import {
-  IconAlertTriangle,
   IconArrowDown,
   IconArrowLeft,
   IconArrowUp,
@@ -18,7 +17,7 @@ import { webAddressOf } from '../../../protocol/documents/web-address';
 import type { Failure } from '../../../protocol/result';
 import { callOrNotify } from '../../app/notify';
 import { notifyProjectDeleted } from '../../app/notify-deleted';
-import { EmptyState } from '../../components/EmptyState';
+import { FailedState } from '../../components/FailedState';
 import { formatBytes } from '../../format/numbers';
 import { closeReader, onLibraryChange, openInLibrary } from '../../stores/library-store';
 import { callTore } from '../../stores/tore-api';
@@ -342,18 +341,15 @@ export function ProjectPane({ id, hasBack }: ProjectPaneProps) {
   if (failure !== null) {
     return (
       <div className={classes.state}>
-        <EmptyState
-          icon={IconAlertTriangle}
-          tone="attention"
+        <FailedState
           title={t('project.failed')}
           action={
             <Button variant="default" onClick={closeReader}>
               {t('common.close')}
             </Button>
           }
-        >
-          {[failure.message, failure.suggestion].filter(Boolean).join(' ')}
-        </EmptyState>
+          failure={failure}
+        />
       </div>
     );
   }

@@ -1,18 +1,11 @@
 import { ActionIcon, Button, Select, Skeleton, TagsInput, Tooltip } from '@mantine/core';
-import {
-  IconAlertTriangle,
-  IconArrowLeft,
-  IconFileExport,
-  IconMessageForward,
-  IconPencil,
-  IconTrash,
-} from '@tabler/icons-react';
+import { IconArrowLeft, IconFileExport, IconMessageForward, IconPencil, IconTrash } from '@tabler/icons-react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Reading } from '../../../protocol/conversation/reading';
 import type { Failure } from '../../../protocol/result';
 import { callOrNotify } from '../../app/notify';
-import { EmptyState } from '../../components/EmptyState';
+import { FailedState } from '../../components/FailedState';
 import { SnapshotLists } from '../../components/message/SnapshotLists';
 import { formatCount } from '../../format/numbers';
 import { formatExactTime } from '../../format/times';
@@ -242,18 +235,15 @@ export function Reader({ id, through, at, hasBack }: ReaderProps) {
   if (failure !== null) {
     return (
       <div className={classes.state}>
-        <EmptyState
-          icon={IconAlertTriangle}
-          tone="attention"
+        <FailedState
           title={t('library.readFailed')}
           action={
             <Button variant="default" onClick={closeReader}>
               {t('common.close')}
             </Button>
           }
-        >
-          {[failure.message, failure.suggestion].filter(Boolean).join(' ')}
-        </EmptyState>
+          failure={failure}
+        />
       </div>
     );
   }

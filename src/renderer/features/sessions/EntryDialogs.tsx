@@ -2,6 +2,7 @@ import { Button, FileButton, Modal, PasswordInput, SegmentedControl, Textarea, T
 import { useState, type FormEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Failure } from '../../../protocol/result';
+import { failureText } from '../../format/failures';
 import { keepSession, useSessionsStore } from '../../stores/sessions-store';
 import { callTore } from '../../stores/tore-api';
 import classes from './Sessions.module.css';
@@ -15,7 +16,7 @@ function DialogError({ error }: { readonly error: Failure | null }) {
   if (error === null) return null;
   return (
     <p className={classes.error} role="alert" data-testid="session-dialog-error">
-      {[error.message, error.suggestion].filter(Boolean).join(' ')}
+      {failureText(error)}
     </p>
   );
 }

@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { AnswerRule, OwnModelEstimate, OwnModelView, SessionView } from '../../../contract';
 import { callOrNotify } from '../../app/notify';
+import { failureText } from '../../format/failures';
 import { formatAmount } from '../../format/numbers';
 import { callTore } from '../../stores/tore-api';
 import { OwnModelDialog } from './OwnModelDialog';
@@ -149,7 +150,7 @@ export function OwnModelCard({ view }: { readonly view: SessionView }) {
       )}
       {ownModel.error !== null && (
         <p className={classes.error} role="alert" data-testid="own-model-error">
-          {[ownModel.error.message, ownModel.error.suggestion].filter(Boolean).join(' ')}
+          {failureText(ownModel.error)}
         </p>
       )}
       <OwnModelDialog

@@ -3,6 +3,7 @@ import { useState, type FormEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { OwnModelKind, OwnModelView } from '../../../contract';
 import type { Failure } from '../../../protocol/result';
+import { failureText } from '../../format/failures';
 import { callTore } from '../../stores/tore-api';
 import { CountInput } from './CountInput';
 import classes from './Sessions.module.css';
@@ -128,7 +129,7 @@ export function OwnModelDialog({ model, onClose, onSaved }: OwnModelDialogProps)
         </div>
         {error !== null && (
           <p className={classes.error} role="alert">
-            {[error.message, error.suggestion].filter(Boolean).join(' ')}
+            {failureText(error)}
           </p>
         )}
         <div className={classes.actions}>

@@ -1,9 +1,9 @@
 import { Button, Drawer } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
-import { IconAlertTriangle, IconLink, IconPlus, IconUsersGroup } from '@tabler/icons-react';
+import { IconLink, IconPlus, IconUsersGroup } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { EmptyState } from '../../components/EmptyState';
+import { FailedState } from '../../components/FailedState';
 import { fetchSession, useSessionsStore } from '../../stores/sessions-store';
 import { JoinDialog, NewSessionDialog } from './EntryDialogs';
 import { SessionList } from './SessionList';
@@ -46,18 +46,15 @@ export function Sessions() {
       ) : (
         <div className={classes.blank}>
           {failure !== null && openId !== null ? (
-            <EmptyState
-              icon={IconAlertTriangle}
-              tone="attention"
+            <FailedState
               title={t('sessions.openFailed')}
               action={
                 <Button variant="default" onClick={() => void fetchSession(openId)}>
                   {t('common.retry')}
                 </Button>
               }
-            >
-              {[failure.message, failure.suggestion].filter(Boolean).join(' ')}
-            </EmptyState>
+              failure={failure}
+            />
           ) : openId !== null ? (
             <p role="status">{t('sessions.opening')}</p>
           ) : narrow && !isEmpty ? (

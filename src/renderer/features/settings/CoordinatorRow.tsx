@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import type { CoordinatorCheck } from '../../../contract';
 import { changeSettings } from '../../app/change-settings';
 import { SettingRow } from '../../components/SettingRow';
+import { failureText } from '../../format/failures';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { callTore } from '../../stores/tore-api';
 import { usePicked } from '../../stores/use-picked';
@@ -23,7 +24,7 @@ function EmbeddedState() {
     case 'failed':
       return (
         <p className={classes.problem} role="alert">
-          {[state.error.message, state.error.suggestion].filter(Boolean).join(' ')}
+          {failureText(state.error)}
         </p>
       );
   }
@@ -39,7 +40,7 @@ function RemoteForm({ currentUrl }: { readonly currentUrl: string | null }) {
   const checkAndUse = async (): Promise<void> => {
     setBusy(true);
     const result = await callTore('coordinator:check', { url: url.trim() });
-    setProblem(result.ok ? null : [result.error.message, result.error.suggestion].filter(Boolean).join(' '));
+    setProblem(result.ok ? null : failureText(result.error));
     setFound(result.ok ? result.value : null);
     if (result.ok) await changeSettings({ coordinator: { kind: 'remote', url: result.value.url } });
     setBusy(false);

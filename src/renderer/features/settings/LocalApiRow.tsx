@@ -5,6 +5,7 @@ import type { LocalApiSettings, LocalApiView } from '../../../contract';
 import { callOrNotify } from '../../app/notify';
 import { CopyButton } from '../../components/CopyButton';
 import { SettingRow } from '../../components/SettingRow';
+import { failureText } from '../../format/failures';
 import { formatDay } from '../../format/times';
 import classes from './Settings.module.css';
 
@@ -134,7 +135,7 @@ export function LocalApiRow() {
             )}
             {view.error !== null && (
               <p className={classes.problem} role="alert">
-                {[view.error.message, view.error.suggestion].filter(Boolean).join(' ')}
+                {failureText(view.error)}
               </p>
             )}
             <form

@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { MEMORY_BUDGET_MB, type CoordinatorCheck } from '../../../contract';
 import { callOrNotify } from '../../app/notify';
 import { RegionSelect } from '../../components/RegionSelect';
+import { failureText } from '../../format/failures';
 import { formatCount } from '../../format/numbers';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { callTore } from '../../stores/tore-api';
@@ -35,7 +36,7 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
   const check = async (): Promise<CoordinatorCheck | null> => {
     const result = await callTore('coordinator:check', { url: url.trim() });
     setFound(result.ok ? result.value : null);
-    setUrlError(result.ok ? null : [result.error.message, result.error.suggestion].filter(Boolean).join(' '));
+    setUrlError(result.ok ? null : failureText(result.error));
     return result.ok ? result.value : null;
   };
 
