@@ -14,6 +14,8 @@ export interface AppEvents extends SessionEvents {
   'import-changed': ImportState;
   /** A file was opened from the desktop; `library:take-opened` says what it holds. */
   'library-opened': null;
+  /** A link of the app was opened from outside; `links:take` gives it. */
+  'links-opened': null;
   /** Keys, records, handshakes or agreements changed: `trust:get` gives them. */
   'trust-changed': null;
   /** The tray or a second start asked for a screen. */

@@ -3,6 +3,7 @@ import { PolicyPreferences } from '../protocol/compute/run-preferences';
 import type { Result } from '../protocol/result';
 import { ADMINISTRATION_CALLS, type AdministrationCallValues } from './administration-calls';
 import type { ConversationView, CostEstimate } from './chat';
+import { DEEP_LINK_CALLS, type DeepLinkCallValues } from './deep-links';
 import { OWN_MODEL_CALLS, type OwnModelCallValues } from './own-models';
 import { SESSION_CALLS, type SessionCallValues } from './sessions';
 import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './local-api-calls';
@@ -93,6 +94,7 @@ export const CALL_SCHEMAS = {
   ...TRUST_CALL_SCHEMAS,
   ...OWN_MODEL_CALLS,
   ...SESSION_CALLS,
+  ...DEEP_LINK_CALLS,
 } as const satisfies Record<string, TSchema>;
 
 export type Channel = keyof typeof CALL_SCHEMAS;
@@ -109,6 +111,7 @@ export interface CoordinatorCheck {
 interface CallValues
   extends
     AdministrationCallValues,
+    DeepLinkCallValues,
     LibraryCallValues,
     LocalApiCallValues,
     OwnModelCallValues,

@@ -7,6 +7,7 @@ export * from './local-api-calls';
 export * from './trust';
 export * from './own-models';
 export * from './sessions';
+export * from './deep-links';
 export * from './calls';
 export * from './library';
 export * from './policy';

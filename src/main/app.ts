@@ -16,7 +16,7 @@ import {
 import systemInformation from 'systeminformation';
 import { ContributorNode } from '../node';
 import { toMicroGft } from '../protocol/compute/micro-gft';
-import { reasonOf } from './errors';
+import { finish } from './finish';
 import { registerAppCalls } from './ipc/calls/app-calls';
 import { registerChatCalls } from './ipc/calls/chat-calls';
 import { registerCoordinatorCalls } from './ipc/calls/coordinator-calls';
@@ -40,8 +40,10 @@ import { CostEstimator } from './services/chat/cost-estimator';
 import { nodeAnswerSource } from './services/chat/node-answer-source';
 import { startConversations } from './services/start-conversations';
 import { CoordinatorService } from './services/coordinator-service';
+import { DeepLinkDesk } from './services/deep-links/deep-link-desk';
 import { EventList } from './services/event-list';
 import { dataFolders, type ShippedFiles } from './services/folders';
+import { headlessNodeCommand } from './services/headless-node-command';
 import { identityStore } from './services/identity-store';
 import { initialSnapshot } from './services/initial-snapshot';
 import { KeepAwake } from './services/keep-awake';
@@ -91,6 +93,8 @@ export interface RunningApp {
   show(): void;
   /** Takes files that were opened from the desktop into the library and shows them. */
   openFiles(paths: readonly string[]): void;
+  /** Shows links of the app that were opened from outside; nothing happens before the person agrees. */
+  openLinks(links: readonly string[]): void;
   /** From now on closing the window ends it. */
   prepareToQuit(): void;
   /** Saves and ends everything. */
@@ -271,7 +275,11 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       sessions.setTarget(target);
     },
     nodeCommand: () =>
-      headlessNodeCommand(places.entryFolder, settings.current.contribution.modelFolder ?? places.shipped.model),
+      headlessNodeCommand({
+        packaged: app.isPackaged,
+        entryFolder: places.entryFolder,
+        modelFolder: settings.current.contribution.modelFolder ?? places.shipped.model,
+      }),
   });
 
   // --- Library and Chat -------------------------------------------------------------------------------------------
@@ -370,8 +378,10 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     { webContentsId: () => window.webContents?.id ?? null, origin: places.address.origin },
     log.child({ part: 'ipc' }),
   );
+  const links = new DeepLinkDesk(send, log.child({ part: 'links' }));
   registerAppCalls(calls, {
     snapshots,
+    links,
     copyText: (text) => clipboard.writeText(text),
     quit: () => app.quit(),
     openAddress: (address) => shell.openExternal(address),
@@ -451,6 +461,10 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       window.show();
       library.openFiles(paths);
     },
+    openLinks: (opened) => {
+      window.show();
+      links.open(opened);
+    },
     prepareToQuit: () => window.prepareToQuit(),
     close: async () => {
       await finish('local endpoint', localApi.close(), log);
@@ -470,23 +484,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   };
 }
 
-/** One part that cannot end must not keep the others from ending. */
-async function finish(part: string, work: Promise<void>, log: Log): Promise<void> {
-  try {
-    await work;
-  } catch (thrown) {
-    log.error({ part, error: reasonOf(thrown) }, 'a part did not end cleanly');
-  }
-}
-
 /** Time of day as this computer writes it. */
 function formatClock(time: string): string {
   return new Date(time).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
-}
-
-/** `tore-node` with the model this computer serves; on another computer its folder is elsewhere. */
-function headlessNodeCommand(entryFolder: string, modelFolder: string): string {
-  const quoted = (path: string): string => (/[^\w./\\:@-]/.test(path) ? `"${path}"` : path);
-  const program = app.isPackaged ? 'tore-node' : `node ${quoted(join(entryFolder, 'tore-node.js'))}`;
-  return `${program} --model-folder ${quoted(modelFolder)}`;
 }

@@ -12,6 +12,7 @@ import { failure, type Failure } from '../protocol/result';
  * | processes | `process-failed`, `process-gone`, `coordinator-start-failed` |
  * | coordinator | `not-connected`, `answer-invalid`, `tokens-off`, `coordinator-not-embedded`, `coordinator-refused`, `not-administrator` |
  * | chat | `conversation-unknown`, `conversation-busy`, `nothing-to-retry`, `nothing-to-stop`, `question-too-long` |
+ * | links of the app | `link-invalid`, `link-unknown` |
  * | models | `model-invalid` |
  * | library | `address-refused`, `fetch-failed`, `checksum-mismatch`, `draft-failed` |
  * | sessions | `session-missing`, `session-model-missing`, `session-model-busy` |
@@ -39,6 +40,8 @@ export type MainErrorCode =
   | 'nothing-to-retry'
   | 'nothing-to-stop'
   | 'question-too-long'
+  | 'link-invalid'
+  | 'link-unknown'
   | 'model-invalid'
   | 'address-refused'
   | 'fetch-failed'

@@ -3,6 +3,7 @@ import { app, protocol } from 'electron';
 import { startApp, type RunningApp } from './app';
 import { reasonOf } from './errors';
 import { dataFolders, shippedFiles } from './services/folders';
+import { LINK_SCHEME, linksOfArguments } from './services/deep-links/read-deep-link';
 import { filesOfArguments } from './services/library/opened-files';
 import { openLog, type Log } from './services/log';
 import { APP_SCHEME, createAppProtocolHandler } from './windows/app-protocol';
@@ -44,12 +45,22 @@ function run(): void {
     if (running === null) opened.push(...paths);
     else if (paths.length > 0) running.openFiles(paths);
   };
+  const clicked: string[] = [...linksOfArguments(ownArguments(process.argv))];
+  const openLinks = (links: readonly string[]): void => {
+    if (running === null) clicked.push(...links);
+    else if (links.length > 0) running.openLinks(links);
+  };
+  app.on('open-url', (event, link) => {
+    event.preventDefault();
+    openLinks(linksOfArguments([link]));
+  });
   app.on('open-file', (event, path) => {
     event.preventDefault();
     openFiles([path]);
   });
   app.on('second-instance', (_event, argv, workingFolder) => {
     openFiles(filesOfArguments(ownArguments(argv), workingFolder));
+    openLinks(linksOfArguments(ownArguments(argv)));
     if (running === null) showWhenReady = true;
     else running.show();
   });
@@ -60,6 +71,8 @@ function run(): void {
 
   const start = async (): Promise<void> => {
     await app.whenReady();
+    // On Linux the desktop entry of the package says so; in development a program of another name would be registered.
+    if (app.isPackaged && process.platform !== 'linux') app.setAsDefaultProtocolClient(LINK_SCHEME);
     protocol.handle(
       APP_SCHEME,
       createAppProtocolHandler(join(projectFolder, 'out', 'renderer'), dataFolders(userData).libraryFiles),
@@ -77,6 +90,7 @@ function run(): void {
     );
     if (showWhenReady) running.show();
     openFiles(opened.splice(0));
+    openLinks(clicked.splice(0));
     // The window could only hide while nothing was there to end it in order.
     if (wantsToEnd()) app.quit();
   };

@@ -141,6 +141,7 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'sessions:estimate': true,
   'sessions:statement': true,
   'sessions:export': true,
+  'links:take': true,
   'own-models:list': true,
   'own-models:save': true,
   'own-models:remove': true,
@@ -156,6 +157,7 @@ const EVENTS: Readonly<Record<EventName, true>> = {
   'library-changed': true,
   'import-changed': true,
   'library-opened': true,
+  'links-opened': true,
 };
 /** As in main's send-event. */
 const EVENT_CHANNEL_PREFIX = 'tore-event:';

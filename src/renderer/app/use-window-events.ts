@@ -4,6 +4,7 @@ import { showOpened, startLibraryStore } from '../stores/library-store';
 import { startSessionsStore } from '../stores/sessions-store';
 import { startSnapshotStore } from '../stores/snapshot-store';
 import { setShortcutsOpen, showScreen, useUiStore } from '../stores/ui-store';
+import { startOpenedLinks } from './opened-links';
 import { registerBaseCommands } from './base-commands';
 import { openPalette } from './CommandPalette';
 import { shortcutFor } from './shortcuts';
@@ -33,6 +34,7 @@ export function useWindowEvents(): void {
       startSnapshotStore(),
       startChatStore(),
       startSessionsStore(),
+      startOpenedLinks(),
       registerBaseCommands(),
       startLibraryStore((opened) => {
         showOpened(opened);

@@ -1,5 +1,5 @@
 import { create } from 'zustand';
-import type { SessionListView, SessionUpdate, SessionView } from '../../contract';
+import type { SessionDeepLink, SessionListView, SessionUpdate, SessionView } from '../../contract';
 import type { Failure } from '../../protocol/result';
 import { callTore } from './tore-api';
 
@@ -10,6 +10,8 @@ interface SessionsStore {
   /** The open session; null while it is read. */
   readonly view: SessionView | null;
   readonly failure: Failure | null;
+  /** A link to a session that was opened from outside; joining it asks first. */
+  readonly openedLink: string | null;
   /** Text typed and not posted, by session. */
   readonly drafts: Readonly<Record<string, string>>;
 }
@@ -19,6 +21,7 @@ export const useSessionsStore = create<SessionsStore>(() => ({
   openId: null,
   view: null,
   failure: null,
+  openedLink: null,
   drafts: {},
 }));
 
@@ -40,6 +43,19 @@ export async function fetchSession(sessionId: string): Promise<void> {
 
 export function keepSession(view: SessionView): void {
   useSessionsStore.setState({ openId: view.state.head.id, view, failure: null });
+}
+
+/** Takes a link that was opened from outside: shows the session when it is here already, else offers to join it. */
+export async function takeSessionLink({ sessionId, link }: SessionDeepLink): Promise<void> {
+  const result = useSessionsStore.getState().list === null ? await callTore('sessions:list', null) : null;
+  if (result?.ok === true) useSessionsStore.setState({ list: result.value });
+  const here = useSessionsStore.getState().list?.sessions.find(({ id }) => id === sessionId);
+  if (here !== undefined && here.ended === null) openSession(sessionId);
+  else useSessionsStore.setState({ openedLink: link });
+}
+
+export function forgetSessionLink(): void {
+  useSessionsStore.setState({ openedLink: null });
 }
 
 /** Opens a session, or with null none. */

@@ -1,11 +1,13 @@
 import { webAddressOf } from '../../../protocol/documents/web-address';
 import { success } from '../../../protocol/result';
 import { mainFailure } from '../../errors';
+import type { DeepLinkDesk } from '../../services/deep-links/deep-link-desk';
 import type { SnapshotService } from '../../services/snapshot-service';
 import type { CallRegistry } from '../call-registry';
 
 export interface AppCallDependencies {
   readonly snapshots: SnapshotService;
+  readonly links: DeepLinkDesk;
   readonly copyText: (text: string) => void;
   readonly quit: () => void;
   /** Opens an address in the system's browser. */
@@ -14,9 +16,10 @@ export interface AppCallDependencies {
 
 export function registerAppCalls(
   calls: CallRegistry,
-  { snapshots, copyText, quit, openAddress }: AppCallDependencies,
+  { snapshots, links, copyText, quit, openAddress }: AppCallDependencies,
 ): void {
   calls.registerCall('app:get-snapshot', () => success(snapshots.read()));
+  calls.registerCall('links:take', () => success(links.take()));
   calls.registerCall('app:copy-text', ({ text }) => {
     copyText(text);
     return success(null);

@@ -2,6 +2,7 @@ import { Button, FileButton, Modal, PasswordInput, SegmentedControl, Textarea, T
 import { useState, type FormEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Failure } from '../../../protocol/result';
+import { readSessionLink } from '../../../protocol/session/session-link';
 import { failureText } from '../../format/failures';
 import { keepSession, useSessionsStore } from '../../stores/sessions-store';
 import { callTore } from '../../stores/tore-api';
@@ -133,10 +134,16 @@ export function NewSessionDialog({ opened, onClose }: DialogProps) {
   );
 }
 
+interface JoinDialogProps extends DialogProps {
+  /** A link that was opened from outside the app. */
+  readonly openedLink: string | null;
+}
+
 /** Joins the session of a link. */
-export function JoinDialog({ opened, onClose }: DialogProps) {
+export function JoinDialog({ opened, openedLink, onClose }: JoinDialogProps) {
   const { t } = useTranslation();
-  const [link, setLink] = useState('');
+  const [link, setLink] = useState(openedLink ?? '');
+  const read = readSessionLink(link);
   const [token, setToken] = useState('');
   const [name, setName] = useDisplayName();
   const [error, setError] = useState<Failure | null>(null);
@@ -178,6 +185,11 @@ export function JoinDialog({ opened, onClose }: DialogProps) {
           data-testid="session-link"
           onChange={(event) => setLink(event.currentTarget.value)}
         />
+        {read.ok && (
+          <p className={classes.hint} data-testid="session-join-host">
+            {t('sessions.joining.host', { host: read.value.hostUrl })}
+          </p>
+        )}
         <TextInput
           label={t('sessions.create.displayName')}
           value={name}

@@ -4,7 +4,7 @@ import { IconLink, IconPlus, IconUsersGroup } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { FailedState } from '../../components/FailedState';
-import { fetchSession, useSessionsStore } from '../../stores/sessions-store';
+import { fetchSession, forgetSessionLink, useSessionsStore } from '../../stores/sessions-store';
 import { JoinDialog, NewSessionDialog } from './EntryDialogs';
 import { SessionList } from './SessionList';
 import { SessionRoom } from './SessionRoom';
@@ -19,7 +19,7 @@ export function Sessions() {
   const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
   const [listOpen, setListOpen] = useState(false);
   const [dialog, setDialog] = useState<'new' | 'join' | null>(null);
-  const { list, openId, view, failure } = useSessionsStore();
+  const { list, openId, view, failure, openedLink } = useSessionsStore();
   const isEmpty = list !== null && list.sessions.length === 0;
   const entries = <SessionList onDialog={setDialog} onPick={() => setListOpen(false)} />;
   return (
@@ -65,7 +65,16 @@ export function Sessions() {
         </div>
       )}
       <NewSessionDialog opened={dialog === 'new'} onClose={() => setDialog(null)} />
-      <JoinDialog opened={dialog === 'join'} onClose={() => setDialog(null)} />
+      <JoinDialog
+        // A link from outside begins the form anew.
+        key={openedLink ?? ''}
+        opened={dialog === 'join' || openedLink !== null}
+        openedLink={openedLink}
+        onClose={() => {
+          setDialog(null);
+          forgetSessionLink();
+        }}
+      />
     </div>
   );
 }

@@ -43,7 +43,8 @@ export const sessions = {
   joining: {
     title: 'Join a session',
     link: 'Link',
-    linkHint: 'Paste the link you were sent. Only the coordinator it names is contacted.',
+    linkHint: 'Paste the link you were sent.',
+    host: 'The session is hosted at {{host}}. That coordinator is contacted when you join, and no other.',
     token: 'Access token of the host',
     tokenHint: 'This host lets nobody connect without its token. Whoever runs it can tell you.',
     submit: 'Join',
