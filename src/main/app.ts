@@ -67,7 +67,8 @@ import { SnapshotService } from './services/snapshot-service';
 import { systemTimers as timers } from './services/timers';
 import { TrayService } from './services/tray';
 import { TrustFeature } from './services/trust/start-trust';
-import { buildTrayModel, pauseMinutes, type TrayAction } from './services/tray-model';
+import { trayActions } from './services/tray-actions';
+import { buildTrayModel } from './services/tray-model';
 import { openElectronDocumentStore } from './storage/electron-document-store';
 import { FileDialogs } from './windows/file-dialogs';
 import { MainWindow } from './windows/main-window';
@@ -335,20 +336,13 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   });
 
   // --- Tray -------------------------------------------------------------------------------------------------------
-  const act = (action: TrayAction): void => {
-    switch (action.kind) {
-      case 'open':
-        return window.show();
-      case 'pause':
-        return policy.snooze('all', pauseMinutes(action.minutes, timers.now()), action.finishFirst);
-      case 'resume':
-        return policy.resume('all');
-      case 'retry':
-        return retry();
-      case 'quit':
-        return app.quit();
-    }
-  };
+  const act = trayActions({
+    show: () => window.show(),
+    policy,
+    retry: () => retry(),
+    quit: () => app.quit(),
+    timers,
+  });
   const tray = new TrayService(places.shipped.icons, act, log);
   const showTray = (): void => tray.show(buildTrayModel(nodeService.snapshot(), formatClock));
   snapshots.onChange(showTray);
