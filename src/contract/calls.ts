@@ -4,6 +4,7 @@ import type { Result } from '../protocol/result';
 import { ADMINISTRATION_CALLS, type AdministrationCallValues } from './administration-calls';
 import type { ConversationView, CostEstimate } from './chat';
 import { DEEP_LINK_CALLS, type DeepLinkCallValues } from './deep-links';
+import { LanguageChoice } from './language';
 import { OWN_MODEL_CALLS, type OwnModelCallValues } from './own-models';
 import { SESSION_CALLS, type SessionCallValues } from './sessions';
 import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './local-api-calls';
@@ -29,6 +30,7 @@ export const SettingsPatch = Type.Object(
   {
     region: Type.Optional(Type.Union([Type.String({ pattern: '^[A-Z]{2}(-[A-Z0-9]{1,3})?$' }), Type.Null()])),
     theme: Type.Optional(ThemeChoice),
+    language: Type.Optional(LanguageChoice),
     closeToTray: Type.Optional(Type.Boolean()),
     coordinator: Type.Optional(CoordinatorChoice),
     embeddedTokenEconomy: Type.Optional(Type.Boolean()),

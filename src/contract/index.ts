@@ -1,4 +1,5 @@
 /** Door of the contract room: what main, preload and renderer agree on. */
+export * from './language';
 export * from './settings';
 export * from './chat';
 export * from './snapshot';

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { DEFAULT_LOCAL_API, LocalApiSettings } from './local-api-calls';
+import { LanguageChoice } from './language';
 import { MODEL_LIMITS } from '../protocol/compute/model';
 import { DEFAULT_POLICY, PolicyPreferences } from '../protocol/compute/run-preferences';
 
@@ -56,6 +57,7 @@ export const Settings = Type.Object({
   /** Region code as `DE` or `US-NY`, for grid-aware scheduling; null: not said. */
   region: Type.Union([Type.String({ pattern: '^[A-Z]{2}(-[A-Z0-9]{1,3})?$' }), Type.Null()]),
   theme: ThemeChoice,
+  language: LanguageChoice,
   /** Closing the window leaves the app working in the tray. */
   closeToTray: Type.Boolean(),
   coordinator: CoordinatorChoice,
@@ -75,6 +77,7 @@ export const DEFAULT_SETTINGS: Settings = {
   consentAt: null,
   region: null,
   theme: 'system',
+  language: 'system',
   closeToTray: true,
   coordinator: { kind: 'embedded' },
   embeddedTokenEconomy: true,

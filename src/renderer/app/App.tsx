@@ -3,9 +3,11 @@ import { useColorScheme } from '@mantine/hooks';
 import { Notifications } from '@mantine/notifications';
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
+import { languageOf } from '../../contract';
 import { Mark } from '../components/Mark';
 import { Welcome } from '../features/welcome/Welcome';
 import { useSnapshotStore } from '../stores/snapshot-store';
+import { setLanguage } from '../i18n/i18n';
 import { setWelcomeOpen, useUiStore } from '../stores/ui-store';
 import classes from './App.module.css';
 import { DropOverlay } from './DropOverlay';
@@ -56,6 +58,10 @@ export function App() {
   useWindowEvents();
   const system = useColorScheme('light', { getInitialValueInEffect: false });
   const choice = useSnapshotStore(({ snapshot }) => snapshot?.settings.theme ?? 'system');
+  const language = useSnapshotStore(({ snapshot }) => snapshot?.settings.language ?? 'system');
+  // Drawn again with the new language as a whole: numbers and dates are formatted while drawing.
+  useTranslation();
+  useEffect(() => setLanguage(languageOf(language, navigator.languages)), [language]);
   return (
     <MantineProvider
       theme={theme}

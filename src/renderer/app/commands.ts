@@ -1,5 +1,6 @@
 import type { TFunction } from 'i18next';
 import type { Icon } from '@tabler/icons-react';
+import { foldForSearch } from '../format/fold';
 
 /** Something the palette can do. */
 export interface Command {
@@ -40,29 +41,22 @@ export function allCommands(t: TFunction): readonly Command[] {
   return [...sources.values()].flatMap((source) => source(t));
 }
 
-function fold(text: string): string {
-  return text
-    .toLowerCase()
-    .normalize('NFD')
-    .replace(/\p{Diacritic}/gu, '');
-}
-
 /**
  * Commands that hold every word of the query, those whose label begins with it first. An empty query keeps all in
  * their order.
  */
 export function findCommands(commands: readonly Command[], query: string): readonly Command[] {
-  const asked = fold(query).trim();
+  const asked = foldForSearch(query).trim();
   if (asked === '') return commands;
   const words = asked.split(/\s+/);
   const rank = (command: Command): number => {
-    const label = fold(command.label);
+    const label = foldForSearch(command.label);
     if (label.startsWith(asked)) return 0;
     return words.every((word) => label.includes(word)) ? 1 : 2;
   };
   return commands
     .filter((command) => {
-      const text = fold([command.label, command.description, command.keywords, command.group].join(' '));
+      const text = foldForSearch([command.label, command.description, command.keywords, command.group].join(' '));
       return words.every((word) => text.includes(word));
     })
     .toSorted((one, other) => rank(one) - rank(other));

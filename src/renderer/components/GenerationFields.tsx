@@ -43,7 +43,7 @@ export function GenerationFields() {
           placeholder={name === 'seed' ? t('chat.seedPlaceholder') : ''}
           error={t('chat.outside', {
             minimum: decimals > 0 ? String(minimum) : formatCount(minimum),
-            maximum: decimals > 0 ? String(maximum) : maximum.toLocaleString('en'),
+            maximum: decimals > 0 ? String(maximum) : formatCount(maximum),
           })}
           testId={`generation-${name}`}
           onCommit={(value) => changeSettings({ chat: { [name]: value } })}

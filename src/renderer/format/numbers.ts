@@ -1,19 +1,26 @@
 import { MICRO_GFT_PER_GFT, type MicroGft } from '../../protocol/compute/micro-gft';
-
-/** Numbers are written in this way until another language is chosen. */
-const LOCALE = 'en';
+import { formats } from './language';
 
 /** Keeps a number and its unit on one line. */
 export const NARROW_SPACE = '\u202f';
 const MINUS = '\u2212';
 
-const grouped = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
-const compact = new Intl.NumberFormat(LOCALE, { notation: 'compact', maximumFractionDigits: 1 });
 const COMPACT_FROM = 10_000_000;
 
 /** Whole numbers with grouping; from ten million on in short form, as `12.3M`. */
 export function formatCount(value: number): string {
+  const { compact, grouped } = formats();
   return Math.abs(value) >= COMPACT_FROM ? compact.format(value) : grouped.format(value);
+}
+
+/** Exactly as many digits behind the decimal point. */
+export function formatFixed(value: number, digits: number): string {
+  return withDecimal(value.toFixed(digits));
+}
+
+/** Puts the language's decimal point into a number written without grouping. */
+function withDecimal(written: string): string {
+  return written.replace('.', formats().decimal);
 }
 
 interface AmountStyle {
@@ -31,22 +38,23 @@ export function formatAmount(microGft: MicroGft, { sign = 'negative', digits = '
   const fraction = String(rest).padStart(6, '0');
   const prefix = microGft < 0 ? MINUS : sign === 'always' && microGft > 0 ? '+' : '';
   const shown = digits === 'all' ? fraction : fraction.replace(/0{1,4}$/, '');
-  return `${prefix}${grouped.format((size - rest) / MICRO_GFT_PER_GFT)}.${shown}`;
+  const { grouped, decimal } = formats();
+  return `${prefix}${grouped.format((size - rest) / MICRO_GFT_PER_GFT)}${decimal}${shown}`;
 }
 
 /** Numbers at an axis: three digits that matter, large ones in short form. */
 export function formatTick(value: number): string {
-  return value >= 10_000 ? compact.format(value) : String(Number(value.toPrecision(3)));
+  return value >= 10_000 ? formats().compact.format(value) : withDecimal(String(Number(value.toPrecision(3))));
 }
 
 /** Speeds: one decimal below ten, none above. */
 export function formatSpeed(value: number): string {
-  return value > 0 && value < 10 ? value.toFixed(1) : formatCount(Math.round(value));
+  return value > 0 && value < 10 ? formatFixed(value, 1) : formatCount(Math.round(value));
 }
 
-/** `62 %` from 0.62. */
+/** `62 %` from 0.62, or as the language writes it. */
 export function formatPercent(fraction: number): string {
-  return `${Math.round(fraction * 100)}${NARROW_SPACE}%`;
+  return formats().percent(String(Math.round(fraction * 100)), NARROW_SPACE);
 }
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
@@ -60,7 +68,7 @@ export function formatBytes(bytes: number): string {
     unit += 1;
   }
   const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return `${Number(value.toFixed(digits))}${NARROW_SPACE}${UNITS[unit] ?? 'B'}`;
+  return `${withDecimal(String(Number(value.toFixed(digits))))}${NARROW_SPACE}${UNITS[unit] ?? 'B'}`;
 }
 
 /** `4-7`, or `4` for a single layer; both ends belong to it. */

@@ -1,13 +1,6 @@
 import type { TFunction } from 'i18next';
-import { NARROW_SPACE } from './numbers';
-
-/** Dates are written in this way until another language is chosen: day before month, 24 hours. */
-const LOCALE = 'en-GB';
-
-const clock = new Intl.DateTimeFormat(LOCALE, { hour: '2-digit', minute: '2-digit' });
-const day = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'short' });
-const dayAndYear = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'short', year: 'numeric' });
-const exact = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'medium', timeStyle: 'medium' });
+import { formats } from './language';
+import { formatFixed, NARROW_SPACE } from './numbers';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -19,24 +12,24 @@ function isSameDay(first: Date, second: Date): boolean {
 
 /** `14:30`. */
 export function formatClock(at: Date): string {
-  return clock.format(at);
+  return formats().clock.format(at);
 }
 
 /** `22 Nov`. */
 export function formatDay(at: Date): string {
-  return day.format(at);
+  return formats().day.format(at);
 }
 
 /** `22 Nov 2026`, for days that may lie in any year. */
 export function formatDate(iso: string): string {
   const at = new Date(iso);
-  return Number.isNaN(at.getTime()) ? iso : dayAndYear.format(at);
+  return Number.isNaN(at.getTime()) ? iso : formats().dayAndYear.format(at);
 }
 
 /** Date and time to the second, for titles. */
 export function formatExactTime(iso: string): string {
   const at = new Date(iso);
-  return Number.isNaN(at.getTime()) ? iso : exact.format(at);
+  return Number.isNaN(at.getTime()) ? iso : formats().exact.format(at);
 }
 
 /** The shortest form that is still clear: `14:30` today, `22 Nov, 14:30` this year, with the year before. */
@@ -44,9 +37,9 @@ export function formatMoment(iso: string, nowMs: number): string {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return iso;
   const now = new Date(nowMs);
-  if (isSameDay(at, now)) return clock.format(at);
-  const date = at.getFullYear() === now.getFullYear() ? day.format(at) : dayAndYear.format(at);
-  return `${date}, ${clock.format(at)}`;
+  if (isSameDay(at, now)) return formats().clock.format(at);
+  const date = at.getFullYear() === now.getFullYear() ? formats().day.format(at) : formats().dayAndYear.format(at);
+  return `${date}, ${formats().clock.format(at)}`;
 }
 
 /** `just now`, `5 min ago`, `3 h ago`, else the moment. */
@@ -61,11 +54,12 @@ export function formatAgo(t: TFunction, iso: string, nowMs: number): string {
 
 /** `340 ms`, `1.2 s`, `2 min 5 s`. */
 export function formatDuration(durationMs: number): string {
-  if (durationMs < 1_000) return `${Math.round(durationMs)}${NARROW_SPACE}ms`;
+  const { units } = formats();
+  if (durationMs < 1_000) return `${Math.round(durationMs)}${NARROW_SPACE}${units.ms}`;
   const seconds = durationMs / 1_000;
-  if (seconds < 59.95) return `${seconds.toFixed(1)}${NARROW_SPACE}s`;
+  if (seconds < 59.95) return `${formatFixed(seconds, 1)}${NARROW_SPACE}${units.s}`;
   const whole = Math.round(seconds);
-  return `${Math.floor(whole / 60)}${NARROW_SPACE}min ${whole % 60}${NARROW_SPACE}s`;
+  return `${Math.floor(whole / 60)}${NARROW_SPACE}${units.min} ${whole % 60}${NARROW_SPACE}${units.s}`;
 }
 
 /** Whole seconds until a moment, never below zero. */
@@ -81,20 +75,19 @@ export function minutesUntilMorning(nowMs: number): number {
   return Math.max(1, Math.round((morning.getTime() - nowMs) / MINUTE_MS));
 }
 
-const weekday = new Intl.DateTimeFormat(LOCALE, { weekday: 'long' });
-
 /** Name of a weekday; Monday is 0. */
 export function weekdayName(day: number): string {
   // 5 January 2026 is a Monday.
-  return weekday.format(new Date(2026, 0, 5 + day));
+  return formats().weekday.format(new Date(2026, 0, 5 + day));
 }
 
 /** A countdown: `45 s`, `14 min`, `3 h 20 min`. */
 export function formatTimeLeft(seconds: number): string {
-  if (seconds < 60) return `${seconds}${NARROW_SPACE}s`;
+  const { units } = formats();
+  if (seconds < 60) return `${seconds}${NARROW_SPACE}${units.s}`;
   const minutes = Math.ceil(seconds / 60);
-  if (minutes < 60) return `${minutes}${NARROW_SPACE}min`;
+  if (minutes < 60) return `${minutes}${NARROW_SPACE}${units.min}`;
   const rest = minutes % 60;
-  const hours = `${Math.floor(minutes / 60)}${NARROW_SPACE}h`;
-  return rest === 0 ? hours : `${hours} ${rest}${NARROW_SPACE}min`;
+  const hours = `${Math.floor(minutes / 60)}${NARROW_SPACE}${units.h}`;
+  return rest === 0 ? hours : `${hours} ${rest}${NARROW_SPACE}${units.min}`;
 }

@@ -9,6 +9,7 @@ import { EmptyState } from '../../components/EmptyState';
 import { ShortId } from '../../components/ShortId';
 import { formatMoment } from '../../format/times';
 import { useNow } from '../../stores/use-now';
+import { formatFixed } from '../../format/numbers';
 import classes from './Administration.module.css';
 import { Panel } from './Panel';
 import { useReading } from './use-reading';
@@ -57,7 +58,7 @@ function NodeRow({ node, nowMs, onChanged }: NodeRowProps) {
         )}
       </Table.Td>
       <Table.Td>{layers === '' ? t('administration.nodes.nothing') : layers}</Table.Td>
-      <Table.Td className={classes.number ?? ''}>{node.reliability.toFixed(2)}</Table.Td>
+      <Table.Td className={classes.number ?? ''}>{formatFixed(node.reliability, 2)}</Table.Td>
       <Table.Td className={classes.number ?? ''}>{node.balance}</Table.Td>
       <Table.Td>
         {node.status === 'suspended' && (

@@ -6,7 +6,7 @@ import type { HardwareReport } from '../../../protocol/compute/node-snapshot';
 import { callOrNotify } from '../../app/notify';
 import { EmptyState } from '../../components/EmptyState';
 import { Section } from '../../components/Section';
-import { formatBytes, formatCount, formatSpeed } from '../../format/numbers';
+import { formatBytes, formatCount, formatFixed, formatSpeed } from '../../format/numbers';
 import { formatAgo } from '../../format/times';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { useNow } from '../../stores/use-now';
@@ -91,7 +91,7 @@ function Measure({ label, value, score }: MeasureProps) {
         <span className={classes.scoreBar} aria-hidden="true">
           <span style={{ width: `${share * 100}%` }} />
         </span>
-        <span className={classes.quiet}>{t('contribute.hardware.score', { score: score.toFixed(2) })}</span>
+        <span className={classes.quiet}>{t('contribute.hardware.score', { score: formatFixed(score, 2) })}</span>
       </dd>
     </div>
   );
@@ -186,7 +186,7 @@ export function HardwareCard() {
               <p className={classes.class}>
                 {t('contribute.hardware.class', {
                   name: node.hardwareClass.replaceAll('_', ' '),
-                  multiplier: node.multiplier.toFixed(2),
+                  multiplier: formatFixed(node.multiplier, 2),
                 })}
               </p>
             )}

@@ -8,6 +8,7 @@ import { useSnapshot } from '../../stores/snapshot-store';
 import { showScreen } from '../../stores/ui-store';
 import { useNow } from '../../stores/use-now';
 import { lastDecided } from '../challenges/challenge-summary';
+import { formatFixed } from '../../format/numbers';
 import classes from './Dashboard.module.css';
 import { RELIABILITY_SCALE } from './reliability-scale';
 import { ReliabilityDial } from './ReliabilityDial';
@@ -52,7 +53,7 @@ export function ReliabilityCard() {
           <div>
             <p>{describeLast(t, lastDecided(challenges), nowMs)}</p>
             <p className={classes.quiet}>
-              {t('dashboard.reliability.scale', { limit: RELIABILITY_SCALE.suspendedBelow.toFixed(2) })}
+              {t('dashboard.reliability.scale', { limit: formatFixed(RELIABILITY_SCALE.suspendedBelow, 2) })}
             </p>
           </div>
         </div>

@@ -1,4 +1,5 @@
 import { useTranslation } from 'react-i18next';
+import { formatFixed } from '../../format/numbers';
 import classes from './Dashboard.module.css';
 import { arcPath, RELIABILITY_SCALE, scalePosition } from './reliability-scale';
 
@@ -12,7 +13,7 @@ export function ReliabilityDial({ value }: { readonly value: number }) {
   const share = scalePosition(value);
   const limit = scalePosition(RELIABILITY_SCALE.suspendedBelow);
   const tone = value < RELIABILITY_SCALE.suspendedBelow ? 'attention' : 'working';
-  const shown = value.toFixed(2);
+  const shown = formatFixed(value, 2);
   return (
     <svg
       className={classes.dial}

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { callOrNotify } from '../../app/notify';
 import { useLedgerStore } from '../../stores/ledger-store';
+import { formatCount } from '../../format/numbers';
 import classes from './Ledger.module.css';
 
 /** Whether the chain of hashes holds, checked when asked. */
@@ -17,7 +18,7 @@ export function ChainState() {
     if (result.ok) useLedgerStore.setState({ verification: result.value });
     setBusy(false);
   };
-  const entries = verification?.entriesChecked.toLocaleString('en') ?? '';
+  const entries = verification === null ? '' : formatCount(verification.entriesChecked);
   return (
     <div className={classes.chain}>
       <div role="status" data-testid="ledger-verification" className={classes.verification}>

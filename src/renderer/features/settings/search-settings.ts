@@ -1,3 +1,5 @@
+import { foldForSearch } from '../../format/fold';
+
 /** What of a setting can be searched. */
 export interface SearchableSetting {
   readonly title: string;
@@ -6,17 +8,10 @@ export interface SearchableSetting {
   readonly keywords: string;
 }
 
-function fold(text: string): string {
-  return text
-    .toLowerCase()
-    .normalize('NFD')
-    .replace(/\p{Diacritic}/gu, '');
-}
-
 /** Whether every word of the query occurs in the setting's texts, in any order and case. */
 export function matchesSetting(setting: SearchableSetting, query: string): boolean {
-  const text = fold(`${setting.title} ${setting.hint} ${setting.keywords}`);
-  return fold(query)
+  const text = foldForSearch(`${setting.title} ${setting.hint} ${setting.keywords}`);
+  return foldForSearch(query)
     .split(/\s+/)
     .every((word) => text.includes(word));
 }

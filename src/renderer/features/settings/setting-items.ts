@@ -6,7 +6,16 @@ import { CoordinatorRow } from './CoordinatorRow';
 import { JoinRow } from './JoinRow';
 import { LocalApiRow } from './LocalApiRow';
 import type { SearchableSetting } from './search-settings';
-import { ChatDefaultsRow, EconomyRow, LimitsRow, QuitRow, RegionRow, ThemeRow, TrayRow } from './simple-rows';
+import {
+  ChatDefaultsRow,
+  EconomyRow,
+  LanguageRow,
+  LimitsRow,
+  QuitRow,
+  RegionRow,
+  ThemeRow,
+  TrayRow,
+} from './simple-rows';
 
 export const SETTING_GROUPS = ['coordinator', 'contribution', 'window', 'chat', 'about'] as const;
 
@@ -30,6 +39,7 @@ export function useSettingItems(): SettingItem[] {
       | 'region'
       | 'limits'
       | 'theme'
+      | 'language'
       | 'tray'
       | 'quit'
       | 'chat'
@@ -52,6 +62,7 @@ export function useSettingItems(): SettingItem[] {
     item('contribution', 'region', RegionRow),
     item('contribution', 'limits', LimitsRow),
     item('window', 'theme', ThemeRow),
+    item('window', 'language', LanguageRow),
     item('window', 'tray', TrayRow),
     item('window', 'quit', QuitRow),
     item('chat', 'chat', ChatDefaultsRow),

@@ -1,6 +1,6 @@
 import { Button, SegmentedControl } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
-import type { ThemeChoice } from '../../../contract';
+import type { LanguageChoice, ThemeChoice } from '../../../contract';
 import { changeSettings } from '../../app/change-settings';
 import { callOrNotify } from '../../app/notify';
 import { GenerationFields } from '../../components/GenerationFields';
@@ -25,6 +25,25 @@ export function ThemeRow() {
         onChange={(value) => void pick(value, changeSettings({ theme: value }))}
         data={THEMES.map((value) => ({ value, label: t(`settings.theme.${value}`) }))}
         data-testid="theme-select"
+      />
+    </SettingRow>
+  );
+}
+
+const LANGUAGE_CHOICES = ['system', 'en', 'tr'] as const satisfies readonly LanguageChoice[];
+
+export function LanguageRow() {
+  const { t } = useTranslation();
+  const [language, pick] = usePicked<LanguageChoice>(useSnapshot(({ settings }) => settings.language));
+  return (
+    <SettingRow title={t('settings.language.title')} hint={t('settings.language.hint')}>
+      <SegmentedControl
+        aria-label={t('settings.language.title')}
+        size="xs"
+        value={language}
+        onChange={(value) => void pick(value, changeSettings({ language: value }))}
+        data={LANGUAGE_CHOICES.map((value) => ({ value, label: t(`settings.language.${value}`) }))}
+        data-testid="language-select"
       />
     </SettingRow>
   );

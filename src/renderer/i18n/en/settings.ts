@@ -80,6 +80,14 @@ export const settings = {
     light: 'Light',
     dark: 'Dark',
   },
+  language: {
+    title: 'Language',
+    keywords: 'türkçe turkish english dil locale',
+    hint: 'The language of the app. “System” follows this computer, in English where its language is not among them.',
+    system: 'System',
+    en: 'English',
+    tr: 'Türkçe',
+  },
   tray: {
     title: 'Keep working in the tray',
     keywords: 'close background minimise minimize',

@@ -1,0 +1,32 @@
+import { administration } from './tr/administration';
+import { challenges } from './tr/challenges';
+import { chat } from './tr/chat';
+import { contribute } from './tr/contribute';
+import { dashboard } from './tr/dashboard';
+import { discovery } from './tr/discovery';
+import { frame } from './tr/frame';
+import { ledger } from './tr/ledger';
+import { pause } from './tr/pause';
+import { library } from './tr/library';
+import { policy } from './tr/policy';
+import { sessions } from './tr/sessions';
+import { settings } from './tr/settings';
+import { welcome } from './tr/welcome';
+
+/** Every text a person can see, in Turkish, under the keys of the English ones. */
+export const tr = {
+  ...frame,
+  ...library,
+  administration,
+  welcome,
+  dashboard,
+  contribute,
+  challenges,
+  chat,
+  discovery,
+  ledger,
+  sessions,
+  settings,
+  pause,
+  policy,
+} as const;

@@ -1,0 +1,23 @@
+export const challenges = {
+  title: 'Sınamalar',
+  lead: 'Koordinatör arada bir her düğümden işini kanıtlamasını ister. Geçilen sınamalar güvenilirliği yükseltir; kalınanlar onu, onunla birlikte de kazancı düşürür.',
+  proofTitle: 'Bir sınama neyi kanıtlar',
+  proof:
+    'Sınama, tek bir düğüme gönderilen süreli küçük bir görevdir. Temel biçimi, görev metninin kendi sağlama toplamını sorar: düğümün çevrimiçi ve kayıtlı olduğunu ve protokolü konuştuğunu gösterir. Herhangi bir katmanın hesaplandığını kanıtlamaz, çünkü yanıt yalnızca görevden çıkar.',
+  summary: '{{passed}} geçti, {{failed}} kaldı',
+  summaryWaiting: '{{passed}} geçti, {{failed}} kaldı, {{waiting}} bekliyor',
+  historyTitle: 'Geçmiş',
+  table: 'Sınamaların geçmişi',
+  time: 'Zaman',
+  model: 'Model',
+  layers: 'Katmanlar',
+  verdict: 'Karar',
+  duration: 'Süre',
+  message: 'İleti',
+  passed: 'Geçti',
+  failed: 'Kaldı',
+  error: 'Yanıtlanmadı',
+  waiting: 'Bekliyor',
+  emptyTitle: 'Henüz sınama olmadı',
+  empty: 'İlki genellikle bu bilgisayar hizmet vermeye başladıktan sonraki beş dakika içinde gelir.',
+} as const;

@@ -1,0 +1,21 @@
+/** Why work pauses; each says what ends it. */
+export const pause = {
+  device: { cpu: 'İşlemci', gpu: 'Grafik {{number}}', network: 'Ağ' },
+  deviceOff: '{{device}}: hiç kullanılmayacak şekilde ayarlı.',
+  deviceSnoozed: '{{device}}: siz duraklattınız.',
+  deviceSnoozedUntil: '{{device}}: siz {{time}} anına dek duraklattınız.',
+  metered: 'Ağ, miktara göre ücretli. Başka bir ağda sürer.',
+  traffic: 'Bu ayki {{limit}} sınırın {{used}} kadarı kullanıldı. Gelecek ay sürer.',
+  diskLow: 'Diskte {{free}} boş; {{floor}} sınırının altında. Yer açılınca sürer.',
+  diskCap: 'Kesilmiş katmanlar diskte {{used}} kaplıyor; izin verdiğiniz {{limit}} aşıldı.',
+  hot: '{{device}}: {{celsius}} °C, sınır {{limit}} °C. {{below}} °C altında sürer.',
+  power: 'İşlemci {{watts}} W çekiyor; sınır {{limit}} W.',
+  never: 'Saatleriniz hiç çalışmaya izin vermiyor.',
+  schedule: 'Saatlerinizin dışında. Sürme zamanı: {{time}}.',
+  batteryLow: 'Pil {{percent}}. Şebekede ya da {{resumes}} düzeyinden sonra sürer.',
+  exclusiveProgram: '{{program}} çalışıyor. Bitince sürer.',
+  fullScreen: 'Bir program ekranı kaplıyor. Kaplamayınca sürer.',
+  otherPrograms: '{{device}}: öteki programlar {{percent}} kullanıyor, sınır {{limit}}.',
+  inUse: 'Bilgisayar kullanılıyor. {{minutes}} dk girdi olmayınca sürer.',
+  idleUnknown: 'Yalnızca boştayken çalışacak şekilde ayarlı, ama bu sistem boş olup olmadığını bildirmiyor.',
+} as const;
