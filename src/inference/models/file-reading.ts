@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { success, type Result } from '../../protocol/result';
 import { cancelledFailure, engineFailure, reasonOf, type EngineErrorCode } from '../errors';
+import { parseBoundedJson } from './bounded-json';
 
 /** Error code a thrown value of node:fs carries, such as `ENOENT`. */
 export function systemCodeOf(thrown: unknown): string | undefined {
@@ -29,6 +30,11 @@ export async function readTextFile(
   name: string,
   maxBytes: number,
 ): Promise<Result<string, EngineErrorCode>> {
+  const bytes = await readBytes(path, name, maxBytes);
+  return bytes.ok ? success(bytes.value.toString('utf8')) : bytes;
+}
+
+async function readBytes(path: string, name: string, maxBytes: number): Promise<Result<Buffer, EngineErrorCode>> {
   try {
     const handle = await open(path, 'r');
     try {
@@ -36,7 +42,10 @@ export async function readTextFile(
       if (size > maxBytes) {
         return engineFailure('model-invalid', `${name} has ${size} bytes; at most ${maxBytes} are read.`);
       }
-      return success(await handle.readFile('utf8'));
+      // So much and no more, should it grow meanwhile.
+      const bytes = Buffer.alloc(size);
+      await readFully(handle, bytes, 0);
+      return success(bytes);
     } finally {
       await handle.close();
     }
@@ -50,16 +59,16 @@ export async function readTextFile(
   }
 }
 
-/** Reads and parses a JSON file; the value is unknown until a schema has checked it. */
+/** Reads and parses a JSON file within `JSON_LIMITS`; the value is unknown until a schema has checked it. */
 export async function readJsonFile(
   path: string,
   name: string,
   maxBytes: number,
 ): Promise<Result<unknown, EngineErrorCode>> {
-  const text = await readTextFile(path, name, maxBytes);
-  if (!text.ok) return text;
+  const bytes = await readBytes(path, name, maxBytes);
+  if (!bytes.ok) return bytes;
   try {
-    return success(JSON.parse(text.value) as unknown);
+    return success(parseBoundedJson(bytes.value));
   } catch (thrown) {
     return engineFailure('model-invalid', `${name} is not valid JSON: ${reasonOf(thrown)}`);
   }

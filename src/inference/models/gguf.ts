@@ -11,6 +11,8 @@ export const GGUF_LIMITS = {
   maxKeyBytes: 65_535,
   /** Lists hold vocabularies, merges and scores. */
   maxListLength: 4_000_000,
+  /** Of all lists together. */
+  maxListEntries: 8_000_000,
   maxDimensions: 4,
   maxAlignment: 65_536,
 } as const;
@@ -96,6 +98,10 @@ function readValue(cursor: Cursor, type: number): GgufValue {
   const elementType = cursor.uint32();
   if (elementType === TYPE_LIST) throw new HeaderUnsupported('Lists of lists in GGUF metadata are not supported.');
   const length = cursor.count(GGUF_LIMITS.maxListLength, 'entries of a list');
+  cursor.listEntries += length;
+  if (cursor.listEntries > GGUF_LIMITS.maxListEntries) {
+    throw new HeaderBroken(`its lists have more than ${GGUF_LIMITS.maxListEntries} entries`);
+  }
   const values: (number | boolean | string)[] = [];
   for (let index = 0; index < length; index++) {
     values.push(elementType === TYPE_STRING ? cursor.text(GGUF_LIMITS.maxKeyBytes) : cursor.scalar(elementType));
@@ -161,6 +167,8 @@ class Cursor {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   position = 0;
+  /** Entries of the lists that were begun. */
+  listEntries = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;

@@ -1,5 +1,6 @@
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, type EngineErrorCode } from '../errors';
+import { parseBoundedJson } from './bounded-json';
 import { isWeightFormat, WEIGHT_FORMAT_BYTES, type WeightFormat } from './number-formats';
 
 /** Limits on what a safetensors header may claim; each bounds work or memory before anything else is known of the file. */
@@ -50,9 +51,10 @@ export function parseSafetensorsHeader(
 ): Result<Map<string, StoredTensor>, EngineErrorCode> {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(header));
-  } catch {
-    return broken('its header is not valid JSON');
+    parsed = parseBoundedJson(header);
+  } catch (thrown) {
+    const isText = thrown instanceof SyntaxError;
+    return broken(`its header is not valid JSON${isText ? ` (${thrown.message.slice(0, 200)})` : ''}`);
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     return broken('its header is not a JSON object');

@@ -1,47 +1,60 @@
-import { Template } from '@huggingface/jinja';
 import { Tokenizer } from '@huggingface/tokenizers';
 import type { ChatMessage } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
+import { runWithin, TimeLimitError } from '../time-limit';
+import { ChatTemplate } from './chat-template';
 import type { TokenizerFiles } from './tokenizer-files';
+import { decodesWithPatterns, growsTexts } from './tokenizer-growth';
 
 /** Text of a request, long before it meets the context's limit: encoding is work done before anyone paid. */
 const MAX_TEXT_LENGTH = 4_000_000;
+/** The rules of a tokenizer are patterns of whoever made the model; a slow machine encodes 200 characters a millisecond. */
+const ENCODE_LIMIT_MS = 2_000;
+const CHARACTERS_PER_MS = 200;
+/** Texts of a few tokens, which take far less than a millisecond. */
+const DECODE_LIMIT_MS = 500;
+/** The largest published tokenizers take 2 s on a slow machine. */
+const BUILD_LIMIT_MS = 20_000;
 
 /** Turns text into token ids and back, and chats into text, as the model's own files say. */
 export class TextTokenizer {
   readonly #tokenizer: Tokenizer;
-  readonly #template: Template | undefined;
+  readonly #template: ChatTemplate | undefined;
+  readonly #decodesWithPatterns: boolean;
   readonly #files: TokenizerFiles;
   readonly #vocabularySize: number;
 
   private constructor(
     files: TokenizerFiles,
     tokenizer: Tokenizer,
-    template: Template | undefined,
+    template: ChatTemplate | undefined,
     vocabularySize: number,
   ) {
     this.#files = files;
     this.#tokenizer = tokenizer;
     this.#template = template;
+    this.#decodesWithPatterns = decodesWithPatterns({ ...files.tokenizerJson });
     this.#vocabularySize = vocabularySize;
   }
 
   /** @param vocabularySize - rows of the model's embedding; the tokenizer may not name a token beyond it */
   static create(files: TokenizerFiles, vocabularySize: number): Result<TextTokenizer, EngineErrorCode> {
+    if (growsTexts({ ...files.tokenizerJson })) {
+      return engineFailure(
+        'tokenizer-invalid',
+        'tokenizer.json cannot be used: its rules make texts grow without measure.',
+      );
+    }
     let tokenizer: Tokenizer;
     try {
-      tokenizer = new Tokenizer(files.tokenizerJson, files.tokenizerConfig);
+      tokenizer = runWithin(BUILD_LIMIT_MS, () => new Tokenizer(files.tokenizerJson, files.tokenizerConfig));
     } catch (thrown) {
       return engineFailure('tokenizer-invalid', `tokenizer.json cannot be used: ${reasonOf(thrown)}`);
     }
-    let template: Template | undefined;
-    try {
-      if (files.chatTemplate !== null) template = new Template(files.chatTemplate);
-    } catch (thrown) {
-      return engineFailure('template-invalid', `The chat template cannot be read: ${reasonOf(thrown)}`);
-    }
-    return success(new TextTokenizer(files, tokenizer, template, vocabularySize));
+    const template = files.chatTemplate === null ? undefined : ChatTemplate.read(files.chatTemplate);
+    if (template?.ok === false) return template;
+    return success(new TextTokenizer(files, tokenizer, template?.value, vocabularySize));
   }
 
   /** Ids of a text as it is, with the tokens the tokenizer itself puts around a document, once. */
@@ -57,25 +70,22 @@ export class TextTokenizer {
         suggestion: 'Send a plain prompt, or choose a model made for chats.',
       });
     }
-    let text: string;
-    try {
-      text = this.#template.render({
-        messages: messages.map(({ role, content }) => ({ role, content })),
-        add_generation_prompt: true,
-        bos_token: this.#files.beginToken ?? '',
-        eos_token: this.#files.endToken ?? '',
-      });
-    } catch (thrown) {
-      return engineFailure('template-invalid', `The chat template refused these messages: ${reasonOf(thrown)}`);
-    }
+    const text = this.#template.render(messages, this.#files);
+    if (!text.ok) return text;
     // The template writes the special tokens itself.
-    return this.#encode(text, false);
+    return this.#encode(text.value, false);
   }
 
-  /** Text of ids without special tokens. Bytes that form no character come out as U+FFFD. */
+  /**
+   * Text of ids without special tokens. Bytes that form no character come out as U+FFFD.
+   *
+   * @throws `TimeLimitError` where a hostile tokenizer's patterns take too long
+   */
   decode(ids: readonly number[]): string {
     if (ids.length === 0) return '';
-    return this.#tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+    const decode = (): string =>
+      this.#tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+    return this.#decodesWithPatterns ? runWithin(DECODE_LIMIT_MS, decode) : decode();
   }
 
   #encode(text: string, addSpecialTokens: boolean): Result<number[], EngineErrorCode> {
@@ -85,7 +95,14 @@ export class TextTokenizer {
         `The text has ${text.length} characters; at most ${MAX_TEXT_LENGTH} are read.`,
       );
     }
-    const { ids } = this.#tokenizer.encode(text, { add_special_tokens: addSpecialTokens });
+    const limitMs = ENCODE_LIMIT_MS + Math.ceil(text.length / CHARACTERS_PER_MS);
+    let ids: number[];
+    try {
+      ({ ids } = runWithin(limitMs, () => this.#tokenizer.encode(text, { add_special_tokens: addSpecialTokens })));
+    } catch (thrown) {
+      const why = thrown instanceof TimeLimitError ? thrown.message : `it failed: ${reasonOf(thrown)}`;
+      return engineFailure('tokenizer-invalid', `The tokenizer cannot encode this text: ${why}.`);
+    }
     const stray = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= this.#vocabularySize);
     if (stray !== undefined) {
       return engineFailure(
