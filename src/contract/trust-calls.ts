@@ -135,6 +135,7 @@ export const TRUST_CALL_SCHEMAS = {
   'agreement:sign': Agreement,
   'agreement:terminate': Type.Object({ agreementId: Id, reason: LongText, effectiveAt: Time }),
   'agreement:export': Agreement,
+  'agreement:export-end': Agreement,
   'agreement:import': Nothing,
   'agreement:show': Agreement,
 } as const satisfies Record<string, TSchema>;
@@ -172,6 +173,9 @@ export interface TrustCallValues {
   'agreement:sign': null;
   'agreement:terminate': null;
   'agreement:export': { readonly path: string } | null;
+  /** The signed notice that ended it. */
+  'agreement:export-end': { readonly path: string } | null;
+  /** An agreement, or the notice that ends one which is here. */
   'agreement:import': AgreementView | null;
   /** Until when the coordinator lets this party in. */
   'agreement:show': { readonly expiresAt: string | null };

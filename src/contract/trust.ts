@@ -144,6 +144,8 @@ export interface AgreementView {
   readonly isParty: boolean;
   readonly renews: string | null;
   readonly endsAt: string | null;
+  /** Notices by which parties have ended it. */
+  readonly ended: readonly { readonly by: string; readonly at: string; readonly reason: string | null }[];
   /** Result of checking every signature just now. */
   readonly verified: boolean;
   readonly problem: string | null;

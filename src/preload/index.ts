@@ -56,6 +56,7 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'agreement:sign': true,
   'agreement:terminate': true,
   'agreement:export': true,
+  'agreement:export-end': true,
   'agreement:import': true,
   'agreement:show': true,
   'policy:get': true,

@@ -46,6 +46,7 @@ export function registerTrustCalls(calls: CallRegistry, trust: TrustFeature): vo
   calls.registerCall('agreement:sign', ({ agreementId }) => handshakes.sign(agreementId));
   calls.registerCall('agreement:terminate', (input) => handshakes.terminate(input));
   calls.registerCall('agreement:export', ({ agreementId }) => trust.exportAgreement(agreementId));
+  calls.registerCall('agreement:export-end', ({ agreementId }) => trust.exportTermination(agreementId));
   calls.registerCall('agreement:import', () => trust.importAgreement());
   calls.registerCall('agreement:show', ({ agreementId }) => trust.showAgreement(agreementId));
 }

@@ -63,12 +63,33 @@ export class AgreementShelf {
     });
   }
 
+  /** Terminations that a coordinator was not told, or did not take. */
+  unannounced(coordinatorId: string): readonly TerminationNotice[] {
+    return this.all().flatMap(({ terminations, announced = [] }) =>
+      terminations.filter(({ id }) => !announced.includes(announcement(coordinatorId, id))),
+    );
+  }
+
+  /** Notes that a coordinator has taken a termination. */
+  noteAnnounced(coordinatorId: string, notice: TerminationNotice): Promise<Result<AgreementFile>> {
+    return this.#turns.run(async () => {
+      const file = this.find(notice.agreement_id);
+      if (!file.ok) return file;
+      const { announced = [] } = file.value;
+      return this.#keep({ ...file.value, announced: [...announced, announcement(coordinatorId, notice.id)] });
+    });
+  }
+
   async #keep(file: AgreementFile): Promise<Result<AgreementFile>> {
     const saved = await this.#folder.saveAgreement(file);
     if (!saved.ok) return saved;
     this.#files.set(file.agreement.id, file);
     return success(file);
   }
+}
+
+function announcement(coordinatorId: string, noticeId: string): string {
+  return `${coordinatorId} ${noticeId}`;
 }
 
 /** An agreement as it is shown: its signatures are checked now, not remembered. */
@@ -83,6 +104,7 @@ export function agreementView(
   const missing = agreement.parties.filter(({ public_key: key }) => isMissing(key));
   const isOwn = (party: { readonly node_id: string }): boolean => party.node_id === ownNodeId;
   const ends = terminations.map(({ effective_at: at }) => at).sort();
+  const nameOf = (nodeId: string): string => agreement.parties.find((one) => one.node_id === nodeId)?.name ?? '';
   const renews = agreement.metadata?.['renews'];
   return {
     id: agreement.id,
@@ -100,6 +122,11 @@ export function agreementView(
     isOwnSignatureMissing: missing.some(isOwn),
     isParty: agreement.parties.some(isOwn),
     renews: typeof renews === 'string' ? renews : null,
+    ended: terminations.map(({ party, reason, effective_at: at }) => ({
+      by: nameOf(party.node_id),
+      at,
+      reason: reason ?? null,
+    })),
     endsAt: ends[0] ?? agreement.terms.expires_at ?? null,
     verified: verified.ok,
     problem: verified.ok || missing.length > 0 ? null : verified.error.message,

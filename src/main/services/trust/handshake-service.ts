@@ -28,6 +28,8 @@ export interface HandshakeServiceOptions {
   readonly mail: Pick<HandshakeMail, 'send'>;
   readonly writer: () => MessageWriter | null;
   readonly node: Pick<ContributorPort, 'generate'>;
+  /** An agreement was ended, by this party or the other one. */
+  readonly onEnded: () => void;
   readonly onChange: () => void;
   readonly timers: Timers;
 }
@@ -245,18 +247,29 @@ export class HandshakeService {
       writer.signer,
       nodeCryptography,
     );
-    const written = await this.#write(handshakeId, { kind: 'terminate', notice });
-    if (!written.ok) return written;
+    // It ends by this party's word alone: whether the other one can be told now makes no difference to that.
     const ended = await shelf.terminate(notice);
+    if (!ended.ok) return ended;
+    this.#options.onEnded();
+    const written = await this.#write(handshakeId, { kind: 'terminate', notice });
     this.#options.onChange();
-    return ended.ok ? success(null) : ended;
+    if (written.ok) return written;
+    return failure(
+      'other-not-told',
+      `The agreement has ended, but the other party was not told: ${written.error.message}`,
+      {
+        suggestion: 'Save the notice of its end as a file and send them that.',
+      },
+    );
   }
 
   /** Takes what came with a message of the other side beside the handshake itself. */
   async received({ content }: HandshakeMessage, kept: KeptHandshake): Promise<void> {
     const { shelf } = this.#options;
     if (content.kind === 'agreement') await shelf.take(content.agreement, kept.file.id);
-    if (content.kind === 'terminate') await shelf.terminate(content.notice);
+    if (content.kind !== 'terminate') return;
+    const ended = await shelf.terminate(content.notice);
+    if (ended.ok) this.#options.onEnded();
   }
 
   #challengeOf(handshakeId: string, challengeId: string) {

@@ -3,12 +3,13 @@ import type { AppEvent } from '../../../contract/snapshot';
 import type { RecordView, TrustConnection, TrustView } from '../../../contract/trust';
 import { nodeCryptography } from '../../../keys/ed25519';
 import type { NodeLogger } from '../../../node';
-import { DOCUMENT_KINDS, readDocument } from '../../../protocol/documents/read-document';
+import { DOCUMENT_KINDS, readDocument, readJson } from '../../../protocol/documents/read-document';
 import { writeDocument } from '../../../protocol/documents/write-document';
 import { failure, success, type Result } from '../../../protocol/result';
 import type { MessageWriter } from '../../../protocol/trust/compose-message';
 import type { HandshakeMessage } from '../../../protocol/trust/handshake-message';
 import { signStatement } from '../../../protocol/trust/statement';
+import { readTermination, type TerminationNotice } from '../../../protocol/trust/termination';
 import { mainFailure, reasonOf } from '../../errors';
 import { writeFileAtomically } from '../../storage/atomic-file';
 import type { Log } from '../log';
@@ -23,7 +24,7 @@ import { HandshakeService } from './handshake-service';
 import { handshakeSummary } from './handshake-views';
 import { PartyKey } from './party-key';
 import { PartyConnection } from './trust-connection';
-import { TrustFolder, type StateFile } from './trust-folder';
+import { TrustFolder, type AgreementFile, type StateFile } from './trust-folder';
 import { Turns } from './turns';
 
 /** Changes that come close together are one for the window. */
@@ -52,6 +53,13 @@ export interface TrustOptions {
   readonly timers: Timers;
   readonly log: Log;
   readonly nodeLog: NodeLogger;
+}
+
+/** The notice in a file that ends an agreement; null for anything else, an agreement for one. */
+function terminationIn(text: string): TerminationNotice | null {
+  const json = readJson(text);
+  const read = json.ok ? readTermination(json.value, nodeCryptography) : json;
+  return read.ok ? read.value : null;
 }
 
 /** Sentences for the list of recent events. */
@@ -91,6 +99,7 @@ export class TrustFeature {
   #connectionState: TrustConnection = { kind: 'none' };
   #cancelChange: (() => void) | null = null;
   readonly #turns = new Turns();
+  readonly #announcements = new Turns();
   readonly #endRenewal: () => void;
 
   private constructor(options: TrustOptions) {
@@ -137,6 +146,7 @@ export class TrustFeature {
       mail: this.#mail,
       writer,
       node: options.node,
+      onEnded: () => void this.#announceEnds(),
       onChange,
       timers,
     });
@@ -229,14 +239,24 @@ export class TrustFeature {
     return this.#save(`agreement-${agreementId.slice(0, 8)}${ending}`, text.value, 'The agreement');
   }
 
+  /** Saves the notice that ended an agreement, for whoever cannot be told over a coordinator. */
+  async exportTermination(agreementId: string): Promise<Result<{ readonly path: string } | null>> {
+    const file = this.#shelf.find(agreementId);
+    if (!file.ok) return file;
+    const [notice] = file.value.terminations;
+    if (notice === undefined) return failure('termination-missing', 'Nobody has ended this agreement.');
+    const name = `agreement-${agreementId.slice(0, 8)}-ended.json`;
+    return this.#save(name, `${JSON.stringify(notice, null, 2)}\n`, 'The end of the agreement');
+  }
+
+  /** Takes a file: an agreement, or the notice that ends one which is here. */
   async importAgreement(): Promise<Result<ReturnType<typeof agreementView> | null>> {
     const text = await this.#openFile('Choose an agreement');
     if (!text.ok || text.value === null) return text.ok ? success(null) : text;
-    const read = readDocument(text.value, { expected: 'agreement', maxBytes: MAX_IMPORT_BYTES });
-    if (!read.ok) return read;
-    if (read.value.kind !== 'agreement') return success(null);
-    const taken = await this.#shelf.take(read.value.document, null);
+    const notice = terminationIn(text.value);
+    const taken = notice === null ? await this.#takeAgreement(text.value) : await this.#shelf.terminate(notice);
     if (!taken.ok) return taken;
+    if (notice !== null) void this.#announceEnds();
     this.#changed();
     return success(agreementView(taken.value, this.key.writer()?.nodeId ?? null, this.#options.timers.now()));
   }
@@ -271,6 +291,31 @@ export class TrustFeature {
     this.#cancelChange?.();
     this.#connection.close();
     await this.#mail.settled();
+    await this.#announcements.settled();
+  }
+
+  async #takeAgreement(text: string): Promise<Result<AgreementFile>> {
+    const read = readDocument(text, { expected: 'agreement', maxBytes: MAX_IMPORT_BYTES });
+    if (!read.ok) return read;
+    if (read.value.kind !== 'agreement') return mainFailure('file-invalid', 'This file holds no agreement.');
+    return this.#shelf.take(read.value.document, null);
+  }
+
+  /**
+   * Tells the coordinator of agreements that have ended, so that they let nobody in any more. One that was never shown
+   * an agreement does not take its end; it is asked again, since the other party may show it later.
+   */
+  #announceEnds(): Promise<void> {
+    return this.#announcements.run(async () => {
+      const connected = this.#connection.current();
+      if (!connected.ok) return;
+      const { client, coordinatorId } = connected.value;
+      for (const notice of this.#shelf.unannounced(coordinatorId)) {
+        const told = await client.endAgreement(notice);
+        if (told.ok) await this.#shelf.noteAnnounced(coordinatorId, notice);
+        else this.#options.log.debug({ code: told.error.code }, 'the end of an agreement was not taken');
+      }
+    });
   }
 
   /** The party with the key of this computer, which takes part in sessions and works in its name. */
@@ -280,7 +325,7 @@ export class TrustFeature {
   }
 
   async #sync(): Promise<void> {
-    await this.#mail.sync();
+    await Promise.all([this.#mail.sync(), this.#announceEnds()]);
   }
 
   async #received(message: HandshakeMessage, kept: KeptHandshake): Promise<void> {

@@ -283,6 +283,25 @@ describe('an institution', () => {
     got(await b.trust.showAgreement(agreementId));
     await expect.poll(policyOf, { timeout: 20_000 }).toBe('institution');
     expect(got(await b.trust.discovery.search({ limit: 5 })).records).toEqual([]);
+
+    // The institution ends it while it is elsewhere; its own door learns of it as soon as it can be reached.
+    const effectiveAt = new Date().toISOString();
+    got(await a.trust.handshakes.terminate({ agreementId, reason: 'The project ended.', effectiveAt }));
+    expect(got(await b.trust.discovery.search({ limit: 5 })).records).toEqual([]);
+    a.trust.setTarget({ kind: 'known', url: institution.url, accessToken: null });
+    await expect.poll(async () => (await b.trust.discovery.search({ limit: 5 })).ok, { timeout: 20_000 }).toBe(false);
+    expect(await b.trust.discovery.search({ limit: 5 })).toMatchObject({ error: { code: 'not-a-member' } });
+    // The other party did not hear of it here, but a file tells it; nobody gets in with what has ended.
+    expect(standing()).toBe('in-force');
+    a.file = join(folder, 'ended.json');
+    got(await a.trust.exportTermination(agreementId));
+    b.file = a.file;
+    expect(got(await b.trust.importAgreement())).toMatchObject({
+      standing: 'terminated',
+      ended: [{ by: 'Institute', reason: 'The project ended.' }],
+    });
+    expect(await b.trust.showAgreement(agreementId)).toMatchObject({ error: { code: 'agreement-not-in-force' } });
+    await a.stop();
     await b.stop();
     await institution.coordinator.stop();
   });

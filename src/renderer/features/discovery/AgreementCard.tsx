@@ -1,6 +1,6 @@
 import { Button, Modal } from '@mantine/core';
 import { IconAlertTriangle, IconShieldCheck } from '@tabler/icons-react';
-import { useState } from 'react';
+import { Fragment, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { AgreementView, TrustView } from '../../../contract';
 import { callOrNotify, notifyDone } from '../../app/notify';
@@ -85,6 +85,12 @@ export function AgreementCard({ agreement, view }: AgreementCardProps) {
         <dd>{formatDate(terms.effective_at)}</dd>
         <dt>{t('discovery.agreements.until')}</dt>
         <dd>{agreement.endsAt === null ? t('discovery.agreements.noEnd') : formatDate(agreement.endsAt)}</dd>
+        {agreement.ended.map(({ by, at, reason }) => (
+          <Fragment key={`${by} ${at}`}>
+            <dt>{t('discovery.agreements.endedBy')}</dt>
+            <dd>{[t('discovery.agreements.endedAt', { name: by, time: formatDate(at) }), reason ?? ''].join('\n')}</dd>
+          </Fragment>
+        ))}
         <dt>{t('discovery.agreements.evidence')}</dt>
         <dd>{t('discovery.agreements.evidence', { count: agreement.evidenceCount })}</dd>
       </dl>
@@ -101,6 +107,10 @@ function Actions({ agreement, view }: AgreementCardProps) {
   const isOwn = isParty && handshake !== undefined;
   const save = async (): Promise<void> => {
     const result = await callOrNotify('agreement', 'agreement:export', { agreementId: id });
+    if (result.ok && result.value !== null) notifyDone(t('discovery.own.saved', { path: result.value.path }));
+  };
+  const saveEnd = async (): Promise<void> => {
+    const result = await callOrNotify('agreement', 'agreement:export-end', { agreementId: id });
     if (result.ok && result.value !== null) notifyDone(t('discovery.own.saved', { path: result.value.path }));
   };
   const show = async (): Promise<void> => {
@@ -123,6 +133,16 @@ function Actions({ agreement, view }: AgreementCardProps) {
       {agreement.missing.length === 0 && (
         <Button variant="default" onClick={() => void save()} data-testid="agreement-export">
           {t('discovery.agreements.export')}
+        </Button>
+      )}
+      {agreement.ended.length > 0 && (
+        <Button
+          variant="default"
+          title={t('discovery.agreements.exportEndHint')}
+          onClick={() => void saveEnd()}
+          data-testid="agreement-export-end"
+        >
+          {t('discovery.agreements.exportEnd')}
         </Button>
       )}
       {isParty && standing === 'in-force' && (
