@@ -1,3 +1,4 @@
+import type { Doorkeeper } from './access/doorkeeper';
 import type { ChallengeService } from './challenges/challenge-service';
 import type { ChallengeStore } from './challenges/challenge-store';
 import type { Clock } from './clock';
@@ -23,6 +24,7 @@ export class Maintenance {
   constructor(
     private readonly config: CoordinatorConfig,
     private readonly hub: Hub,
+    private readonly doorkeeper: Pick<Doorkeeper, 'review'>,
     private readonly registry: ShardRegistry,
     private readonly challenges: ChallengeService,
     private readonly challengeStore: ChallengeStore,
@@ -60,6 +62,7 @@ export class Maintenance {
   private async run(): Promise<void> {
     const nowMs = this.clock.nowMs();
     this.hub.sweep();
+    await this.doorkeeper.review(nowMs);
     await this.challenges.expireOverdue();
     await this.pushDueChallenges(nowMs);
     await this.verifier.advance();

@@ -1,3 +1,4 @@
+import { Doorkeeper } from './access/doorkeeper';
 import { AccessService } from './access/access-service';
 import { MemberStore } from './access/member-store';
 import { SessionStore } from './access/session-store';
@@ -60,6 +61,7 @@ export interface CoordinatorServices extends TrustServices {
   /** Null for a coordinator of one process. */
   readonly replicas: ReplicaSet | null;
   readonly coordinatorId: string;
+  readonly doorkeeper: Doorkeeper;
   readonly maintenance: Maintenance;
 }
 
@@ -140,9 +142,11 @@ export function createServices(
   hub.connectServices(calls, coverage, rooms);
   const trust = createTrustServices(database, coordinatorId, config, clock, reach);
   access.addSource(trust.agreements);
+  const doorkeeper = new Doorkeeper(access, hub);
   const maintenance: Maintenance = new Maintenance(
     config,
     hub,
+    doorkeeper,
     registry,
     challenges,
     challengeStore,
@@ -181,6 +185,7 @@ export function createServices(
     replicas,
     coordinatorId,
     ...trust,
+    doorkeeper,
     maintenance,
   };
 }

@@ -30,6 +30,14 @@ export interface MembershipAnswer {
   readonly member_keys: readonly string[];
 }
 
+/** What the end of an agreement changed. */
+export interface EndedMembership {
+  readonly status: 'ended';
+  readonly effective_at: string;
+  /** Keys the agreement had let in. */
+  readonly keys: readonly string[];
+}
+
 /**
  * Members by agreement (tore-0002, governance mode `institution`): a party that shows an agreement in force with this
  * institution is let in with the keys of its computers, until the agreement ends.
@@ -84,7 +92,7 @@ export class AgreementMembers {
   }
 
   /** Ends the membership an agreement gave, by the notice of one of its parties. */
-  async end(value: unknown): Promise<TrustResult<{ readonly status: 'ended'; readonly effective_at: string }>> {
+  async end(value: unknown): Promise<TrustResult<EndedMembership>> {
     const id: unknown =
       typeof value === 'object' && value !== null && 'agreement_id' in value ? value.agreement_id : null;
     const row = await this.database
@@ -103,7 +111,15 @@ export class AgreementMembers {
       // A later notice cannot put off what an earlier one ended.
       .where((build) => build.or([build('ended_at', 'is', null), build('ended_at', '>', endedAt)]))
       .execute();
-    return { ok: true, value: { status: 'ended', effective_at: endedAt } };
+    const keys = await this.database
+      .selectFrom('agreement_member_keys')
+      .select('public_key')
+      .where('agreement_id', '=', notice.value.agreement_id)
+      .execute();
+    return {
+      ok: true,
+      value: { status: 'ended', effective_at: endedAt, keys: keys.map(({ public_key: key }) => key) },
+    };
   }
 
   /** The party of the agreement that asks; the institution itself must be another one. */

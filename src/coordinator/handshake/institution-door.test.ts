@@ -12,15 +12,22 @@ import { signStatement } from '../../protocol/trust/statement';
 import { agreementHash, signTermination } from '../../protocol/trust/termination';
 import { callAt, call, registration, type Answer } from '../testing/foreign-client';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
-import { WsNode } from '../testing/ws-node';
+import { SessionClient } from '../testing/session-client';
+import { WsNode, type TestKey } from '../testing/ws-node';
 
 const outsider = testParty(66, 'Outsider');
 /** The computer of B; its key is another than that of the party. */
 const computer = testParty(77, 'Computer of B');
 let running: TestCoordinator;
+/** How far the coordinator's clock is ahead. */
+let aheadMs = 0;
 
 beforeEach(async () => {
-  running = await startTestCoordinator({ accessPolicy: 'institution', institutionKeys: [A.signer.publicKey] });
+  aheadMs = 0;
+  running = await startTestCoordinator(
+    { accessPolicy: 'institution', institutionKeys: [A.signer.publicKey] },
+    { clock: { nowMs: () => Date.now() + aheadMs } },
+  );
   callAt(running.url);
 });
 afterEach(() => running.coordinator.stop());
@@ -31,20 +38,23 @@ function signedCall(by: MessageWriter, method: string, path: string, body?: obje
   return call(method, path, body === undefined ? undefined : text, headers);
 }
 
-/** Whether a key is let in over the WebSocket, or what it is told. */
-async function connects(seedFill: number, publicKey: string): Promise<string> {
+function keyOf(seedFill: number, publicKey: string): TestKey {
   const seed = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, seedFill)]);
-  const privateKey = createPrivateKey({ key: seed, format: 'der', type: 'pkcs8' });
-  const node = await WsNode.dial(running.url, { publicKey, privateKey });
+  return { publicKey, privateKey: createPrivateKey({ key: seed, format: 'der', type: 'pkcs8' }) };
+}
+
+/** Whether a key is let in over the WebSocket, or what it is told. */
+async function connects(seedFill: number, publicKey: string, purpose?: 'participant'): Promise<string> {
+  const node = await WsNode.dial(running.url, keyOf(seedFill, publicKey));
   const hello = await node.next('hello');
   const signature = node.proof(String(hello['nonce']), String(hello['coordinator_id']));
-  node.send({ type: 'authenticate', public_key: publicKey, signature });
+  node.send({ type: 'authenticate', public_key: publicKey, signature, ...(purpose === undefined ? {} : { purpose }) });
   const answer = await Promise.race([node.next('authenticated'), node.next('reply')]);
   node.socket.close();
   return answer['type'] === 'authenticated' ? 'in' : JSON.stringify(answer['error']);
 }
 
-function signedAgreement(): Agreement {
+function signedAgreement(more: object = {}): Agreement {
   const terms = {
     purpose: 'Use the cluster.',
     resources: [],
@@ -52,6 +62,7 @@ function signedAgreement(): Agreement {
     data_handling: 'Inside.',
     effective_at: '2020-01-01T00:00:00.000Z',
     termination: 'Any time.',
+    ...more,
   };
   const draft = got(agreementOfHandshake(accepted().known.proposer, { id: 'g1', terms }));
   return got(signAgreement(got(signAgreement(draft, A.signer, cryptography)), B.signer, cryptography));
@@ -94,7 +105,11 @@ describe('an institution-governed coordinator', () => {
     for (const [method, path, body] of doors(outsider)) {
       expect([path, (await call(method, path, body)).status]).toEqual([path, 401]);
     }
-    expect(await connects(66, outsider.signer.publicKey)).toContain('POST /access/agreements');
+    for (const purpose of [undefined, 'participant'] as const) {
+      const told = await connects(66, outsider.signer.publicKey, purpose);
+      expect(told).toContain('not-a-member');
+      expect(told).toContain('POST /access/agreements');
+    }
   });
 
   it('lets a party and its computer in by an agreement in force, and out again when it ends', async () => {
@@ -107,6 +122,11 @@ describe('an institution-governed coordinator', () => {
     expect(registered.status).toBe(201);
     expect(await connects(77, computer.signer.publicKey)).toBe('in');
     expect((await signedCall(outsider, 'GET', '/discovery/records?limit=5')).status).toBe(403);
+    // An invitation to a session inside lets no outsider through the door.
+    const inside = await SessionClient.connect(running.url, 'B', keyOf(77, computer.signer.publicKey));
+    const sessionId = await inside.create();
+    expect(await inside.invite(sessionId)).not.toBe('');
+    expect(await connects(66, outsider.signer.publicKey, 'participant')).toContain('POST /access/agreements');
 
     const notice = signTermination(
       {
@@ -123,5 +143,18 @@ describe('an institution-governed coordinator', () => {
     expect((await call('POST', '/access/agreements/terminations', notice)).status).toBe(200);
     expect((await signedCall(B, 'GET', '/discovery/records?limit=5')).status).toBe(403);
     expect(await connects(77, computer.signer.publicKey)).toContain('not-a-member');
+    // Who was inside is shown out, and told why.
+    await expect.poll(() => inside.socket.closed?.reason).toContain('no longer a member');
+  });
+
+  it('shows out whoever was inside when an agreement ran out', async () => {
+    const now = Date.now();
+    const agreement = signedAgreement({ expires_at: new Date(now + 3_600_000).toISOString() });
+    expect((await call('POST', '/access/agreements', request(agreement))).status).toBe(201);
+    const inside = await SessionClient.connect(running.url, 'B', keyOf(77, computer.signer.publicKey));
+    expect(await inside.create()).not.toBe('');
+    expect(inside.socket.closed).toBeNull();
+    aheadMs = 3_700_000;
+    await expect.poll(() => inside.socket.closed?.reason).toContain('no longer a member');
   });
 });

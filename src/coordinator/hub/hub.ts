@@ -202,6 +202,12 @@ export class Hub implements NodeLinks, NodeNotifications {
     if (this.sessionsByKey.get(session.publicKey) === session) this.sessionsByKey.delete(session.publicKey);
   }
 
+  /** Keys with an open connection, as a node or as a participant of sessions. */
+  connectedKeys(): readonly string[] {
+    const keys = [...this.sessionsByKey].flatMap(([key, { connection }]) => (connection === null ? [] : [key]));
+    return [...new Set([...keys, ...(this.rooms?.connectedKeys() ?? [])])];
+  }
+
   /** Ends the connections of a key that was shut out, as a node and as a participant of sessions. */
   expel(publicKey: string, reason: string): void {
     const session = this.sessionsByKey.get(publicKey);

@@ -99,6 +99,10 @@ export class SessionRooms {
     if (own?.size === 0) this.connections.delete(connection.publicKey);
   }
 
+  connectedKeys(): readonly string[] {
+    return [...this.connections.keys()];
+  }
+
   /** Ends every connection of a key that was shut out. */
   expel(publicKey: string, reason: CloseReason): void {
     for (const connection of this.connections.get(publicKey) ?? []) connection.socket.close(reason);

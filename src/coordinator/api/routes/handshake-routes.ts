@@ -11,7 +11,7 @@ const MESSAGE_BODY_BYTES = 2 * TRUST_LIMITS.maxMessageBytes;
 
 /** `/handshakes/*` and agreements at the door: the relay between parties, and membership by agreement (tore-0002). */
 export function handshakeRoutes(app: ApiServer, services: CoordinatorServices): void {
-  const { relay, agreements } = services;
+  const { relay, agreements, doorkeeper } = services;
   const options = { bodyLimit: MESSAGE_BODY_BYTES, schema: { body: SignedObject } };
   app.post('/handshakes/messages', options, async (request, reply) =>
     sendResult(reply, await relay.send(request.body), { success: 202 }),
@@ -23,7 +23,11 @@ export function handshakeRoutes(app: ApiServer, services: CoordinatorServices): 
     sendResult(reply, await agreements.show(request.body), { success: 201 }),
   );
 
-  app.post('/access/agreements/terminations', options, async (request, reply) =>
-    sendResult(reply, await agreements.end(request.body)),
-  );
+  app.post('/access/agreements/terminations', options, async (request, reply) => {
+    const ended = await agreements.end(request.body);
+    if (!ended.ok) return sendResult(reply, ended);
+    const { keys, ...answer } = ended.value;
+    await doorkeeper.reviewKeys(keys);
+    return reply.send(answer);
+  });
 }
