@@ -1,4 +1,4 @@
-// Every screen in light and dark, wide and narrow: a picture to look at, and no accessibility violation.
+// Every screen in light and dark, wide and narrow, in both languages: a picture to look at, and no accessibility violation.
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { ask, completeWelcome, openScreen, READY_TIMEOUT_MS, type Screen } from './actions';
@@ -39,7 +39,7 @@ async function inBothThemes(tore: ToreApp, name: string): Promise<void> {
 }
 
 test('every screen is accessible and has its picture', async ({ tore }) => {
-  test.setTimeout(300_000);
+  test.setTimeout(480_000);
   const { window, electron } = tore;
   await expect(window.getByTestId('welcome-next')).toBeVisible({ timeout: READY_TIMEOUT_MS });
   await inBothThemes(tore, 'welcome');
@@ -51,6 +51,14 @@ test('every screen is accessible and has its picture', async ({ tore }) => {
   for (const screen of SCREENS) {
     await openScreen(window, screen);
     await inBothThemes(tore, screen);
+  }
+  await openScreen(window, 'settings');
+  await window.getByTestId('language-select').getByText('Türkçe').click();
+  await expect(window.getByTestId('nav-settings')).toContainText('Ayarlar');
+  expect(await window.evaluate(() => document.documentElement.lang)).toBe('tr');
+  for (const screen of SCREENS) {
+    await openScreen(window, screen);
+    await inBothThemes(tore, `${screen}-tr`);
   }
   await electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.setContentSize(720, 560));
   for (const screen of SCREENS) {

@@ -7,6 +7,7 @@ import {
   formatPercent,
   formatSpeed,
   formatTick,
+  formatWireAmount,
   shortenId,
 } from './numbers';
 
@@ -28,6 +29,13 @@ describe('numbers for people', () => {
     expect(formatAmount(0, { sign: 'always' })).toBe('0.00');
     expect(formatAmount(120, { digits: 'all' })).toBe('0.000120');
     expect(formatAmount(Number.MAX_SAFE_INTEGER)).toBe('9,007,199,254.740991');
+  });
+
+  it('writes the amounts of a coordinator, however large', () => {
+    expect(formatWireAmount(9.852895)).toBe('9.852895');
+    expect(formatWireAmount(-0.5, { sign: 'always' })).toBe('\u22120.50');
+    expect(formatWireAmount(1e300)).toBe('1e+300');
+    expect(formatWireAmount(9_007_199_254.740991)).toBe('9,007,199,254.740991');
   });
 
   it('writes speeds, shares and layers', () => {

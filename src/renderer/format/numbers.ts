@@ -1,4 +1,4 @@
-import { MICRO_GFT_PER_GFT, type MicroGft } from '../../protocol/compute/micro-gft';
+import { MAX_MICRO_GFT, MICRO_GFT_PER_GFT, toMicroGft, type MicroGft } from '../../protocol/compute/micro-gft';
 import { formats } from './language';
 
 /** Keeps a number and its unit on one line. */
@@ -40,6 +40,12 @@ export function formatAmount(microGft: MicroGft, { sign = 'negative', digits = '
   const shown = digits === 'all' ? fraction : fraction.replace(/0{1,4}$/, '');
   const { grouped, decimal } = formats();
   return `${prefix}${grouped.format((size - rest) / MICRO_GFT_PER_GFT)}${decimal}${shown}`;
+}
+
+/** GFT as a coordinator writes them; an amount too large to be exact is shown as it came. */
+export function formatWireAmount(gft: number, style: AmountStyle = {}): string {
+  const isExact = Math.abs(gft) <= MAX_MICRO_GFT / MICRO_GFT_PER_GFT;
+  return isExact ? formatAmount(toMicroGft(gft), style) : String(gft);
 }
 
 /** Numbers at an axis: three digits that matter, large ones in short form. */

@@ -6,7 +6,7 @@ import type { LedgerVerification } from '../../../protocol/compute/http/tokens';
 import { callOrNotify } from '../../app/notify';
 import { EmptyState } from '../../components/EmptyState';
 import { ShortId } from '../../components/ShortId';
-import { formatCount } from '../../format/numbers';
+import { formatCount, formatWireAmount } from '../../format/numbers';
 import { formatExactTime, formatMoment } from '../../format/times';
 import { useNow } from '../../stores/use-now';
 import classes from './Administration.module.css';
@@ -69,7 +69,9 @@ export function AuditPanel() {
                           {formatMoment(entry.timestamp, nowMs)}
                         </Table.Td>
                         <Table.Td>{t(`ledger.${entry.event_type}`)}</Table.Td>
-                        <Table.Td className={classes.number ?? ''}>{entry.amount}</Table.Td>
+                        <Table.Td className={classes.number ?? ''}>
+                          {formatWireAmount(entry.amount, { sign: 'always', digits: 'all' })}
+                        </Table.Td>
                         <Table.Td>
                           <ShortId id={entry.node_id} copy />
                         </Table.Td>

@@ -1,5 +1,6 @@
 import { Button, Group, Pagination, Select, Table, TextInput } from '@mantine/core';
 import { IconServerOff } from '@tabler/icons-react';
+import type { TFunction } from 'i18next';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ADMINISTRATION_PAGE } from '../../../contract';
@@ -7,9 +8,9 @@ import type { AdminNode } from '../../../protocol/compute/http/admin';
 import { callOrNotify } from '../../app/notify';
 import { EmptyState } from '../../components/EmptyState';
 import { ShortId } from '../../components/ShortId';
+import { formatFixed, formatWireAmount } from '../../format/numbers';
 import { formatMoment } from '../../format/times';
 import { useNow } from '../../stores/use-now';
-import { formatFixed } from '../../format/numbers';
 import classes from './Administration.module.css';
 import { Panel } from './Panel';
 import { useReading } from './use-reading';
@@ -17,6 +18,13 @@ import { useReading } from './use-reading';
 const REFRESH_MS = 10_000;
 const STATUSES = ['all', 'active', 'suspended', 'deregistered'] as const;
 type Status = (typeof STATUSES)[number];
+
+function statusText(t: TFunction, status: string): string {
+  const known = STATUSES.find((each) => each === status);
+  return known === undefined
+    ? status
+    : t(`administration.nodes.${known}`).toLocaleLowerCase(document.documentElement.lang);
+}
 
 interface NodeRowProps {
   readonly node: AdminNode;
@@ -48,7 +56,7 @@ function NodeRow({ node, nowMs, onChanged }: NodeRowProps) {
       </Table.Td>
       <Table.Td>
         <span className={classes.status} data-status={node.status}>
-          {t(`administration.nodes.${node.connected ? 'connected' : 'away'}`)} · {node.status}
+          {t(`administration.nodes.${node.connected ? 'connected' : 'away'}`)} · {statusText(t, node.status)}
         </span>
         <span className={classes.quiet}>{node.reason}</span>
         {node.same_machine_as.length > 0 && (
@@ -59,7 +67,7 @@ function NodeRow({ node, nowMs, onChanged }: NodeRowProps) {
       </Table.Td>
       <Table.Td>{layers === '' ? t('administration.nodes.nothing') : layers}</Table.Td>
       <Table.Td className={classes.number ?? ''}>{formatFixed(node.reliability, 2)}</Table.Td>
-      <Table.Td className={classes.number ?? ''}>{node.balance}</Table.Td>
+      <Table.Td className={classes.number ?? ''}>{formatWireAmount(node.balance)}</Table.Td>
       <Table.Td>
         {node.status === 'suspended' && (
           <Button size="compact-sm" variant="default" onClick={() => void release()}>
