@@ -35,7 +35,8 @@ describe('numbers for people', () => {
     expect(formatWireAmount(9.852895)).toBe('9.852895');
     expect(formatWireAmount(-0.5, { sign: 'always' })).toBe('\u22120.50');
     expect(formatWireAmount(1e300)).toBe('1e+300');
-    expect(formatWireAmount(9_007_199_254.740991)).toBe('9,007,199,254.740991');
+    expect(formatWireAmount(9_007_199_254)).toBe('9,007,199,254.00');
+    expect(formatWireAmount(9_007_199_255)).toBe('9007199255');
   });
 
   it('writes speeds, shares and layers', () => {

@@ -44,7 +44,7 @@ export function formatAmount(microGft: MicroGft, { sign = 'negative', digits = '
 
 /** GFT as a coordinator writes them; an amount too large to be exact is shown as it came. */
 export function formatWireAmount(gft: number, style: AmountStyle = {}): string {
-  const isExact = Math.abs(gft) <= MAX_MICRO_GFT / MICRO_GFT_PER_GFT;
+  const isExact = Math.abs(gft * MICRO_GFT_PER_GFT) <= MAX_MICRO_GFT;
   return isExact ? formatAmount(toMicroGft(gft), style) : String(gft);
 }
 
