@@ -83,7 +83,7 @@ export const CoordinatorConfig = Type.Object({
    */
   activationDtype: Type.Enum(ACTIVATION_DTYPES, { default: 'f32' }),
   /** Tokens guessed ahead and verified in one pass; 0 switches guessing off. */
-  maxDraftTokens: Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxDraftTokens, default: 8 }),
+  maxDraftTokens: Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxDraftTokens, default: 15 }),
   /**
    * `public` refuses shard servers at loopback, private and link-local addresses, so that a stranger cannot point the
    * coordinator at the operator's own network. Link-local addresses are refused in either case.
