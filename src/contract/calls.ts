@@ -18,6 +18,8 @@ import { TRUST_CALL_SCHEMAS, type TrustCallValues } from './trust-calls';
 export type AppErrorCode = string;
 
 const Id = Type.String({ minLength: 1, maxLength: 200 });
+/** A model of the network, or one of the person's own with where it answers in front. */
+const ModelId = Type.String({ minLength: 1, maxLength: 300 });
 const Nothing = Type.Null();
 /** Longest message typed in Chat; the model's context is far smaller. */
 export const MAX_CHAT_TEXT_LENGTH = 200_000;
@@ -68,21 +70,21 @@ export const CALL_SCHEMAS = {
   'chat:get': Type.Object({ conversationId: Id }),
   'chat:estimate': Type.Object({
     conversationId: Type.Union([Id, Type.Null()]),
-    modelId: Type.String({ minLength: 1, maxLength: 200 }),
+    modelId: ModelId,
     text: Type.String({ maxLength: MAX_CHAT_TEXT_LENGTH }),
   }),
   'chat:send': Type.Object({
     /** Null starts a new conversation. */
     conversationId: Type.Union([Id, Type.Null()]),
-    modelId: Type.String({ minLength: 1, maxLength: 200 }),
+    modelId: ModelId,
     text: Type.String({ minLength: 1, maxLength: MAX_CHAT_TEXT_LENGTH }),
   }),
   'chat:stop': Type.Object({ conversationId: Id }),
-  'chat:retry': Type.Object({ conversationId: Id, modelId: Type.Union([Id, Type.Null()]) }),
+  'chat:retry': Type.Object({ conversationId: Id, modelId: Type.Union([ModelId, Type.Null()]) }),
   'chat:edit': Type.Object({
     conversationId: Id,
     messageId: Id,
-    modelId: Id,
+    modelId: ModelId,
     text: Type.String({ minLength: 1, maxLength: MAX_CHAT_TEXT_LENGTH }),
   }),
   'chat:show-branch': Type.Object({ conversationId: Id, messageId: Id }),

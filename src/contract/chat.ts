@@ -76,6 +76,8 @@ export interface ChatDelta {
 }
 
 export interface CostEstimate {
+  /** `provider`: a model of one's own, which is paid, if at all, elsewhere. */
+  readonly payer: 'network' | 'provider';
   readonly modelId: string;
   readonly inputTokensAtMost: number;
   readonly maxNewTokens: number;

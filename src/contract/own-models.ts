@@ -30,6 +30,8 @@ export type OwnModelFields = Static<typeof OwnModelFields>;
 export interface OwnModelView extends OwnModelFields {
   readonly id: string;
   readonly hasKey: boolean;
+  /** By what name Chat asks it; for the network the model's own id. */
+  readonly chatId: string;
 }
 
 const Id = Type.String({ minLength: 1, maxLength: 100 });

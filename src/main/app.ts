@@ -25,6 +25,7 @@ import { registerAdministrationCalls } from './ipc/calls/administration-calls';
 import { registerLocalApiCalls } from './ipc/calls/local-api-calls';
 import { registerModelsCalls } from './ipc/calls/models-calls';
 import { registerNodeCalls } from './ipc/calls/node-calls';
+import { registerOwnModelCalls } from './ipc/calls/own-model-calls';
 import { registerTrustCalls } from './ipc/calls/trust-calls';
 import { registerPolicyCalls } from './ipc/calls/policy-calls';
 import { registerSettingsCalls } from './ipc/calls/settings-calls';
@@ -69,6 +70,7 @@ import { TrayService } from './services/tray';
 import { TrustFeature } from './services/trust/start-trust';
 import { trayActions } from './services/tray-actions';
 import { buildTrayModel } from './services/tray-model';
+import { openOwnModels, ownModelAnswerSource } from './services/own-models/start-own-models';
 import { openElectronDocumentStore } from './storage/electron-document-store';
 import { FileDialogs } from './windows/file-dialogs';
 import { MainWindow } from './windows/main-window';
@@ -283,6 +285,13 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       }),
   });
 
+  const ownModels = await openOwnModels(folders.ownModels, vault, {
+    networkModelId: () => nodeService.ownModelId,
+    contextLengthOf: (modelId) => models.contextLengthOf(modelId),
+    addNotice: (text) => addEvent('notice', text),
+    timers,
+  });
+
   // --- Library and Chat -------------------------------------------------------------------------------------------
   const dialogs = new FileDialogs(() => window.browserWindow);
   const { library, chat, takeOldConversations, registerCalls } = startConversations({
@@ -290,7 +299,10 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     temporaryFolder: app.getPath('temp'),
     entryFolder: places.entryFolder,
     dialogs,
-    sources: [nodeAnswerSource(nodeService.node, (modelId) => models.contextLengthOf(modelId))],
+    sources: [
+      ownModelAnswerSource(ownModels, timers),
+      nodeAnswerSource(nodeService.node, (modelId) => models.contextLengthOf(modelId)),
+    ],
     settings: () => settings.current.chat,
     publish: (conversations) => snapshots.update({ conversations }),
     fetchAddress: (address, options) => net.fetch(address, options),
@@ -324,8 +336,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     folders,
     vault,
     accessTokens,
-    networkModelId: () => nodeService.ownModelId,
-    contextLengthOf: (modelId) => models.contextLengthOf(modelId),
+    models: ownModels,
     node: nodeService.node,
     source: nodeService,
     dialogs,
@@ -411,6 +422,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   });
   registerChatCalls(calls, {
     chat,
+    ownModels,
     estimator: new CostEstimator({
       source: nodeService,
       maxNewTokens: () => settings.current.chat.maxNewTokens,
@@ -421,6 +433,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   registerTrustCalls(calls, trust);
   registerLedgerCalls(calls, new LedgerService(nodeService));
   sessions.registerCalls(calls);
+  registerOwnModelCalls(calls, ownModels);
   const localApi = new LocalApiService({
     node: nodeService.node,
     folder: folders.node,

@@ -81,7 +81,7 @@ export function startSessionsStore(): () => void {
     }),
   ];
   void callTore('sessions:list', null).then((result) => {
-    if (result.ok) useSessionsStore.setState({ list: result.value });
+    useSessionsStore.setState(result.ok ? { list: result.value } : { failure: result.error });
   });
   return () => ends.forEach((end) => end());
 }

@@ -1,4 +1,5 @@
-import { success } from '../../../protocol/result';
+import { SESSION_CALLS } from '../../../contract/sessions';
+import { success, type Failure } from '../../../protocol/result';
 import { writeFileAtomically } from '../../storage/atomic-file';
 import type { SessionsService } from '../../services/sessions/sessions-service';
 import type { CallRegistry } from '../call-registry';
@@ -10,6 +11,13 @@ export interface SessionCallDependencies {
   readonly sessions: SessionsService;
   /** Opens the system's dialog for a file to write; null when it was closed. */
   readonly pickFile: (proposedName: string) => Promise<string | null>;
+}
+
+/** Answers every call of sessions with the reason why there are none. */
+export function refuseSessionCalls(calls: CallRegistry, error: Failure): void {
+  for (const channel of Object.keys(SESSION_CALLS) as (keyof typeof SESSION_CALLS)[]) {
+    calls.registerCall(channel, () => ({ ok: false, error }));
+  }
 }
 
 export function registerSessionCalls(calls: CallRegistry, { sessions, pickFile }: SessionCallDependencies): void {

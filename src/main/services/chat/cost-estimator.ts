@@ -22,6 +22,7 @@ export class CostEstimator {
     const { source, maxNewTokens, inputTokensAtMost } = this.#options;
     const { balanceMicroGft, coordinator } = source.snapshot();
     const estimate: CostEstimate = {
+      payer: 'network',
       modelId,
       inputTokensAtMost: await inputTokensAtMost(conversationId, modelId, text),
       maxNewTokens: maxNewTokens(),

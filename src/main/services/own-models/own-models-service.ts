@@ -22,6 +22,8 @@ export type OwnModel = Static<typeof StoredModel>;
 /** The cooperative's model is there without any set-up. */
 export const NETWORK_MODEL_ID = 'network';
 const KEY_PREFIX = 'own-model-key:';
+/** No id of a model of the network begins like this: a colon is no part of one. */
+const CHAT_PREFIX = 'own:';
 
 /** The models a person brings: where each answers, and its key in the system's key store. Keys never leave main. */
 export class OwnModelsService {
@@ -63,13 +65,25 @@ export class OwnModelsService {
       ...fields,
       hasKey: this.vault.has(KEY_PREFIX + id),
     }));
-    return [{ ...this.networkModel(), hasKey: false }, ...own];
+    const chatIds = this.chatIds();
+    const network = { ...this.networkModel(), hasKey: false };
+    return [network, ...own].map((model) => ({ ...model, chatId: chatIds.get(model.id) ?? model.modelId }));
   }
 
   find(id: string): OwnModel | null {
     if (id === NETWORK_MODEL_ID) return this.networkModel();
     const found = this.document.models.find((model) => model.id === id);
     return found === undefined ? null : { id, ...found.fields };
+  }
+
+  /** Whether Chat means a model of this list, also one that was removed since. */
+  isForChat(chatId: string): boolean {
+    return chatId.startsWith(CHAT_PREFIX);
+  }
+
+  findForChat(chatId: string): OwnModel | null {
+    for (const [id, known] of this.chatIds()) if (known === chatId) return this.find(id);
+    return null;
   }
 
   /** The key of a model, null when it has none. */
@@ -102,6 +116,27 @@ export class OwnModelsService {
   async remove(id: string): Promise<Result<OwnModelView[], MainErrorCode>> {
     const removed = await this.vault.remove(KEY_PREFIX + id);
     return removed.ok ? this.keep(this.document.models.filter((model) => model.id !== id)) : removed;
+  }
+
+  /**
+   * By what name Chat knows each model. It stands in conversations, so it says something to whoever reads them; the prefix
+   * keeps it apart from every model of the network (`openai/gpt-oss-20b` is one of those).
+   */
+  private chatIds(): Map<string, string> {
+    const ids = new Map<string, string>();
+    for (const { id, fields } of this.document.models) {
+      const plain = `${CHAT_PREFIX}${fields.kind}/${fields.modelId}`;
+      const taken = [...ids.values()];
+      ids.set(
+        id,
+        !taken.includes(plain)
+          ? plain
+          : taken.includes(`${plain}#${fields.name}`)
+            ? `${plain}#${id}`
+            : `${plain}#${fields.name}`,
+      );
+    }
+    return ids;
   }
 
   private networkModel(): OwnModel {

@@ -60,7 +60,10 @@ describe('asking a server of one’s own', () => {
     });
     const pieces: string[] = [];
     const answer = await ask(url, undefined, (text) => pieces.push(text));
-    expect(answer).toEqual({ ok: true, value: { text: 'Two words', inputTokens: 7, outputTokens: 2 } });
+    expect(answer).toEqual({
+      ok: true,
+      value: { text: 'Two words', inputTokens: 7, outputTokens: 2, finishReason: 'stop' },
+    });
     expect(pieces).toEqual(['Two ', 'words']);
     expect(seen).toMatchObject({ authorization: `Bearer ${KEY}`, path: '/v1/chat/completions' });
     expect(JSON.stringify(seen)).toContain(PROMPT);

@@ -25,6 +25,8 @@ export interface ProviderAnswer {
   readonly text: string;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** `length`: the limit of new tokens ended it. */
+  readonly finishReason: 'stop' | 'length';
 }
 
 /** Attempts at one request; a provider that is busy is asked once more. */
@@ -115,7 +117,13 @@ export async function askProvider(
     if (listeners.signal.aborted) return failure('cancelled', 'The answer was stopped.');
     if (problem !== null) return explain(problem, model);
     const usage = await result.totalUsage;
-    return success({ text, inputTokens: usage.inputTokens ?? 0, outputTokens: usage.outputTokens ?? 0 });
+    const finishReason = (await result.finishReason) === 'length' ? 'length' : 'stop';
+    return success({
+      text,
+      inputTokens: usage.inputTokens ?? 0,
+      outputTokens: usage.outputTokens ?? 0,
+      finishReason,
+    });
   } catch (thrown) {
     if (listeners.signal.aborted) return failure('cancelled', 'The answer was stopped.');
     return explain(problem ?? thrown, model);

@@ -8,7 +8,8 @@ import type { GenerateOutcome } from '../../../protocol/wire/messages';
 import { mainFailure } from '../../errors';
 import type { ContributorPort } from '../node-service';
 import type { OwnModel, OwnModelsService } from '../own-models/own-models-service';
-import { askProvider } from '../own-models/provider-answers';
+import { askOwnModel } from '../own-models/ask-own-model';
+import type { OwnModelListeners } from '../own-models/provider-answers';
 import type { Timers } from '../timers';
 import { buildContext, type SessionContext } from './session-context';
 
@@ -129,13 +130,12 @@ export class ModelAnswers {
   private async askOwn(
     model: OwnModel,
     context: SessionContext,
-    listeners: Parameters<typeof askProvider>[3],
+    listeners: OwnModelListeners,
   ): Promise<Result<Answered>> {
-    const key = this.options.models.key(model.id);
-    if (!key.ok) return key;
     const { messages } = context;
     const request = { messages, maxNewTokens: model.maxNewTokens, temperature: TEMPERATURE };
-    const answer = await askProvider(model, key.value, request, listeners, this.options.fetchFunction);
+    const { models, fetchFunction } = this.options;
+    const answer = await askOwnModel(models, model, request, listeners, fetchFunction);
     return answer.ok ? success({ text: answer.value.text, cost: null }) : answer;
   }
 
@@ -143,7 +143,7 @@ export class ModelAnswers {
     session: FollowedSession,
     model: OwnModel,
     context: SessionContext,
-    listeners: Parameters<typeof askProvider>[3],
+    listeners: OwnModelListeners,
   ): Promise<Result<Answered>> {
     const { client, node } = this.options;
     // Only the host's own ledger can be checked by the host; elsewhere the answer counts and its cost stays out.

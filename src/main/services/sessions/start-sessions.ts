@@ -1,16 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { openIdentity, SessionClient, systemNodeClock, type NodeLogger } from '../../../node';
-import { registerOwnModelCalls } from '../../ipc/calls/own-model-calls';
-import { registerSessionCalls } from '../../ipc/calls/session-calls';
+import { refuseSessionCalls, registerSessionCalls } from '../../ipc/calls/session-calls';
 import type { CallRegistry } from '../../ipc/call-registry';
 import type { SendEvent } from '../../ipc/send-event';
+import type { Failure } from '../../../protocol/result';
 import type { FileDialogs } from '../../windows/file-dialogs';
 import type { AccessTokens } from '../access-tokens';
 import type { CoordinatorSource } from '../coordinator-reader';
 import type { DataFolders } from '../folders';
 import { identityStore } from '../identity-store';
 import type { ContributorPort, CoordinatorTarget } from '../node-service';
-import { OwnModelsService } from '../own-models/own-models-service';
+import type { OwnModelsService } from '../own-models/own-models-service';
 import type { SecretVault } from '../secret-vault';
 import type { Timers } from '../timers';
 import { ModelAnswers } from './model-answers';
@@ -18,12 +18,10 @@ import { SessionPreferences } from './session-preferences';
 import { SessionsService } from './sessions-service';
 
 export interface StartSessionsOptions {
-  readonly folders: Pick<DataFolders, 'sessions' | 'ownModels'>;
+  readonly folders: Pick<DataFolders, 'sessions'>;
   readonly vault: SecretVault;
   readonly accessTokens: AccessTokens;
-  /** The model of the network that is offered without any set-up. */
-  readonly networkModelId: () => string;
-  readonly contextLengthOf: (modelId: string) => number | null;
+  readonly models: OwnModelsService;
   readonly node: Pick<ContributorPort, 'generate'>;
   readonly source: CoordinatorSource;
   readonly dialogs: FileDialogs;
@@ -39,20 +37,23 @@ export interface RunningSessions {
   close(): Promise<void>;
 }
 
+/** Sessions without the key of this computer: every call says why, and everything else of the app goes on. */
+function refusedSessions(error: Failure, addNotice: (text: string) => void): RunningSessions {
+  addNotice(`Group sessions cannot be used: ${[error.message, error.suggestion].filter(Boolean).join(' ')}`);
+  return {
+    registerCalls: (calls) => refuseSessionCalls(calls, error),
+    setTarget: () => undefined,
+    close: () => Promise.resolve(),
+  };
+}
+
 /** Starts group sessions: reads the copies on disk; a coordinator is joined when `setTarget` names it. */
 export async function startSessions(options: StartSessionsOptions): Promise<RunningSessions> {
-  const { folders, vault, accessTokens, logger, timers } = options;
+  const { folders, vault, accessTokens, models, logger, timers } = options;
   const folder = folders.sessions;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const identity = await openIdentity(identityStore(vault));
-  if (!identity.ok) throw new Error(identity.error.message);
-  const { service: models, notice } = await OwnModelsService.open(
-    folders.ownModels,
-    vault,
-    () => ({ modelId: options.networkModelId(), contextLength: options.contextLengthOf(options.networkModelId()) }),
-    timers.now(),
-  );
-  if (notice !== null) options.addNotice(notice);
+  if (!identity.ok) return refusedSessions(identity.error, options.addNotice);
   const client = new SessionClient({
     folder,
     identity: identity.value,
@@ -84,7 +85,6 @@ export async function startSessions(options: StartSessionsOptions): Promise<Runn
   for (const place of damaged) options.addNotice(`The copy of a session in ${place} is damaged; it was left as it is.`);
   return {
     registerCalls: (calls) => {
-      registerOwnModelCalls(calls, models);
       registerSessionCalls(calls, {
         sessions: service,
         pickFile: (name) => options.dialogs.saveFile('Export', name, 'json'),

@@ -21,6 +21,9 @@ function Hop({ hop }: { readonly hop: AnswerHop }) {
   );
 }
 
+/** How the name of a model of the person's own begins, see `OwnModelView.chatId`. */
+const OWN_MODEL = /^own:/;
+
 interface AnswerFactsLineProps {
   readonly facts: AnswerFacts;
   readonly finished: boolean;
@@ -32,9 +35,10 @@ export function AnswerFactsLine({ facts, finished }: AnswerFactsLineProps) {
   const model = useSnapshot(({ models }) => models.find(({ modelId }) => modelId === facts.modelId) ?? null);
   const tokenMode = useSnapshot(({ node }) => node.coordinator.tokenMode);
   const { hops, settledCost } = facts;
+  const isOwn = OWN_MODEL.test(facts.modelId);
   return (
     <div className={classes.facts} data-testid="answer-facts">
-      <span className={classes.fact}>{model?.friendlyName ?? facts.modelId}</span>
+      <span className={classes.fact}>{model?.friendlyName ?? facts.modelId.replace(OWN_MODEL, '')}</span>
       {hops.length > 0 && (
         <ol className={classes.hops} aria-label={t('chat.path')}>
           {hops.map((hop, index) => (
@@ -70,7 +74,8 @@ export function AnswerFactsLine({ facts, finished }: AnswerFactsLineProps) {
           {t('chat.settledWord')} <Amount microGft={settledCost.microGft} />
         </span>
       )}
-      {settledCost === null && finished && tokenMode === false && (
+      {settledCost === null && finished && isOwn && <span className={classes.fact}>{t('chat.ownModel')}</span>}
+      {settledCost === null && finished && !isOwn && tokenMode === false && (
         <span className={classes.fact}>{t('chat.free')}</span>
       )}
     </div>

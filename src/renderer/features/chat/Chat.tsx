@@ -6,10 +6,11 @@ import { pickModel, useChatStore } from '../../stores/chat-store';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { ChatHeader } from './ChatHeader';
 import classes from './Chat.module.css';
-import { chooseModel } from './choose-model';
+import { chooseModel, summaryOfOwn } from './choose-model';
 import { Composer } from './Composer';
 import { ConversationList } from './ConversationList';
 import { Thread } from './Thread';
+import { useOwnModels } from './use-own-models';
 
 /** Below this width the list of conversations opens over the thread. */
 const NARROW = '(max-width: 960px)';
@@ -23,7 +24,8 @@ export function Chat() {
   const openId = useChatStore(({ openId }) => openId);
   const models = useSnapshot((snapshot) => snapshot.models);
   const served = useSnapshot(({ coverage }) => coverage?.modelId ?? null);
-  const model = chooseModel(models, picked, served);
+  const ownModels = useOwnModels();
+  const model = chooseModel(models, picked, served, ownModels.models.map(summaryOfOwn));
   return (
     <div className={classes.chat}>
       <h1 className={classes.hidden}>{t('chat.title')}</h1>
@@ -43,7 +45,12 @@ export function Chat() {
         </aside>
       )}
       <div className={classes.main} inert={narrow && listOpen}>
-        <ChatHeader model={model} onPickModel={pickModel} onOpenList={narrow ? () => setListOpen(true) : null} />
+        <ChatHeader
+          model={model}
+          ownModels={ownModels}
+          onPickModel={pickModel}
+          onOpenList={narrow ? () => setListOpen(true) : null}
+        />
         <Thread key={openId ?? 'new'} conversationId={openId} model={model} />
         <Composer key={`composer-${openId ?? 'new'}`} conversationId={openId} model={model} />
       </div>

@@ -12,9 +12,11 @@ export function EstimateLine({ state }: { readonly state: EstimateState }) {
   if (state.kind === 'working') text = t('chat.estimateWorking');
   if (state.kind === 'failed') text = t('chat.estimateFailed', { message: state.error.message });
   if (state.kind === 'known') {
-    const { estimatedMicroGft, balanceMicroGft, maxNewTokens } = state.estimate;
+    const { payer, estimatedMicroGft, balanceMicroGft, maxNewTokens } = state.estimate;
     const tokens = formatCount(maxNewTokens);
-    if (estimatedMicroGft === null) {
+    if (payer === 'provider') {
+      text = t('chat.estimateProvider');
+    } else if (estimatedMicroGft === null) {
       text = t('chat.estimateFree', { tokens });
     } else {
       text = t('chat.estimate', { cost: formatAmount(estimatedMicroGft), tokens });

@@ -15,6 +15,9 @@ describe('chooseModel', () => {
     expect(chooseModel(models, null, null)?.modelId).toBe('b');
     expect(chooseModel([model('a')], null, null)?.modelId).toBe('a');
     expect(chooseModel([], 'c', 'a')).toBeNull();
+    const own = [model('own:openai/x', true)];
+    expect(chooseModel(models, 'own:openai/x', 'a', own)?.modelId).toBe('own:openai/x');
+    expect(chooseModel([], null, null, own)).toBeNull();
   });
 });
 

@@ -21,6 +21,17 @@ export function Sessions() {
   const [dialog, setDialog] = useState<'new' | 'join' | null>(null);
   const { list, openId, view, failure, openedLink } = useSessionsStore();
   const isEmpty = list !== null && list.sessions.length === 0;
+  // Without the key of this computer there are no sessions at all, and the list says why.
+  if (list === null && failure !== null) {
+    return (
+      <div className={classes.sessions}>
+        <h1 className={classes.hidden}>{t('sessions.title')}</h1>
+        <div className={classes.blank}>
+          <FailedState title={t('sessions.unusable')} failure={failure} />
+        </div>
+      </div>
+    );
+  }
   const entries = <SessionList onDialog={setDialog} onPick={() => setListOpen(false)} />;
   return (
     <div className={classes.sessions}>

@@ -25,6 +25,7 @@ export const sessions = {
   conflict:
     'The host has given one number to two different turns. What you see here is the order this computer saw first; export it before you go on.',
   opening: 'Opening the session …',
+  unusable: 'Group sessions cannot be used now',
   openFailed: 'The session could not be opened',
   role: { owner: 'Owner', member: 'Member', observer: 'Observer' },
   create: {
