@@ -25,8 +25,6 @@ import { registerAdministrationCalls } from './ipc/calls/administration-calls';
 import { registerLocalApiCalls } from './ipc/calls/local-api-calls';
 import { registerModelsCalls } from './ipc/calls/models-calls';
 import { registerNodeCalls } from './ipc/calls/node-calls';
-import { registerOwnModelCalls } from './ipc/calls/own-model-calls';
-import { registerTrustCalls } from './ipc/calls/trust-calls';
 import { registerPolicyCalls } from './ipc/calls/policy-calls';
 import { registerSettingsCalls } from './ipc/calls/settings-calls';
 import { CallRegistry } from './ipc/call-registry';
@@ -59,7 +57,7 @@ import { neededReadings, PolicyService } from './services/policy-service';
 import { PowerService } from './services/power';
 import { PauseMemory } from './services/requested-pause';
 import { SecretVault } from './services/secret-vault';
-import { startSessions } from './services/sessions/start-sessions';
+import { startResearch } from './services/start-research';
 import { loadSettings } from './services/settings-document';
 import { SettingsService } from './services/settings-service';
 import { injectedReadings } from './services/surroundings/injected-readings';
@@ -67,7 +65,6 @@ import { Surroundings } from './services/surroundings/surroundings';
 import { SnapshotService } from './services/snapshot-service';
 import { systemTimers as timers } from './services/timers';
 import { TrayService } from './services/tray';
-import { TrustFeature } from './services/trust/start-trust';
 import { trayActions } from './services/tray-actions';
 import { buildTrayModel } from './services/tray-model';
 import { openOwnModels, ownModelAnswerSource } from './services/own-models/start-own-models';
@@ -274,8 +271,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     settings: settings.current,
     onTarget: (target) => {
       nodeService.setTarget(target);
-      trust.setTarget(target);
-      sessions.setTarget(target);
+      research.setTarget(target);
     },
     nodeCommand: () =>
       headlessNodeCommand({
@@ -317,33 +313,18 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     log,
   });
 
-  // --- Discovery, handshakes, agreements --------------------------------------------------------------------------
-  const trust = await TrustFeature.start({
-    folder: folders.trust,
-    vault,
-    node: nodeService.node,
-    nodeKey: () => nodeService.snapshot().publicKey,
-    dialogs,
-    onChange: () => send('trust-changed', null),
-    addEvent,
-    timers,
-    log: log.child({ part: 'trust' }),
-    nodeLog: nodeLogger(log.child({ part: 'trust' })),
-  });
-
-  // --- Group sessions ---------------------------------------------------------------------------------------------
-  const sessions = await startSessions({
+  // --- Discovery, agreements, group sessions ----------------------------------------------------------------------
+  const research = await startResearch({
     folders,
     vault,
     accessTokens,
-    models: ownModels,
-    node: nodeService.node,
-    source: nodeService,
+    ownModels,
+    node: nodeService,
     dialogs,
     send,
-    addNotice: (text) => addEvent('notice', text),
+    addEvent,
     timers,
-    logger: nodeLogger(log.child({ part: 'sessions' })),
+    log,
   });
 
   // --- Tray -------------------------------------------------------------------------------------------------------
@@ -430,10 +411,8 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     }),
   });
   registerCalls(calls);
-  registerTrustCalls(calls, trust);
   registerLedgerCalls(calls, new LedgerService(nodeService));
-  sessions.registerCalls(calls);
-  registerOwnModelCalls(calls, ownModels);
+  research.registerCalls(calls);
   const localApi = new LocalApiService({
     node: nodeService.node,
     folder: folders.node,
@@ -477,8 +456,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       await finish('local endpoint', localApi.close(), log);
       await finish('chat', chat.close(), log);
       await finish('library', library.close(), log);
-      await finish('trust', trust.close(), log);
-      await finish('sessions', sessions.close(), log);
+      await finish('research', research.close(), log);
       models.close();
       power.close();
       surroundings.close();

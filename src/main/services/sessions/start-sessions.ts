@@ -43,7 +43,7 @@ function refusedSessions(error: Failure, addNotice: (text: string) => void): Run
   return {
     registerCalls: (calls) => refuseSessionCalls(calls, error),
     setTarget: () => undefined,
-    close: () => Promise.resolve(),
+    close: async () => undefined,
   };
 }
 
