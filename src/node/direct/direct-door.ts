@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { SEAL_BYTES } from '../../keys/sealed-frames';
 import { success, type Result } from '../../protocol/result';
 import { WIRE_LIMITS } from '../../protocol/wire/limits';
 import type { DirectPeer } from '../../protocol/wire/pipeline-messages';
@@ -13,7 +14,7 @@ import type { OutgoingLink } from '../jobs/pipeline-job';
 import type { JobLinks } from '../jobs/pipeline-jobs';
 import type { NodeLogger } from '../logger';
 import { DialedLink } from './dial-link';
-import { DIRECT_LIMITS, DIRECT_PATH, DIRECT_SUBPROTOCOL, isProof, opener, SEAL_BYTES } from './link-protocol';
+import { DIRECT_LIMITS, DIRECT_PATH, DIRECT_SUBPROTOCOL, isProof, opener } from './link-protocol';
 
 /** A WebSocket close code for who does not hold the secret. */
 const NOT_ADMITTED = 4_401;

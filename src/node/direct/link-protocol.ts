@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { frameOpener, frameSealer } from '../../keys/sealed-frames';
 
 /*
  * A link from one node of a pipeline to the next: a WebSocket of their own, for activations alone. The coordinator gives
@@ -28,12 +29,6 @@ export const DIRECT_LIMITS = {
   maxGreetingBytes: 1_024,
 } as const;
 
-const CIPHER = 'aes-256-gcm';
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
-/** What sealing adds to a frame. */
-export const SEAL_BYTES = TAG_BYTES;
-
 function derive(secret: string, text: string): Buffer {
   return createHmac('sha256', Buffer.from(secret, 'base64')).update(text, 'utf8').digest();
 }
@@ -49,37 +44,12 @@ export function isProof(given: string, secret: string, requestId: string, nonce:
   return actual.length === expected.length && timingSafeEqual(actual, expected);
 }
 
-/** Counts up; a key is made for one connection, so no number is used twice under it. */
-function* counter(): Generator<Buffer, never> {
-  for (let count = 0n; ; count += 1n) {
-    const bytes = Buffer.alloc(NONCE_BYTES);
-    bytes.writeBigUInt64BE(count, NONCE_BYTES - 8);
-    yield bytes;
-  }
-}
-
 /** Seals the frames of one connection, in order. */
 export function sealer(secret: string, nonce: string): (frame: Uint8Array) => Buffer {
-  const key = derive(secret, `tore.v1 key\n${nonce}`);
-  const numbers = counter();
-  return (frame) => {
-    const cipher = createCipheriv(CIPHER, key, numbers.next().value);
-    return Buffer.concat([cipher.update(frame), cipher.final(), cipher.getAuthTag()]);
-  };
+  return frameSealer(derive(secret, `tore.v1 key\n${nonce}`));
 }
 
 /** Opens what `sealer` sealed, in the same order; null for anything else. */
 export function opener(secret: string, nonce: string): (sealed: Uint8Array) => Buffer | null {
-  const key = derive(secret, `tore.v1 key\n${nonce}`);
-  const numbers = counter();
-  return (sealed) => {
-    if (sealed.byteLength < TAG_BYTES) return null;
-    const decipher = createDecipheriv(CIPHER, key, numbers.next().value);
-    decipher.setAuthTag(sealed.subarray(sealed.byteLength - TAG_BYTES));
-    try {
-      return Buffer.concat([decipher.update(sealed.subarray(0, sealed.byteLength - TAG_BYTES)), decipher.final()]);
-    } catch {
-      return null;
-    }
-  };
+  return frameOpener(derive(secret, `tore.v1 key\n${nonce}`));
 }

@@ -1,4 +1,4 @@
-import type { Agreement } from './agreement';
+import type { Agreement, AgreementParty } from './agreement';
 
 function listedKeys(metadata: unknown, nodeId: string): readonly unknown[] {
   if (typeof metadata !== 'object' || metadata === null || !('member_keys' in metadata)) return [];
@@ -9,12 +9,19 @@ function listedKeys(metadata: unknown, nodeId: string): readonly unknown[] {
 }
 
 /**
- * Whether a key acts for a party of an agreement: its own, or one of its computers, which all parties have signed under
- * `metadata.member_keys` (by node id). Unknown forms of that field name nobody.
+ * The party a key acts for: its own, or one of its computers, which all parties have signed under `metadata.member_keys`
+ * (by node id). Unknown forms of that field name nobody.
  */
+export function partyOfKey(
+  agreement: Pick<Agreement, 'parties' | 'metadata'>,
+  publicKey: string,
+): AgreementParty | null {
+  const acts = ({ node_id: nodeId, public_key: key }: AgreementParty): boolean =>
+    key === publicKey || listedKeys(agreement.metadata, nodeId).includes(publicKey);
+  return agreement.parties.find(acts) ?? null;
+}
+
+/** Whether a key acts for a party of an agreement. */
 export function actsForParty(agreement: Pick<Agreement, 'parties' | 'metadata'>, publicKey: string): boolean {
-  return agreement.parties.some(
-    ({ node_id: nodeId, public_key: key }) =>
-      key === publicKey || listedKeys(agreement.metadata, nodeId).includes(publicKey),
-  );
+  return partyOfKey(agreement, publicKey) !== null;
 }

@@ -1,0 +1,38 @@
+const SECOND_MS = 1_000;
+
+/** Where one coordinator connects to another, and what both then speak. */
+export const FEDERATION_PATH = '/federation';
+export const FEDERATION_SUBPROTOCOL = 'tore.v1.federation';
+
+/** Limits of the link between coordinators. The peer is known by an agreement, and its program is still not trusted. */
+export const FEDERATION_LIMITS = {
+  /** The keys must be proved in this time. */
+  greetingMs: 10 * SECOND_MS,
+  /** A greeting is three keys, two signatures and some words. */
+  maxGreetingBytes: 8_192,
+  /** One sealed message: a long chat, or a statement of a full period. */
+  maxMessageBytes: 4 * 1024 * 1024,
+  /** Sockets that have not proved a key yet. */
+  maxGreetings: 32,
+  /** Messages of a link in one second, averaged over the burst: tokens of a few hundred fast answers at once. */
+  messagesPerSecond: 5_000,
+  burstMessages: 10_000,
+  /** Bytes waiting to leave after which the next message waits. */
+  highWaterBytes: 1024 * 1024,
+  /** Bytes waiting to leave after which the peer counts as stuck. */
+  maxBufferedBytes: 64 * 1024 * 1024,
+  /** Without any sign of life for this long a link is given up. */
+  silenceMs: 30 * SECOND_MS,
+  /** Models one side may offer. */
+  maxModels: 1_000,
+  /** Signed discovery records one side may send along. */
+  maxRecords: 64,
+  /** Entries of one statement; a period with more is cut in halves. */
+  maxStatementEntries: 5_000,
+  /** Requests one side may have under way at the other, whatever the agreement says. */
+  maxRequestsAtOnce: 256,
+  /** After a cancellation the other side has this long to send the end with its settlement. */
+  endAfterCancelMs: 10 * SECOND_MS,
+  /** Longest time between two attempts to connect. */
+  maxRetryMs: 60 * SECOND_MS,
+} as const;
