@@ -15,6 +15,29 @@ const Seconds = (fallback: number): ReturnType<typeof Type.Number> =>
 
 const OptionalPath = Type.Union([Type.String({ minLength: 1, maxLength: 4_096 }), Type.Null()], { default: null });
 
+/** Another coordinator this one is linked with. */
+export const FederationPeer = Type.Object({
+  /** What it is called in logs, answers and statements. */
+  name: Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\s/][^/]*$' }),
+  /** Where it listens; null when it connects to this one. */
+  url: Type.Optional(Type.Union([Type.String({ maxLength: 2_000, pattern: '^https?://[^/?#@]+/?$' }), Type.Null()])),
+  /** The Ed25519 key of that coordinator. */
+  publicKey: PublicKey,
+  /** The agreement signed by both parties, `.tore2-agreement.json`. */
+  agreementFile: Type.String({ minLength: 1, maxLength: 4_096 }),
+});
+export type FederationPeer = Static<typeof FederationPeer>;
+
+/** The links of this coordinator with others. */
+export const FederationSettings = Type.Object({
+  /** The key of this coordinator, PKCS#8 PEM; made when it is missing. Only needed with peers. */
+  keyFile: Type.String({ minLength: 1, maxLength: 4_096, default: 'tore-federation-key.pem' }),
+  /** Wait before the first attempt to connect again; it doubles up to a minute. */
+  retrySeconds: Seconds(1),
+  peers: Type.Array(FederationPeer, { maxItems: 100, default: [] }),
+});
+export type FederationSettings = Static<typeof FederationSettings>;
+
 /** Settings of one coordinator. Everything has a default. */
 export const CoordinatorConfig = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 200, default: 'Tore coordinator' }),
@@ -134,6 +157,8 @@ export const CoordinatorConfig = Type.Object({
   bodyLimitBytes: Type.Integer({ minimum: 1_024, maximum: 256 * 1024 * 1024, default: 4 * 1024 * 1024 }),
   /** HTTP calls one address may make per minute, and calls one key may make on either binding. */
   rateLimitPerMinute: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 1_200 }),
+  /** Links with other coordinators under agreements (docs/federation.md). */
+  federation: Type.Union([FederationSettings, Type.Null()], { default: null }),
 });
 export type CoordinatorConfig = Static<typeof CoordinatorConfig>;
 

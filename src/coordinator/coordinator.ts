@@ -11,6 +11,7 @@ import type { ManifestLoader } from './models/model-catalogue';
 import { loadManifestFromFolder } from './models/load-manifest';
 import { connectNats } from './replicas/nats-bus';
 import type { ReplicaBus } from './replicas/replica-bus';
+import { readFederation } from './federation/peer-settings';
 import { readTls } from './service/tls';
 import { createServices, type CoordinatorServices } from './services';
 import type { Database } from './storage/database-schema';
@@ -120,9 +121,17 @@ export function createCoordinator(
     database: Database,
   ): Promise<CoordinatorResult<RunningCoordinator>> => {
     const coordinatorId = await coordinatorIdOf(database, random);
+    const federation = readFederation(config.federation);
+    if (!federation.ok) return federation;
     const bus = await connectReplicas(config, logger);
     if (!bus.ok) return bus;
-    const services = createServices(config, coordinatorId, database, { clock, random, logger, bus: bus.value });
+    const services = createServices(config, coordinatorId, database, {
+      clock,
+      random,
+      logger,
+      bus: bus.value,
+      federation: federation.value,
+    });
     await services.grid.load();
     const loaded = await services.catalogue.load(
       config.modelFolders,
@@ -145,6 +154,7 @@ export function createCoordinator(
     }
     services.maintenance.start();
     services.replicas?.start();
+    await services.federation?.start();
     started = { app, database, services };
     const { port } = app.server.address() as AddressInfo;
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
@@ -183,6 +193,7 @@ export function createCoordinator(
       await untilIdle(services, services.config.drainSeconds * 1_000);
       services.generation.stop();
       await untilIdle(services, STOP_GRACE_MS);
+      await services.federation?.stop();
       services.desk.stop();
       services.cashier.stop();
       await services.maintenance.stop();

@@ -12,6 +12,7 @@ import type { TrustErrorCode } from '../protocol/trust/errors';
  * | shards | `model-unknown`, `model-refused`, `manifest-mismatch`, `range-invalid`, `shard-unknown`, `memory-insufficient` |
  * | requests | `balance-too-low`, `pipeline-unavailable`, `backend-unavailable`, `prompt-missing`, `prompt-too-long`, `request-id-used`, `request-unknown`, `too-many-requests`, `cancelled` |
  * | pipelines | `node-lost`, `node-timeout`, `node-failed`, `frame-invalid`, `answer-invalid` |
+ * | federation | `peer-unknown`, `peer-unavailable`, `peer-lost`, `peer-failed`, `terms-refused`, `federation-off` |
  * | challenges | `task-unknown`, `task-foreign`, `task-answered`, `task-expired`, `shard-missing` |
  * | ledger | `tokens-off` |
  * | access | `identity-required`, `identity-invalid`, `request-replayed`, `not-a-member`, `role-missing`, `owner-only`, `access-blocked`, `invitation-invalid`, `rate-limited` |
@@ -61,6 +62,12 @@ export type CoordinatorErrorCode =
   | 'node-failed'
   | 'frame-invalid'
   | 'answer-invalid'
+  | 'peer-unknown'
+  | 'peer-unavailable'
+  | 'peer-lost'
+  | 'peer-failed'
+  | 'terms-refused'
+  | 'federation-off'
   | 'task-unknown'
   | 'task-foreign'
   | 'task-answered'

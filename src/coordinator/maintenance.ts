@@ -33,6 +33,8 @@ export class Maintenance {
     private readonly logger: Logger,
     /** What else goes out of date; each forgets what it no longer needs. */
     private readonly pruners: readonly ((nowMs: number) => Promise<void>)[] = [],
+    /** What else is looked at in every round. */
+    private readonly sweep: () => Promise<void> | undefined = () => undefined,
   ) {}
 
   start(): void {
@@ -66,6 +68,7 @@ export class Maintenance {
     await this.challenges.expireOverdue();
     await this.pushDueChallenges(nowMs);
     await this.verifier.advance();
+    await this.sweep();
     if (nowMs - this.prunedAtMs > DAY_MS) {
       this.prunedAtMs = nowMs;
       await this.challengeStore.prune(nowMs - TASK_RETENTION_DAYS * DAY_MS);

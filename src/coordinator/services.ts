@@ -8,6 +8,8 @@ import { NO_OWN_RUNS, OwnRuns, startOwnEngine, type ReferenceRuns } from './chal
 import { ProofService } from './challenges/proof-service';
 import type { Clock, Random } from './clock';
 import type { CoordinatorConfig } from './config';
+import { Federation } from './federation/federation';
+import type { FederationSetup } from './federation/peer-settings';
 import { GridStates } from './grid/grid-states';
 import { CoverageFeed } from './hub/coverage-feed';
 import { Hub } from './hub/hub';
@@ -62,6 +64,8 @@ export interface CoordinatorServices extends TrustServices {
   readonly replicas: ReplicaSet | null;
   readonly coordinatorId: string;
   readonly doorkeeper: Doorkeeper;
+  /** Null without configured peers. */
+  readonly federation: Federation | null;
   readonly maintenance: Maintenance;
 }
 
@@ -76,6 +80,8 @@ export function createServices(
     readonly logger: Logger;
     /** Connects the replicas, when there are several. */
     readonly bus?: ReplicaBus | null;
+    /** Links with other coordinators, when there are any. */
+    readonly federation?: FederationSetup | null;
   },
 ): CoordinatorServices {
   const { clock, random, logger } = surroundings;
@@ -136,13 +142,38 @@ export function createServices(
     logger,
   );
   const desk = new AnswerDesk(generation, config.requesterGraceSeconds * 1_000, logger);
-  const coverage = new CoverageFeed(catalogue, scheduler, (message) => hub.broadcast(message), logger);
+  const coverage = new CoverageFeed(
+    catalogue,
+    scheduler,
+    (message) => {
+      hub.broadcast(message);
+      federation?.coverageChanged();
+    },
+    logger,
+  );
   const { rooms } = createGroupSessions(database, coordinatorId, surroundings);
   const calls = new NodeCalls(access, nodeService, nodes, shards, registry, challenges, generation, desk);
   hub.connectServices(calls, coverage, rooms);
   const trust = createTrustServices(database, coordinatorId, config, clock, reach);
   access.addSource(trust.agreements);
   const doorkeeper = new Doorkeeper(access, hub);
+  const federation =
+    surroundings.federation === undefined || surroundings.federation === null
+      ? null
+      : new Federation(surroundings.federation, {
+          name: config.name,
+          database,
+          catalogue,
+          scheduler,
+          discovery: trust.discovery,
+          cashier,
+          generation,
+          maxRequests: config.maxRequests,
+          clock,
+          random,
+          logger,
+        });
+  if (federation !== null) generation.askElsewhere(federation.elsewhere);
   const maintenance: Maintenance = new Maintenance(
     config,
     hub,
@@ -158,6 +189,7 @@ export function createServices(
       () => access.sessions.sweep(),
       (nowMs: number) => cashier.expireDue(nowMs),
     ],
+    () => federation?.sweep(),
   );
   return {
     config,
@@ -184,6 +216,7 @@ export function createServices(
     coverage,
     replicas,
     coordinatorId,
+    federation,
     ...trust,
     doorkeeper,
     maintenance,

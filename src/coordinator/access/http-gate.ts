@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { FEDERATION_PATH } from '../../protocol/federation/limits';
 import { REQUEST_PROOF_HEADERS, REQUEST_PROOF_LIMITS } from '../../protocol/wire/request-proof';
 import type { ApiServer } from '../api/server-types';
 import { sendResult } from '../api/server-types';
@@ -85,7 +86,8 @@ export class HttpGate {
     const bearer = bearerOf(request.headers.authorization);
     const session = headerOf(request, REQUEST_PROOF_HEADERS.session) ?? null;
     const known = await this.principalOfTokens(bearer, session);
-    if (this.accessTokenHash !== null) {
+    // The link of a coordinator proves a stronger secret than the token, and its peer need not know it.
+    if (this.accessTokenHash !== null && request.routeOptions.url !== FEDERATION_PATH) {
       // The length of the work must not depend on whether a token was given.
       const isGiven = matchesSecret(bearer ?? '', this.accessTokenHash) && bearer !== null;
       if (!isGiven && known === null) return this.refuseToken(reply);

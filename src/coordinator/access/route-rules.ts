@@ -35,6 +35,9 @@ const BASELINE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /health': ANYONE,
   // The connection proves its key after the upgrade and is judged then.
   'GET /ws': ANYONE,
+  // So does the link of another coordinator, whose key must be that of a peer under an agreement.
+  'GET /federation': ANYONE,
+  'POST /federation/terminations': ANYONE,
   'GET /access': ANYONE,
   'GET /access/me': ANYONE,
   'POST /access/join': ANYONE,

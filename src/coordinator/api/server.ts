@@ -2,6 +2,7 @@ import rateLimit from '@fastify/rate-limit';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import websocket from '@fastify/websocket';
 import Fastify, { type FastifyError, type FastifyReply } from 'fastify';
+import { FEDERATION_SUBPROTOCOL } from '../../protocol/federation/limits';
 import { WEBSOCKET_PATH, WEBSOCKET_SUBPROTOCOL, WIRE_LIMITS } from '../../protocol/wire/limits';
 import { serveMetrics } from '../service/metrics';
 import type { TlsFiles } from '../service/tls';
@@ -10,9 +11,11 @@ import { StorageError, storageErrorOf } from '../storage/storage-error';
 import { describeApi } from './api-page';
 import { HttpGate, noteBody } from '../access/http-gate';
 import { errorBody, statusOf } from './http-status';
+import { adminFederationRoutes } from './routes/admin-federation-routes';
 import { adminMemberRoutes } from './routes/admin-member-routes';
 import { adminRoutes } from './routes/admin-routes';
 import { accessRoutes } from './routes/access-routes';
+import { federationRoutes } from './routes/federation-routes';
 import { discoveryRoutes } from './routes/discovery-routes';
 import { generateRoute } from './routes/generate-route';
 import { gridRoutes } from './routes/grid-routes';
@@ -57,7 +60,8 @@ export async function createServer(services: CoordinatorServices, tls: TlsFiles 
       maxPayload: WIRE_LIMITS.maxFrameBytes,
       // Activations do not compress, and the contexts would cost memory on every connection.
       perMessageDeflate: false,
-      handleProtocols: (protocols) => (protocols.has(WEBSOCKET_SUBPROTOCOL) ? WEBSOCKET_SUBPROTOCOL : false),
+      handleProtocols: (protocols) =>
+        [WEBSOCKET_SUBPROTOCOL, FEDERATION_SUBPROTOCOL].find((known) => protocols.has(known)) ?? false,
     },
     errorHandler: (error, socket) => {
       logger.error({ err: error }, 'a connection failed');
@@ -85,6 +89,7 @@ export async function createServer(services: CoordinatorServices, tls: TlsFiles 
   accessRoutes(app, services);
   adminRoutes(app, services);
   adminMemberRoutes(app, services);
+  adminFederationRoutes(app, services);
   nodeRoutes(app, services);
   shardRoutes(app, services);
   inferenceRoutes(app, services);
@@ -95,6 +100,7 @@ export async function createServer(services: CoordinatorServices, tls: TlsFiles 
   discoveryRoutes(app, services);
   handshakeRoutes(app, services);
   gridRoutes(app, services);
+  federationRoutes(app, services);
   return app;
 }
 

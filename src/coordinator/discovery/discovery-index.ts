@@ -141,6 +141,17 @@ export class DiscoveryIndex {
     };
   }
 
+  /** Records in date of one party, newest first. */
+  async ofParty(nodeId: string, limit: number): Promise<DiscoveryRecord[]> {
+    const rows = await this.inDate()
+      .select('record_json')
+      .where('node_id', '=', nodeId)
+      .orderBy('issued_at', 'desc')
+      .limit(limit)
+      .execute();
+    return rows.map((row) => JSON.parse(row.record_json) as DiscoveryRecord);
+  }
+
   /** Which pairs of the taxonomy records in date use, also those no table knows. */
   async terms(): Promise<TermCount[]> {
     return this.inDate()

@@ -22,6 +22,8 @@ export interface DeliveredWork {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly served: readonly ServedRange[];
+  /** Written beside the redemption, when somebody else than the own nodes served. */
+  readonly note?: string;
 }
 
 /**
@@ -44,6 +46,7 @@ export function settlementDrafts(
     amountMicroGft: priceMicroGft === 0 ? 0 : -priceMicroGft,
     inferenceRequestId: work.requestId,
     flopsConsumed: countRequestFlops(shape, inputTokens, outputTokens),
+    ...(work.note === undefined ? {} : { reason: work.note }),
   };
   const issuances = work.served.map((served): LedgerDraft => {
     const flops = countRangeRequestFlops(shape, served.range, inputTokens, outputTokens);

@@ -105,8 +105,17 @@ export class Cashier {
     });
   }
 
-  /** Writes the request and all its ledger entries in one transaction, then gives the hold back. */
-  async settle(request: PricedRequest, work: DeliveredWork, end: RequestEnd): Promise<CoordinatorResult<Settled>> {
+  /**
+   * Writes the request and all its ledger entries in one transaction, then gives the hold back.
+   *
+   * @param alongside - writes what belongs to it in the same transaction, given the redemption's id
+   */
+  async settle(
+    request: PricedRequest,
+    work: DeliveredWork,
+    end: RequestEnd,
+    alongside?: (transaction: DatabaseTransaction, ledgerRef: string | null) => Promise<void>,
+  ): Promise<CoordinatorResult<Settled>> {
     try {
       const { priceMicroGft, drafts } = this.config.tokenEconomy
         ? settlementDrafts(work, end.hold.amountMicroGft, tokenExpiry(this.clock.nowMs()))
@@ -133,6 +142,7 @@ export class Cashier {
           })
           .execute();
         await this.holds.release(request.nodeId, request.requestId, transaction);
+        await alongside?.(transaction, entries[0]?.entry.id ?? null);
         return entries;
       });
       this.announce(written);
@@ -146,6 +156,38 @@ export class Cashier {
     } catch (thrown) {
       // Only when this process was asleep for so long that its hold lapsed and was spent otherwise.
       if (thrown instanceof OverdraftError) return refuse('balance-too-low', 'What was set aside is gone.');
+      if (thrown instanceof StorageError) return { ok: false, error: thrown.failure };
+      throw thrown;
+    }
+  }
+
+  /**
+   * Pays the nodes for work that another coordinator pays for under an agreement: no balance here is charged.
+   *
+   * @param book - books the work in the same transaction, given the first issuance's id and the price by shapes; returns
+   *   the reference of the booking. Not called when nothing was produced.
+   */
+  async settleForPeer(
+    work: DeliveredWork,
+    note: string,
+    book: (transaction: DatabaseTransaction, ledgerRef: string | null, workMicroGft: MicroGft) => Promise<string>,
+  ): Promise<CoordinatorResult<Settled>> {
+    const expiresAt = tokenExpiry(this.clock.nowMs());
+    const { priceMicroGft, drafts } = settlementDrafts(work, Number.MAX_SAFE_INTEGER, expiresAt);
+    const issuances = this.config.tokenEconomy
+      ? drafts.filter(({ eventType }) => eventType === 'issuance').map((draft) => ({ ...draft, reason: note }))
+      : [];
+    try {
+      const { written, bookedAs } = await this.database.transaction().execute(async (transaction) => {
+        const entries = await this.ledger.append(transaction, issuances);
+        const reference =
+          work.outputTokens === 0 ? null : await book(transaction, entries[0]?.entry.id ?? null, priceMicroGft);
+        return { written: entries, bookedAs: reference };
+      });
+      this.announce(written);
+      const confirmedAt = timestampOf(this.clock.nowMs());
+      return success({ priceMicroGft, balanceMicroGft: null, ledgerRef: bookedAs, confirmedAt });
+    } catch (thrown) {
       if (thrown instanceof StorageError) return { ok: false, error: thrown.failure };
       throw thrown;
     }

@@ -8,13 +8,14 @@ import type { ChallengeService } from '../challenges/challenge-service';
 import { timestampOf, type Clock, type Random } from '../clock';
 import type { CoordinatorConfig } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
+import type { DeliveredWork } from '../ledger/settlement';
 import type { Logger } from '../logger';
 import { maximumInputTokens, type PromptText } from '../ledger/pricing';
 import type { KnownModel } from '../models/model-catalogue';
 import type { NodeStore } from '../nodes/node-store';
 import { unknownNode } from '../nodes/node-service';
 import type { PipelinePlan, PlannedHop, Scheduler } from '../scheduling/scheduler';
-import type { Cashier, Hold } from './cashier';
+import type { Cashier, Hold, RequestEnd, Settled } from './cashier';
 import type { HopFailure } from './hop-driver';
 import { PipelineRun, type PipelineEnd } from './pipeline-run';
 import type { PipelineTeams } from './pipeline-team';
@@ -33,7 +34,19 @@ export interface GenerateRequest {
   readonly precision: Precision;
   readonly sessionId?: string | undefined;
   readonly participantId?: string | undefined;
+  /** Who pays instead of a node's balance. Such a request is answered by the own nodes or not at all. */
+  readonly account?: RequestAccount;
 }
+
+/** Who pays for a request: the balance of a node, or a coordinator under an agreement. */
+export type RequestAccount = Pick<Cashier, 'hold'> & {
+  settle(request: GenerateRequest, work: DeliveredWork, end: RequestEnd): Promise<CoordinatorResult<Settled>>;
+};
+
+/** Somebody who answers what the own nodes cannot. Null when nobody does. */
+export type Elsewhere = (
+  request: GenerateRequest,
+) => ((listener: GenerateListener, signal: AbortSignal) => Promise<CoordinatorResult<GenerateOutcome>>) | null;
 
 /** Told as the answer grows. Slowness here holds the pipeline back. */
 export interface GenerateListener {
@@ -46,6 +59,9 @@ export interface GenerateListener {
 
 /** Pipelines tried before the first token; a node that fails to open is left out of the next. */
 const MAX_ATTEMPTS = 3;
+
+/** Failures of the own nodes after which somebody else may be asked. */
+const NOT_HERE: ReadonlySet<string> = new Set(['model-unknown', 'pipeline-unavailable']);
 
 const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -85,6 +101,7 @@ export class GenerateService {
   private readonly running = new Map<string, Running>();
   private readonly replayMemory = new ReplayMemory();
   private isStopping = false;
+  private elsewhere: Elsewhere = () => null;
   private onEnd: (result: CoordinatorResult<GenerateOutcome>) => void = () => undefined;
 
   constructor(
@@ -125,10 +142,15 @@ export class GenerateService {
     const { nodeId, requestId, modelId } = request;
     this.running.set(key, { abort, nodeId, requestId, modelId, startedAtMs: this.clock.nowMs() });
     try {
+      const ended = AbortSignal.any([signal, abort.signal]);
       const admitted = await this.admit(request);
-      if (!admitted.ok) return admitted;
+      if (!admitted.ok) {
+        const other =
+          NOT_HERE.has(admitted.error.code) && request.account === undefined ? this.elsewhere(request) : null;
+        return other === null ? admitted : await other(listener, ended);
+      }
       try {
-        return await this.answer(admitted.value, listener, AbortSignal.any([signal, abort.signal]));
+        return await this.answer(admitted.value, listener, ended);
       } finally {
         await admitted.value.hold.release();
       }
@@ -147,6 +169,11 @@ export class GenerateService {
   /** Somebody who counts how requests end. */
   watchEnds(onEnd: (result: CoordinatorResult<GenerateOutcome>) => void): void {
     this.onEnd = onEnd;
+  }
+
+  /** Whom to ask for what the own nodes cannot answer. */
+  askElsewhere(elsewhere: Elsewhere): void {
+    this.elsewhere = elsewhere;
   }
 
   /** Takes no more; what runs goes on. */
@@ -183,7 +210,9 @@ export class GenerateService {
       return refuse('request-id-used', 'A request with this id is running already.');
     }
     const own = [...this.running.values()].filter((running) => running.nodeId === request.nodeId).length;
-    if (this.running.size >= this.config.maxRequests || own >= this.config.maxRequestsPerNode) {
+    // What a peer may ask for at once is in its agreement.
+    const isOverOwn = request.account === undefined && own >= this.config.maxRequestsPerNode;
+    if (this.running.size >= this.config.maxRequests || isOverOwn) {
       return refuse('too-many-requests', 'Too many requests are running; try again in a moment.', { retryable: true });
     }
     return null;
@@ -191,8 +220,10 @@ export class GenerateService {
 
   private async admit(request: GenerateRequest): Promise<CoordinatorResult<Admitted>> {
     const startedAtMs = this.clock.nowMs();
-    const node = await this.nodes.find(request.nodeId);
-    if (node === undefined || node.status === 'deregistered') return unknownNode(request.nodeId);
+    if (request.account === undefined) {
+      const node = await this.nodes.find(request.nodeId);
+      if (node === undefined || node.status === 'deregistered') return unknownNode(request.nodeId);
+    }
     const coverage = await this.scheduler.coverage(request.modelId);
     if (coverage === null) return refuse('model-unknown', `The model ${request.modelId} is not known here.`);
     if (coverage.plan === null) {
@@ -210,7 +241,7 @@ export class GenerateService {
           : null;
     if (text === null) return refuse('prompt-missing', 'The request has neither a prompt nor messages.');
     const maximumInput = maximumInputTokens(text);
-    const hold = await this.cashier.hold(request, model.manifest.shape, maximumInput);
+    const hold = await (request.account ?? this.cashier).hold(request, model.manifest.shape, maximumInput);
     if (!hold.ok) return hold;
     return success({ request, model, text, maximumInput, hold: hold.value, startedAtMs });
   }
@@ -294,7 +325,7 @@ export class GenerateService {
     const { request, model } = admitted;
     const { state } = end;
     if (state.kind !== 'finished') throw new Error('only a finished request is settled');
-    const settled = await this.cashier.settle(
+    const settled = await (request.account ?? this.cashier).settle(
       request,
       {
         requesterId: request.nodeId,

@@ -1,6 +1,7 @@
 import type { SchemaStep } from '../../storage/schema-steps';
 import { ACCESS_STEPS } from './steps/access-steps';
 import { CORE_STEPS } from './steps/core-steps';
+import { FEDERATION_STEPS } from './steps/federation-steps';
 import { LEDGER_STEPS } from './steps/ledger-steps';
 import { HOLD_STEPS } from './steps/hold-steps';
 import { PROOF_STEPS } from './steps/proof-steps';
@@ -27,4 +28,5 @@ export const SCHEMA_STEPS: readonly SchemaStep[] = [
   ...LEDGER_STEPS,
   ...TRUST_STEPS,
   ...SESSION_STEPS,
+  ...FEDERATION_STEPS,
 ];

@@ -9,6 +9,7 @@ import {
   Sha256,
 } from '../compute/model';
 import { InvitationCode } from '../compute/http/access';
+import { FederatedAnswer } from '../compute/http/federated-answer';
 import { NodeRegistration, NodeView } from '../compute/http/nodes';
 import { ShardRegistration } from '../compute/http/shards';
 import { TaskResultBody, TaskView } from '../compute/http/tasks';
@@ -212,6 +213,8 @@ export const GenerateOutcome = Type.Object({
   model_id: Type.String({ maxLength: 200 }),
   ledger_ref: Type.Union([Type.String({ maxLength: 200 }), Type.Null()]),
   confirmed_at: Type.Union([Type.String({ maxLength: 100 }), Type.Null()]),
+  /** With backend `federated`. */
+  federation: Type.Optional(FederatedAnswer),
 });
 export type GenerateOutcome = Static<typeof GenerateOutcome>;
 

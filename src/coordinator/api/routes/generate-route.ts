@@ -40,6 +40,7 @@ function answerOf(outcome: GenerateOutcome): GenerateAnswer {
     confirmed_at: outcome.confirmed_at ?? '',
     request_id: outcome.request_id,
     finish_reason: outcome.finish_reason,
+    ...(outcome.federation === undefined ? {} : { federation: outcome.federation }),
   };
 }
 

@@ -11,6 +11,7 @@ import type {
 import { PrecisionName } from '../../../protocol/compute/http/tokens';
 import { refuse } from '../../errors';
 import { estimatedPrice } from '../../ledger/pricing';
+import type { PeerModel } from '../../federation/offers';
 import type { CoordinatorServices } from '../../services';
 import { sendResult, type ApiServer } from '../server-types';
 import { restOfPath } from './wildcard';
@@ -39,6 +40,47 @@ function minimumNodes(manifest: ModelManifest): number {
   return Math.max(1, Math.ceil((layers + manifest.embedding_bytes + manifest.head_bytes) / REFERENCE_NODE_BYTES));
 }
 
+/** A model that another coordinator answers with: nothing is known of its nodes here. */
+function statusAtPeer({ peer, model }: PeerModel): PipelineStatus {
+  return {
+    available: model.available,
+    model_id: model.model_id,
+    friendly_name: model.friendly_name,
+    total_layers: model.shape.layers,
+    layers_covered: model.available ? model.shape.layers : 0,
+    layers_missing: [],
+    online_nodes: 0,
+    pipeline_nodes: [],
+    reason: model.available ? `${peer.name} answers with it.` : `${peer.name} cannot answer with it now.`,
+  };
+}
+
+/** Lists what peers serve as well: in place of a model the own nodes cannot answer with, and beside them. */
+function withPeerModels(own: readonly ModelListing[], peers: readonly PeerModel[]): ModelListing[] {
+  const listed = own.map((listing) => {
+    const other = peers.find(({ model }) => model.model_id === listing.model_id && model.available);
+    return listing.pipeline_available || other === undefined
+      ? listing
+      : { ...listing, pipeline_available: true, served_by: other.peer.name };
+  });
+  for (const { peer, model } of peers) {
+    if (listed.some((listing) => listing.model_id === model.model_id)) continue;
+    listed.push({
+      model_id: model.model_id,
+      friendly_name: model.friendly_name,
+      total_layers: model.shape.layers,
+      min_nodes: 1,
+      optimal_nodes: 1,
+      pipeline_available: model.available,
+      registry: { online: 0, offline: 0, layers_covered: 0 },
+      context_length: model.shape.context_length,
+      manifest_hash: model.manifest_hash,
+      served_by: peer.name,
+    });
+  }
+  return listed;
+}
+
 /** `/inference/*` questions: models, coverage, where to help, what it costs. */
 export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): void {
   const { catalogue, scheduler } = services;
@@ -64,13 +106,15 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
         manifest_hash: manifestHash,
       });
     }
-    return { models };
+    return { models: withPeerModels(models, services.federation?.offers.all() ?? []) };
   });
 
   app.get('/inference/pipeline/*', async (request, reply) => {
     const modelId = restOfPath(request.params, MAX_MODEL_ID_LENGTH);
     const coverage = await scheduler.coverage(modelId);
     const model = catalogue.find(modelId);
+    const other = services.federation?.model(modelId) ?? null;
+    if (other !== null && coverage?.report.available !== true) return reply.send(statusAtPeer(other));
     if (coverage === null || model === undefined) return sendResult(reply, unknownModel(modelId));
     const answer: PipelineStatus = {
       available: coverage.report.available,
@@ -110,13 +154,13 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
 
   app.get('/inference/cost/estimate', { schema: { querystring: CostQuery } }, (request, reply) => {
     const { model_id: modelId, max_new_tokens: maxNewTokens, precision = 'fp16' } = request.query;
-    const model = catalogue.find(modelId);
-    if (model === undefined) return sendResult(reply, unknownModel(modelId));
+    const shape = catalogue.find(modelId)?.manifest.shape ?? services.federation?.model(modelId)?.model.shape;
+    if (shape === undefined) return sendResult(reply, unknownModel(modelId));
     const answer: InferenceCostEstimate = {
       model_id: modelId,
       max_new_tokens: maxNewTokens,
       precision,
-      estimated_gft: toWireGft(estimatedPrice(model.manifest.shape, maxNewTokens, precision)),
+      estimated_gft: toWireGft(estimatedPrice(shape, maxNewTokens, precision)),
     };
     return reply.send(answer);
   });

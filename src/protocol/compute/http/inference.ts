@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { ChatMessage, FinishReason, Sampling, SAMPLING_LIMITS, Sha256 } from '../model';
+import { FederatedAnswer } from './federated-answer';
 import { PrecisionName } from './tokens';
 
 const ModelId = Type.String({ minLength: 1, maxLength: 200 });
@@ -23,6 +24,8 @@ export const ModelListing = Type.Object({
   context_length: Type.Integer({ minimum: 1 }),
   /** Names the manifest, and with it the address of the model's files here. */
   manifest_hash: Sha256,
+  /** The coordinator that answers for this model, under an agreement, while the own nodes do not. */
+  served_by: Type.Optional(Type.String({ maxLength: 200 })),
 });
 export type ModelListing = Static<typeof ModelListing>;
 
@@ -105,5 +108,7 @@ export const GenerateAnswer = Type.Object({
   confirmed_at: Type.String(),
   request_id: Type.String(),
   finish_reason: FinishReason,
+  /** With backend `federated`: who served, and what it came to between the coordinators. */
+  federation: Type.Optional(FederatedAnswer),
 });
 export type GenerateAnswer = Static<typeof GenerateAnswer>;

@@ -1,0 +1,72 @@
+import type { Generated } from 'kysely';
+
+/** Federation of coordinators: peers, what was settled with them, and what is still to be told. */
+export interface FederationTables {
+  /** What outlives a restart of a configured peer. */
+  federation_peers: {
+    public_key: string;
+    agreement_id: string;
+    /** Cut by the administrator, until it is resumed. */
+    is_cut: number;
+    /** The notice that ends the agreement, with the time it ends at. */
+    termination_json: string | null;
+    ended_at: string | null;
+    last_up_at: string | null;
+  };
+  /** Why something of a peer was refused; the newest are kept. */
+  federation_refusals: { id: Generated<number>; peer_key: string; at: string; code: string; message: string };
+  /** Requests made at a peer, written before they are sent: what a settlement has to fit. */
+  federation_requests: {
+    peer_key: string;
+    request_id: string;
+    agreement_id: string;
+    node_id: string;
+    model_id: string;
+    max_input_tokens: number;
+    max_new_tokens: number;
+    shape_json: string;
+    asked_at: string;
+  };
+  /** What was settled with peers: rows are added and never changed. */
+  federation_entries: {
+    peer_key: string;
+    request_id: string;
+    role: 'served' | 'consumed';
+    /** The reference of this side. */
+    entry_ref: string;
+    agreement_id: string;
+    model_id: string;
+    input_tokens: number;
+    output_tokens: number;
+    amount_micro: number;
+    unit: string;
+    settled_at_ms: number;
+    /** The entry of the own GFT ledger, where one belongs to it. */
+    ledger_ref: string | null;
+    /** As the serving side signed it. */
+    settlement_json: string;
+    booked_at: string;
+  };
+  /** Signed receipts: of the peer for what was served, the own one for what was consumed. */
+  federation_receipts: {
+    peer_key: string;
+    request_id: string;
+    role: 'served' | 'consumed';
+    consumer_ref: string;
+    receipt_json: string;
+  };
+  /** Settlements the peer has not signed for; `refusal` says why it will not. */
+  federation_outbox: { peer_key: string; request_id: string; position: number; refusal: string | null };
+  federation_statements: {
+    peer_key: string;
+    agreement_id: string;
+    from_ms: number;
+    to_ms: number;
+    state: 'signed' | 'differs';
+    /** Signed by both, or the own one. */
+    statement_json: string;
+    /** What the peer has, where it differs. */
+    theirs_json: string | null;
+    made_at: string;
+  };
+}

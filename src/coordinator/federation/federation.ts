@@ -1,0 +1,204 @@
+import type { WebSocket } from 'ws';
+import type { FederationMessage } from '../../protocol/federation/messages';
+import { settlementTermsOf } from '../../protocol/federation/grant';
+import type { Clock, Random } from '../clock';
+import type { DiscoveryIndex } from '../discovery/discovery-index';
+import type { Logger } from '../logger';
+import type { ModelCatalogue } from '../models/model-catalogue';
+import type { Cashier } from '../pipeline/cashier';
+import type { Elsewhere, GenerateService } from '../pipeline/generate-service';
+import type { Scheduler } from '../scheduling/scheduler';
+import type { Database } from '../storage/database-schema';
+import { AskingDesk } from './asking-desk';
+import { Offers, type PeerModel } from './offers';
+import { PeerLinks, type Peer } from './peer-links';
+import type { FederationSetup } from './peer-settings';
+import { PeerStore } from './peer-store';
+import type { SealedLink } from './sealed-link';
+import { ServingDesk } from './serving-desk';
+import { SettlementDesk } from './settlement-desk';
+import { SettlementStore } from './settlement-store';
+import { StatementDesk } from './statement-desk';
+
+/** What the federation needs of its coordinator. */
+export interface FederationParts {
+  readonly name: string;
+  readonly database: Database;
+  readonly catalogue: ModelCatalogue;
+  readonly scheduler: Scheduler;
+  readonly discovery: DiscoveryIndex;
+  readonly cashier: Cashier;
+  readonly generation: GenerateService;
+  readonly maxRequests: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** The links of this coordinator with others, and everything that goes over them. */
+export class Federation {
+  readonly links: PeerLinks;
+  readonly offers: Offers;
+  readonly serving: ServingDesk;
+  readonly asking: AskingDesk;
+  readonly settlements: SettlementDesk;
+  readonly statements: StatementDesk;
+  readonly store: SettlementStore;
+  readonly peerStore: PeerStore;
+  /** What waits for the database, by peer, so that settlements are taken in the order they came. */
+  private readonly tails = new Map<Peer, Promise<void>>();
+
+  constructor(
+    setup: FederationSetup,
+    private readonly parts: FederationParts,
+  ) {
+    const { database, clock, random, logger, cashier } = parts;
+    const refuse = (peer: Peer, code: string, message: string): void => this.links.noteRefusal(peer, code, message);
+    this.peerStore = new PeerStore(database, clock);
+    this.links = new PeerLinks(setup, this.peerStore, this, clock, random, logger);
+    this.store = new SettlementStore(database, clock);
+    this.settlements = new SettlementDesk(this.store, setup.signer, clock, random, logger, refuse);
+    this.serving = new ServingDesk(
+      parts.generation,
+      cashier,
+      parts.catalogue,
+      this.settlements,
+      this.store,
+      clock,
+      logger,
+      refuse,
+    );
+    this.asking = new AskingDesk(cashier, this.settlements, this.store, clock, random, refuse);
+    this.statements = new StatementDesk(this.store, setup.signer, clock, random, logger, refuse);
+    this.offers = new Offers(
+      parts.catalogue,
+      parts.scheduler,
+      parts.discovery,
+      () => this.links.peers,
+      () => ({ requests: parts.maxRequests, running: parts.generation.activeRequests }),
+      clock,
+      logger,
+      refuse,
+    );
+  }
+
+  get publicKey(): string {
+    return this.links.signer.publicKey;
+  }
+
+  start(): Promise<void> {
+    return this.links.start();
+  }
+
+  /** Ends the links; what waits for the database is waited for. */
+  async stop(): Promise<void> {
+    this.links.stop();
+    await this.offers.settled();
+    await this.statements.settled();
+    await Promise.all(this.tails.values());
+  }
+
+  accept(socket: WebSocket): void {
+    this.links.accept(socket);
+  }
+
+  /** What happens as time passes. */
+  async sweep(): Promise<void> {
+    await this.links.reload();
+    this.links.sweep();
+    this.offers.tell();
+    this.statements.makeDue(this.links.peers);
+  }
+
+  /** Which models can be answered here changed. */
+  coverageChanged(): void {
+    this.offers.tell();
+  }
+
+  /** A model that a peer serves. */
+  model(modelId: string): PeerModel | null {
+    return this.offers.find(modelId);
+  }
+
+  /** Answers what the own nodes cannot, where a peer serves the model. */
+  readonly elsewhere: Elsewhere = (request) => {
+    const found = this.offers.find(request.modelId);
+    return found === null ? null : (listener, signal) => this.asking.generate(found, request, listener, signal);
+  };
+
+  up(peer: Peer, link: SealedLink): void {
+    void link.send({ type: 'ready', name: this.parts.name, agreement_id: peer.agreementId });
+    this.offers.greet(peer);
+    this.later(peer, () => this.settlements.flush(peer));
+  }
+
+  down(peer: Peer, reason: string): void {
+    this.offers.forget(peer);
+    this.serving.dropAll(peer);
+    this.asking.dropAll(peer, reason);
+    this.statements.dropAll(peer);
+  }
+
+  message(peer: Peer, link: SealedLink, message: FederationMessage): void {
+    switch (message.type) {
+      case 'ready':
+        return;
+      case 'summary':
+        this.offers.take(peer, message);
+        return;
+      case 'terminate':
+        this.later(peer, async () => {
+          const ended = await this.links.terminate(message.notice);
+          if (!ended.ok) this.links.noteRefusal(peer, ended.error.code, ended.error.message);
+        });
+        return;
+      case 'unsupported':
+        this.parts.logger.info({ peer: peer.name, of: message.of }, 'a peer does not know a message');
+        return;
+      case 'request':
+        this.serving.take(peer, link, message);
+        return;
+      case 'request-cancel':
+        this.serving.cancel(peer, message.request_id);
+        return;
+      case 'request-started':
+      case 'request-token':
+      case 'request-waiting':
+      case 'request-ended':
+        this.asking.take(peer, message);
+        return;
+      case 'settlement':
+        this.later(peer, async () => {
+          await this.settlements.take(peer, message.settlement, null);
+        });
+        return;
+      case 'settlement-receipt':
+        this.later(peer, () => this.settlements.takeReceipt(peer, message.receipt));
+        return;
+      case 'settlement-refused':
+        this.later(peer, () =>
+          this.settlements.takeRefusal(peer, message.request_id, `${message.code}: ${message.message}`),
+        );
+        return;
+      case 'statement':
+        this.later(peer, () => this.statements.take(peer, message));
+        return;
+      case 'statement-answer':
+        this.statements.takeAnswer(peer, message);
+    }
+  }
+
+  /** One thing after the other for each peer; a failure is logged and stops nothing. */
+  private later(peer: Peer, work: () => Promise<void>): void {
+    const before = this.tails.get(peer) ?? Promise.resolve();
+    const next = before.then(work).catch((thrown: unknown) => {
+      this.parts.logger.error({ err: thrown, peer: peer.name }, 'something of a peer could not be done');
+    });
+    this.tails.set(peer, next);
+  }
+
+  /** In what costs under the agreement with a peer are counted. */
+  termsOf(peer: Peer): ReturnType<typeof settlementTermsOf> {
+    return settlementTermsOf(peer.settings.agreement);
+  }
+}

@@ -1,0 +1,130 @@
+import type { TerminationNotice } from '../../protocol/trust/termination';
+import { toEpochMs } from '../../protocol/documents/time';
+import { timestampOf, type Clock } from '../clock';
+import type { Database } from '../storage/database-schema';
+
+/** Refusals kept of one peer, so that a flood of them fills nothing. */
+const MAX_REFUSALS = 1_000;
+const TRIM_EVERY = 100;
+const MAX_MESSAGE_LENGTH = 500;
+
+/** Why something of a peer was refused. */
+export interface Refusal {
+  readonly at: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface StoredPeer {
+  readonly isCut: boolean;
+  readonly termination: TerminationNotice | null;
+  readonly lastUpAt: string | null;
+}
+
+/** What is kept of peers beside the configuration: cuts, terminations, refusals. */
+export class PeerStore {
+  private sinceTrim = 0;
+
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
+
+  /** What is known of a peer under an agreement; makes its row. */
+  async load(publicKey: string, agreementId: string): Promise<StoredPeer> {
+    await this.database
+      .insertInto('federation_peers')
+      .values({
+        public_key: publicKey,
+        agreement_id: agreementId,
+        is_cut: 0,
+        termination_json: null,
+        ended_at: null,
+        last_up_at: null,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    const row = await this.database
+      .selectFrom('federation_peers')
+      .selectAll()
+      .where('public_key', '=', publicKey)
+      .where('agreement_id', '=', agreementId)
+      .executeTakeFirstOrThrow();
+    return {
+      isCut: row.is_cut === 1,
+      termination: row.termination_json === null ? null : (JSON.parse(row.termination_json) as TerminationNotice),
+      lastUpAt: row.last_up_at,
+    };
+  }
+
+  async setCut(publicKey: string, isCut: boolean): Promise<void> {
+    await this.database
+      .updateTable('federation_peers')
+      .set({ is_cut: isCut ? 1 : 0 })
+      .where('public_key', '=', publicKey)
+      .execute();
+  }
+
+  async noteUp(publicKey: string, agreementId: string): Promise<void> {
+    await this.database
+      .updateTable('federation_peers')
+      .set({ last_up_at: timestampOf(this.clock.nowMs()) })
+      .where('public_key', '=', publicKey)
+      .where('agreement_id', '=', agreementId)
+      .execute();
+  }
+
+  /** Keeps the notice that ends an agreement earliest. */
+  async end(notice: TerminationNotice): Promise<void> {
+    const endedAt = timestampOf(toEpochMs(notice.effective_at));
+    await this.database
+      .updateTable('federation_peers')
+      .set({ termination_json: JSON.stringify(notice), ended_at: endedAt })
+      .where('agreement_id', '=', notice.agreement_id)
+      .where((build) => build.or([build('ended_at', 'is', null), build('ended_at', '>', endedAt)]))
+      .execute();
+  }
+
+  async noteRefusal(peerKey: string, code: string, message: string): Promise<void> {
+    await this.database
+      .insertInto('federation_refusals')
+      .values({
+        peer_key: peerKey,
+        at: timestampOf(this.clock.nowMs()),
+        code: code.slice(0, 100),
+        message: message.replaceAll('\u0000', '').slice(0, MAX_MESSAGE_LENGTH),
+      })
+      .execute();
+    this.sinceTrim += 1;
+    if (this.sinceTrim >= TRIM_EVERY) await this.trim(peerKey);
+  }
+
+  /** The newest refusals of a peer, newest first. */
+  async refusals(peerKey: string, limit: number): Promise<Refusal[]> {
+    return this.database
+      .selectFrom('federation_refusals')
+      .select(['at', 'code', 'message'])
+      .where('peer_key', '=', peerKey)
+      .orderBy('id', 'desc')
+      .limit(limit)
+      .execute();
+  }
+
+  private async trim(peerKey: string): Promise<void> {
+    this.sinceTrim = 0;
+    const oldest = await this.database
+      .selectFrom('federation_refusals')
+      .select('id')
+      .where('peer_key', '=', peerKey)
+      .orderBy('id', 'desc')
+      .offset(MAX_REFUSALS)
+      .limit(1)
+      .executeTakeFirst();
+    if (oldest === undefined) return;
+    await this.database
+      .deleteFrom('federation_refusals')
+      .where('peer_key', '=', peerKey)
+      .where('id', '<=', oldest.id)
+      .execute();
+  }
+}

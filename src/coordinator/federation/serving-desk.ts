@@ -1,0 +1,252 @@
+import { grantOf, microAmount, settlementTermsOf, termsRefusal } from '../../protocol/federation/grant';
+import { FEDERATION_LIMITS } from '../../protocol/federation/limits';
+import type { FederationMessageOf } from '../../protocol/federation/messages';
+import type { FederationSettlement } from '../../protocol/federation/settlement';
+import { toEpochMs } from '../../protocol/documents/time';
+import { success } from '../../protocol/result';
+import type { Clock } from '../clock';
+import { refuse, type CoordinatorFailure } from '../errors';
+import { maximumInputTokens, maximumPrice } from '../ledger/pricing';
+import type { Logger } from '../logger';
+import type { ModelCatalogue } from '../models/model-catalogue';
+import type { Cashier } from '../pipeline/cashier';
+import type { GenerateRequest, GenerateService, RequestAccount } from '../pipeline/generate-service';
+import type { Peer } from './peer-links';
+import type { SealedLink } from './sealed-link';
+import type { SettlementDesk } from './settlement-desk';
+import type { SettlementStore } from './settlement-store';
+
+type RequestMessage = FederationMessageOf<'request'>;
+
+const MINUTE_MS = 60_000;
+/** Longest a timer can wait; a later deadline is no deadline of a request. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+interface Reservation {
+  readonly abort: AbortController;
+  readonly microAmount: number;
+}
+
+interface PeerRequests {
+  readonly running: Map<string, Reservation>;
+  /** Times of the requests of the last minute, in milliseconds. */
+  readonly recent: number[];
+}
+
+/**
+ * Requests of peers, served by the own nodes alone and within the terms of the agreement. A request ends with the link it
+ * came over; what was produced by then is settled all the same.
+ */
+export class ServingDesk {
+  private readonly byPeer = new Map<Peer, PeerRequests>();
+
+  constructor(
+    private readonly generation: Pick<GenerateService, 'generate'>,
+    private readonly cashier: Cashier,
+    private readonly catalogue: ModelCatalogue,
+    private readonly settlements: SettlementDesk,
+    private readonly store: SettlementStore,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly noteRefusal: (peer: Peer, code: string, message: string) => void,
+  ) {}
+
+  runningFor(peer: Peer): number {
+    return this.byPeer.get(peer)?.running.size ?? 0;
+  }
+
+  /** Takes a request; everything about it is said over the link it came over. */
+  take(peer: Peer, link: SealedLink, message: RequestMessage): void {
+    void this.serve(peer, link, message).catch((thrown: unknown) => {
+      this.logger.error({ err: thrown, peer: peer.name }, 'a request of a peer failed');
+      const failure = refuse('coordinator-internal', 'The coordinator made an error.', { retryable: true });
+      this.end(link, message.request_id, failure.error);
+    });
+  }
+
+  cancel(peer: Peer, requestId: string): void {
+    this.byPeer.get(peer)?.running.get(requestId)?.abort.abort();
+  }
+
+  /** The link is gone: its requests end now. */
+  dropAll(peer: Peer): void {
+    for (const { abort } of this.byPeer.get(peer)?.running.values() ?? []) abort.abort();
+  }
+
+  private ofPeer(peer: Peer): PeerRequests {
+    const known = this.byPeer.get(peer) ?? { running: new Map(), recent: [] };
+    this.byPeer.set(peer, known);
+    return known;
+  }
+
+  private async serve(peer: Peer, link: SealedLink, message: RequestMessage): Promise<void> {
+    const served = this.ofPeer(peer);
+    const { request_id: requestId } = message;
+    if (served.running.has(requestId) || (await this.store.entry(peer.publicKey, requestId, 'served')) !== null) {
+      this.noteRefusal(peer, 'request-replayed', `The request ${requestId} was made before.`);
+      // A request that still runs keeps its one end.
+      if (!served.running.has(requestId)) this.endUsed(link, requestId);
+      return;
+    }
+    const reserved = await this.admit(peer, served, message);
+    if (reserved === null) {
+      this.endUsed(link, requestId);
+      return;
+    }
+    if ('code' in reserved) {
+      this.end(link, requestId, reserved);
+      return;
+    }
+    const timer = this.deadline(message, reserved.abort);
+    try {
+      if (!link.stands) reserved.abort.abort();
+      await this.run(peer, link, message, reserved.abort.signal);
+    } finally {
+      clearTimeout(timer);
+      served.running.delete(requestId);
+    }
+  }
+
+  /** Checks the terms and sets aside what the request can come to. Null: another one of this id was quicker. */
+  private async admit(
+    peer: Peer,
+    served: PeerRequests,
+    message: RequestMessage,
+  ): Promise<Reservation | CoordinatorFailure | null> {
+    const { agreement, ownParty } = peer.settings;
+    const { served: settled } = await this.store.totals(peer.publicKey, peer.agreementId);
+    // From here on nothing waits, so that two requests cannot both take the last of something.
+    if (served.running.has(message.request_id)) return null;
+    const nowMs = this.clock.nowMs();
+    while ((served.recent[0] ?? nowMs) <= nowMs - MINUTE_MS) served.recent.shift();
+    const asked = {
+      modelId: message.model_id,
+      maxNewTokens: message.max_new_tokens,
+      microAmount: this.maximum(peer, message),
+    };
+    const reserved = [...served.running.values()].reduce((sum, running) => sum + running.microAmount, 0);
+    const usage = {
+      nowMs,
+      lastMinute: served.recent.length,
+      running: served.running.size,
+      microAmount: settled.micro + reserved,
+    };
+    const refused = termsRefusal(grantOf(agreement, ownParty), usage, asked);
+    if (refused !== null) {
+      this.noteRefusal(peer, refused.code, refused.message);
+      return refuse('terms-refused', refused.message, { retryable: refused.retryable }).error;
+    }
+    const reservation: Reservation = { abort: new AbortController(), microAmount: asked.microAmount };
+    served.running.set(message.request_id, reservation);
+    if (served.recent.length < FEDERATION_LIMITS.burstMessages) served.recent.push(nowMs);
+    return reservation;
+  }
+
+  private maximum(peer: Peer, message: RequestMessage): number {
+    const model = this.catalogue.find(message.model_id);
+    if (model === undefined) return 0;
+    const text =
+      message.messages === undefined
+        ? { prompt: message.prompt ?? '' }
+        : { messages: message.messages, chatTemplate: model.manifest.chat_template };
+    const { shape } = model.manifest;
+    const price = maximumPrice(shape, maximumInputTokens(text), message.max_new_tokens, message.precision);
+    return microAmount(price, settlementTermsOf(peer.settings.agreement));
+  }
+
+  private deadline({ deadline_at: at }: RequestMessage, abort: AbortController): NodeJS.Timeout | undefined {
+    if (at === undefined) return undefined;
+    const leftMs = Math.max(0, toEpochMs(at) - this.clock.nowMs());
+    return leftMs > MAX_TIMER_MS ? undefined : setTimeout(() => abort.abort(), leftMs);
+  }
+
+  private async run(peer: Peer, link: SealedLink, message: RequestMessage, signal: AbortSignal): Promise<void> {
+    const { request_id: requestId } = message;
+    let settlement: FederationSettlement | null = null;
+    const account = this.accountOf(peer, (made) => {
+      settlement = made;
+    });
+    const request: GenerateRequest = {
+      nodeId: `federation:${peer.keyId}`,
+      requestId,
+      modelId: message.model_id,
+      prompt: message.prompt,
+      messages: message.messages,
+      maxNewTokens: message.max_new_tokens,
+      sampling: message.sampling,
+      precision: message.precision,
+      account,
+    };
+    const result = await this.generation.generate(
+      request,
+      {
+        started: async (_pipeline, inputTokens) => {
+          await link.send({ type: 'request-started', request_id: requestId, input_tokens: inputTokens });
+        },
+        token: async (index, tokenId, text) => {
+          await link.send({ type: 'request-token', request_id: requestId, index, token_id: tokenId, text });
+        },
+        waiting: (_layersMissing, seconds) =>
+          void link.send({ type: 'request-waiting', request_id: requestId, seconds }),
+      },
+      signal,
+    );
+    if (!result.ok) {
+      this.end(link, requestId, result.error);
+      return;
+    }
+    const made = settlement as FederationSettlement | null;
+    void link.send({
+      type: 'request-ended',
+      request_id: requestId,
+      finish_reason: result.value.finish_reason,
+      settlement: made === null ? null : { ...made },
+      error: null,
+    });
+  }
+
+  /** The peer pays under the agreement: its terms were checked, nobody's balance here is touched, the nodes earn. */
+  private accountOf(peer: Peer, settled: (settlement: FederationSettlement) => void): RequestAccount {
+    return {
+      hold: () =>
+        Promise.resolve(success({ amountMicroGft: Number.MAX_SAFE_INTEGER, release: () => Promise.resolve() })),
+      settle: async (request, work, end) => {
+        let made: FederationSettlement | null = null;
+        const note = `Served for ${peer.name} under the agreement ${peer.agreementId}`;
+        const result = await this.cashier.settleForPeer(work, note, async (transaction, ledgerRef, workMicroGft) => {
+          made = await this.settlements.bookServed(
+            transaction,
+            peer,
+            {
+              requestId: request.requestId,
+              modelId: request.modelId,
+              precision: work.precision,
+              inputTokens: work.inputTokens,
+              outputTokens: work.outputTokens,
+              finishReason: end.reason,
+              workMicroGft,
+            },
+            ledgerRef,
+          );
+          return made.server_ref;
+        });
+        if (made !== null) settled(made);
+        return result;
+      },
+    };
+  }
+
+  private endUsed(link: SealedLink, requestId: string): void {
+    this.end(link, requestId, refuse('request-id-used', 'A request with this id was made already.').error);
+  }
+
+  private end(link: SealedLink, requestId: string, { code, message, retryable }: CoordinatorFailure): void {
+    void link.send({
+      type: 'request-ended',
+      request_id: requestId,
+      finish_reason: 'error',
+      settlement: null,
+      error: { code, message: message.slice(0, 2_000), retryable },
+    });
+  }
+}

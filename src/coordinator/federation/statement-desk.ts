@@ -1,0 +1,309 @@
+import { nodeCryptography } from '../../keys/ed25519';
+import { FEDERATION_LIMITS } from '../../protocol/federation/limits';
+import { settlementTermsOf } from '../../protocol/federation/grant';
+import type { FederationMessageOf } from '../../protocol/federation/messages';
+import {
+  checkStatementAgreement,
+  differencesOf,
+  readFederationStatement,
+  signFederationStatement,
+  statementOf,
+  type FederationStatement,
+  type StatementDifference,
+} from '../../protocol/federation/statement';
+import { toEpochMs } from '../../protocol/documents/time';
+import { success } from '../../protocol/result';
+import { refuseTrust } from '../../protocol/trust/errors';
+import type { Signer } from '../../protocol/signing/ed25519';
+import { timestampOf, type Clock, type Random } from '../clock';
+import { refuse, type CoordinatorResult } from '../errors';
+import type { Logger } from '../logger';
+import type { Peer } from './peer-links';
+import type { SettlementStore } from './settlement-store';
+
+const DAY_MS = 86_400_000;
+const ANSWER_MS = 30_000;
+/** A day over is left in peace this long, so that clocks that differ a little do not part it differently. */
+const SETTLE_MS = 60_000;
+/** Shortest part of a day a statement is made of. */
+const MIN_PERIOD_MS = 60_000;
+/** Another attempt at a day whose statements differ. */
+const RETRY_MS = 3_600_000;
+const MAX_DIFFERENCES = 1_000;
+
+/** A compared time. */
+export interface Comparison {
+  readonly from: string;
+  readonly to: string;
+  readonly equal: boolean;
+  /** Signed by both where it was equal and final; else the own one. */
+  readonly statement: FederationStatement;
+  readonly theirs: FederationStatement | null;
+  readonly differences: readonly StatementDifference[];
+}
+
+/** What was kept of a time. */
+export interface KeptStatement {
+  readonly from: string;
+  readonly to: string;
+  readonly state: 'signed' | 'differs';
+  readonly statement: FederationStatement;
+  readonly differences: readonly StatementDifference[];
+  readonly madeAt: string;
+}
+
+type Answer = FederationMessageOf<'statement-answer'>;
+
+/** Statements with peers: compared entry by entry, and signed by both once a day is over. */
+export class StatementDesk {
+  private readonly waiting = new Map<
+    string,
+    { readonly peer: Peer; readonly settle: (answer: Answer | null) => void }
+  >();
+  private readonly triedAtMs = new Map<string, number>();
+  private round: Promise<void> | null = null;
+
+  constructor(
+    private readonly store: SettlementStore,
+    private readonly signer: Signer,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly logger: Logger,
+    private readonly noteRefusal: (peer: Peer, code: string, message: string) => void,
+  ) {}
+
+  /** Makes what is due with everybody: of the two coordinators of a link, the one whose key comes first begins. */
+  makeDue(peers: readonly Peer[]): void {
+    this.round ??= this.make(peers)
+      .catch((thrown: unknown) => this.logger.warn({ err: thrown }, 'statements could not be made'))
+      .finally(() => {
+        this.round = null;
+      });
+  }
+
+  settled(): Promise<void> {
+    return this.round ?? Promise.resolve();
+  }
+
+  /** The link is gone: nobody answers any more. */
+  dropAll(peer: Peer): void {
+    for (const one of this.waiting.values()) if (one.peer === peer) one.settle(null);
+  }
+
+  /** Compares a time with the peer, whose link must stand; keeps what was found. Fails with `peer-unavailable`. */
+  async compare(peer: Peer, fromMs: number, toMs: number): Promise<CoordinatorResult<Comparison[]>> {
+    const count = await this.store.count(peer.publicKey, peer.agreementId, fromMs, toMs);
+    if (count > FEDERATION_LIMITS.maxStatementEntries && toMs - fromMs >= 2 * MIN_PERIOD_MS) {
+      const middle = fromMs + Math.floor((toMs - fromMs) / 2);
+      const first = await this.compare(peer, fromMs, middle);
+      if (!first.ok) return first;
+      const second = await this.compare(peer, middle, toMs);
+      return second.ok ? success([...first.value, ...second.value]) : second;
+    }
+    const isFinal = toMs <= this.clock.nowMs();
+    const own = signFederationStatement(await this.own(peer, fromMs, toMs), this.signer, nodeCryptography);
+    const answer = await this.ask(peer, own, isFinal);
+    if (answer === null) {
+      return refuse('peer-unavailable', `${peer.name} does not answer now.`, { retryable: true });
+    }
+    const read = this.readTheirs(peer, answer.statement);
+    if (!read.ok) {
+      this.noteRefusal(peer, 'statement-invalid', read.error.message);
+      return refuse('peer-failed', `${peer.name} answered with an invalid statement: ${read.error.message}`);
+    }
+    const { statement: theirs, signedBy } = read.value;
+    const differences = differencesOf(own.entries, theirs.entries).slice(0, MAX_DIFFERENCES);
+    const isSame = answer.equal && theirs.id === own.id && theirs.from === own.from && theirs.to === own.to;
+    const isSigned = isFinal && isSame && differences.length === 0 && signedBy.length === 2;
+    const equal = isSame && differences.length === 0;
+    if (isFinal) await this.keep(peer, isSigned ? theirs : own, isSigned ? null : theirs, fromMs, toMs);
+    return success([
+      {
+        from: own.from,
+        to: own.to,
+        equal,
+        statement: isSigned ? theirs : own,
+        theirs: isSigned ? null : theirs,
+        differences,
+      },
+    ]);
+  }
+
+  /** The peer has sent a statement: it is signed when it is right, else answered with the own one. */
+  async take(peer: Peer, message: FederationMessageOf<'statement'>): Promise<void> {
+    const read = this.readTheirs(peer, message.statement);
+    if (!read.ok) return this.noteRefusal(peer, 'statement-invalid', read.error.message);
+    const { statement: theirs } = read.value;
+    const [fromMs, toMs] = [toEpochMs(theirs.from), toEpochMs(theirs.to)];
+    if (!(fromMs < toMs && toMs - fromMs <= DAY_MS)) {
+      return this.noteRefusal(peer, 'statement-invalid', 'A statement is of a day or a part of one.');
+    }
+    const count = await this.store.count(peer.publicKey, peer.agreementId, fromMs, toMs);
+    if (count > FEDERATION_LIMITS.maxStatementEntries) {
+      return this.noteRefusal(peer, 'statement-invalid', 'The statement covers more entries than one may have.');
+    }
+    const own = await this.own(peer, fromMs, toMs, theirs);
+    const isOver = toMs <= this.clock.nowMs() + SETTLE_MS;
+    const equal = differencesOf(own.entries, theirs.entries).length === 0;
+    const signed =
+      equal && message.final && isOver
+        ? signFederationStatement(theirs, this.signer, nodeCryptography)
+        : signFederationStatement(own, this.signer, nodeCryptography);
+    if (message.final && isOver) await this.keep(peer, signed, equal ? null : theirs, fromMs, toMs);
+    void peer.send({ type: 'statement-answer', id: theirs.id, equal, statement: { ...signed } });
+    return undefined;
+  }
+
+  takeAnswer(peer: Peer, answer: Answer): void {
+    const waiting = this.waiting.get(answer.id);
+    if (waiting?.peer === peer) waiting.settle(answer);
+    else this.noteRefusal(peer, 'statement-unasked', 'An answer to a statement came that was not sent.');
+  }
+
+  /** What was kept, newest first; of one time, or of all. */
+  async kept(peer: Peer, limit: number, fromMs?: number): Promise<KeptStatement[]> {
+    let query = this.store.database
+      .selectFrom('federation_statements')
+      .selectAll()
+      .where('peer_key', '=', peer.publicKey)
+      .where('agreement_id', '=', peer.agreementId)
+      .orderBy('from_ms', 'desc')
+      .limit(limit);
+    if (fromMs !== undefined) query = query.where('from_ms', '>=', fromMs).where('from_ms', '<', fromMs + DAY_MS);
+    const rows = await query.execute();
+    return rows.map((row) => {
+      const statement = JSON.parse(row.statement_json) as FederationStatement;
+      const theirs = row.theirs_json === null ? null : (JSON.parse(row.theirs_json) as FederationStatement);
+      return {
+        from: timestampOf(row.from_ms),
+        to: timestampOf(row.to_ms),
+        state: row.state,
+        statement,
+        differences: theirs === null ? [] : differencesOf(statement.entries, theirs.entries).slice(0, MAX_DIFFERENCES),
+        madeAt: row.made_at,
+      };
+    });
+  }
+
+  /** The own statement of a time, not signed; under the facts of the peer's when it answers one. */
+  private async own(peer: Peer, fromMs: number, toMs: number, as?: FederationStatement): Promise<FederationStatement> {
+    const entries = await this.store.entries(peer, this.signer.publicKey, fromMs, toMs);
+    return statementOf(
+      {
+        id: as?.id ?? this.random.uuid(),
+        agreement_id: peer.agreementId,
+        agreement_hash: peer.settings.agreementHash,
+        coordinators: [this.signer.publicKey, peer.publicKey],
+        unit: settlementTermsOf(peer.settings.agreement).unit,
+        from: as?.from ?? timestampOf(fromMs),
+        to: as?.to ?? timestampOf(toMs),
+        issued_at: timestampOf(this.clock.nowMs()),
+      },
+      entries,
+    );
+  }
+
+  private readTheirs(peer: Peer, value: unknown): ReturnType<typeof readFederationStatement> {
+    const read = readFederationStatement(value, nodeCryptography);
+    if (!read.ok) return read;
+    const { statement, signedBy } = read.value;
+    const under = checkStatementAgreement(statement, peer.settings.agreement, nodeCryptography);
+    if (!under.ok) return under;
+    const both = [this.signer.publicKey, peer.publicKey];
+    const isOurs = both.every((key) => statement.coordinators.includes(key)) && signedBy.includes(peer.publicKey);
+    return isOurs ? read : refuseTrust('signature-wrong', 'The statement is not signed by the peer.');
+  }
+
+  private async ask(peer: Peer, statement: FederationStatement, final: boolean): Promise<Answer | null> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<Answer | null>((resolve) => {
+        timer = setTimeout(() => resolve(null), ANSWER_MS);
+        this.waiting.set(statement.id, { peer, settle: resolve });
+        void peer.send({ type: 'statement', statement: { ...statement }, final }).then((isSent) => {
+          if (!isSent) resolve(null);
+        });
+      });
+    } finally {
+      clearTimeout(timer);
+      this.waiting.delete(statement.id);
+    }
+  }
+
+  private async keep(
+    peer: Peer,
+    statement: FederationStatement,
+    theirs: FederationStatement | null,
+    fromMs: number,
+    toMs: number,
+  ): Promise<void> {
+    const values = {
+      state: theirs === null ? ('signed' as const) : ('differs' as const),
+      statement_json: JSON.stringify(statement),
+      theirs_json: theirs === null ? null : JSON.stringify(theirs),
+      made_at: timestampOf(this.clock.nowMs()),
+    };
+    await this.store.database
+      .insertInto('federation_statements')
+      .values({
+        peer_key: peer.publicKey,
+        agreement_id: peer.agreementId,
+        from_ms: fromMs,
+        to_ms: toMs,
+        ...values,
+      })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['peer_key', 'agreement_id', 'from_ms', 'to_ms'])
+          .doUpdateSet(values)
+          // What both have signed stays.
+          .where('federation_statements.state', '=', 'differs'),
+      )
+      .execute();
+  }
+
+  private async make(peers: readonly Peer[]): Promise<void> {
+    for (const peer of peers) {
+      if (peer.link === null || this.signer.publicKey > peer.publicKey) continue;
+      const lastMs = Math.floor((this.clock.nowMs() - SETTLE_MS) / DAY_MS) * DAY_MS;
+      let fromMs = await this.firstUnsigned(peer);
+      while (fromMs !== null && fromMs < lastMs && peer.link !== null) {
+        const day = Math.floor(fromMs / DAY_MS) * DAY_MS;
+        await this.makeDay(peer, day);
+        fromMs = await this.store.firstAt(peer.publicKey, peer.agreementId, day + DAY_MS);
+      }
+    }
+  }
+
+  /** The first entry behind the days that are signed without a gap. */
+  private async firstUnsigned(peer: Peer): Promise<number | null> {
+    const rows = await this.store.database
+      .selectFrom('federation_statements')
+      .select('from_ms')
+      .where('peer_key', '=', peer.publicKey)
+      .where('agreement_id', '=', peer.agreementId)
+      .where('state', '=', 'differs')
+      .orderBy('from_ms')
+      .limit(1)
+      .execute();
+    const last = await this.store.database
+      .selectFrom('federation_statements')
+      .select((build) => build.fn.max('to_ms').as('to_ms'))
+      .where('peer_key', '=', peer.publicKey)
+      .where('agreement_id', '=', peer.agreementId)
+      .executeTakeFirst();
+    const from = rows[0]?.from_ms ?? Number(last?.to_ms ?? 0);
+    return this.store.firstAt(peer.publicKey, peer.agreementId, from);
+  }
+
+  private async makeDay(peer: Peer, day: number): Promise<void> {
+    const key = `${peer.publicKey} ${day}`;
+    const nowMs = this.clock.nowMs();
+    if (nowMs - (this.triedAtMs.get(key) ?? -RETRY_MS) < RETRY_MS) return;
+    this.triedAtMs.set(key, nowMs);
+    const made = await this.compare(peer, day, day + DAY_MS);
+    if (!made.ok) this.triedAtMs.delete(key);
+    else if (made.value.every(({ equal }) => equal)) this.triedAtMs.delete(key);
+    else this.noteRefusal(peer, 'statement-differs', `The ledgers differ about ${timestampOf(day).slice(0, 10)}.`);
+  }
+}

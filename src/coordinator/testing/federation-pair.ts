@@ -1,0 +1,193 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { generateSigner, nodeCryptography } from '../../keys/ed25519';
+import { testParty } from '../../keys/testing/test-party';
+import { signAgreement } from '../../protocol/signing/sign-document';
+import type { Signer } from '../../protocol/signing/ed25519';
+import type { Agreement, AgreementTerms } from '../../protocol/trust/agreement';
+import { agreementHash, signTermination, type TerminationNotice } from '../../protocol/trust/termination';
+import type { CoordinatorOptions } from '../config';
+import type { CoordinatorSurroundings } from '../coordinator';
+import { startTestCoordinator, type TestCoordinator } from './start-coordinator';
+import { serveFirst, serveLast, WsNode } from './ws-node';
+
+export const PARTY_A = testParty(1, 'A');
+export const PARTY_B = testParty(2, 'B');
+
+/** What one side serves under the agreement of the tests. */
+export function grant(servedBy: string, limits: Record<string, unknown> = {}): Record<string, unknown> {
+  return { kind: 'federation', served_by: servedBy, models: 'any', ...limits };
+}
+
+/** An agreement of two parties whose coordinators have the given keys. */
+export function federationAgreement(
+  keys: { readonly a: string; readonly b: string },
+  changes: Partial<AgreementTerms> = {},
+): Agreement {
+  const terms: AgreementTerms = {
+    purpose: 'Answer each other with the own models.',
+    resources: [grant(PARTY_A.nodeId), grant(PARTY_B.nodeId)],
+    cost: { unit: 'node-hours', rate: 2 },
+    data_handling: 'Nothing is kept.',
+    effective_at: '2026-01-01T00:00:00.000Z',
+    expires_at: '2126-01-01T00:00:00.000Z',
+    termination: 'Any time.',
+    ...changes,
+  };
+  const draft: Agreement = {
+    tore_spec: 'tore-0002',
+    type: 'agreement',
+    id: 'agreement-of-a-and-b',
+    parties: [PARTY_A, PARTY_B].map(({ nodeId, name, signer }) => ({
+      node_id: nodeId,
+      public_key: signer.publicKey,
+      name,
+    })),
+    governance_mode: 'institution',
+    handshake_ref: null,
+    evidence: [],
+    terms,
+    status: 'active',
+    metadata: { member_keys: { [PARTY_A.nodeId]: [keys.a], [PARTY_B.nodeId]: [keys.b] } },
+    signatures: [],
+  };
+  const first = signAgreement(draft, PARTY_A.signer, nodeCryptography);
+  if (!first.ok) throw new Error(first.error.message);
+  const both = signAgreement(first.value, PARTY_B.signer, nodeCryptography);
+  if (!both.ok) throw new Error(both.error.message);
+  return both.value;
+}
+
+/** A party's notice that ends an agreement. */
+export function terminationOf(agreement: Agreement, effectiveAt: string, by = PARTY_A): TerminationNotice {
+  const hash = agreementHash(agreement, nodeCryptography);
+  if (!hash.ok) throw new Error(hash.error.message);
+  const facts = {
+    id: 'end-of-the-agreement',
+    agreement_id: agreement.id,
+    agreement_hash: hash.value,
+    party: { node_id: by.nodeId, public_key: by.signer.publicKey },
+    effective_at: effectiveAt,
+    issued_at: '2026-02-01T00:00:00.000Z',
+  };
+  return signTermination(facts, by.signer, nodeCryptography);
+}
+
+/** Keys and agreement of two coordinators, in files as their configurations name them. */
+export interface FederationFiles {
+  readonly agreement: Agreement;
+  readonly agreementFile: string;
+  readonly a: { readonly signer: Signer; readonly keyFile: string };
+  readonly b: { readonly signer: Signer; readonly keyFile: string };
+  remove(): Promise<void>;
+}
+
+export async function federationFiles(changes: Partial<AgreementTerms> = {}): Promise<FederationFiles> {
+  const folder = await mkdtemp(join(tmpdir(), 'tore-federation-'));
+  const sides = [generateSigner(), generateSigner()] as const;
+  const names = ['a.pem', 'b.pem'].map((name) => join(folder, name)) as [string, string];
+  for (const index of [0, 1] as const) await writeFile(names[index], sides[index].pem, { mode: 0o600 });
+  const [a, b] = sides.map(({ signer }) => signer) as [Signer, Signer];
+  const agreement = federationAgreement({ a: a.publicKey, b: b.publicKey }, changes);
+  const agreementFile = join(folder, 'agreement.tore2-agreement.json');
+  await writeFile(agreementFile, JSON.stringify(agreement));
+  return {
+    agreement,
+    agreementFile,
+    a: { signer: a, keyFile: names[0] },
+    b: { signer: b, keyFile: names[1] },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Options of one side. */
+export function federationOptions(
+  files: FederationFiles,
+  side: 'a' | 'b',
+  url: string | null,
+): Pick<CoordinatorOptions, 'federation'> {
+  const other = side === 'a' ? 'b' : 'a';
+  return {
+    federation: {
+      keyFile: files[side].keyFile,
+      retrySeconds: 0.02,
+      peers: [
+        {
+          name: `Coordinator ${other.toUpperCase()}`,
+          url,
+          publicKey: files[other].signer.publicKey,
+          agreementFile: files.agreementFile,
+        },
+      ],
+    },
+  };
+}
+
+const ADMINISTRATOR = 'administrator-of-the-federation-tests';
+
+export interface RunningPair {
+  readonly files: FederationFiles;
+  readonly a: TestCoordinator;
+  readonly b: TestCoordinator;
+  /** A call of the administrator. */
+  admin(
+    side: 'a' | 'b',
+    method: 'GET' | 'POST',
+    path: string,
+  ): Promise<{ status: number; body: Record<string, unknown> }>;
+  stop(): Promise<void>;
+}
+
+/** Coordinator B, which listens, and coordinator A with GFT, which connects to it. */
+export async function startPair(
+  changes: Partial<AgreementTerms> = {},
+  options: {
+    readonly a?: Partial<CoordinatorOptions>;
+    readonly b?: Partial<CoordinatorOptions>;
+    readonly surroundings?: CoordinatorSurroundings;
+  } = {},
+): Promise<RunningPair> {
+  const files = await federationFiles(changes);
+  const common = { administratorToken: ADMINISTRATOR };
+  const b = await startTestCoordinator(
+    { ...common, name: 'B', tokenEconomy: false, ...federationOptions(files, 'b', null), ...options.b },
+    options.surroundings,
+  );
+  const a = await startTestCoordinator(
+    { ...common, name: 'A', modelFolders: [], ...federationOptions(files, 'a', b.url), ...options.a },
+    options.surroundings,
+  );
+  return {
+    files,
+    a,
+    b,
+    admin: async (side, method, path) => {
+      const response = await fetch(`${{ a, b }[side].url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${ADMINISTRATOR}` },
+      });
+      return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+    },
+    stop: async () => {
+      await a.coordinator.stop();
+      await b.coordinator.stop();
+      await files.remove();
+    },
+  };
+}
+
+/** Two nodes that serve the whole test model. */
+export async function serveModel(
+  url: string,
+  options: Parameters<typeof serveLast>[1] = {},
+): Promise<readonly [WsNode, WsNode]> {
+  const [first, last] = [await WsNode.connect(url), await WsNode.connect(url)];
+  await first.register();
+  await first.registerShard(0, 3);
+  serveFirst(first);
+  await last.register();
+  await last.registerShard(4, 7);
+  serveLast(last, options);
+  return [first, last];
+}
