@@ -1,3 +1,4 @@
+import type { HubRequest } from '../inference';
 import type { Clock } from './clock';
 import type { CoordinatorEvent } from './coordinator-client/coordinator-client';
 import type { StartEngine } from './engine-process-spawner';
@@ -41,6 +42,9 @@ export interface DirectLinkPreferences {
   readonly announcedHost: string | null;
 }
 
+/** The hub models are fetched from. */
+export type HubPreferences = Pick<HubRequest, 'endpoint' | 'accessToken' | 'redirectHosts'>;
+
 /** Everything the person decides about the node. */
 export interface NodePreferences extends RunPreferences {
   readonly coordinatorUrl: string;
@@ -49,8 +53,13 @@ export interface NodePreferences extends RunPreferences {
   readonly invitation?: string | null;
   /** Folder of the model to serve; null: the one `modelId` names. */
   readonly modelFolder: string | null;
-  /** A model of the coordinator's list, whose layers are fetched; null with no folder serves nothing. */
+  /**
+   * A model of the coordinator's list, whose layers are fetched, or `hub:OWNER/NAME[@REVISION][#FILE.gguf]`; null with no
+   * folder serves nothing.
+   */
   readonly modelId: string | null;
+  /** Where models of a hub are fetched; left out: huggingface.co, without a token. */
+  readonly hub?: HubPreferences | undefined;
   readonly activationServer: ActivationServerPreferences;
   /** Null or left out: activations go over the coordinator alone. */
   readonly directLinks?: DirectLinkPreferences | null;

@@ -60,8 +60,21 @@ describe('readHeadlessOptions', () => {
     [[...needed, '--region', 'a b']],
     [[...needed, '--unknown']],
     [[...needed, 'extra']],
+    [['--coordinator', 'http://c', '--model', 'hub:tiny']],
+    [[...needed, '--hub', 'huggingface.co']],
   ])('refuses %j', (args) => {
     expect(readHeadlessOptions(args, {})).toMatchObject({ ok: false, error: { code: 'input-invalid' } });
+  });
+
+  it('reads a model of a hub, and its token from the environment alone', () => {
+    const args = ['--coordinator', 'http://c', '--model', 'hub:a/b@v2', '--hub', 'https://hub.example'];
+    expect(readHeadlessOptions(args, { TORE_HUB_TOKEN: 't' })).toMatchObject({
+      value: {
+        preferences: { modelId: 'hub:a/b@v2', hub: { endpoint: 'https://hub.example', accessToken: 't' } },
+      },
+    });
+    const plain = readHeadlessOptions(needed, {});
+    expect(plain.ok && plain.value.kind === 'run' && 'hub' in plain.value.preferences).toBe(false);
   });
 
   it('knows help and version without anything else', () => {

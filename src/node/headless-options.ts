@@ -6,6 +6,7 @@ import { success, type Result } from '../protocol/result';
 import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from './contributor-options';
 import { nodeFailure, type NodeErrorCode } from './errors';
 import type { LayerChoice } from './policy/run-policy';
+import { HUB_PREFIX, readHubName } from './shard/hub-model';
 
 /** What the command line of `tore-node` asks for. */
 export type HeadlessCommand =
@@ -42,6 +43,8 @@ Usage: tore-node --coordinator URL (--model ID | --model-folder FOLDER) [options
   --access-token TOKEN    its access token; better in the variable TORE_ACCESS_TOKEN, which other users cannot see
   --invitation CODE       invitation code, where only members may connect (also TORE_INVITATION)
   --model ID              model of the coordinator to serve; only the layers served are fetched, each verified
+                          hub:OWNER/NAME fetches one from a hub, with @REVISION and #FILE.gguf where they matter
+  --hub URL               that hub (default: https://huggingface.co); a token for it in TORE_HUB_TOKEN
   --model-folder FOLDER   model to serve (config.json, safetensors, tokenizer.json)
   --layers A-B            layers to serve, both included; "automatic" lets the coordinator choose (default)
   --data-folder FOLDER    key, cached shards and figures (default: ~/.tore-node)
@@ -104,6 +107,7 @@ export function readHeadlessOptions(
         invitation: { type: 'string' },
         'model-folder': { type: 'string' },
         model: { type: 'string' },
+        hub: { type: 'string' },
         layers: { type: 'string', default: 'automatic' },
         'data-folder': { type: 'string' },
         threads: { type: 'string' },
@@ -135,6 +139,11 @@ export function readHeadlessOptions(
   if ((modelFolder === undefined) === (model === undefined)) {
     return refuse('Name what to serve: either --model ID, one of the coordinator’s, or --model-folder FOLDER.');
   }
+  if (model?.startsWith(HUB_PREFIX) === true && readHubName(model) === null) {
+    return refuse('A model of a hub is named hub:OWNER/NAME, with @REVISION and #FILE.gguf where they matter.');
+  }
+  if (values.hub !== undefined && !/^https?:\/\/\S+$/.test(values.hub)) return refuse('--hub takes an address.');
+  const hubToken = environment['TORE_HUB_TOKEN'] ?? '';
   const layerChoice = readLayers(values.layers);
   if (layerChoice === null) return refuse('--layers takes a range such as 0-3, or automatic.');
   const cpuThreads = values.threads === undefined ? null : readWholeNumber(values.threads, 1, 1_024);
@@ -170,6 +179,9 @@ export function readHeadlessOptions(
       invitation: invitation === '' ? null : invitation,
       modelFolder: modelFolder === undefined ? null : resolve(modelFolder),
       modelId: model ?? null,
+      ...(values.hub === undefined && hubToken === ''
+        ? {}
+        : { hub: { endpoint: values.hub, accessToken: hubToken === '' ? undefined : hubToken } }),
       policy: HEADLESS_POLICY,
       // A machine that runs this on purpose shall not stop because it is a laptop.
       pauseOnBattery: false,

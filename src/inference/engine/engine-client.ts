@@ -7,6 +7,9 @@ import type {
   FetchLayersRequest,
   ForwardOutput,
   ForwardRequest,
+  HubModel,
+  HubRequest,
+  ImportHubRequest,
   LoadedModel,
   LoadShardRequest,
   LongCallOptions,
@@ -61,6 +64,17 @@ export class EngineClient implements Engine {
     options: LongCallOptions = {},
   ): Promise<Result<LoadedModel, EngineErrorCode>> {
     return this.#call('fetchLayers', request, options);
+  }
+
+  describeHubModel(request: HubRequest, options: LongCallOptions = {}): Promise<Result<HubModel, EngineErrorCode>> {
+    return this.#call('describeHubModel', request, options);
+  }
+
+  importHubModel(
+    request: ImportHubRequest,
+    options: LongCallOptions = {},
+  ): Promise<Result<LoadedModel, EngineErrorCode>> {
+    return this.#call('importHubModel', request, options);
   }
 
   loadShard(request: LoadShardRequest, options: LongCallOptions = {}): Promise<Result<ShardHandle, EngineErrorCode>> {

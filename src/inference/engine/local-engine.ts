@@ -4,6 +4,8 @@ import { success, type Result } from '../../protocol/result';
 import { runBenchmark } from '../benchmark/run-benchmark';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import { fetchLayers } from '../models/fetch/fetch-layers';
+import { describeHubModel } from '../models/fetch/hub-listing';
+import { importHubModel } from '../models/fetch/import-hub';
 import { readModelFolder, type ModelFolder } from '../models/model-folder';
 import { loadOnnxRuntime, type OnnxRuntime } from '../runtime/onnx-runtime';
 import { reportProviders } from '../runtime/provider-report';
@@ -18,6 +20,9 @@ import type {
   FetchLayersRequest,
   ForwardOutput,
   ForwardRequest,
+  HubModel,
+  HubRequest,
+  ImportHubRequest,
   LoadedModel,
   LoadShardRequest,
   LongCallOptions,
@@ -85,6 +90,20 @@ export class LocalEngine implements Engine {
     options: LongCallOptions = {},
   ): Promise<Result<LoadedModel, EngineErrorCode>> {
     const model = await fetchLayers(request, options);
+    if (!model.ok) return model;
+    const { manifest, manifestHash, location } = model.value;
+    return success({ manifest, manifestHash, folder: location });
+  }
+
+  describeHubModel(request: HubRequest, options: LongCallOptions = {}): Promise<Result<HubModel, EngineErrorCode>> {
+    return describeHubModel(request, options.signal);
+  }
+
+  async importHubModel(
+    request: ImportHubRequest,
+    options: LongCallOptions = {},
+  ): Promise<Result<LoadedModel, EngineErrorCode>> {
+    const model = await importHubModel(request, options);
     if (!model.ok) return model;
     const { manifest, manifestHash, location } = model.value;
     return success({ manifest, manifestHash, folder: location });

@@ -24,6 +24,18 @@ const MAX_INPUT_IDS = 16_777_216;
 
 const Float32 = Type.Refine(Type.Unsafe<Float32Array>({}), (value: unknown) => value instanceof Float32Array);
 
+/** A text that may be left out. */
+const OptionalText = Type.Optional(Type.Union([Text, Type.Undefined()]));
+const Hosts = Type.Optional(Type.Union([Type.Array(Text, { maxItems: 32 }), Type.Undefined()]));
+const HubRequest = Type.Object({
+  endpoint: OptionalText,
+  repository: Text,
+  revision: OptionalText,
+  file: OptionalText,
+  accessToken: OptionalText,
+  redirectHosts: Hosts,
+});
+
 /** What each method takes, as one object. */
 export const METHOD_INPUTS = {
   listProviders: Type.Object({}),
@@ -31,15 +43,14 @@ export const METHOD_INPUTS = {
   readModel: Type.Object({ folder: Text }),
   fetchLayers: Type.Object({
     manifest: ModelManifest,
-    sources: Type.Array(
-      Type.Object({ baseUrl: Text, accessToken: Type.Optional(Type.Union([Text, Type.Undefined()])) }),
-      {
-        maxItems: 32,
-      },
-    ),
+    sources: Type.Array(Type.Object({ baseUrl: Text, accessToken: OptionalText, redirectHosts: Hosts }), {
+      maxItems: 32,
+    }),
     range: LayerRange,
     folder: Text,
   }),
+  describeHubModel: HubRequest,
+  importHubModel: Type.Object({ ...HubRequest.properties, folder: Text }),
   loadShard: Type.Object({
     folder: Text,
     range: LayerRange,

@@ -43,6 +43,8 @@ function engineWith(methods: Partial<Engine>): Engine {
     benchmark: unused,
     readModel: unused,
     fetchLayers: unused,
+    describeHubModel: unused,
+    importHubModel: unused,
     loadShard: unused,
     unloadShard: unused,
     tokenize: unused,

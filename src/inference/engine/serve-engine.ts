@@ -63,6 +63,12 @@ function createHandlers(engine: Engine): ReadonlyMap<string, Handler> {
     benchmark: checked('benchmark', inputs.benchmark, (_, options) => engine.benchmark(options)),
     readModel: checked('readModel', inputs.readModel, ({ folder }, options) => engine.readModel(folder, options)),
     fetchLayers: checked('fetchLayers', inputs.fetchLayers, (request, options) => engine.fetchLayers(request, options)),
+    describeHubModel: checked('describeHubModel', inputs.describeHubModel, (request, options) =>
+      engine.describeHubModel(request, options),
+    ),
+    importHubModel: checked('importHubModel', inputs.importHubModel, (request, options) =>
+      engine.importHubModel(request, options),
+    ),
     loadShard: checked('loadShard', inputs.loadShard, (request, options) => engine.loadShard(request, options)),
     unloadShard: checked('unloadShard', inputs.unloadShard, ({ shardKey }) => engine.unloadShard(shardKey)),
     tokenize: checked('tokenize', inputs.tokenize, ({ shardKey, input }) => engine.tokenize(shardKey, input)),

@@ -13,6 +13,7 @@ import { parseModelConfig, type DecoderConfig } from './config';
 import { fileExists, hashFile, readJsonFile } from './file-reading';
 import { checkTensors, EMBEDDING_TENSOR, FINAL_NORM_TENSOR, headTensorName, layerTensorNames } from './decoder-tensors';
 import { openGguf } from './gguf-store';
+import { readOrigin } from './model-origin';
 import { hashCanonical, WeightIndexBuilder } from './weight-index';
 import { openWeightStore, type WeightStore } from './weight-store';
 
@@ -49,8 +50,8 @@ export interface ReadModelOptions extends LongCallOptions {
 
 /**
  * Reads a Hugging Face folder, a GGUF file or a folder with one GGUF file, and builds the manifest. Name, licence and
- * source come only from the caller and never from optional files such as a README: nodes that hold the same model must
- * get the same hash. A folder that holds a partial copy brings its manifest with it (`fetch-layers.ts`).
+ * source come from the caller, or from the note an import left beside the files, and never from optional files such as a
+ * README: nodes that hold the same model must get the same hash. A folder that holds a partial copy brings its manifest with it (`fetch-layers.ts`).
  */
 export async function readModelFolder(
   path: string,
@@ -65,11 +66,13 @@ export async function readModelFolder(
   const { config, weights, tokenizer, format } = parts.value;
   const checked = checkTensors(config, weights.tensors);
   if (!checked.ok) return checked;
+  const origin = await readOrigin(folder);
+  if (!origin.ok) return origin;
   const indexBuilder = new WeightIndexBuilder(weights.tensors);
   const files = await describeFiles(folder, [...parts.value.files].sort(), indexBuilder, options);
   if (!files.ok) return files;
   const weightIndex = indexBuilder.finish();
-  const modelId = options.modelId ?? basename(location, GGUF_ENDING);
+  const modelId = options.modelId ?? origin.value?.model_id ?? basename(location, GGUF_ENDING);
   const manifest: ModelManifest = {
     model_id: modelId,
     friendly_name: options.friendlyName ?? basename(modelId),
@@ -86,8 +89,8 @@ export async function readModelFolder(
     weights_sha256: hashCanonical(weightIndex),
     tokenizer: tokenizer.kind,
     chat_template: tokenizer.chatTemplate,
-    licence: options.licence ?? null,
-    source: options.source ?? null,
+    licence: options.licence ?? origin.value?.licence ?? null,
+    source: options.source ?? origin.value?.source ?? null,
   };
   if (!Value.Check(ModelManifest, manifest)) {
     const [first] = Value.Errors(ModelManifest, manifest);

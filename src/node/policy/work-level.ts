@@ -13,13 +13,14 @@ function graphicsProviders(hardware: HardwareReport | null): readonly string[] {
 
 /** What shall be in memory at a level of work. */
 export function shardWish(preferences: NodePreferences, level: RunLevel, hardware: HardwareReport | null): ShardWish {
-  const { modelFolder, modelId, layerChoice } = preferences;
+  const { modelFolder, modelId, hub, layerChoice } = preferences;
   const mayUseCpu = level.devices.includes('cpu');
   const providers = level.devices.some((device) => device.startsWith('gpu')) ? graphicsProviders(hardware) : [];
   const onGraphics = providers.length > 0;
   return {
     modelFolder,
     modelId,
+    ...(hub === undefined ? {} : { hub }),
     layerChoice,
     cpuThreads: level.cpuThreads,
     memoryBudgetBytes: onGraphics ? (level.vramBudgetBytes ?? level.memoryBudgetBytes) : level.memoryBudgetBytes,

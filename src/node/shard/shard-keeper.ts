@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import type { Engine, LoadedModel, LongCallOptions } from '../../inference';
+import type { Engine, HubRequest, LoadedModel, LongCallOptions } from '../../inference';
 import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import type { RunningEngine, StartEngine } from '../engine-process-spawner';
 import { nodeFailure } from '../errors';
 import type { NodeLogger } from '../logger';
+import { hubFolderName } from './hub-model';
 import type { OfferedModel } from './offered-model';
 import { smallerRange, type ChosenRange } from './shard-choice';
 import type { ServedShard } from './served-shard';
@@ -101,6 +102,18 @@ export class ShardKeeper {
     if (!engine.ok) return engine;
     const folder = join(this.dataFolder, 'models', manifestHash);
     return engine.value.fetchLayers({ manifest, sources, range, folder }, options);
+  }
+
+  /** Fetches a model of a hub whole, into the node's folder, where it is kept for the next start. */
+  async importHubModel(request: HubRequest, options: LongCallOptions): Promise<Result<LoadedModel>> {
+    const engine = await this.ensureEngine();
+    if (!engine.ok) return engine;
+    const described = await engine.value.describeHubModel(request, options);
+    if (!described.ok) return described;
+    const { repository, commit, licence, totalBytes } = described.value;
+    this.logger.info('A model is fetched from the hub', { repository, commit, licence, totalBytes });
+    const folder = join(this.dataFolder, 'models', hubFolderName(request));
+    return engine.value.importHubModel({ ...request, folder }, options);
   }
 
   /** Forgets what a folder held, for when its files may have changed. */

@@ -13,9 +13,11 @@ import { nodeFailure, type NodeErrorCode } from '../errors';
 import { readFreeMemoryBytes, type HardwareReader } from '../hardware/hardware-facts';
 import { pacedEngine, type Pacer } from '../jobs/pacer';
 import { PipelineJobs, type JobLinks } from '../jobs/pipeline-jobs';
+import type { HubPreferences } from '../contributor-options';
 import type { NodeLogger } from '../logger';
 import type { NodeView } from '../node-view';
 import type { LayerChoice } from '../policy/run-policy';
+import { readHubName } from './hub-model';
 import { readOfferedModel, type OfferedModel } from './offered-model';
 import { chooseRange, memoryBudget } from './shard-choice';
 import type { ShardKeeper } from './shard-keeper';
@@ -26,8 +28,10 @@ const BYTES_PER_GIB = 1_073_741_824;
 /** What shall be in memory, from the person's preferences. */
 export interface ShardWish {
   readonly modelFolder: string | null;
-  /** A model of the coordinator's list, where there is no folder. */
+  /** A model of the coordinator's list, or `hub:OWNER/NAME` for one of a hub, where there is no folder. */
   readonly modelId: string | null;
+  /** Which hub that is. */
+  readonly hub?: HubPreferences | undefined;
   readonly layerChoice: LayerChoice;
   readonly cpuThreads: number | null;
   readonly memoryBudgetBytes: number | null;
@@ -193,15 +197,17 @@ export class ShardService {
   /** What is to be served: a folder that was read, or a model whose layers are still to be fetched. */
   private async openModel(wish: ShardWish, signal: AbortSignal): Promise<Result<LoadedModel | OfferedModel>> {
     const { keeper, view, fetchJson, coordinator } = this.options;
-    if (wish.modelFolder !== null) {
-      return keeper.readModel(wish.modelFolder, {
-        signal,
-        onProgress: (fraction) => view.apply({ type: 'preparing', step: 'model', fraction }),
-      });
-    }
+    const onProgress = (fraction: number): void => view.apply({ type: 'preparing', step: 'model', fraction });
+    if (wish.modelFolder !== null) return keeper.readModel(wish.modelFolder, { signal, onProgress });
     if (wish.modelId !== null) {
       const source = await coordinator();
-      return source.ok ? readOfferedModel(wish.modelId, fetchJson, source.value) : source;
+      if (!source.ok) return source;
+      const hub = readHubName(wish.modelId);
+      if (hub === null) return readOfferedModel(wish.modelId, fetchJson, source.value);
+      // Where the coordinator knows the model, only the layers served are fetched, and no other file.
+      const offered = hub.file === undefined ? await readOfferedModel(hub.repository, fetchJson, source.value) : null;
+      if (offered?.ok === true) return offered;
+      return keeper.importHubModel({ ...wish.hub, ...hub }, { signal, onProgress });
     }
     return nodeFailure('model-unset', 'No model is chosen, so there is nothing to serve.', {
       suggestion: 'Choose a model of the coordinator, or a folder with one.',
@@ -395,6 +401,6 @@ export class ShardService {
 }
 
 function keyOf(wish: ShardWish): string {
-  const { modelFolder, modelId, layerChoice, cpuThreads, memoryBudgetBytes, providers, mayUseCpu } = wish;
-  return JSON.stringify([modelFolder, modelId, layerChoice, cpuThreads, memoryBudgetBytes, providers, mayUseCpu]);
+  const { modelFolder, modelId, hub, layerChoice, cpuThreads, memoryBudgetBytes, providers, mayUseCpu } = wish;
+  return JSON.stringify([modelFolder, modelId, hub, layerChoice, cpuThreads, memoryBudgetBytes, providers, mayUseCpu]);
 }

@@ -6,6 +6,9 @@ import type {
   FetchLayersRequest,
   ForwardOutput,
   ForwardRequest,
+  HubModel,
+  HubRequest,
+  ImportHubRequest,
   LoadedModel,
   LoadShardRequest,
   LongCallOptions,
@@ -33,6 +36,7 @@ export class TinyEngine implements Engine {
     { open: OpenSequenceRequest; positions: number; tokens: number; prompt: number }
   >();
   readonly fetches: FetchLayersRequest[] = [];
+  readonly imports: ImportHubRequest[] = [];
   readonly loads: LoadShardRequest[] = [];
   /** The failure of the next forward. */
   failNext: { code: EngineErrorCode; message: string } | null = null;
@@ -69,6 +73,17 @@ export class TinyEngine implements Engine {
   async fetchLayers(request: FetchLayersRequest): Promise<Result<LoadedModel, EngineErrorCode>> {
     this.fetches.push(request);
     return success({ manifest: request.manifest, manifestHash: TINY_HASH, folder: request.folder });
+  }
+
+  async describeHubModel(request: HubRequest): Promise<Result<HubModel, EngineErrorCode>> {
+    const { repository } = request;
+    const commit = 'c'.repeat(40);
+    return success({ repository, commit, licence: null, isGated: false, files: [], totalBytes: 0, choices: [] });
+  }
+
+  async importHubModel(request: ImportHubRequest): Promise<Result<LoadedModel, EngineErrorCode>> {
+    this.imports.push(request);
+    return success({ manifest: this.manifest, manifestHash: TINY_HASH, folder: request.folder });
   }
 
   async loadShard(

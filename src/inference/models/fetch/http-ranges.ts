@@ -1,5 +1,6 @@
 import { success, type Result } from '../../../protocol/result';
 import { cancelledFailure, engineFailure, reasonOf, type EngineErrorCode } from '../../errors';
+import { guardedFetch, RedirectRefused } from './guarded-fetch';
 
 /** Where a model's files can be read: a hub, a mirror, a coordinator or another node. */
 export interface ModelSource {
@@ -7,6 +8,8 @@ export interface ModelSource {
   readonly baseUrl: string;
   /** Sent as a bearer token where the source asks for one; never to another host. */
   readonly accessToken?: string | undefined;
+  /** Hosts to which it may send readers on, beside its own and those known of a hub. */
+  readonly redirectHosts?: readonly string[] | undefined;
 }
 
 /** A source that sends nothing for so long is given up. */
@@ -27,6 +30,8 @@ export function isSafePath(path: string): boolean {
 
 export interface RangeRequest {
   readonly path: string;
+  /** What follows the path behind a question mark. */
+  readonly query?: string | undefined;
   /** First byte. */
   readonly offset: number;
   /** Number of bytes; undefined reads to the end. */
@@ -73,13 +78,15 @@ export async function readRange(source: ModelSource, request: RangeRequest): Pro
   const signals = signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]);
   let response: Response;
   try {
-    response = await fetch(fileUrl(source, path), {
+    response = await guardedFetch({
+      url: fileUrl(source, path) + (request.query === undefined ? '' : `?${request.query}`),
       headers: {
         // Bytes as they are: a compressed answer has other ranges.
         'accept-encoding': 'identity',
         ...(offset === 0 && length === undefined ? {} : { range: `bytes=${offset}-${last}` }),
-        ...(source.accessToken === undefined ? {} : { authorization: `Bearer ${source.accessToken}` }),
       },
+      accessToken: source.accessToken,
+      redirectHosts: source.redirectHosts,
       signal: signals,
     });
   } catch (thrown) {
@@ -90,10 +97,10 @@ export async function readRange(source: ModelSource, request: RangeRequest): Pro
   if (response.status !== 206 && response.status !== 200) {
     stall.end();
     await response.body?.cancel();
-    const missing = response.status === 404;
     return engineFailure('source-failed', `${source.baseUrl} answered ${response.status} for ${path}.`, {
       // 401: the session that was lent for the fetch is over; the next try brings a new one.
-      retryable: !missing && response.status !== 403,
+      retryable: ![403, 404].includes(response.status),
+      ...suggestionFor(response.status),
     });
   }
   if (response.status === 206 && !startsAt(response, offset)) {
@@ -135,6 +142,13 @@ export async function readRange(source: ModelSource, request: RangeRequest): Pro
   return success(taken);
 }
 
+function suggestionFor(status: number): { suggestion?: string } {
+  if (status === 401 || status === 403) {
+    return { suggestion: 'It may need an access token, or an account that accepted the model’s terms.' };
+  }
+  return status === 404 ? { suggestion: 'Check the name and the revision.' } : {};
+}
+
 function startsAt(response: Response, offset: number): boolean {
   const match = /^bytes (\d{1,16})-/.exec(response.headers.get('content-range') ?? '');
   return match !== null && Number(match[1]) === offset;
@@ -146,6 +160,6 @@ function readingFailure(source: ModelSource, path: string, thrown: unknown, sign
   const stalled = thrown instanceof Error && thrown.name === 'AbortError';
   const why = stalled ? `nothing came for ${STALL_TIMEOUT_MS / 1_000} s` : reasonOf(cause);
   return engineFailure('source-failed', `${path} could not be read from ${source.baseUrl}: ${why}.`, {
-    retryable: true,
+    retryable: !(thrown instanceof RedirectRefused),
   });
 }
