@@ -58,6 +58,7 @@ export async function openScreen(window: Page, screen: Screen): Promise<void> {
 /** Fixes the layers this computer serves and waits until the strip shows them as its own. */
 export async function serveLayers(window: Page, first: number, last: number): Promise<void> {
   await openScreen(window, 'contribute');
+  await window.getByTestId('contribute-tab-models').click();
   await window.getByTestId('layer-choice-range').click();
   await window.getByTestId('layer-range-start').fill(String(first));
   await window.getByTestId('layer-range-end').fill(String(last));

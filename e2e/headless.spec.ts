@@ -1,6 +1,6 @@
 // Both headless programs as they are shipped: a coordinator and two nodes in processes of their own, asked over HTTP.
 import { expect, test } from '@playwright/test';
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,37 +8,12 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import OpenAI, { AuthenticationError } from 'openai';
 import { goldenCase, READY_TIMEOUT_MS } from './actions';
+import { HEADLESS_TOKEN, startCoordinator } from './headless-coordinator';
 import { startHeadlessNode, type HeadlessNode } from './headless-node';
 
 const projectDirectory = resolve(import.meta.dirname, '..');
-const accessToken = 'a-token-for-this-test-only';
+const accessToken = HEADLESS_TOKEN;
 const headers = { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' };
-
-/** Starts `tore-coordinator` on a free port and resolves with its address once it prints it. */
-async function startCoordinator(folder: string): Promise<{ process: ChildProcess; url: string }> {
-  const child = spawn(
-    process.execPath,
-    [
-      resolve(projectDirectory, 'out/main/tore-coordinator.js'),
-      '--port=0',
-      `--database=${join(folder, 'coordinator.sqlite')}`,
-      '--opening-grant=4',
-      `--model-folder=${resolve(projectDirectory, 'resources/models/tore-tiny')}`,
-    ],
-    { env: { ...process.env, TORE_ACCESS_TOKEN: accessToken }, stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  let printed = '';
-  child.stdout.setEncoding('utf8');
-  for await (const chunk of child.stdout) {
-    printed += String(chunk);
-    const url = /https?:\/\/127\.0\.0\.1:\d+/.exec(printed)?.[0];
-    if (url !== undefined) {
-      child.stdout.resume();
-      return { process: child, url };
-    }
-  }
-  throw new Error(`tore-coordinator ended: ${printed}`);
-}
 
 /** Makes a key for the local endpoint of the node in `dataFolder`, as its owner would. */
 async function makeApiKey(dataFolder: string): Promise<string> {

@@ -1,6 +1,5 @@
 // Every screen in light and dark, wide and narrow, in both languages: a picture to look at, and no accessibility violation.
-import { AxeBuilder } from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
+import { expectAccessible } from './accessible';
 import { ask, completeWelcome, openScreen, READY_TIMEOUT_MS, type Screen } from './actions';
 import { expect, test, type ToreApp } from './fixtures';
 
@@ -16,12 +15,8 @@ const SCREENS: readonly Screen[] = [
   'settings',
 ];
 
-async function expectAccessible(page: Page, where: string): Promise<void> {
-  // Electron has no second page for axe to finish in; its older way runs in the page itself.
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
-  const said = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join('; ')}`);
-  expect(said, where).toEqual([]);
-}
+/** Parts of Contribute beside the one it opens with. */
+const CONTRIBUTE_TABS = ['models'] as const;
 
 async function inBothThemes(tore: ToreApp, name: string): Promise<void> {
   // The pointer still rests on what was clicked; its tooltip is not part of the screen.
@@ -52,6 +47,11 @@ test('every screen is accessible and has its picture', async ({ tore }) => {
     await openScreen(window, screen);
     await inBothThemes(tore, screen);
   }
+  await openScreen(window, 'contribute');
+  for (const tab of CONTRIBUTE_TABS) {
+    await window.getByTestId(`contribute-tab-${tab}`).click();
+    await inBothThemes(tore, `contribute-${tab}`);
+  }
   await openScreen(window, 'settings');
   await window.getByTestId('language-select').getByText('Türkçe').click();
   await expect(window.getByTestId('nav-settings')).toContainText('Ayarlar');
@@ -68,5 +68,10 @@ test('every screen is accessible and has its picture', async ({ tore }) => {
     );
     expect(overflow, `${screen} scrolls sideways at 720 px`).toBeLessThanOrEqual(0);
     await tore.screenshot(`${screen}-narrow`);
+  }
+  await openScreen(window, 'contribute');
+  for (const tab of CONTRIBUTE_TABS) {
+    await window.getByTestId(`contribute-tab-${tab}`).click();
+    await tore.screenshot(`contribute-${tab}-narrow`);
   }
 });

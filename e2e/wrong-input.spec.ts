@@ -59,7 +59,8 @@ test('a broken model folder is refused by name, the shipped model keeps serving'
       dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [picked] });
     }, folder);
     await openScreen(window, 'contribute');
-    await window.getByRole('button', { name: 'Choose a folder' }).click();
+    await window.getByTestId('contribute-tab-models').click();
+    await window.getByRole('button', { name: 'Add a folder' }).click();
     await expect(window.getByText(/safetensors file is broken/).first()).toBeVisible();
     await tore.screenshot('contribute-broken-model');
 

@@ -18,6 +18,8 @@ export interface AppEvents extends SessionEvents {
   'links-opened': null;
   /** Keys, records, handshakes or agreements changed: `trust:get` gives them. */
   'trust-changed': null;
+  /** Models, downloads or the disk they take changed: `models:get` gives them. */
+  'models-changed': null;
   /** The tray or a second start asked for a screen. */
   'screen-requested': { readonly screen: ScreenName };
 }
@@ -39,7 +41,7 @@ export const SCREEN_NAMES = [
 export type ScreenName = (typeof SCREEN_NAMES)[number];
 
 /** Channels a page can call by name; paths of files come from the preload script alone. */
-export type WindowChannel = Exclude<Channel, 'library:import-paths'>;
+export type WindowChannel = Exclude<Channel, 'library:import-paths' | 'models:import-paths'>;
 
 /** A file of the page, by which the preload script finds it on the disk: the browser's `File`. */
 export type DroppedFile = object;
@@ -51,5 +53,7 @@ export interface ToreApi {
   on<Name extends EventName>(event: Name, listener: (payload: AppEvents[Name]) => void): () => void;
   /** Imports files the person dropped on the window; the page never learns where they are. */
   importFiles(files: readonly DroppedFile[]): Promise<CallOutput<'library:import-paths'>>;
+  /** Puts a dropped model folder or GGUF file on the shelf of models. */
+  importModels(files: readonly DroppedFile[]): Promise<CallOutput<'models:import-paths'>>;
   readonly platform: 'linux' | 'darwin' | 'win32';
 }

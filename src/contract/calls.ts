@@ -5,6 +5,7 @@ import { ADMINISTRATION_CALLS, type AdministrationCallValues } from './administr
 import type { ConversationView, CostEstimate } from './chat';
 import { DEEP_LINK_CALLS, type DeepLinkCallValues } from './deep-links';
 import { LanguageChoice } from './language';
+import { MODEL_CALLS, type ModelCallValues } from './models';
 import { OWN_MODEL_CALLS, type OwnModelCallValues } from './own-models';
 import { SESSION_CALLS, type SessionCallValues } from './sessions';
 import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './local-api-calls';
@@ -66,7 +67,6 @@ export const CALL_SCHEMAS = {
   'node:resume': Nothing,
   'node:retry': Nothing,
   'node:measure-hardware': Nothing,
-  'models:choose-folder': Nothing,
   'chat:get': Type.Object({ conversationId: Id }),
   'chat:estimate': Type.Object({
     conversationId: Type.Union([Id, Type.Null()]),
@@ -91,6 +91,7 @@ export const CALL_SCHEMAS = {
   'chat:delete': Type.Object({ conversationId: Id }),
   'ledger:get-page': Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000 }) }),
   'ledger:verify': Nothing,
+  ...MODEL_CALLS,
   ...POLICY_CALL_SCHEMAS,
   ...ADMINISTRATION_CALLS,
   ...LOCAL_API_CALLS,
@@ -118,6 +119,7 @@ interface CallValues
     DeepLinkCallValues,
     LibraryCallValues,
     LocalApiCallValues,
+    ModelCallValues,
     OwnModelCallValues,
     PolicyCallValues,
     SessionCallValues,
@@ -134,12 +136,6 @@ interface CallValues
   'node:resume': null;
   'node:retry': null;
   'node:measure-hardware': null;
-  /** The folder the user picked in the system's dialog, checked to hold a model; null when the dialog was closed. */
-  'models:choose-folder': {
-    readonly folder: string;
-    readonly friendlyName: string;
-    readonly totalLayers: number;
-  } | null;
   'chat:get': ConversationView;
   'chat:estimate': CostEstimate;
   /** The conversation with the new question and the waiting answer. */

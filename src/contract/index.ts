@@ -5,6 +5,7 @@ export * from './chat';
 export * from './snapshot';
 export * from './administration-calls';
 export * from './local-api-calls';
+export * from './models';
 export * from './trust';
 export * from './own-models';
 export * from './sessions';

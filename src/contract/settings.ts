@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { DEFAULT_LOCAL_API, LocalApiSettings } from './local-api-calls';
 import { LanguageChoice } from './language';
+import { MoveConsent } from './models';
 import { MODEL_LIMITS } from '../protocol/compute/model';
 import { DEFAULT_POLICY, PolicyPreferences } from '../protocol/compute/run-preferences';
 
@@ -35,8 +36,12 @@ export const ContributionSettings = Type.Object({
   memoryBudgetMb: Type.Integer(MEMORY_BUDGET_MB),
   pauseOnBattery: Type.Boolean(),
   layerChoice: LayerChoice,
-  /** Folder of the model to serve; null is the model shipped with the app. */
+  /** Folder or file of the model to serve; null with no `modelId` is the model shipped with the app. */
   modelFolder: Type.Union([Type.String({ minLength: 1, maxLength: 4_000 }), Type.Null()]),
+  /** A model of the coordinator's list to serve, whose layers are fetched; it comes before the folder. */
+  modelId: Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()]),
+  /** What happens when the coordinator asks this computer to serve other layers. */
+  moveConsent: MoveConsent,
 });
 export type ContributionSettings = Static<typeof ContributionSettings>;
 
@@ -87,6 +92,8 @@ export const DEFAULT_SETTINGS: Settings = {
     pauseOnBattery: true,
     layerChoice: { kind: 'automatic' },
     modelFolder: null,
+    modelId: null,
+    moveConsent: 'idle',
   },
   policy: DEFAULT_POLICY,
   chat: { maxNewTokens: 160, temperature: 0, topK: 0, topP: 1, seed: null },

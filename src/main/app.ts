@@ -18,16 +18,10 @@ import { ContributorNode } from '../node';
 import { toMicroGft } from '../protocol/compute/micro-gft';
 import { finish } from './finish';
 import { registerAppCalls } from './ipc/calls/app-calls';
-import { registerChatCalls } from './ipc/calls/chat-calls';
-import { registerCoordinatorCalls } from './ipc/calls/coordinator-calls';
-import { registerLedgerCalls } from './ipc/calls/ledger-calls';
 import { registerAdministrationCalls } from './ipc/calls/administration-calls';
 import { registerLocalApiCalls } from './ipc/calls/local-api-calls';
-import { registerModelsCalls } from './ipc/calls/models-calls';
-import { registerNodeCalls } from './ipc/calls/node-calls';
-import { registerPolicyCalls } from './ipc/calls/policy-calls';
-import { registerSettingsCalls } from './ipc/calls/settings-calls';
 import { CallRegistry } from './ipc/call-registry';
+import { registerBaseCalls } from './ipc/register-base-calls';
 import { createSendEvent } from './ipc/send-event';
 import { EmbeddedCoordinator } from './processes/embedded-coordinator';
 import { EngineHost } from './processes/engine-host';
@@ -35,7 +29,6 @@ import { startUtilityProcess } from './processes/utility-process';
 import { AdministrationService } from './services/administration-service';
 import { AccessTokens } from './services/access-tokens';
 import { AppMemory, loadAppMemory } from './services/app-memory';
-import { CostEstimator } from './services/chat/cost-estimator';
 import { nodeAnswerSource } from './services/chat/node-answer-source';
 import { startConversations } from './services/start-conversations';
 import { CoordinatorService } from './services/coordinator-service';
@@ -46,11 +39,10 @@ import { headlessNodeCommand } from './services/headless-node-command';
 import { identityStore } from './services/identity-store';
 import { initialSnapshot } from './services/initial-snapshot';
 import { KeepAwake } from './services/keep-awake';
-import { LedgerService } from './services/ledger-service';
 import { LocalApiService } from './services/local-api-service';
 import type { Log } from './services/log';
-import { readModelFolder } from './services/model-reader';
-import { ModelsService } from './services/models-service';
+import { loadShelf } from './services/models/shelf-document';
+import { startModels } from './services/models/start-models';
 import { nodeLogger } from './services/node-logger';
 import { NodeService } from './services/node-service';
 import { neededReadings, PolicyService } from './services/policy-service';
@@ -111,6 +103,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     openElectronDocumentStore('settings', places.userData, 'The settings'),
   );
   const rememberedState = await loadAppMemory(folders.memory, log);
+  const shelfDocument = await loadShelf(folders.models, log);
   const memory = new AppMemory(rememberedState, openElectronDocumentStore('state', places.userData, 'The state'), log);
   const opened = await SecretVault.open(folders.secrets, safeStorage, {
     platform: process.platform,
@@ -134,7 +127,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     hidesOnClose: () => process.platform === 'darwin' || (settings.current.closeToTray && tray.available),
     onVisibility: (visible) => {
       if (!visible) return;
-      models.refreshSoon();
+      models.service.refreshSoon();
       surroundings.refresh();
     },
     onClosed: () => app.quit(),
@@ -224,12 +217,12 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       const { state, nodeId, coordinator } = node;
       const seen = [state.kind, nodeId, coordinator.url, coordinator.transport].join('|');
       if (seen !== lastSeen) {
-        models.refreshSoon();
+        models.service.refreshSoon();
         surroundings.refresh();
       }
       lastSeen = seen;
     },
-    onCoverageChanged: () => models.refreshSoon(),
+    onCoverageChanged: () => models.service.refreshSoon(),
     addEvent,
     formatClock,
     timers,
@@ -255,12 +248,21 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     memory,
     timers,
   });
-  const models = new ModelsService({
-    source: nodeService,
-    ownModelId: () => nodeService.ownModelId,
+  const models = startModels({
+    folders,
+    document: shelfDocument,
+    shippedFolder: places.shipped.model,
+    appVersion: app.getVersion(),
+    startEngine: engines.startEngine,
+    nodeService,
     isVisible: () => window.visible,
     onModels: (list) => snapshots.update({ models: list }),
     onCoverage: (coverage) => snapshots.update({ coverage }),
+    settings: () => settings.current,
+    saveSettings: (patch) => settings.update(patch),
+    dialogs: () => dialogs,
+    send,
+    addEvent,
     timers,
     log,
   });
@@ -277,13 +279,14 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       headlessNodeCommand({
         packaged: app.isPackaged,
         entryFolder: places.entryFolder,
-        modelFolder: settings.current.contribution.modelFolder ?? places.shipped.model,
+        contribution: settings.current.contribution,
+        shippedModel: places.shipped.model,
       }),
   });
 
   const ownModels = await openOwnModels(folders.ownModels, vault, {
     networkModelId: () => nodeService.ownModelId,
-    contextLengthOf: (modelId) => models.contextLengthOf(modelId),
+    contextLengthOf: (modelId) => models.service.contextLengthOf(modelId),
     addNotice: (text) => addEvent('notice', text),
     timers,
   });
@@ -297,7 +300,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     dialogs,
     sources: [
       ownModelAnswerSource(ownModels, timers),
-      nodeAnswerSource(nodeService.node, (modelId) => models.contextLengthOf(modelId)),
+      nodeAnswerSource(nodeService.node, (modelId) => models.service.contextLengthOf(modelId)),
     ],
     settings: () => settings.current.chat,
     publish: (conversations) => snapshots.update({ conversations }),
@@ -355,7 +358,8 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     coordinators.applySettings(current);
     nodeService.applySettings(current);
     surroundings.refresh();
-    models.refreshSoon();
+    models.service.refreshSoon();
+    models.shelf.settingsChanged();
   });
 
   // --- Calls of the window ----------------------------------------------------------------------------------------
@@ -372,46 +376,20 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     quit: () => app.quit(),
     openAddress: (address) => shell.openExternal(address),
   });
-  registerSettingsCalls(calls, {
+  registerBaseCalls(calls, {
     settings,
     accessTokens,
-    onAccessToken: () => {
-      snapshots.update({ hasRemoteAccessToken: accessTokens.hasRemote(settings.current.coordinator) });
-      coordinators.update();
-    },
-    timers,
-  });
-  registerNodeCalls(calls, {
-    pause: (minutes) => policy.snooze('all', minutes, false),
-    resume: () => policy.resume('all'),
-    retry,
-    measureHardware: () => nodeService.node.measureHardware(),
-  });
-  registerPolicyCalls(calls, {
-    view: () => policy.view(),
-    preview: (changes, pauseOnBattery) => policy.preview(changes, pauseOnBattery),
-    snooze: (target, minutes, finishFirst) => policy.snooze(target, minutes, finishFirst),
-    resume: (target) => policy.resume(target),
-  });
-  registerCoordinatorCalls(calls, {
-    check: (url) => coordinators.check(url),
-    joinDetails: () => coordinators.joinDetails(),
-  });
-  registerModelsCalls(calls, {
-    pickFolder: () => dialogs.chooseFolder('Choose the folder of a model'),
-    readModel: (folder) => readModelFolder(engines.startEngine, folder),
-  });
-  registerChatCalls(calls, {
+    snapshots,
+    coordinators,
+    policy,
+    nodeService,
     chat,
     ownModels,
-    estimator: new CostEstimator({
-      source: nodeService,
-      maxNewTokens: () => settings.current.chat.maxNewTokens,
-      inputTokensAtMost: (id, modelId, text) => chat.inputTokensAtMost(id, modelId, text),
-    }),
+    retry,
+    timers,
   });
+  models.registerCalls(calls);
   registerCalls(calls);
-  registerLedgerCalls(calls, new LedgerService(nodeService));
   research.registerCalls(calls);
   const localApi = new LocalApiService({
     node: nodeService.node,
@@ -439,6 +417,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   showTray();
   window.show();
   coordinators.start();
+  models.shelf.start();
   await Promise.all([takeOldConversations(), localApi.start()]);
 
   return {
@@ -457,7 +436,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       await finish('chat', chat.close(), log);
       await finish('library', library.close(), log);
       await finish('research', research.close(), log);
-      models.close();
+      await finish('models', models.close(), log);
       power.close();
       surroundings.close();
       keepAwake.close();

@@ -13,7 +13,7 @@ import { failure, type Failure } from '../protocol/result';
  * | coordinator | `not-connected`, `answer-invalid`, `tokens-off`, `coordinator-not-embedded`, `coordinator-refused`, `not-administrator` |
  * | chat | `conversation-unknown`, `conversation-busy`, `nothing-to-retry`, `nothing-to-stop`, `question-too-long` |
  * | links of the app | `link-invalid`, `link-unknown` |
- * | models | `model-invalid` |
+ * | models | `model-invalid`, `model-in-use` |
  * | library | `address-refused`, `fetch-failed`, `checksum-mismatch`, `draft-failed` |
  * | sessions | `session-missing`, `session-model-missing`, `session-model-busy` |
  */
@@ -43,6 +43,7 @@ export type MainErrorCode =
   | 'link-invalid'
   | 'link-unknown'
   | 'model-invalid'
+  | 'model-in-use'
   | 'address-refused'
   | 'fetch-failed'
   | 'checksum-mismatch'

@@ -30,6 +30,7 @@ import { passShareOf, shardWish } from './policy/work-level';
 import { NodePreparation, type PreparedNode } from './preparation';
 import { Registration } from './registration';
 import { Requester } from './requester';
+import { NodeModels } from './shard/node-models';
 import { ShardKeeper } from './shard/shard-keeper';
 import { ShardService, type ShardWish } from './shard/shard-service';
 import { Wake } from './wake';
@@ -56,6 +57,7 @@ type EventListeners = { readonly [Name in keyof ContributorEvents]: Listeners<Co
  * It never throws for what the world does: failures show in the state and come as `Result` values.
  */
 export class ContributorNode {
+  readonly models: NodeModels;
   private readonly clock: Clock;
   private readonly logger: NodeLogger;
   private readonly view: NodeView;
@@ -126,6 +128,12 @@ export class ContributorNode {
       pacer: this.pacer,
       onActiveChanged: () => this.wake.signal(),
     });
+    this.models = new NodeModels(
+      this.keeper,
+      this.shards,
+      (path) => this.fetchJson(path),
+      () => this.requester.modelSource(),
+    );
     const history = new ChallengeHistory(options.dataFolder, this.logger);
     this.duty = new ChallengeDuty(this.clock, this.view, history, this.keeper, this.logger, (record) =>
       this.events.challenge.emit(record),

@@ -1,5 +1,5 @@
 import { contextBridge, ipcRenderer, webUtils, type IpcRendererEvent } from 'electron';
-import type { AppEvents, EventName, ToreApi, WindowChannel } from '../contract';
+import type { AppEvents, DroppedFile, EventName, ToreApi, WindowChannel } from '../contract';
 
 // The window sees these channels and nothing else of Electron. The lists are values of their own, so that this script
 // stays a few lines; their types make a forgotten or unknown name an error.
@@ -16,7 +16,17 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'node:resume': true,
   'node:retry': true,
   'node:measure-hardware': true,
-  'models:choose-folder': true,
+  'models:get': true,
+  'models:refresh': true,
+  'models:choose-import': true,
+  'models:cancel-import': true,
+  'models:fit': true,
+  'models:serve': true,
+  'models:download': true,
+  'models:pause-download': true,
+  'models:resume-download': true,
+  'models:remove': true,
+  'models:remove-shards': true,
   'chat:get': true,
   'chat:estimate': true,
   'chat:send': true,
@@ -159,12 +169,25 @@ const EVENTS: Readonly<Record<EventName, true>> = {
   'import-changed': true,
   'library-opened': true,
   'links-opened': true,
+  'models-changed': true,
 };
 /** As in main's send-event. */
 const EVENT_CHANNEL_PREFIX = 'tore-event:';
 
 function platformOf(name: string): ToreApi['platform'] {
   return name === 'darwin' || name === 'win32' ? name : 'linux';
+}
+
+/** Hands what was dropped to main by its path, which the page never learns. */
+function importDropped(
+  channel: 'library:import-paths' | 'models:import-paths',
+  files: readonly DroppedFile[],
+): Promise<never> {
+  // Only a file the person really dropped or chose has a path; one that a page made up has none.
+  const paths = files.map((file) => webUtils.getPathForFile(file as never)).filter((path) => path !== '');
+  if (paths.length > 0) return ipcRenderer.invoke(channel, { paths }) as Promise<never>;
+  const error = { code: 'file-missing', message: 'What was dropped is not a file on this computer.', retryable: false };
+  return Promise.resolve({ ok: false, error } as never);
 }
 
 const api: ToreApi = Object.freeze<ToreApi>({
@@ -182,17 +205,8 @@ const api: ToreApi = Object.freeze<ToreApi>({
       ipcRenderer.removeListener(channel, forward);
     };
   },
-  importFiles(files) {
-    // Only a file the person really dropped or chose has a path; one that a page made up has none.
-    const paths = files.map((file) => webUtils.getPathForFile(file as never)).filter((path) => path !== '');
-    if (paths.length === 0) {
-      return Promise.resolve({
-        ok: false,
-        error: { code: 'file-missing', message: 'What was dropped is not a file on this computer.', retryable: false },
-      });
-    }
-    return ipcRenderer.invoke('library:import-paths', { paths });
-  },
+  importFiles: (files) => importDropped('library:import-paths', files),
+  importModels: (files) => importDropped('models:import-paths', files),
   platform: platformOf(process.platform),
 });
 

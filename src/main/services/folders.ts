@@ -15,6 +15,8 @@ export interface DataFolders {
   readonly trust: string;
   readonly sessions: string;
   readonly ownModels: string;
+  /** The list of imported and fetched models. */
+  readonly models: string;
   readonly node: string;
   readonly coordinatorFolder: string;
   readonly coordinatorDatabase: string;
@@ -32,6 +34,7 @@ export function dataFolders(userData: string): DataFolders {
     trust: join(userData, 'trust'),
     sessions: join(userData, 'sessions'),
     ownModels: join(userData, 'own-models.json'),
+    models: join(userData, 'models.json'),
     node: join(userData, 'node'),
     coordinatorFolder: join(userData, 'coordinator'),
     coordinatorDatabase: join(userData, 'coordinator', 'coordinator.sqlite'),

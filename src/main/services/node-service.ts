@@ -52,6 +52,7 @@ export type ContributorPort = Pick<
   | 'previewRun'
   | 'trafficBytes'
   | 'finishBeforeNextPause'
+  | 'models'
 >;
 
 export interface NodeServiceOptions {
@@ -121,7 +122,8 @@ export class NodeService implements CoordinatorSource {
 
   /** The model this computer serves or would serve. */
   get ownModelId(): string {
-    return this.node.snapshot().shard?.modelId ?? basename(this.#modelFolder());
+    const { modelId } = this.#settings.contribution;
+    return this.node.snapshot().shard?.modelId ?? modelId ?? basename(this.#modelFolder());
   }
 
   /** Points the node at its coordinator; a change is made while it runs. */
@@ -217,8 +219,8 @@ export class NodeService implements CoordinatorSource {
     return {
       coordinatorUrl: this.#known?.url ?? '',
       accessToken: this.#known?.accessToken ?? null,
-      modelFolder: this.#modelFolder(),
-      modelId: null,
+      modelFolder: contribution.modelId === null ? this.#modelFolder() : null,
+      modelId: contribution.modelId,
       activationServer: DEFAULT_ACTIVATION_SERVER,
       policy: this.#settings.policy,
       pauseOnBattery: contribution.pauseOnBattery,

@@ -1,3 +1,4 @@
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine, HubRequest, LoadedModel, LongCallOptions } from '../../inference';
 import type { LayerRange } from '../../protocol/compute/model';
@@ -20,6 +21,11 @@ export interface LoadPlan {
   readonly mayUseCpu: boolean;
   /** Take fewer layers when these do not fit; false when the person chose them. */
   readonly mayShrink: boolean;
+}
+
+/** Where the layers of a coordinator's model are kept once they are fetched. */
+export function fetchedModelFolder(dataFolder: string, manifestHash: string): string {
+  return join(dataFolder, 'models', manifestHash);
 }
 
 /**
@@ -100,7 +106,7 @@ export class ShardKeeper {
   ): Promise<Result<LoadedModel>> {
     const engine = await this.ensureEngine();
     if (!engine.ok) return engine;
-    const folder = join(this.dataFolder, 'models', manifestHash);
+    const folder = fetchedModelFolder(this.dataFolder, manifestHash);
     return engine.value.fetchLayers({ manifest, sources, range, folder }, options);
   }
 
@@ -158,6 +164,14 @@ export class ShardKeeper {
       this.logger.info('The shard does not fit; fewer layers are tried', { reason: loaded.error.message });
       range = smaller;
     }
+  }
+
+  /** Removes cut shards from the disk, except the one in memory. They can be cut again. */
+  async removeCutShards(): Promise<void> {
+    const folder = join(this.dataFolder, 'shards');
+    const kept = this.shard?.handle.shardKey;
+    const names = await readdir(folder).catch(() => []);
+    for (const name of names) if (name !== kept) await rm(join(folder, name), { recursive: true, force: true });
   }
 
   /** Ends the engine process and with it the shard. */

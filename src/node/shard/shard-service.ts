@@ -103,6 +103,11 @@ export class ShardService {
     this.backOff.reset();
   }
 
+  /** Whether layers are being fetched, cut or loaded. */
+  get isLoading(): boolean {
+    return this.loading !== null;
+  }
+
   /** Stops loading something that is no longer wished; null means that nothing is. */
   abandonUnless(wish: ShardWish | null): void {
     if (this.loading !== null && (wish === null || keyOf(wish) !== this.loading.wish)) this.loading.controller.abort();

@@ -2,6 +2,7 @@ import { IconFileImport } from '@tabler/icons-react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { formatCount } from '../format/numbers';
+import { useUiStore } from '../stores/ui-store';
 import classes from './DropOverlay.module.css';
 import { notifyFailure } from './notify';
 
@@ -10,15 +11,21 @@ function bringsFiles(event: DragEvent): boolean {
   return event.dataTransfer?.types.includes('Files') === true;
 }
 
+/** Where models are shown, what is dropped is a model; everywhere else it goes to the library. */
+const takesModels = ({ screen, contributeTab }: ReturnType<typeof useUiStore.getState>): boolean =>
+  screen === 'contribute' && contributeTab === 'models';
+
 async function importFiles(files: readonly File[]): Promise<void> {
-  const result = await window.tore.importFiles(files);
-  if (!result.ok) notifyFailure('import', result.error);
+  const isModel = takesModels(useUiStore.getState());
+  const result = isModel ? await window.tore.importModels(files) : await window.tore.importFiles(files);
+  if (!result.ok) notifyFailure(isModel ? 'importModel' : 'import', result.error);
 }
 
 /** Takes files dropped anywhere on the window, and says before they fall what will happen to them. */
 export function DropOverlay() {
   const { t } = useTranslation();
   const [count, setCount] = useState<number | null>(null);
+  const isModel = useUiStore(takesModels);
   useEffect(() => {
     // Every element the pointer crosses tells of it; the drag is over when as many were left as entered.
     let depth = 0;
@@ -65,8 +72,10 @@ export function DropOverlay() {
     <div className={classes.overlay} data-testid="drop-overlay">
       <div className={classes.note} role="status">
         <IconFileImport size={40} stroke={1.5} aria-hidden="true" />
-        <p className={classes.title}>{t('library.dropTitle', { count, shown: formatCount(count) })}</p>
-        <p className={classes.body}>{t('library.dropBody')}</p>
+        <p className={classes.title}>
+          {isModel ? t('models.dropTitle') : t('library.dropTitle', { count, shown: formatCount(count) })}
+        </p>
+        <p className={classes.body}>{t(isModel ? 'models.dropBody' : 'library.dropBody')}</p>
       </div>
     </div>
   );

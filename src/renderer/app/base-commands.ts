@@ -1,7 +1,7 @@
 import { IconKeyboard, IconMessagePlus, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react';
 import { SCREEN_NAMES } from '../../contract';
 import { useSnapshotStore } from '../stores/snapshot-store';
-import { setShortcutsOpen, showScreen } from '../stores/ui-store';
+import { CONTRIBUTE_TABS, setShortcutsOpen, showContributeTab, showScreen } from '../stores/ui-store';
 import { registerCommands } from './commands';
 import { callOrNotify } from './notify';
 import { PAUSE_CHOICES, pauseFor } from './pause-choices';
@@ -24,6 +24,18 @@ export function registerBaseCommands(): () => void {
           run: () => showScreen(screen),
         };
       }),
+    ),
+    registerCommands('contribute', (t) =>
+      CONTRIBUTE_TABS.map((tab) => ({
+        id: `contribute:${tab}`,
+        group: t('palette.screens'),
+        label: t(`contribute.tab.${tab}`),
+        icon: SCREENS.contribute.icon,
+        run: () => {
+          showContributeTab(tab);
+          showScreen('contribute');
+        },
+      })),
     ),
     registerCommands('work', (t) => {
       const state = useSnapshotStore.getState().snapshot?.node.state;

@@ -8,6 +8,7 @@ import { frame } from './en/frame';
 import { ledger } from './en/ledger';
 import { pause } from './en/pause';
 import { library } from './en/library';
+import { models } from './en/models';
 import { policy } from './en/policy';
 import { sessions } from './en/sessions';
 import { settings } from './en/settings';
@@ -25,6 +26,7 @@ export const en = {
   chat,
   discovery,
   ledger,
+  models,
   sessions,
   settings,
   pause,

@@ -8,6 +8,7 @@ import { frame } from './tr/frame';
 import { ledger } from './tr/ledger';
 import { pause } from './tr/pause';
 import { library } from './tr/library';
+import { models } from './tr/models';
 import { policy } from './tr/policy';
 import { sessions } from './tr/sessions';
 import { settings } from './tr/settings';
@@ -25,6 +26,7 @@ export const tr = {
   chat,
   discovery,
   ledger,
+  models,
   sessions,
   settings,
   pause,

@@ -1,8 +1,13 @@
 import { create } from 'zustand';
 import type { ScreenName } from '../../contract';
 
+/** Parts of the Contribute screen. */
+export const CONTRIBUTE_TABS = ['rules', 'models'] as const;
+export type ContributeTab = (typeof CONTRIBUTE_TABS)[number];
+
 interface UiStore {
   readonly screen: ScreenName;
+  readonly contributeTab: ContributeTab;
   /** What the user chose; a narrow window collapses the rail whatever it says. */
   readonly railCollapsed: boolean;
   /** Whether the welcome steps are on show; null until the first snapshot decides. */
@@ -17,6 +22,7 @@ const RAIL_KEY = 'tore.rail-collapsed';
 
 export const useUiStore = create<UiStore>(() => ({
   screen: 'dashboard',
+  contributeTab: 'rules',
   railCollapsed: globalThis.localStorage?.getItem(RAIL_KEY) === 'true',
   welcomeOpen: null,
   composerFocusRequests: 0,
@@ -25,6 +31,11 @@ export const useUiStore = create<UiStore>(() => ({
 
 export function showScreen(screen: ScreenName): void {
   useUiStore.setState({ screen });
+}
+
+/** Chooses a part of the Contribute screen; does not open the screen. */
+export function showContributeTab(contributeTab: ContributeTab): void {
+  useUiStore.setState({ contributeTab });
 }
 
 export function setRailCollapsed(railCollapsed: boolean): void {

@@ -1,30 +1,67 @@
+import { Tabs } from '@mantine/core';
+import { IconAdjustments, IconStack2, type Icon } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
 import { Screen } from '../../components/Screen';
+import { CONTRIBUTE_TABS, showContributeTab, useUiStore, type ContributeTab } from '../../stores/ui-store';
+import { ModelsTab } from '../models/ModelsTab';
 import classes from './Contribute.module.css';
-import { HardwareCard } from './HardwareCard';
-import { LayerChoiceCard } from './LayerChoiceCard';
-import { LimitsCard } from './LimitsCard';
 import { DevicesCard } from './DevicesCard';
-import { ModelCard } from './ModelCard';
+import { HardwareCard } from './HardwareCard';
+import { LimitsCard } from './LimitsCard';
 import { PolicyCard } from './PolicyCard';
 import { PolicyRules } from './PolicyRules';
-import { ShardCard } from './ShardCard';
+
+const ICONS: Record<ContributeTab, Icon> = { rules: IconAdjustments, models: IconStack2 };
+
+function RulesTab() {
+  return (
+    <>
+      <DevicesCard />
+      <PolicyCard />
+      <LimitsCard />
+      <PolicyRules />
+      <HardwareCard />
+    </>
+  );
+}
+
+const CONTENTS: Record<ContributeTab, () => React.JSX.Element> = { rules: RulesTab, models: ModelsTab };
 
 /** What this computer gives, and how much. */
 export function Contribute() {
   const { t } = useTranslation();
+  const tab = useUiStore(({ contributeTab }) => contributeTab);
+  const pick = (value: string | null): void => {
+    const picked = CONTRIBUTE_TABS.find((name) => name === value);
+    if (picked !== undefined) showContributeTab(picked);
+  };
   return (
     <Screen title={t('contribute.title')} lead={t('contribute.lead')}>
-      <DevicesCard />
-      <PolicyCard />
-      <ShardCard />
-      <div className={classes.columns}>
-        <ModelCard />
-        <LayerChoiceCard />
-      </div>
-      <LimitsCard />
-      <PolicyRules />
-      <HardwareCard />
+      <Tabs value={tab} onChange={pick} keepMounted={false}>
+        <Tabs.List aria-label={t('contribute.tabs')} className={classes.tabs ?? ''}>
+          {CONTRIBUTE_TABS.map((name) => {
+            const Shape = ICONS[name];
+            return (
+              <Tabs.Tab
+                key={name}
+                value={name}
+                data-testid={`contribute-tab-${name}`}
+                leftSection={<Shape size={16} stroke={1.5} aria-hidden="true" />}
+              >
+                {t(`contribute.tab.${name}`)}
+              </Tabs.Tab>
+            );
+          })}
+        </Tabs.List>
+        {CONTRIBUTE_TABS.map((name) => {
+          const Content = CONTENTS[name];
+          return (
+            <Tabs.Panel key={name} value={name} className={classes.panel ?? ''}>
+              <Content />
+            </Tabs.Panel>
+          );
+        })}
+      </Tabs>
     </Screen>
   );
 }

@@ -1,6 +1,11 @@
 export const contribute = {
   title: 'Contribute',
   lead: 'What this computer gives. Changes apply at once.',
+  tabs: 'Parts of Contribute',
+  tab: {
+    rules: 'Rules and devices',
+    models: 'Models and shards',
+  },
   hardware: {
     title: 'This computer',
     cpu: 'Processor',
@@ -53,15 +58,6 @@ export const contribute = {
     manifest: 'Manifest',
     emptyTitle: 'No layers in memory',
     empty: 'Once this computer serves, the layers it holds and the memory they take are shown here.',
-  },
-  model: {
-    title: 'Model',
-    shipped: 'Shipped with the app: tore-tiny, a small demonstration model, not an assistant.',
-    folder: 'Folder',
-    choose: 'Choose a folder',
-    useShipped: 'Use the shipped model',
-    chosen: '{{name}} with {{layers}} layers is taken over.',
-    hint: 'A folder in the Hugging Face layout of a Llama model: config.json, safetensors, tokenizer.json. A change reloads the shard.',
   },
   layers: {
     title: 'Layers to serve',

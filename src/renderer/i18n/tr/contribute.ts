@@ -1,6 +1,11 @@
 export const contribute = {
   title: 'Katkı',
   lead: 'Bu bilgisayarın verdiği. Değişiklikler hemen uygulanır.',
+  tabs: 'Katkının bölümleri',
+  tab: {
+    rules: 'Kurallar ve aygıtlar',
+    models: 'Modeller ve parçalar',
+  },
   hardware: {
     title: 'Bu bilgisayar',
     cpu: 'İşlemci',
@@ -52,15 +57,6 @@ export const contribute = {
     manifest: 'Bildirim',
     emptyTitle: 'Bellekte katman yok',
     empty: 'Bu bilgisayar hizmet verince tuttuğu katmanlar ve kapladıkları bellek burada gösterilir.',
-  },
-  model: {
-    title: 'Model',
-    shipped: 'Uygulamayla gelen: tore-tiny; küçük bir tanıtım modeli, yardımcı değil.',
-    folder: 'Klasör',
-    choose: 'Klasör seç',
-    useShipped: 'Gelen modeli kullan',
-    chosen: '{{layers}} katmanlı {{name}} alınıyor.',
-    hint: 'Hugging Face düzeninde bir Llama modelinin klasörü: config.json, safetensors, tokenizer.json. Değişiklik parçayı yeniden yükler.',
   },
   layers: {
     title: 'Sunulacak katmanlar',

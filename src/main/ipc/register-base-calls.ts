@@ -1,0 +1,72 @@
+import type { AccessTokens } from '../services/access-tokens';
+import type { ChatService } from '../services/chat/chat-service';
+import { CostEstimator } from '../services/chat/cost-estimator';
+import type { CoordinatorService } from '../services/coordinator-service';
+import { LedgerService } from '../services/ledger-service';
+import type { NodeService } from '../services/node-service';
+import type { OwnModelsService } from '../services/own-models/own-models-service';
+import type { PolicyService } from '../services/policy-service';
+import type { SettingsService } from '../services/settings-service';
+import type { SnapshotService } from '../services/snapshot-service';
+import type { Timers } from '../services/timers';
+import type { CallRegistry } from './call-registry';
+import { registerChatCalls } from './calls/chat-calls';
+import { registerCoordinatorCalls } from './calls/coordinator-calls';
+import { registerLedgerCalls } from './calls/ledger-calls';
+import { registerNodeCalls } from './calls/node-calls';
+import { registerPolicyCalls } from './calls/policy-calls';
+import { registerSettingsCalls } from './calls/settings-calls';
+
+export interface BaseServices {
+  readonly settings: SettingsService;
+  readonly accessTokens: AccessTokens;
+  readonly snapshots: SnapshotService;
+  readonly coordinators: CoordinatorService;
+  readonly policy: PolicyService;
+  readonly nodeService: NodeService;
+  readonly chat: ChatService;
+  readonly ownModels: OwnModelsService;
+  readonly retry: () => void;
+  readonly timers: Timers;
+}
+
+/** The calls about settings, the node, its coordinator, the chat and the ledger. Other features register their own. */
+export function registerBaseCalls(calls: CallRegistry, services: BaseServices): void {
+  const { settings, accessTokens, snapshots, coordinators, policy, nodeService, chat, ownModels, retry, timers } =
+    services;
+  registerSettingsCalls(calls, {
+    settings,
+    accessTokens,
+    onAccessToken: () => {
+      snapshots.update({ hasRemoteAccessToken: accessTokens.hasRemote(settings.current.coordinator) });
+      coordinators.update();
+    },
+    timers,
+  });
+  registerNodeCalls(calls, {
+    pause: (minutes) => policy.snooze('all', minutes, false),
+    resume: () => policy.resume('all'),
+    retry,
+    measureHardware: () => nodeService.node.measureHardware(),
+  });
+  registerPolicyCalls(calls, {
+    view: () => policy.view(),
+    preview: (changes, pauseOnBattery) => policy.preview(changes, pauseOnBattery),
+    snooze: (target, minutes, finishFirst) => policy.snooze(target, minutes, finishFirst),
+    resume: (target) => policy.resume(target),
+  });
+  registerCoordinatorCalls(calls, {
+    check: (url) => coordinators.check(url),
+    joinDetails: () => coordinators.joinDetails(),
+  });
+  registerChatCalls(calls, {
+    chat,
+    ownModels,
+    estimator: new CostEstimator({
+      source: nodeService,
+      maxNewTokens: () => settings.current.chat.maxNewTokens,
+      inputTokensAtMost: (id, modelId, text) => chat.inputTokensAtMost(id, modelId, text),
+    }),
+  });
+  registerLedgerCalls(calls, new LedgerService(nodeService));
+}
