@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { languageOf } from '../../contract';
 import { Mark } from '../components/Mark';
 import { Welcome } from '../features/welcome/Welcome';
+import { failureText } from '../format/failures';
 import { useSnapshotStore } from '../stores/snapshot-store';
 import { setLanguage } from '../i18n/i18n';
 import { setWelcomeOpen, useUiStore } from '../stores/ui-store';
@@ -33,7 +34,7 @@ function StartScreen() {
         <div className={classes.startText} role="alert">
           <h1 className={classes.startTitle}>{t('app.loadingFailed')}</h1>
           <p>
-            {failure.message} {t('app.loadingRetry')}
+            {failureText(failure)} {t('app.loadingRetry')}
           </p>
         </div>
       )}

@@ -154,7 +154,7 @@ function reportText(outcomes: readonly ImportOutcome[], counts: (result: Taken) 
   return outcomes
     .flatMap(({ name, result }) =>
       result.kind === 'refused'
-        ? [`${name}: ${result.error.message}`]
+        ? [`${name}: ${failureText(result.error)}`]
         : [
             `${name}: ${counts(result)}.`,
             ...[...result.failed, ...result.skipped].map(({ what, why }) => `  ${what}: ${why}`),

@@ -2,6 +2,7 @@ import type { TFunction } from 'i18next';
 import type { EmbeddedCoordinatorState, Settings } from '../../contract';
 import type { NodeSnapshot, NodeState, PauseReason } from '../../protocol/compute/node-snapshot';
 import type { Failure } from '../../protocol/result';
+import { explainFailure } from '../format/failures';
 import { formatCount, formatLayers, formatPercent, formatSpeed } from '../format/numbers';
 import { formatTimeLeft, secondsUntil } from '../format/times';
 import { pauseReasonText } from './pause-reason-text';
@@ -32,11 +33,12 @@ export function coordinatorName(node: NodeSnapshot): string {
 }
 
 function describeFailure(t: TFunction, error: Failure): NodeStatus {
+  const { what, todo } = explainFailure(error);
   return {
     tone: 'attention',
     word: t('state.failed'),
-    reason: error.message,
-    next: error.suggestion ?? null,
+    reason: what,
+    next: todo,
     action: 'retry',
   };
 }
@@ -132,12 +134,12 @@ function describeNodeState(t: TFunction, node: NodeSnapshot, nowMs: number): Nod
     case 'waiting': {
       const seconds = secondsUntil(state.retryAt, nowMs);
       const again = seconds > 0 ? t('state.waitingSeconds', { seconds: formatCount(seconds) }) : t('state.waitingNow');
-      const { suggestion } = state.error;
+      const { what, todo } = explainFailure(state.error);
       return {
         tone: 'offline',
         word: t('state.waiting'),
-        reason: state.error.message,
-        next: suggestion === undefined ? again : `${suggestion} ${again}`,
+        reason: what,
+        next: todo === null ? again : `${todo} ${again}`,
         action: 'retry',
       };
     }

@@ -7,7 +7,7 @@ import { EmptyState } from './EmptyState';
 interface FailedStateProps {
   /** What could not be shown. */
   readonly title: string;
-  readonly failure: Pick<Failure, 'message' | 'suggestion'>;
+  readonly failure: Pick<Failure, 'code' | 'message' | 'suggestion'>;
   readonly action?: ReactNode;
 }
 

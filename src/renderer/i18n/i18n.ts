@@ -4,6 +4,7 @@ import type { Language } from '../../contract';
 import { setFormatLanguage } from '../format/language';
 import { en } from './en';
 import { tr } from './tr';
+import { errors } from './tr/errors';
 
 declare module 'i18next' {
   interface CustomTypeOptions {
@@ -17,7 +18,7 @@ export function startI18n(): void {
   void i18next.use(initReactI18next).init({
     lng: 'en',
     fallbackLng: 'en',
-    resources: { en: { translation: en }, tr: { translation: tr } },
+    resources: { en: { translation: en }, tr: { translation: tr, errors } },
     // The texts come with the app, so there is nothing to wait for.
     initAsync: false,
     // React escapes.

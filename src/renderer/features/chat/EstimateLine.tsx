@@ -1,5 +1,6 @@
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
+import { failureText } from '../../format/failures';
 import { formatAmount, formatCount } from '../../format/numbers';
 import classes from './Chat.module.css';
 import type { EstimateState } from './use-estimate';
@@ -10,7 +11,7 @@ export function EstimateLine({ state }: { readonly state: EstimateState }) {
   let text: string = t('chat.estimateWaiting');
   let tooLow = false;
   if (state.kind === 'working') text = t('chat.estimateWorking');
-  if (state.kind === 'failed') text = t('chat.estimateFailed', { message: state.error.message });
+  if (state.kind === 'failed') text = t('chat.estimateFailed', { message: failureText(state.error) });
   if (state.kind === 'known') {
     const { payer, estimatedMicroGft, balanceMicroGft, maxNewTokens } = state.estimate;
     const tokens = formatCount(maxNewTokens);

@@ -6,6 +6,7 @@ import type { HandoffDraft } from '../../../contract';
 import type { ContextSnapshot } from '../../../protocol/conversation/conversation';
 import { callOrNotify } from '../../app/notify';
 import { SNAPSHOT_LISTS } from '../../components/message/SnapshotLists';
+import { failureText } from '../../format/failures';
 import { fetchConversation, openConversation, pickModel, useChatStore } from '../../stores/chat-store';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { callTore } from '../../stores/tore-api';
@@ -103,7 +104,7 @@ export function HandoffDialog({ id, through, onClose }: HandoffDialogProps) {
       setDrafting({ kind: 'working' });
       const better = await callTore('library:draft-with-model', request);
       if (!current) return;
-      setDrafting(better.ok ? { kind: 'idle' } : { kind: 'failed', message: better.error.message });
+      setDrafting(better.ok ? { kind: 'idle' } : { kind: 'failed', message: failureText(better.error) });
       // What the person typed meanwhile counts more.
       if (better.ok && !touched.current) setDraft(editable(better.value));
     });
