@@ -25,6 +25,7 @@ export const sessions = {
   conflict:
     'Ev sahibi bir numarayı iki farklı iletiye verdi. Burada gördüğünüz, bu bilgisayarın ilk gördüğü sıradır; sürdürmeden önce dışa aktarın.',
   opening: 'Oturum açılıyor …',
+  unusable: 'Grup oturumları şu anda kullanılamıyor',
   openFailed: 'Oturum açılamadı',
   role: { owner: 'Sahip', member: 'Üye', observer: 'Gözlemci' },
   create: {
@@ -44,6 +45,7 @@ export const sessions = {
     title: 'Bir oturuma katıl',
     link: 'Bağlantı',
     linkHint: 'Size gönderilen bağlantıyı yapıştırın. Yalnızca onun adını verdiği koordinatöre bağlanılır.',
+    host: 'Oturum {{host}} adresinde. Katıldığınızda yalnızca o koordinatöre bağlanılır.',
     token: 'Ev sahibinin erişim anahtarı',
     tokenHint: 'Bu ev sahibine anahtarsız bağlanılamıyor. İşleten kişi size söyleyebilir.',
     submit: 'Katıl',
