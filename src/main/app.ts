@@ -16,6 +16,7 @@ import {
 import systemInformation from 'systeminformation';
 import { ContributorNode } from '../node';
 import { toMicroGft } from '../protocol/compute/micro-gft';
+import { languageOf } from '../contract/language';
 import { finish } from './finish';
 import { registerAppCalls } from './ipc/calls/app-calls';
 import { registerAdministrationCalls } from './ipc/calls/administration-calls';
@@ -61,6 +62,7 @@ import { trayActions } from './services/tray-actions';
 import { buildTrayModel } from './services/tray-model';
 import { openOwnModels, ownModelAnswerSource } from './services/own-models/start-own-models';
 import { openElectronDocumentStore } from './storage/electron-document-store';
+import { textsOf, type Texts } from './texts/texts';
 import { FileDialogs } from './windows/file-dialogs';
 import { MainWindow } from './windows/main-window';
 import type { PageAddress } from './windows/page-address';
@@ -147,6 +149,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     timers,
   );
   const events = new EventList(timers, (list) => snapshots.update({ events: list }));
+  const texts = (): Texts => textsOf(languageOf(settings.current.language, app.getPreferredSystemLanguages()));
   const addEvent: EventList['add'] = (kind, text) => events.add(kind, text);
   for (const notice of notices) addEvent('notice', notice);
 
@@ -224,6 +227,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     },
     onCoverageChanged: () => models.service.refreshSoon(),
     addEvent,
+    texts,
     formatClock,
     timers,
   });
@@ -263,6 +267,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     dialogs: () => dialogs,
     send,
     addEvent,
+    texts,
     timers,
     log,
   });
@@ -292,7 +297,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   });
 
   // --- Library and Chat -------------------------------------------------------------------------------------------
-  const dialogs = new FileDialogs(() => window.browserWindow);
+  const dialogs = new FileDialogs(() => window.browserWindow, texts);
   const { library, chat, takeOldConversations, registerCalls } = startConversations({
     folders,
     temporaryFolder: app.getPath('temp'),
@@ -312,6 +317,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     },
     send,
     addEvent,
+    texts,
     timers,
     log,
   });
@@ -339,7 +345,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     timers,
   });
   const tray = new TrayService(places.shipped.icons, act, log);
-  const showTray = (): void => tray.show(buildTrayModel(nodeService.snapshot(), formatClock));
+  const showTray = (): void => tray.show(buildTrayModel(nodeService.snapshot(), formatClock, texts()));
   snapshots.onChange(showTray);
   const keepAwake = new KeepAwake(powerSaveBlocker);
   snapshots.onChange(({ node }) => keepAwake.update(settings.current.policy.keepAwake, node.state));

@@ -5,6 +5,7 @@ import type { NodeSnapshot, NodeState } from '../../protocol/compute/node-snapsh
 import { success } from '../../protocol/result';
 import { ManualTimers, settle } from '../test-doubles/manual-timers';
 import { RecordingLog } from '../test-doubles/recording-log';
+import { textsOf } from '../texts/texts';
 import { AppMemory, EMPTY_MEMORY, type AppMemoryDocument } from './app-memory';
 import { initialSnapshot } from './initial-snapshot';
 import { NodeService, type ContributorPort } from './node-service';
@@ -87,6 +88,7 @@ function createService(settings: Settings, remembered: Partial<AppMemoryDocument
     onCoverageChanged: () => undefined,
     addEvent: (kind, text) => void events.push(`${kind}: ${text}`),
     formatClock: (time) => time.slice(11, 16),
+    texts: () => textsOf('en'),
     timers,
   });
   const node = nodes[0];

@@ -14,6 +14,7 @@ import {
 import type { NodeSnapshot, NodeState } from '../../protocol/compute/node-snapshot';
 import type { DeviceId } from '../../protocol/compute/run-preferences';
 import type { Result } from '../../protocol/result';
+import type { Texts } from '../texts/texts';
 import type { CoordinatorSource } from './coordinator-reader';
 import { balanceText, challengeText, isLasting, joinLayers, stateKey } from './node-texts';
 import type { PowerReadings } from './power';
@@ -65,6 +66,7 @@ export interface NodeServiceOptions {
   readonly onCoverageChanged: () => void;
   readonly addEvent: (kind: AppEvent['kind'], text: string) => void;
   readonly formatClock: (time: string) => string;
+  readonly texts: () => Texts;
   readonly timers: Timers;
 }
 
@@ -95,11 +97,11 @@ export class NodeService implements CoordinatorSource {
     this.node = options.createNode(this.#preferences(), this.#readings());
     this.node.onSnapshot(() => this.#publish());
     this.node.on('balance', (event) => {
-      const told = balanceText(event);
+      const told = balanceText(event, options.texts());
       if (told !== null) options.addEvent(told.kind, told.text);
     });
     this.node.on('challenge', (record) => {
-      const text = challengeText(record);
+      const text = challengeText(record, options.texts());
       // The verdict may come twice: as the answer to the result and as word about the node's standing.
       if (text === null || this.#lastVerdict === `${record.taskId} ${record.verdict}`) return;
       this.#lastVerdict = `${record.taskId} ${record.verdict}`;
@@ -282,7 +284,7 @@ export class NodeService implements CoordinatorSource {
     if (!isLasting(state) || key === this.#lastStateKey) return;
     this.#lastStateKey = key;
     const quiet = { state, balanceMicroGft: null, tokensPerSecond: null, requestsActive: 0, requestsServed: 0 };
-    const { stateLine } = buildTrayModel(quiet, this.#options.formatClock);
+    const { stateLine } = buildTrayModel(quiet, this.#options.formatClock, this.#options.texts());
     this.#options.addEvent(
       state.kind === 'failed' ? 'error' : 'state',
       /[.!?]$/.test(stateLine) ? stateLine : `${stateLine}.`,
@@ -291,9 +293,8 @@ export class NodeService implements CoordinatorSource {
 
   #coverageChanged(event: { modelId: string; available: boolean; layersMissing: readonly number[] }): void {
     const { modelId, available, layersMissing } = event;
-    const text = available
-      ? `Every layer of ${modelId} is held; it can answer.`
-      : `Nobody holds ${layersMissing.length === 1 ? 'layer' : 'layers'} ${joinLayers(layersMissing)} of ${modelId}.`;
+    const { covered, uncovered } = this.#options.texts().events;
+    const text = available ? covered(modelId) : uncovered(modelId, joinLayers(layersMissing), layersMissing.length);
     const last = this.#coverage.get(modelId);
     last?.cancel();
     // The first word about a model is no news: it comes with every first connection.

@@ -1,10 +1,6 @@
 import { formatGft } from '../../protocol/compute/micro-gft';
 import type { ChallengeRecord, NodeState } from '../../protocol/compute/node-snapshot';
-
-/** Layers in words: "layer 3" or "layers 0-3". */
-export function layersText(start: number, end: number): string {
-  return start === end ? `layer ${start}` : `layers ${start}-${end}`;
-}
+import { layersOf, type Texts } from '../texts/texts';
 
 /** Neighbouring numbers joined: 4, 5, 6, 9 → "4-6, 9". */
 export function joinLayers(layers: readonly number[]): string {
@@ -18,37 +14,30 @@ export function joinLayers(layers: readonly number[]): string {
 }
 
 /** A verdict in one sentence, or null while it is not known. */
-export function challengeText(record: ChallengeRecord): string | null {
-  const place = `${layersText(record.range.layer_start, record.range.layer_end)} of ${record.modelId}`;
-  switch (record.verdict) {
-    case 'waiting':
-      return null;
-    case 'passed':
-      return `Challenge on ${place} passed.`;
-    case 'failed':
-      return `Challenge on ${place} failed. ${record.message}`.trim();
-    case 'error':
-      return `Challenge on ${place} could not be judged. ${record.message}`.trim();
-  }
+export function challengeText(record: ChallengeRecord, { events }: Texts): string | null {
+  const { verdict } = record;
+  return verdict === 'waiting'
+    ? null
+    : events.challenge(layersOf(record.range, record.modelId), verdict, record.message);
 }
 
 /** What changed on the account, or null for what another event tells. */
-export function balanceText(event: {
-  readonly amountMicroGft: number | null;
-  readonly eventType: string | null;
-}): { readonly kind: 'earning' | 'spending' | 'notice'; readonly text: string } | null {
+export function balanceText(
+  event: { readonly amountMicroGft: number | null; readonly eventType: string | null },
+  { events }: Texts,
+): { readonly kind: 'earning' | 'spending' | 'notice'; readonly text: string } | null {
   const { amountMicroGft, eventType } = event;
   if (amountMicroGft === null || amountMicroGft === 0) return null;
-  const amount = `${formatGft(Math.abs(amountMicroGft))} GFT`;
+  const amount = formatGft(Math.abs(amountMicroGft));
   switch (eventType) {
     case 'issuance':
-      return { kind: 'earning', text: `Earned ${amount} for work done.` };
+      return { kind: 'earning', text: events.earned(amount) };
     case 'purchase':
-      return { kind: 'earning', text: `Received ${amount}.` };
+      return { kind: 'earning', text: events.received(amount) };
     case 'expiry':
-      return { kind: 'notice', text: `${amount} expired, a year after they were earned.` };
+      return { kind: 'notice', text: events.expired(amount) };
     case 'penalty':
-      return { kind: 'notice', text: `The coordinator took ${amount} as a penalty.` };
+      return { kind: 'notice', text: events.penalty(amount) };
     default:
       // What this computer spends is told when its answer has settled, with more detail.
       return null;

@@ -8,6 +8,7 @@ import { registerLibraryCalls } from '../ipc/calls/library-calls';
 import { registerProjectCalls } from '../ipc/calls/project-calls';
 import type { SendEvent } from '../ipc/send-event';
 import { startUtilityProcess } from '../processes/utility-process';
+import type { Texts } from '../texts/texts';
 import type { FileDialogs } from '../windows/file-dialogs';
 import { joinAnswerSources, type AnswerSource } from './chat/answer-source';
 import { ChatService } from './chat/chat-service';
@@ -36,6 +37,7 @@ export interface ConversationsOptions {
   readonly startDrag: (files: readonly string[]) => void;
   readonly send: SendEvent;
   readonly addEvent: (kind: AppEvent['kind'], text: string) => void;
+  readonly texts: () => Texts;
   readonly timers: Timers;
   readonly log: Log;
 }
@@ -50,14 +52,14 @@ export interface Conversations {
 
 /** Starts the library and Chat, which are two views of one store. */
 export function startConversations(options: ConversationsOptions): Conversations {
-  const { dialogs, folders, send, addEvent, timers, log } = options;
+  const { dialogs, folders, send, addEvent, texts, timers, log } = options;
   const library = new LibraryFeature({
     folder: folders.library,
     temporaryFolder: options.temporaryFolder,
     start: () => startUtilityProcess(join(options.entryFolder, 'library-process.js'), 'Tore library'),
     dialogs: {
-      saveFile: (name, ending) => dialogs.saveFile('Export', name, ending),
-      chooseFolder: () => dialogs.chooseFolder('Choose a folder to export into'),
+      saveFile: (name, ending) => dialogs.saveFile('export', name, ending),
+      chooseFolder: () => dialogs.chooseFolder('exportFolder'),
     },
     send,
     addEvent,
@@ -75,6 +77,7 @@ export function startConversations(options: ConversationsOptions): Conversations
       library.tellWindow();
     },
     addEvent,
+    texts,
     newId: uuidV7,
     timers,
     log: log.child({ part: 'chat' }),
@@ -95,14 +98,14 @@ export function startConversations(options: ConversationsOptions): Conversations
         library,
         chat,
         drafts: new HandoffDrafts({ library: library.access, source, newId: uuidV7, timers }),
-        chooseImport: (what) => dialogs.open('Choose what to import', what),
+        chooseImport: (what) => dialogs.open('import', what),
         fetchAddress: options.fetchAddress,
         startDrag: options.startDrag,
         now: () => isoTime(timers.now()),
       });
       registerProjectCalls(calls, {
         library,
-        chooseFiles: () => dialogs.open('Choose files for the project', 'files'),
+        chooseFiles: () => dialogs.open('projectFiles', 'files'),
         fetchAddress: options.fetchAddress,
       });
     },

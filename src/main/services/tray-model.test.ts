@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeState } from '../../protocol/compute/node-snapshot';
+import type { Language } from '../../contract/language';
+import { textsOf } from '../texts/texts';
 import { buildTrayModel, pauseMinutes, type TrayModel } from './tray-model';
 
 const clock = (time: string): string => time.slice(11, 16);
@@ -9,6 +11,7 @@ const error = { code: 'x', message: 'The coordinator cannot be reached.', retrya
 function model(
   state: NodeState,
   facts: { balance?: number; speed?: number; active?: number; served?: number } = {},
+  language: Language = 'en',
 ): TrayModel {
   return buildTrayModel(
     {
@@ -19,6 +22,7 @@ function model(
       requestsServed: facts.served ?? 0,
     },
     clock,
+    textsOf(language),
   );
 }
 
@@ -107,5 +111,29 @@ describe('buildTrayModel', () => {
 
   it('offers another attempt after a failure', () => {
     expect(labels(model({ kind: 'failed', error }))).toContain('Try again');
+  });
+});
+
+describe('in Turkish', () => {
+  it('says the same in the menu, the tooltip and the reasons', () => {
+    const serving = model(
+      { kind: 'serving', modelId: 'm', range },
+      { balance: 9_852_895, speed: 41.6, served: 3 },
+      'tr',
+    );
+    expect(serving.tooltip).toBe('Tore: Hizmet veriyor: m katman 0-3, 42 token/sn\nBakiye 9,852895 GFT');
+    expect(labels(serving)).toEqual([
+      'Hizmet veriyor: m katman 0-3, 42 token/sn',
+      'Bakiye 9,852895 GFT · 3 istek yanıtlandı',
+      'Tore’yi aç',
+      '15 dakika duraklat',
+      '1 saat duraklat',
+      '4 saat duraklat',
+      'Yarın 07.00’ye kadar duraklat',
+      'Sürdürülene kadar duraklat',
+      'Çık',
+    ]);
+    const paused = model({ kind: 'paused', reason: { kind: 'on-battery', percent: 61.6 } }, {}, 'tr');
+    expect(paused.stateLine).toBe('Duraklatıldı: Pilde (%62). Şebekeye bağlanınca sürer.');
   });
 });

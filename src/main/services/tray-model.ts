@@ -1,6 +1,7 @@
 import type { NodeSnapshot } from '../../protocol/compute/node-snapshot';
-import { describePauseReason, type PauseReason } from '../../protocol/compute/pause-reason';
+import type { PauseReason } from '../../protocol/compute/pause-reason';
 import { formatGft } from '../../protocol/compute/micro-gft';
+import { layersOf, type Texts } from '../texts/texts';
 
 /** Files `tray-<icon>-<light|dark>` in resources/icons. */
 export type TrayIcon = 'working' | 'paused' | 'snoozed' | 'offline' | 'attention';
@@ -28,12 +29,12 @@ export interface TrayModel {
   readonly menu: readonly TrayMenuItem[];
 }
 
-const PAUSES: readonly { readonly label: string; readonly minutes: PauseLength }[] = [
-  { label: 'Pause for 15 minutes', minutes: 15 },
-  { label: 'Pause for 1 hour', minutes: 60 },
-  { label: 'Pause for 4 hours', minutes: 240 },
-  { label: 'Pause until tomorrow, 07:00', minutes: 'morning' },
-  { label: 'Pause until resumed', minutes: null },
+const PAUSES: readonly { readonly text: keyof Texts['tray']['pauses']; readonly minutes: PauseLength }[] = [
+  { text: 'minutes15', minutes: 15 },
+  { text: 'hour', minutes: 60 },
+  { text: 'hours4', minutes: 240 },
+  { text: 'morning', minutes: 'morning' },
+  { text: 'resumed', minutes: null },
 ];
 
 /** When a pause "until tomorrow" ends, local time. */
@@ -52,53 +53,56 @@ export function pauseMinutes(length: PauseLength, nowMs: number): number | null 
 export function buildTrayModel(
   node: Pick<NodeSnapshot, 'state' | 'balanceMicroGft' | 'tokensPerSecond' | 'requestsActive' | 'requestsServed'>,
   formatClock: (time: string) => string,
+  texts: Texts,
 ): TrayModel {
-  const { icon, line } = describeState(node, formatClock);
-  const balance = node.balanceMicroGft === null ? '' : `\nBalance ${formatGft(node.balanceMicroGft)} GFT`;
+  const { icon, line } = describeState(node, formatClock, texts);
+  const { tray } = texts;
+  const balance = node.balanceMicroGft === null ? '' : `\n${tray.balance(formatGft(node.balanceMicroGft))}`;
   return {
     icon,
     stateLine: line,
     tooltip: `Tore: ${line}${balance}`,
     menu: [
       { kind: 'text', label: line },
-      ...figures(node),
+      ...figures(node, tray),
       { kind: 'separator' },
-      { kind: 'action', label: 'Open Tore', action: { kind: 'open' } },
-      ...workItems(node.state, node.requestsActive),
+      { kind: 'action', label: tray.open, action: { kind: 'open' } },
+      ...workItems(node.state, node.requestsActive, tray),
       { kind: 'separator' },
-      { kind: 'action', label: 'Quit', action: { kind: 'quit' } },
+      { kind: 'action', label: tray.quit, action: { kind: 'quit' } },
     ],
   };
 }
 
 /** Whether it helped, at a glance. */
-function figures(node: Pick<NodeSnapshot, 'balanceMicroGft' | 'requestsServed'>): readonly TrayMenuItem[] {
+function figures(
+  node: Pick<NodeSnapshot, 'balanceMicroGft' | 'requestsServed'>,
+  tray: Texts['tray'],
+): readonly TrayMenuItem[] {
   const parts = [
-    node.balanceMicroGft === null ? null : `Balance ${formatGft(node.balanceMicroGft)} GFT`,
-    node.requestsServed === 0
-      ? null
-      : `${node.requestsServed} ${node.requestsServed === 1 ? 'request' : 'requests'} served`,
+    node.balanceMicroGft === null ? null : tray.balance(formatGft(node.balanceMicroGft)),
+    node.requestsServed === 0 ? null : tray.served(node.requestsServed),
   ].filter((part) => part !== null);
   return parts.length === 0 ? [] : [{ kind: 'text', label: parts.join(' · ') }];
 }
 
-function workItems(state: NodeSnapshot['state'], requestsActive: number): readonly TrayMenuItem[] {
+function workItems(state: NodeSnapshot['state'], requestsActive: number, tray: Texts['tray']): readonly TrayMenuItem[] {
   if (state.kind === 'off') return [];
-  if (state.kind === 'failed') return [{ kind: 'action', label: 'Try again', action: { kind: 'retry' } }];
+  if (state.kind === 'failed') return [{ kind: 'action', label: tray.retry, action: { kind: 'retry' } }];
   if (state.kind === 'paused') {
     const liftable = state.reason.kind === 'user' || state.reason.kind === 'snoozed';
-    const resume: TrayMenuItem = { kind: 'action', label: 'Resume', action: { kind: 'resume' } };
+    const resume: TrayMenuItem = { kind: 'action', label: tray.resume, action: { kind: 'resume' } };
     // A pause by battery or by the coordinator passes by itself, and consent is given in the window.
     return liftable ? [resume] : [];
   }
-  const pauses = PAUSES.map(({ label, minutes }): TrayMenuItem => ({
+  const pauses = PAUSES.map(({ text, minutes }): TrayMenuItem => ({
     kind: 'action',
-    label,
+    label: tray.pauses[text],
     action: { kind: 'pause', minutes, finishFirst: false },
   }));
   const finish: TrayMenuItem = {
     kind: 'action',
-    label: 'Finish what runs, then pause',
+    label: tray.finishFirst,
     action: { kind: 'pause', minutes: null, finishFirst: true },
   };
   return requestsActive > 0 ? [...pauses, finish] : pauses;
@@ -107,46 +111,32 @@ function workItems(state: NodeSnapshot['state'], requestsActive: number): readon
 function describeState(
   node: Pick<NodeSnapshot, 'state' | 'tokensPerSecond' | 'requestsActive'>,
   formatClock: (time: string) => string,
+  texts: Texts,
 ): { readonly icon: TrayIcon; readonly line: string } {
   const { state } = node;
+  const says = texts.state;
   switch (state.kind) {
     case 'off':
-      return { icon: 'offline', line: 'Not running' };
+      return { icon: 'offline', line: says.off };
     case 'preparing':
-      return { icon: 'offline', line: preparingLine(state.step) };
+      return { icon: 'offline', line: says.preparing[state.step] };
     case 'connecting':
-      return { icon: 'offline', line: 'Connecting to the coordinator' };
+      return { icon: 'offline', line: says.connecting };
     case 'registering':
-      return { icon: 'offline', line: 'Registering this computer' };
+      return { icon: 'offline', line: says.registering };
     case 'loading':
-      return {
-        icon: 'offline',
-        line: `Loading layers ${state.range.layer_start}-${state.range.layer_end} of ${state.modelId}`,
-      };
+      return { icon: 'offline', line: says.loading(layersOf(state.range, state.modelId)) };
     case 'serving': {
-      const speed = node.tokensPerSecond === null ? '' : `, ${Math.round(node.tokensPerSecond)} tokens/s`;
-      const layers = `layers ${state.range.layer_start}-${state.range.layer_end} of ${state.modelId}`;
-      return { icon: 'working', line: `${node.requestsActive > 0 ? 'Working on' : 'Serving'} ${layers}${speed}` };
+      const speed = node.tokensPerSecond === null ? null : Math.round(node.tokensPerSecond);
+      const layers = layersOf(state.range, state.modelId);
+      return { icon: 'working', line: says.serving(layers, node.requestsActive > 0, speed) };
     }
     case 'paused':
-      return describePause(state.reason, formatClock);
+      return describePause(state.reason, formatClock, texts);
     case 'waiting':
-      return { icon: 'offline', line: `${state.error.message} Next attempt at ${formatClock(state.retryAt)}.` };
+      return { icon: 'offline', line: says.waiting(state.error.message, formatClock(state.retryAt)) };
     case 'failed':
       return { icon: 'attention', line: state.error.message };
-  }
-}
-
-function preparingLine(step: Extract<NodeSnapshot['state'], { kind: 'preparing' }>['step']): string {
-  switch (step) {
-    case 'identity':
-      return 'Preparing the key of this computer';
-    case 'hardware':
-      return 'Reading the hardware';
-    case 'benchmark':
-      return 'Measuring this computer';
-    case 'model':
-      return 'Reading the model';
   }
 }
 
@@ -159,19 +149,19 @@ const PAUSE_ICONS: Readonly<Partial<Record<PauseReason['kind'], TrayIcon>>> = {
 function describePause(
   reason: PauseReason,
   formatClock: (time: string) => string,
+  texts: Texts,
 ): { readonly icon: TrayIcon; readonly line: string } {
   const icon = PAUSE_ICONS[reason.kind] ?? 'paused';
-  const text = describePauseReason(reason, formatClock);
   switch (reason.kind) {
     case 'user':
-      return { icon, line: 'Paused until resumed' };
+      return { icon, line: texts.state.pausedUntilResumed };
     case 'snoozed':
-      return { icon, line: `Paused until ${formatClock(reason.until)}` };
+      return { icon, line: texts.state.pausedUntil(formatClock(reason.until)) };
     case 'no-consent':
-      return { icon, line: 'Waiting for your agreement in the window' };
+      return { icon, line: texts.state.awaitingConsent };
     case 'suspended':
-      return { icon, line: text };
+      return { icon, line: texts.pauseReason(reason, formatClock) };
     default:
-      return { icon, line: `Paused: ${text.charAt(0).toLowerCase()}${text.slice(1)}` };
+      return { icon, line: texts.state.paused(texts.pauseReason(reason, formatClock)) };
   }
 }

@@ -12,6 +12,7 @@ import { success, type Result } from '../../../protocol/result';
 import { mainFailure } from '../../errors';
 import { ManualTimers } from '../../test-doubles/manual-timers';
 import { RecordingLog } from '../../test-doubles/recording-log';
+import { textsOf } from '../../texts/texts';
 import type { AnswerListeners, AnswerOutcome, AnswerRequest } from './answer-source';
 import { ChatService } from './chat-service';
 import { textOf } from './conversation-document';
@@ -87,6 +88,7 @@ async function createChat(contextLength: number | null = null) {
     send: (name, payload) => void sent.push({ name, payload }),
     onSummaries: () => undefined,
     addEvent: (kind, text) => void events.push(`${kind}: ${text}`),
+    texts: () => textsOf('en'),
     newId: () => `id-${String((ids += 1)).padStart(3, '0')}`,
     timers,
     log: new RecordingLog(),

@@ -7,6 +7,7 @@ import type { Conversation, ConversationMessage } from '../../../protocol/conver
 import { success, type Failure, type Result } from '../../../protocol/result';
 import { mainFailure, reasonOf } from '../../errors';
 import type { SendEvent } from '../../ipc/send-event';
+import type { Texts } from '../../texts/texts';
 import type { Log } from '../log';
 import { isoTime, type Timers } from '../timers';
 import { writeAnswer } from './answer-record';
@@ -32,6 +33,7 @@ export interface ChatDependencies {
   readonly send: SendEvent;
   readonly onSummaries: (summaries: readonly ConversationSummary[]) => void;
   readonly addEvent: (kind: AppEvent['kind'], text: string) => void;
+  readonly texts: () => Texts;
   readonly newId: () => string;
   readonly timers: Timers;
   readonly log: Log;
@@ -331,7 +333,8 @@ export class ChatService {
   #reportCost({ settledCost, outputTokens }: AnswerOutcome, modelId: string): void {
     if (settledCost === null || settledCost.microGft === 0) return;
     const cost = formatGft(settledCost.microGft);
-    this.#dependencies.addEvent('spending', `Paid ${cost} GFT for ${outputTokens} tokens of ${modelId}.`);
+    const { spent } = this.#dependencies.texts().events;
+    this.#dependencies.addEvent('spending', spent(cost, outputTokens, modelId));
   }
 
   #stopRunning(request: RunningRequest): void {

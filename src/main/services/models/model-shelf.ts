@@ -17,6 +17,7 @@ import { storedBytes } from '../../../protocol/compute/stored-bytes';
 import { success, type Result } from '../../../protocol/result';
 import { mainFailure } from '../../errors';
 import type { DocumentStore } from '../../storage/electron-document-store';
+import type { Texts } from '../../texts/texts';
 import type { Log } from '../log';
 import type { Timers } from '../timers';
 import { folderBytes, freeDiskBytes, listFetchedModels, removeFetchedModel, type FetchedModel } from './fetched-models';
@@ -46,6 +47,7 @@ export interface ModelShelfOptions {
   readonly saveSettings: (patch: SettingsPatch) => Result<void>;
   readonly onChange: () => void;
   readonly addEvent: (kind: AppEvent['kind'], text: string) => void;
+  readonly texts: () => Texts;
   readonly timers: Timers;
   readonly log: Log;
 }
@@ -388,7 +390,7 @@ export class ModelShelf {
     for (const { modelId, state, manifest } of downloads) {
       const before = this.#options.document.downloads.find((one) => one.modelId === modelId)?.state.kind;
       if (state.kind === 'done' && before !== 'done' && !this.#told.has(modelId)) {
-        this.#options.addEvent('notice', `The layers of ${manifest.friendly_name} are on this computer.`);
+        this.#options.addEvent('notice', this.#options.texts().events.layersHere(manifest.friendly_name));
         this.#told.add(modelId);
       }
       if (state.kind !== 'done') this.#told.delete(modelId);

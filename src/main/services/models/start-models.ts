@@ -8,6 +8,7 @@ import type { CallRegistry } from '../../ipc/call-registry';
 import { registerModelsCalls } from '../../ipc/calls/models-calls';
 import type { SendEvent } from '../../ipc/send-event';
 import { openElectronDocumentStore } from '../../storage/electron-document-store';
+import type { Texts } from '../../texts/texts';
 import type { FileDialogs } from '../../windows/file-dialogs';
 import type { DataFolders } from '../folders';
 import type { Log } from '../log';
@@ -32,6 +33,7 @@ export interface ModelsOptions {
   readonly dialogs: () => FileDialogs;
   readonly send: SendEvent;
   readonly addEvent: (kind: AppEvent['kind'], text: string) => void;
+  readonly texts: () => Texts;
   readonly timers: Timers;
   readonly log: Log;
 }
@@ -62,6 +64,7 @@ export function startModels(options: ModelsOptions): Models {
     saveSettings: options.saveSettings,
     onChange: () => send('models-changed', null),
     addEvent: options.addEvent,
+    texts: options.texts,
     timers,
     log: log.child({ part: 'models' }),
   });
@@ -84,7 +87,7 @@ export function startModels(options: ModelsOptions): Models {
     registerCalls: (calls) =>
       registerModelsCalls(calls, {
         shelf,
-        pick: async (what) => (await options.dialogs().open('Choose a model', what))[0] ?? null,
+        pick: async (what) => (await options.dialogs().open('model', what))[0] ?? null,
       }),
     close: async () => {
       service.close();

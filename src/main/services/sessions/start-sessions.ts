@@ -87,7 +87,7 @@ export async function startSessions(options: StartSessionsOptions): Promise<Runn
     registerCalls: (calls) => {
       registerSessionCalls(calls, {
         sessions: service,
-        pickFile: (name) => options.dialogs.saveFile('Export', name, 'json'),
+        pickFile: (name) => options.dialogs.saveFile('export', name, 'json'),
       });
     },
     // While the coordinator restarts its sessions stay; their connections come back by themselves.

@@ -12,6 +12,7 @@ import { signStatement } from '../../../protocol/trust/statement';
 import { readTermination, type TerminationNotice } from '../../../protocol/trust/termination';
 import { mainFailure, reasonOf } from '../../errors';
 import { writeFileAtomically } from '../../storage/atomic-file';
+import type { DialogTitle } from '../../texts/texts';
 import type { Log } from '../log';
 import type { ContributorPort, CoordinatorTarget } from '../node-service';
 import type { SecretVault } from '../secret-vault';
@@ -37,8 +38,8 @@ const EVERYBODY_READS = 0o644;
 
 /** The system's file dialogs; nothing when the person closed them. */
 export interface TrustDialogs {
-  saveFile(title: string, suggestedName: string, ending: string): Promise<string | null>;
-  open(title: string, what: 'file'): Promise<readonly string[]>;
+  saveFile(title: DialogTitle, suggestedName: string, ending: string): Promise<string | null>;
+  open(title: DialogTitle, what: 'file'): Promise<readonly string[]>;
 }
 
 export interface TrustOptions {
@@ -202,7 +203,7 @@ export class TrustFeature {
   }
 
   async restoreKey(passphrase: string): Promise<Result<{ readonly restored: boolean }>> {
-    const text = await this.#openFile('Choose the backup of a key');
+    const text = await this.#openFile('keyBackup');
     if (!text.ok) return text;
     if (text.value === null) return success({ restored: false });
     const restored = await this.key.restoreFile(text.value, passphrase);
@@ -223,7 +224,7 @@ export class TrustFeature {
   }
 
   async importRecord(): Promise<Result<RecordView | null>> {
-    const text = await this.#openFile('Choose a discovery record');
+    const text = await this.#openFile('record');
     if (!text.ok || text.value === null) return text.ok ? success(null) : text;
     const read = readDocument(text.value, { expected: 'discovery', maxBytes: MAX_IMPORT_BYTES });
     if (!read.ok) return read;
@@ -251,7 +252,7 @@ export class TrustFeature {
 
   /** Takes a file: an agreement, or the notice that ends one which is here. */
   async importAgreement(): Promise<Result<ReturnType<typeof agreementView> | null>> {
-    const text = await this.#openFile('Choose an agreement');
+    const text = await this.#openFile('agreement');
     if (!text.ok || text.value === null) return text.ok ? success(null) : text;
     const notice = terminationIn(text.value);
     const taken = notice === null ? await this.#takeAgreement(text.value) : await this.#shelf.terminate(notice);
@@ -356,13 +357,13 @@ export class TrustFeature {
     what: string,
     mode = EVERYBODY_READS,
   ): Promise<Result<{ readonly path: string } | null>> {
-    const path = await this.#options.dialogs.saveFile(what, name, 'json');
+    const path = await this.#options.dialogs.saveFile('export', name, 'json');
     if (path === null) return success(null);
     const written = await writeFileAtomically(path, text, what, mode);
     return written.ok ? success({ path }) : written;
   }
 
-  async #openFile(title: string): Promise<Result<string | null>> {
+  async #openFile(title: DialogTitle): Promise<Result<string | null>> {
     const [path] = await this.#options.dialogs.open(title, 'file');
     if (path === undefined) return success(null);
     try {
