@@ -10,7 +10,29 @@ export type MapStorageError = (thrown: unknown) => Error | null;
 type Guard = <Value>(run: () => Value) => Value;
 
 /** The part of a statement the adapter needs. */
-type Statement = Pick<StatementSyncInstance, 'all' | 'run' | 'iterate' | 'columns'>;
+type Statement = Pick<StatementSyncInstance, 'all' | 'run' | 'iterate' | 'columns' | 'setReturnArrays'>;
+
+type Row = Record<string, unknown>;
+
+/**
+ * Gives the rows of a statement names. SQLite hands them over as arrays, because a property set from native code costs
+ * several times as much as one set here, and that is most of the time of reading a whole table.
+ */
+function rowNamer(statement: Statement): (values: readonly unknown[]) => Row {
+  const namesOf = (): string[] => statement.columns().map(({ name }) => name);
+  let names = namesOf();
+  return (values) => {
+    // A table that got another column meanwhile: SQLite prepares `select *` anew by itself.
+    if (values.length !== names.length) names = namesOf();
+    const row: Row = {};
+    for (let index = 0; index < names.length; index += 1) row[names[index] ?? ''] = values[index];
+    return row;
+  };
+}
+
+function* named(rows: Iterable<unknown[]>, nameRow: (values: readonly unknown[]) => Row): IterableIterator<Row> {
+  for (const values of rows) yield nameRow(values);
+}
 
 function guardWith(mapError: MapStorageError): Guard {
   return (run) => {
@@ -23,11 +45,15 @@ function guardWith(mapError: MapStorageError): Guard {
 }
 
 function adaptStatement(statement: Statement, guard: Guard): SqliteStatement {
+  const isReader = statement.columns().length > 0;
+  if (isReader) statement.setReturnArrays(true);
+  const nameRow = rowNamer(statement);
   return {
-    reader: statement.columns().length > 0,
-    all: (parameters) => guard(() => statement.all(...parameters)),
+    reader: isReader,
+    all: (parameters) => guard(() => (statement.all(...parameters) as unknown[][]).map(nameRow)),
     run: (parameters) => guard(() => statement.run(...parameters)),
-    iterate: (parameters) => guard(() => statement.iterate(...parameters)),
+    iterate: (parameters) =>
+      guard(() => named(statement.iterate(...parameters) as IterableIterator<unknown[]>, nameRow)),
   };
 }
 

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
+import { hash } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import type { LedgerEntry, LedgerEventType } from '../../protocol/compute/http/tokens';
+import { ledgerEntryText, type HashedEntry } from '../../protocol/compute/ledger-text';
 import { toWireGft, type MicroGft } from '../../protocol/compute/micro-gft';
 import type { LedgerEntryTable } from '../storage/database-schema';
 
@@ -48,12 +48,8 @@ export function entryOfRow(row: LedgerRow): LedgerEntry {
 }
 
 /** SHA-256, lower-case hexadecimal, over the canonical JSON (RFC 8785) of an entry without its own hash. */
-export function hashEntry(entry: Omit<LedgerEntry, 'entry_hash'> & { readonly entry_hash?: string }): string {
-  const hashed: Record<string, unknown> = { ...entry };
-  delete hashed['entry_hash'];
-  return createHash('sha256')
-    .update(canonicalize(hashed) ?? '')
-    .digest('hex');
+export function hashEntry(entry: HashedEntry): string {
+  return hash('sha256', ledgerEntryText(entry), 'hex');
 }
 
 /** Completes a draft to the row that follows `previousHash`. */

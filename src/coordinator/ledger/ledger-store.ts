@@ -165,8 +165,10 @@ export class LedgerStore {
   }
 
   /** Number of entries, hash of the last one and GFT in circulation. */
-  async head(): Promise<{ entries: number; headHash: string; supplyMicroGft: MicroGft }> {
-    const row = await this.database.selectFrom('ledger_head').selectAll().where('id', '=', 1).executeTakeFirst();
+  async head(
+    source: Database | DatabaseTransaction = this.database,
+  ): Promise<{ entries: number; headHash: string; supplyMicroGft: MicroGft }> {
+    const row = await source.selectFrom('ledger_head').selectAll().where('id', '=', 1).executeTakeFirst();
     return {
       entries: row?.entries ?? 0,
       headHash: row?.head_hash ?? GENESIS_HASH,

@@ -1,12 +1,12 @@
-import { sql } from 'kysely';
 import { toWireGft } from '../../protocol/compute/micro-gft';
 import type { LedgerVerification } from '../../protocol/compute/http/tokens';
-import type { Database } from '../storage/database-schema';
+import type { Database, DatabaseTransaction } from '../storage/database-schema';
 import { entryOfRow, GENESIS_HASH, hashEntry, type LedgerRow } from './ledger-entry';
+import { LedgerSums } from './ledger-sums';
 import type { LedgerStore } from './ledger-store';
 
-/** Entries hashed before other work gets a turn. */
-const BATCH_ENTRIES = 500;
+/** Entries read and hashed before other work gets a turn: some milliseconds. */
+const BATCH_ENTRIES = 1_000;
 /** Entries one health check may hash, so that it stays cheap on a ledger of any size. */
 const HEALTH_ENTRIES = 2_000;
 
@@ -59,22 +59,25 @@ export class LedgerVerifier {
     return { valid: this.problem === null, verifiedEntries: this.position.entries };
   }
 
-  /** Everything from the first entry on. */
+  /** Everything from the first entry on: each is read once, hashed, and added to the sums the balances must have. */
   async verifyAll(): Promise<LedgerVerification> {
+    const sums = new LedgerSums();
     let position = CHAIN_START;
     let problem: string | null = null;
-    for (;;) {
+    while (problem === null) {
       const rows = await this.rowsAfter(position, BATCH_ENTRIES);
-      if (rows.length === 0) break;
-      const checked = checkChain(position, rows);
-      if ('problem' in checked) {
-        problem = checked.problem;
-        break;
-      }
-      position = checked.position;
+      const checked = this.take(position, rows, sums);
+      if (typeof checked === 'string') problem = checked;
+      else position = checked;
+      // The last entries, which may be new since, are looked at together with the balances they made.
+      if (rows.length < BATCH_ENTRIES) break;
       await new Promise((resolve) => setImmediate(resolve));
     }
-    problem ??= await this.compareSums(position);
+    if (problem === null) {
+      const ended = await this.compareWithSums(position, sums);
+      if (typeof ended === 'string') problem = ended;
+      else position = ended;
+    }
     this.problem = problem;
     if (problem === null) this.position = position;
     const head = await this.ledger.head();
@@ -86,8 +89,19 @@ export class LedgerVerifier {
     };
   }
 
-  private rowsAfter(position: ChainPosition, limit: number): Promise<LedgerRow[]> {
-    return this.database
+  private take(from: ChainPosition, rows: readonly LedgerRow[], sums: LedgerSums): ChainPosition | string {
+    const checked = checkChain(from, rows);
+    if ('problem' in checked) return checked.problem;
+    for (const row of rows) sums.add(row.node_id, row.amount_micro_gft);
+    return checked.position;
+  }
+
+  private rowsAfter(
+    position: ChainPosition,
+    limit: number,
+    source: Database | DatabaseTransaction = this.database,
+  ): Promise<LedgerRow[]> {
+    return source
       .selectFrom('ledger_entries')
       .selectAll()
       .where('seq', '>', position.seq)
@@ -96,40 +110,33 @@ export class LedgerVerifier {
       .execute();
   }
 
-  /** One statement, hence one consistent view, although entries may be written while the chain is read. */
-  private async compareSums(position: ChainPosition): Promise<string | null> {
-    const result = await sql<{
-      entries: number;
-      head_hash: string | null;
-      wrong_balances: number;
-      wrong_supply: number;
-    }>`
-      select
-        (select count(*) from ledger_entries where seq <= ${position.seq}) as entries,
-        (select entry_hash from ledger_entries order by seq desc limit 1) as head_hash,
-        (select count(*) from (
-          select n.node_id from (select node_id from balances union select node_id from ledger_entries) n
-          left join balances b on b.node_id = n.node_id
-          where coalesce(b.balance_micro_gft, 0) <>
-              (select coalesce(sum(amount_micro_gft), 0) from ledger_entries e where e.node_id = n.node_id)
-            or coalesce(b.earned_micro_gft, 0) <>
-              (select coalesce(sum(case when amount_micro_gft > 0 then amount_micro_gft else 0 end), 0) from ledger_entries e where e.node_id = n.node_id)
-            or coalesce(b.spent_micro_gft, 0) <>
-              (select coalesce(sum(case when amount_micro_gft < 0 then -amount_micro_gft else 0 end), 0) from ledger_entries e where e.node_id = n.node_id)
-        ) as wrong) as wrong_balances,
-        (select count(*) from (select 1) as one where
-          coalesce((select supply_micro_gft from ledger_head), 0) <>
-            (select coalesce(sum(amount_micro_gft), 0) from ledger_entries)
-          or coalesce((select entries from ledger_head), 0) <> (select count(*) from ledger_entries)
-          or coalesce((select head_hash from ledger_head), ${GENESIS_HASH}) <>
-            coalesce((select entry_hash from ledger_entries order by seq desc limit 1), ${GENESIS_HASH})
-        ) as wrong_supply
-    `.execute(this.database);
-    const row = result.rows[0];
-    if (row === undefined) return 'The ledger could not be summed up.';
-    if (row.entries !== position.entries) return 'The number of entries does not match the chain.';
-    if (row.wrong_balances > 0) return `${row.wrong_balances} balances differ from the sum of their entries.`;
-    if (row.wrong_supply > 0) return 'The end of the chain or the supply differs from what was recorded.';
-    return null;
+  /** Entries, balances and head of one moment, although entries may be written while the chain is read. */
+  private compareWithSums(from: ChainPosition, sums: LedgerSums): Promise<ChainPosition | string> {
+    return this.database
+      .transaction()
+      .setAccessMode('read only')
+      .execute(async (transaction) => {
+        let position = from;
+        for (;;) {
+          const rows = await this.rowsAfter(position, BATCH_ENTRIES, transaction);
+          if (rows.length === 0) break;
+          const checked = this.take(position, rows, sums);
+          if (typeof checked === 'string') return checked;
+          position = checked;
+        }
+        const { entries } = await transaction
+          .selectFrom('ledger_entries')
+          .select((build) => build.fn.countAll<number>().as('entries'))
+          .executeTakeFirstOrThrow();
+        if (entries !== position.entries) return 'The number of entries does not match the chain.';
+        const wrong = sums.differing(await transaction.selectFrom('balances').selectAll().execute());
+        if (wrong > 0) return `${wrong} balances differ from the sum of their entries.`;
+        const head = await this.ledger.head(transaction);
+        const isRecorded =
+          head.entries === position.entries &&
+          head.headHash === position.hash &&
+          head.supplyMicroGft === sums.supplyMicroGft;
+        return isRecorded ? position : 'The end of the chain or the supply differs from what was recorded.';
+      });
   }
 }
