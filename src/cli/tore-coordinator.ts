@@ -1,16 +1,24 @@
 #!/usr/bin/env node
+import { writeFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { backUp, restore } from '../coordinator/service/backup';
 import { examine } from '../coordinator/service/doctor';
 import { initialize } from '../coordinator/service/initialize';
-import { auditLedger, listNodes, verifyLedger } from '../coordinator/service/operator-commands';
+import {
+  auditLedger,
+  exportLedger,
+  makeCheckpoint,
+  rotateKey,
+  verifyLedger,
+} from '../coordinator/service/ledger-commands';
+import { listNodes } from '../coordinator/service/operator-commands';
 import { policyWarnings, shownSettings } from '../coordinator/service/policy';
 import { createServiceLogger } from '../coordinator/service/service-logger';
 import {
   COORDINATOR_VERSION,
   createCoordinator,
   HEADLESS_HELP,
-  locationOf,
+  placesOf,
   readConfig,
   readHeadlessOptions,
   releaseHeldNode,
@@ -87,10 +95,25 @@ function checkPolicy(command: CommandOf<'policy-check'>): void {
   for (const warning of policyWarnings(config)) say(`warning: ${warning}`);
 }
 
+/** To a file, or to the standard output. */
+async function write(text: string, file: string | null): Promise<void> {
+  if (file === null) {
+    process.stdout.write(text);
+    return;
+  }
+  try {
+    await writeFile(file, text);
+  } catch (thrown) {
+    process.stderr.write(`${file} cannot be written: ${thrown instanceof Error ? thrown.message : ''}\n`);
+    process.exitCode = 1;
+  }
+}
+
 /** Commands that open the database and end. */
 async function runAt(command: Exclude<HeadlessCommand, CommandOf<'help' | 'version' | 'init'>>): Promise<void> {
-  const location = expectValue(locationOf(command.options));
-  if (location === null) return;
+  const places = expectValue(placesOf(command.options));
+  if (places === null) return;
+  const { location, signingKey } = places;
   switch (command.kind) {
     case 'serve':
       return serve(command);
@@ -99,12 +122,14 @@ async function runAt(command: Exclude<HeadlessCommand, CommandOf<'help' | 'versi
     case 'policy-check':
       return checkPolicy(command);
     case 'backup': {
-      const made = expectValue(await backUp(location, command.file));
-      if (made !== null) say(`${command.file}: ${made.rows} rows of ${made.tables} tables.`);
+      const made = expectValue(await backUp(location, command.file, signingKey));
+      if (made === null) return;
+      const key = made.hasSigningKey ? ', and the key that signs the ledger: keep it safe' : '';
+      say(`${command.file}: ${made.rows} rows of ${made.tables} tables${key}.`);
       return;
     }
     case 'restore': {
-      const filled = expectValue(await restore(location, command.file));
+      const filled = expectValue(await restore(location, command.file, signingKey));
       if (filled === null) return;
       say(`${filled.rows} rows of ${filled.tables} tables restored. Check them with tore-coordinator ledger verify.`);
       return;
@@ -119,6 +144,21 @@ async function runAt(command: Exclude<HeadlessCommand, CommandOf<'help' | 'versi
     case 'ledger-audit':
       expectValue(await auditLedger(location, command.limit, say));
       return;
+    case 'ledger-checkpoint': {
+      const made = expectValue(await makeCheckpoint(location, signingKey, command.all));
+      if (made !== null) await write(`${JSON.stringify(made, null, 2)}\n`, command.out);
+      return;
+    }
+    case 'ledger-export': {
+      const lines = expectValue(await exportLedger(location, command, command.out ?? process.stdout));
+      if (lines !== null && command.out !== null) say(`${command.out}: ${lines} lines.`);
+      return;
+    }
+    case 'ledger-rotate-key': {
+      const old = expectValue(await rotateKey(location, signingKey));
+      if (old !== null) say(`A new key signs from now on. The old one is kept as ${old}; back up the new one.`);
+      return;
+    }
     case 'nodes':
       expectValue(await listNodes(location, say));
       return;

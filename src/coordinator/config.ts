@@ -91,6 +91,13 @@ export const CoordinatorConfig = Type.Object({
   /** The coordinator runs proofs of work itself, on the models of `modelFolders`; it takes its own processor time. */
   ownChecks: Type.Boolean({ default: false }),
   tokenEconomy: Type.Boolean({ default: true }),
+  /**
+   * Key that signs checkpoints of the ledger (PEM). A SQLite database has one of its own beside it unless this says
+   * otherwise; replicas over PostgreSQL need one file each with the same key.
+   */
+  signingKeyFile: OptionalPath,
+  /** How often a checkpoint is signed, when the ledger has grown since the last one. 0 signs none by itself. */
+  checkpointEverySeconds: Type.Number({ minimum: 0, maximum: 31_536_000, default: 3_600 }),
   /** Given once to each newly registered node, as a `purchase` entry. */
   openingGrantMicroGft: Type.Integer({ minimum: 0, maximum: 1_000_000_000_000, default: 0 }),
   openingGrantReason: Type.String({ maxLength: 200, default: 'Opening grant by policy of this coordinator' }),

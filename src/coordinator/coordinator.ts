@@ -1,17 +1,21 @@
 import type { AddressInfo } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import { generateSigner } from '../keys/ed25519';
 import { success } from '../protocol/result';
 import { createServer } from './api/server';
 import type { ApiServer } from './api/server-types';
 import { systemClock, systemRandom, type Clock, type Random } from './clock';
+import { coordinatorIdOf } from './coordinator-id';
 import { databaseLocation, readConfig, type CoordinatorConfig, type CoordinatorOptions } from './config';
 import { refuse, type CoordinatorResult } from './errors';
+import type { KeySource } from './ledger/checkpoints';
 import { silentLogger, type Logger } from './logger';
 import type { ManifestLoader } from './models/model-catalogue';
 import { loadManifestFromFolder } from './models/load-manifest';
 import { connectNats } from './replicas/nats-bus';
 import type { ReplicaBus } from './replicas/replica-bus';
 import { readFederation } from './federation/peer-settings';
+import { readSigningKey, signingKeyPlace, writeSigningKey } from './service/signing-key';
 import { readTls } from './service/tls';
 import { createServices, type CoordinatorServices } from './services';
 import type { Database } from './storage/database-schema';
@@ -56,21 +60,6 @@ interface Started {
   readonly services: CoordinatorServices;
 }
 
-/** The id of this coordinator, made on the first start. */
-async function coordinatorIdOf(database: Database, random: Random): Promise<string> {
-  await database
-    .insertInto('meta')
-    .values({ key: 'coordinator_id', value: random.uuid() })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-  const row = await database
-    .selectFrom('meta')
-    .select('value')
-    .where('key', '=', 'coordinator_id')
-    .executeTakeFirstOrThrow();
-  return row.value;
-}
-
 function listenFailure(thrown: unknown, config: CoordinatorConfig): ReturnType<typeof refuse> {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : null;
   if (code === 'EADDRINUSE') {
@@ -96,6 +85,23 @@ async function connectReplicas(
     });
   }
   return connectNats(config.natsUrl, logger);
+}
+
+/**
+ * Where the signing key comes from, null for a coordinator without one. A key is made at the first start; a lost one is
+ * not replaced, because the checkpoints that were signed name it. A passing database has a passing key.
+ */
+async function signingKeyOf(config: CoordinatorConfig, database: Database, logger: Logger): Promise<KeySource | null> {
+  const place = signingKeyPlace(config);
+  if (place === null) {
+    if (config.databaseUrl !== null) return null;
+    const { signer } = generateSigner();
+    return () => Promise.resolve(success(signer));
+  }
+  const known = await database.selectFrom('ledger_checkpoints').select('number').limit(1).executeTakeFirst();
+  const made = known === undefined ? await writeSigningKey(place) : success(undefined);
+  if (!made.ok) logger.error({ code: made.error.code }, made.error.message);
+  return () => readSigningKey(place);
 }
 
 /** Waits until no request runs, or the time is over. */
@@ -125,12 +131,14 @@ export function createCoordinator(
     if (!federation.ok) return federation;
     const bus = await connectReplicas(config, logger);
     if (!bus.ok) return bus;
+    const signingKey = await signingKeyOf(config, database, logger);
     const services = createServices(config, coordinatorId, database, {
       clock,
       random,
       logger,
       bus: bus.value,
       federation: federation.value,
+      signingKey,
     });
     await services.grid.load();
     const loaded = await services.catalogue.load(

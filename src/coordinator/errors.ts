@@ -14,7 +14,7 @@ import type { TrustErrorCode } from '../protocol/trust/errors';
  * | pipelines | `node-lost`, `node-timeout`, `node-failed`, `frame-invalid`, `answer-invalid` |
  * | federation | `peer-unknown`, `peer-unavailable`, `peer-lost`, `peer-failed`, `terms-refused`, `federation-off` |
  * | challenges | `task-unknown`, `task-foreign`, `task-answered`, `task-expired`, `shard-missing` |
- * | ledger | `tokens-off` |
+ * | ledger | `tokens-off`, `checkpoint-unknown`, `signing-key-missing`, `signing-key-foreign`, `ledger-broken` |
  * | access | `identity-required`, `identity-invalid`, `request-replayed`, `not-a-member`, `role-missing`, `owner-only`, `access-blocked`, `invitation-invalid`, `rate-limited` |
  * | discovery, handshakes, agreements | those of `protocol/trust/errors.ts` |
  * | connections | `message-invalid`, `not-registered`, `coordinator-stopping`, `coordinator-internal` |
@@ -74,6 +74,10 @@ export type CoordinatorErrorCode =
   | 'task-expired'
   | 'shard-missing'
   | 'tokens-off'
+  | 'checkpoint-unknown'
+  | 'signing-key-missing'
+  | 'signing-key-foreign'
+  | 'ledger-broken'
   | 'identity-required'
   | 'identity-invalid'
   | 'request-replayed'

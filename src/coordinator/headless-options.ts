@@ -4,9 +4,11 @@ import { toMicroGft } from '../protocol/compute/micro-gft';
 import { success } from '../protocol/result';
 import { databaseLocation, readConfig, type CoordinatorConfig, type CoordinatorOptions } from './config';
 import { refuse, type CoordinatorResult } from './errors';
+import type { LedgerFormat } from './ledger/ledger-export';
 import { readConfigDocument, SERVICE_DEFAULTS } from './service/config-document';
 import { readEnvironment, type Environment } from './service/environment';
 import { policyWarnings } from './service/policy';
+import { signingKeyPlace } from './service/signing-key';
 
 /** What the command line of `tore-coordinator` asks for. */
 export type HeadlessCommand =
@@ -25,6 +27,14 @@ export type HeadlessCommand =
   | ({ readonly kind: 'restore'; readonly file: string } & Configured)
   | ({ readonly kind: 'ledger-verify' } & Configured)
   | ({ readonly kind: 'ledger-audit'; readonly limit: number } & Configured)
+  | ({ readonly kind: 'ledger-checkpoint'; readonly out: string | null; readonly all: boolean } & Configured)
+  | ({ readonly kind: 'ledger-rotate-key' } & Configured)
+  | ({
+      readonly kind: 'ledger-export';
+      readonly out: string | null;
+      readonly nodeId: string | undefined;
+      readonly format: LedgerFormat;
+    } & Configured)
   | ({ readonly kind: 'nodes' } & Configured)
   | ({ readonly kind: 'release-node'; readonly nodeId: string } & Configured);
 
@@ -54,12 +64,19 @@ Commands
                           PostgreSQL can be exchanged this way
   ledger verify           check the whole chain and every balance
   ledger audit            print entries, newest last; --limit, 0 for all
+  ledger checkpoint       sign a checkpoint of the ledger and print it; --all prints
+                          every one so far; \`tore verify\` checks them
+  ledger export           write all entries, or those of --node ID, as JSON lines,
+                          or as --format csv
+  ledger rotate-key       sign with a new key from now on; both keys say so
   nodes                   list the registered nodes
   nodes release ID        let a node back in that is held for review
 
 Options
   --config FILE           configuration (${DEFAULT_CONFIG_FILE} if it is there)
   --template NAME         of init: private, institution or cooperative
+  --out FILE              of ledger checkpoint and export: where to; without it the
+                          standard output
   --limit NUMBER          of ledger audit: how many entries (${DEFAULT_AUDIT_ENTRIES})
   --help                  show this text
   --version               show the version
@@ -85,6 +102,10 @@ const OPTIONS = {
   config: { type: 'string' },
   template: { type: 'string' },
   limit: { type: 'string' },
+  out: { type: 'string' },
+  all: { type: 'boolean' },
+  node: { type: 'string' },
+  format: { type: 'string' },
   host: { type: 'string' },
   port: { type: 'string' },
   database: { type: 'string' },
@@ -173,6 +194,29 @@ function configure(
   return success({ options, warnings, configFile: file.value.file, config: config.value });
 }
 
+function ledgerCommandOf(name: string | undefined, values: Values, configured: Configured): HeadlessCommand | null {
+  const out = values.out ?? null;
+  switch (name) {
+    case 'verify':
+      return { kind: 'ledger-verify', ...configured };
+    case 'audit': {
+      const limit = readNumber(values.limit ?? String(DEFAULT_AUDIT_ENTRIES));
+      return Number.isInteger(limit) && limit >= 0 ? { kind: 'ledger-audit', limit, ...configured } : null;
+    }
+    case 'checkpoint':
+      return { kind: 'ledger-checkpoint', out, all: values.all === true, ...configured };
+    case 'rotate-key':
+      return { kind: 'ledger-rotate-key', ...configured };
+    case 'export': {
+      const format = values.format ?? 'jsonl';
+      if (format !== 'jsonl' && format !== 'csv') return null;
+      return { kind: 'ledger-export', out, nodeId: values.node, format, ...configured };
+    }
+    default:
+      return null;
+  }
+}
+
 function commandOf(words: readonly string[], values: Values, configured: Configured): HeadlessCommand | null {
   const [first = 'serve', second, third] = words;
   const two = second === undefined ? first : `${first} ${second}`;
@@ -181,11 +225,7 @@ function commandOf(words: readonly string[], values: Values, configured: Configu
     return { kind: first, file: second, ...configured };
   }
   if (words.length === 2 && two === 'policy check') return { kind: 'policy-check', ...configured };
-  if (words.length === 2 && two === 'ledger verify') return { kind: 'ledger-verify', ...configured };
-  if (words.length === 2 && two === 'ledger audit') {
-    const limit = readNumber(values.limit ?? String(DEFAULT_AUDIT_ENTRIES));
-    return Number.isInteger(limit) && limit >= 0 ? { kind: 'ledger-audit', limit, ...configured } : null;
-  }
+  if (words.length === 2 && first === 'ledger') return ledgerCommandOf(second, values, configured);
   if (words.length === 1 && first === 'nodes') return { kind: 'nodes', ...configured };
   if (words.length === 3 && two === 'nodes release' && third !== undefined) {
     return { kind: 'release-node', nodeId: third, ...configured };
@@ -227,8 +267,11 @@ export function readHeadlessOptions(
   return command === null ? wrong(`There is no command "${words.join(' ')}" of that form.`) : success(command);
 }
 
-/** Where the database of a command is. */
-export function locationOf(options: CoordinatorOptions): CoordinatorResult<string> {
+/** Where the database of a command is, and the key that signs its ledger. */
+export function placesOf(
+  options: CoordinatorOptions,
+): CoordinatorResult<{ readonly location: string; readonly signingKey: string | null }> {
   const config = readConfig(options);
-  return config.ok ? success(databaseLocation(config.value)) : config;
+  if (!config.ok) return config;
+  return success({ location: databaseLocation(config.value), signingKey: signingKeyPlace(config.value) });
 }

@@ -2,6 +2,6 @@
 export { createCoordinator, releaseHeldNode, type Coordinator } from './coordinator';
 export { readConfig } from './config';
 export type { CoordinatorFailure, CoordinatorResult } from './errors';
-export { HEADLESS_HELP, locationOf, readHeadlessOptions, type HeadlessCommand } from './headless-options';
+export { HEADLESS_HELP, placesOf, readHeadlessOptions, type HeadlessCommand } from './headless-options';
 export type { Logger } from './logger';
 export { COORDINATOR_VERSION } from './version';

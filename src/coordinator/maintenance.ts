@@ -31,6 +31,8 @@ export class Maintenance {
     private readonly verifier: LedgerVerifier,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    /** What looks at every round whether its time has come. */
+    private readonly watchers: readonly ((nowMs: number) => Promise<void>)[] = [],
     /** What else goes out of date; each forgets what it no longer needs. */
     private readonly pruners: readonly ((nowMs: number) => Promise<void>)[] = [],
     /** What else is looked at in every round. */
@@ -79,6 +81,7 @@ export class Maintenance {
     }
     // Silence and opening hours take shards offline without any message.
     this.hub.coverageMayHaveChanged();
+    for (const watch of this.watchers) await watch(nowMs);
   }
 
   private async pushDueChallenges(nowMs: number): Promise<void> {

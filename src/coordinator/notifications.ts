@@ -24,6 +24,8 @@ export interface NodeNotifications {
   task(nodeId: string, task: TaskView): boolean;
   balance(nodeId: string, change: BalanceChange): void;
   standing(nodeId: string, change: StandingChange): void;
+  /** A sentence for whoever runs the node. */
+  notice(nodeId: string, text: string): void;
   /** Something that can change a model's coverage happened. */
   coverageMayHaveChanged(): void;
 }

@@ -14,6 +14,8 @@ import { GridStates } from './grid/grid-states';
 import { CoverageFeed } from './hub/coverage-feed';
 import { Hub } from './hub/hub';
 import { NodeCalls } from './hub/node-calls';
+import { ExpiryWarnings } from './ledger/expiry-warnings';
+import { CheckpointSchedule, LedgerCheckpoints, type KeySource } from './ledger/checkpoints';
 import { LedgerStore } from './ledger/ledger-store';
 import { LedgerVerifier } from './ledger/ledger-verifier';
 import type { Logger } from './logger';
@@ -32,6 +34,7 @@ import { ReplicaSet } from './replicas/replica-set';
 import { Scheduler } from './scheduling/scheduler';
 import { ShardRegistry } from './scheduling/shard-registry';
 import { ShardService } from './scheduling/shard-service';
+import { readSigningKey } from './service/signing-key';
 import { createGroupSessions } from './sessions';
 import type { Database } from './storage/database-schema';
 import { createTrustServices, type TrustServices } from './trust-services';
@@ -39,12 +42,14 @@ import { createTrustServices, type TrustServices } from './trust-services';
 /** Everything a coordinator is made of, ready to be asked by its borders. */
 export interface CoordinatorServices extends TrustServices {
   readonly config: CoordinatorConfig;
+  readonly database: Database;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly access: AccessService;
   readonly ledger: LedgerStore;
   readonly verifier: LedgerVerifier;
+  readonly checkpoints: LedgerCheckpoints;
   readonly nodes: NodeStore;
   readonly nodeService: NodeService;
   readonly nodeOverview: NodeOverview;
@@ -82,11 +87,24 @@ export function createServices(
     readonly bus?: ReplicaBus | null;
     /** Links with other coordinators, when there are any. */
     readonly federation?: FederationSetup | null;
+    /** The key that signs checkpoints of the ledger; without it none are signed. */
+    readonly signingKey?: KeySource | null;
   },
 ): CoordinatorServices {
   const { clock, random, logger } = surroundings;
   const ledger = new LedgerStore(database, clock, random);
   const verifier = new LedgerVerifier(database, ledger);
+  const signingKey = surroundings.signingKey ?? null;
+  const checkpoints = new LedgerCheckpoints(
+    database,
+    ledger,
+    coordinatorId,
+    signingKey ?? (() => readSigningKey(null)),
+    clock,
+    random,
+  );
+  const signs = config.tokenEconomy && signingKey !== null;
+  const schedule = new CheckpointSchedule(checkpoints, signs ? config.checkpointEverySeconds * 1_000 : 0, logger);
   const nodes = new NodeStore(database, ledger, clock);
   const access = new AccessService(
     config,
@@ -129,6 +147,7 @@ export function createServices(
     clock,
     random,
   );
+  const warnings = new ExpiryWarnings(database, reach, clock);
   const cashier = new Cashier(database, ledger, reach, config, clock);
   const generation = new GenerateService(
     config,
@@ -184,21 +203,25 @@ export function createServices(
     verifier,
     clock,
     logger,
+    [(nowMs) => schedule.tick(nowMs), (nowMs) => (config.tokenEconomy ? warnings.tell(nowMs) : Promise.resolve())],
     [
       ...[trust.discovery, trust.relay, trust.partyKeys].map((part) => (nowMs: number) => part.prune(nowMs)),
       () => access.sessions.sweep(),
       (nowMs: number) => cashier.expireDue(nowMs),
+      (nowMs: number) => (config.tokenEconomy ? warnings.look(nowMs) : Promise.resolve()),
     ],
     () => federation?.sweep(),
   );
   return {
     config,
+    database,
     clock,
     random,
     logger,
     access,
     ledger,
     verifier,
+    checkpoints,
     nodes,
     nodeService,
     nodeOverview,

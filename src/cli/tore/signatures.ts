@@ -54,13 +54,19 @@ function verifyRead(read: ToreDocument): DocumentResult<Verification> {
 }
 
 export const verify: Command = {
-  usage: 'verify FILE [--links FILE] [--agreement FILE] [--json]',
-  summary: 'Check the signatures of a document, of key links or of a termination, without a network.',
-  options: ['links', 'agreement'],
+  usage: 'verify FILE [--links FILE] [--agreement FILE] [--ledger FILE] [--json]',
+  summary:
+    'Check the signatures of a document, of key links, a termination or checkpoints of a ledger, without a network.',
+  options: ['links', 'agreement', 'ledger'],
   files: [1, 1],
   async run({ files: [path = STREAM], json, text }, terminal) {
     const bytes = await readBytes(path, terminal);
-    const statement = await verifyStatement(path, bytes, text('agreement'), terminal);
+    const statement = await verifyStatement(
+      path,
+      bytes,
+      { agreement: text('agreement'), ledger: text('ledger') },
+      terminal,
+    );
     if (statement !== null) {
       const { kind, signedBy, sentence } = statement;
       if (json)

@@ -5,20 +5,15 @@ import type { TrustResult } from '../../protocol/trust/errors';
 import { checkTermination } from '../../protocol/trust/agreement-standing';
 import { followKeyLinks, readKeyLink, type KeyLink } from '../../protocol/trust/key-link';
 import { readTermination } from '../../protocol/trust/termination';
+import { checkpointsIn, checkpointStatement } from './ledger-statements';
 import { nameOf, readBytes, readValid, Stop, valid } from './command';
+import type { Statement } from './statement';
 import { EXIT, type Terminal } from './terminal';
 
 /*
- * Signed objects of tore-0002 that are no documents of their own: links from a replaced key to the next one, and the
- * termination of an agreement. `tore verify` takes them as files like any document.
+ * Signed objects that are no documents of the family: links from a replaced key to the next one, the termination of an
+ * agreement, checkpoints of a ledger. `tore verify` takes them as files like any document.
  */
-
-/** What was checked, in one sentence for people. */
-export interface Statement {
-  readonly kind: 'key-links' | 'termination';
-  readonly signedBy: readonly string[];
-  readonly sentence: string;
-}
 
 function typeOf(value: unknown): unknown {
   return typeof value === 'object' && value !== null && 'type' in value ? value.type : null;
@@ -79,17 +74,19 @@ async function terminationStatement(
 export async function verifyStatement(
   path: string,
   bytes: Uint8Array,
-  agreementPath: string | null,
+  beside: { readonly agreement: string | null; readonly ledger: string | null },
   terminal: Terminal,
 ): Promise<Statement | null> {
   const json = readJson(bytes);
   if (!json.ok) return null;
+  const checkpoints = checkpointsIn(json.value);
+  if (checkpoints !== null) return checkpointStatement(path, checkpoints, beside.ledger);
   if (Array.isArray(json.value) && json.value.every((one) => typeOf(one) === 'key-link')) {
     return linksStatement(path, json.value);
   }
   if (typeOf(json.value) === 'key-link') return linksStatement(path, [json.value]);
   return typeOf(json.value) === 'agreement-termination'
-    ? terminationStatement(path, json.value, agreementPath, terminal)
+    ? terminationStatement(path, json.value, beside.agreement, terminal)
     : null;
 }
 

@@ -13,6 +13,7 @@ import {
   type Json,
 } from '../testing/foreign-client';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
+import { testEngine } from '../testing/test-database';
 
 /*
  * The HTTP table of tore-0001, as a foreign client sees it. The client and its shapes are written from the table;
@@ -289,6 +290,40 @@ describe('the HTTP table', () => {
       selected_node_id: id,
       final_score: score.body['final_score'],
     });
+  });
+
+  it('publishes checkpoints of the ledger, and exports entries', async () => {
+    const id = await registerNode('key-a');
+    await registerNode('key-b');
+    if (testEngine() === 'sqlite') {
+      await expect.poll(async () => (await get('/tokens/ledger/checkpoints/latest')).status).toBe(200);
+      const published = await get('/tokens/ledger/checkpoints?limit=1');
+      expect(published.body).toEqual({ total: expect.any(Number) as number, checkpoints: [expect.any(Object)] });
+      expect((published.body['checkpoints'] as Json[])[0]).toMatchObject({
+        tore_spec: 'tore-0001',
+        type: 'ledger-checkpoint',
+        coordinator_id: target.coordinatorId,
+        number: 1,
+        signature: { alg: 'Ed25519' },
+      });
+      expect((await get('/tokens/ledger/checkpoints?after_number=1000')).body['checkpoints']).toEqual([]);
+    } else {
+      // No key is configured for this database.
+      expect((await get('/tokens/ledger/checkpoints/latest')).status).toBe(404);
+    }
+    expect((await get('/tokens/ledger/checkpoints?limit=0')).status).toBe(422);
+    const lines = await fetch(`${target.url}/tokens/${id}/export`);
+    expect(lines.headers.get('content-type')).toContain('application/x-ndjson');
+    const entries = (await lines.text()).trimEnd().split('\n');
+    expect(entries.map((line) => JSON.parse(line) as Json)).toEqual([
+      expect.objectContaining({ seq: 1, node_id: id, event_type: 'purchase', amount: 10 }),
+    ]);
+    const sheet = await fetch(`${target.url}/tokens/${id}/export?format=csv`);
+    expect((await sheet.text()).split('\r\n')).toHaveLength(3);
+    expect((await get(`/tokens/${id}/export?format=xml`)).status).toBe(422);
+    expect((await get('/tokens/nobody/export')).status).toBe(404);
+    // The whole ledger is for administrators alone, also where everybody may read single accounts.
+    expect((await get('/tokens/ledger/export')).status).toBe(401);
   });
 
   it('reports what is wrong with a body', async () => {

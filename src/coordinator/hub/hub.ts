@@ -176,6 +176,10 @@ export class Hub implements NodeLinks, NodeNotifications {
     });
   }
 
+  notice(nodeId: string, text: string): void {
+    this.notify(nodeId, { type: 'notice', text });
+  }
+
   coverageMayHaveChanged(): void {
     this.coverage?.request();
   }

@@ -4,6 +4,7 @@ import { TOKEN_LIFETIME } from '../../protocol/compute/formulas';
 import type { LedgerEntry, TokenBalance } from '../../protocol/compute/http/tokens';
 import { timestampOf, type Clock, type Random } from '../clock';
 import type { CoordinatorTables, Database, DatabaseTransaction } from '../storage/database-schema';
+import { expiringOnWire } from './expiry-warnings';
 import { entryOfRow, GENESIS_HASH, rowOfDraft, type LedgerDraft, type LedgerRow } from './ledger-entry';
 
 /** A written entry and the balance it led to. */
@@ -138,12 +139,14 @@ export class LedgerStore {
   /** Balance with totals; `updatedFallback` is shown for a node that has no entry yet. */
   async balanceView(nodeId: string, updatedFallback: string): Promise<TokenBalance> {
     const row = await this.database.selectFrom('balances').selectAll().where('node_id', '=', nodeId).executeTakeFirst();
+    const expiring = await expiringOnWire(this.database, nodeId, this.clock.nowMs());
     return {
       node_id: nodeId,
       balance: toWireGft(row?.balance_micro_gft ?? 0),
       total_earned: toWireGft(row?.earned_micro_gft ?? 0),
       total_spent: toWireGft(row?.spent_micro_gft ?? 0),
       last_updated: row?.updated_at ?? updatedFallback,
+      ...(expiring.length === 0 ? {} : { expiring }),
     };
   }
 

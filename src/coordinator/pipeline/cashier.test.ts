@@ -15,6 +15,7 @@ const { shape } = testManifest();
 /** Covers twenty of the requests below, and not one more. */
 const GRANT = Math.round(20.5 * maximumPrice(shape, 5, 20, 'fp32'));
 const silent: NodeNotifications = {
+  notice: () => undefined,
   task: () => false,
   balance: () => undefined,
   standing: () => undefined,

@@ -17,7 +17,8 @@ export type KeyMessage = MessageOf<CoordinatorMessage, 'inbox-changed'>;
 export type Notice =
   | { readonly method: 'task'; readonly value: TaskView }
   | { readonly method: 'balance'; readonly value: BalanceChange }
-  | { readonly method: 'standing'; readonly value: StandingChange };
+  | { readonly method: 'standing'; readonly value: StandingChange }
+  | { readonly method: 'notice'; readonly value: string };
 
 /** An event of a node without its bytes, which travel beside the message. */
 export type SharedEvent =

@@ -109,6 +109,10 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
     this.notify(nodeId, { method: 'standing', value: change });
   }
 
+  notice(nodeId: string, text: string): void {
+    this.notify(nodeId, { method: 'notice', value: text });
+  }
+
   coverageMayHaveChanged(): void {
     this.parts.hub.coverageMayHaveChanged();
   }
@@ -145,6 +149,9 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
         return true;
       case 'standing':
         hub.standing(nodeId, notice.value);
+        return true;
+      case 'notice':
+        hub.notice(nodeId, notice.value);
         return true;
     }
   }

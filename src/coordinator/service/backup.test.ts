@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -8,7 +8,9 @@ import { LedgerStore } from '../ledger/ledger-store';
 import { openDatabase } from '../storage/open-database';
 import { freshLocation, testEngine, type TestLocation } from '../testing/test-database';
 import { backUp, restore, tablesInOrder } from './backup';
-import { auditLedger, listNodes, verifyLedger } from './operator-commands';
+import { auditLedger, exportLedger, makeCheckpoint, rotateKey, verifyLedger } from './ledger-commands';
+import { listNodes } from './operator-commands';
+import { writeSigningKey } from './signing-key';
 
 const ENTRIES = 1_100;
 let folder = '';
@@ -90,6 +92,36 @@ describe('backup and restore', () => {
     expect(await rows(again)).toEqual(await rows(file));
   });
 
+  it('carries the key that signs the ledger, so that checkpoints go on, and never replaces a key', async () => {
+    await fillSource();
+    const [key, restored, file] = ['key.pem', 'restored.pem', 'backup.gz'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    expect(await writeSigningKey(key)).toMatchObject({ ok: true });
+    expect(await makeCheckpoint(source.location, key, false)).toMatchObject({ ok: true, value: { number: 1 } });
+    expect(await backUp(source.location, file, key)).toMatchObject({ ok: true, value: { hasSigningKey: true } });
+    if (process.platform !== 'win32') expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(await restore(target.location, file, restored)).toMatchObject({ ok: true, value: { hasSigningKey: true } });
+    expect(await readFile(restored, 'utf8')).toBe(await readFile(key, 'utf8'));
+    if (process.platform !== 'win32') expect((await stat(restored)).mode & 0o777).toBe(0o600);
+    // The same key, and nothing new in the ledger.
+    expect(await makeCheckpoint(target.location, restored, false)).toMatchObject({ ok: true, value: { number: 1 } });
+    const old = await rotateKey(target.location, restored);
+    expect(old).toMatchObject({ ok: true, value: expect.stringContaining('.old') });
+    const chain = await makeCheckpoint(target.location, restored, true);
+    expect(chain).toMatchObject({ ok: true, value: [{ number: 1 }, { number: 2, key_link: { type: 'key-link' } }] });
+    expect(await makeCheckpoint(source.location, restored, false)).toMatchObject({
+      ok: false,
+      error: { code: 'signing-key-foreign' },
+    });
+    expect(await makeCheckpoint(source.location, join(folder, 'none.pem'), false)).toMatchObject({
+      ok: false,
+      error: { code: 'signing-key-missing' },
+    });
+  });
+
   it('goes from one engine to the other', async () => {
     await fillSource();
     const file = join(folder, 'backup.gz');
@@ -126,6 +158,21 @@ describe('backup and restore', () => {
     }
     await writeFile(file, whole);
     expect(await restore(target.location, file)).toMatchObject({ ok: true });
+  });
+});
+
+describe('an exported ledger', () => {
+  it('is a file of its own that appears when it is whole, of all entries or of one node', async () => {
+    await fillSource();
+    const file = join(folder, 'ledger.jsonl');
+    expect(await exportLedger(source.location, { format: 'jsonl' }, file)).toEqual({ ok: true, value: ENTRIES });
+    const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
+    expect(lines).toHaveLength(ENTRIES);
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ seq: ENTRIES });
+    const none = await exportLedger(source.location, { format: 'csv', nodeId: 'nobody' }, join(folder, 'none.csv'));
+    expect(none).toEqual({ ok: true, value: 1 });
+    const refused = await exportLedger(source.location, { format: 'csv' }, join(folder, 'no', 'such', 'folder.csv'));
+    expect(refused).toMatchObject({ ok: false, error: { code: 'storage-failed' } });
   });
 });
 

@@ -13,9 +13,11 @@ import { SCHEMA_STEPS } from '../storage/migrations';
 import { engineOf, openDatabase } from '../storage/open-database';
 import { refuse, type CoordinatorResult } from '../errors';
 import { copyRows } from './restore-rows';
+import { keyForBackup, writeSigningKey, type SigningKeyPlace } from './signing-key';
 
 /*
- * A backup is a gzip file of JSON lines, independent of the engine: a header, then for every table a line with its name
+ * A backup is a gzip file of JSON lines, independent of the engine: a header, the key that signs the ledger (PEM) if there
+ * is one, then for every table a line with its name
  * and one line per row (an array, in the order of the columns; bytes as {"$bytes": base64}), then an end with the number
  * of rows and the SHA-256 of everything before it. It is one moment of the database, taken while the coordinator runs.
  */
@@ -30,6 +32,8 @@ const STEP_TABLE = 'schema_steps';
 export interface BackupSummary {
   readonly rows: number;
   readonly tables: number;
+  /** Whether the key that signs the ledger is in the backup. */
+  readonly hasSigningKey: boolean;
 }
 
 type Row = Record<string, unknown>;
@@ -98,7 +102,7 @@ async function columnsOf({ engine, database }: Source, table: string): Promise<s
   return (await query.execute(database)).rows.map((row) => row.name);
 }
 
-async function* backupLines(source: Source): AsyncGenerator<string> {
+async function* backupLines(source: Source, signingKey: string | null): AsyncGenerator<string> {
   const hash = createHash('sha256');
   let rows = 0;
   const line = (value: unknown): string => {
@@ -113,6 +117,7 @@ async function* backupLines(source: Source): AsyncGenerator<string> {
     made_at: new Date().toISOString(),
     steps: steps.map((step) => step['number']),
   });
+  if (signingKey !== null) yield line({ signing_key: signingKey });
   for (const table of tablesInOrder()) {
     const columns = await columnsOf(source, table);
     if (columns.length === 0) continue;
@@ -129,19 +134,24 @@ async function* backupLines(source: Source): AsyncGenerator<string> {
  * Writes everything in a database to a file, as of one moment; the coordinator may go on meanwhile. The file appears
  * when it is whole. Fails with the codes of `openDatabase`, or `storage-failed` when the file cannot be written.
  */
-export async function backUp(location: string, file: string): Promise<CoordinatorResult<BackupSummary>> {
+export async function backUp(
+  location: string,
+  file: string,
+  keyPlace: SigningKeyPlace = null,
+): Promise<CoordinatorResult<BackupSummary>> {
+  const signingKey = await keyForBackup(keyPlace);
   const opened = await openDatabase(location);
   if (!opened.ok) return opened;
   const engine = engineOf(location);
   const partial = `${file}.partial`;
-  const counts = { rows: 0, tables: 0 };
+  const counts = { rows: 0, tables: 0, hasSigningKey: signingKey !== null };
   try {
     await opened.value
       .transaction()
       .setAccessMode('read only')
       .execute(async (transaction) => {
         const counted = async function* (): AsyncGenerator<string> {
-          for await (const line of backupLines({ engine, database: transaction as unknown as Untyped })) {
+          for await (const line of backupLines({ engine, database: transaction as unknown as Untyped }, signingKey)) {
             if (line.startsWith('[')) counts.rows += 1;
             if (line.startsWith('{"table"')) counts.tables += 1;
             yield line;
@@ -215,17 +225,18 @@ async function isEmpty(database: Database): Promise<boolean> {
   return true;
 }
 
-async function fill(
-  transaction: Transaction<Record<string, Row>>,
-  engine: SqlEngine,
-  file: string,
-): Promise<BackupSummary> {
+interface Filled extends Omit<BackupSummary, 'hasSigningKey'> {
+  readonly signingKey: string | null;
+}
+
+async function fill(transaction: Transaction<Record<string, Row>>, engine: SqlEngine, file: string): Promise<Filled> {
   const hash = createHash('sha256');
   const known = new Set(tablesInOrder());
   let target: { table: string; columns: string[] } | null = null;
   let waiting: unknown[][] = [];
   let rows = 0;
   let tables = 0;
+  let signingKey: string | null = null;
   let isWhole = false;
   const flush = async (): Promise<void> => {
     if (target !== null && waiting.length > 0)
@@ -238,6 +249,8 @@ async function fill(
       waiting.push(value);
       rows += 1;
       if (waiting.length >= PAGE_ROWS) await flush();
+    } else if (typeof value === 'object' && value !== null && 'signing_key' in value) {
+      signingKey = String(value.signing_key);
     } else if (typeof value === 'object' && value !== null && 'table' in value && 'columns' in value) {
       await flush();
       const next = value as { table: string; columns: string[] };
@@ -255,7 +268,7 @@ async function fill(
   }
   if (!isWhole) throw new BackupError('its end is missing');
   await flush();
-  return { rows, tables };
+  return { rows, tables, signingKey };
 }
 
 async function readHeader(file: string): Promise<Header | null> {
@@ -267,10 +280,15 @@ async function readHeader(file: string): Promise<Header | null> {
 }
 
 /**
- * Fills an empty database from a backup, all or nothing. Fails with `backup-invalid` when the file is damaged, foreign or
+ * Fills an empty database from a backup, all or nothing, and writes the signing key of the backup to its place unless a
+ * key is there already. Fails with `backup-invalid` when the file is damaged, foreign or
  * newer than this program, with `database-in-use` when the database is not empty, and with the codes of `openDatabase`.
  */
-export async function restore(location: string, file: string): Promise<CoordinatorResult<BackupSummary>> {
+export async function restore(
+  location: string,
+  file: string,
+  keyPlace: SigningKeyPlace = null,
+): Promise<CoordinatorResult<BackupSummary>> {
   const damaged = (why: string): ReturnType<typeof refuse> =>
     refuse('backup-invalid', `The backup ${file} cannot be used: ${why}. The database was not changed.`);
   let header: Header | null;
@@ -302,7 +320,10 @@ export async function restore(location: string, file: string): Promise<Coordinat
     const upgraded = await openDatabase(location);
     if (!upgraded.ok) return upgraded;
     if (location !== ':memory:') await upgraded.value.destroy();
-    return success(filled);
+    const { signingKey, ...counts } = filled;
+    const kept = signingKey === null || keyPlace === null ? null : await writeSigningKey(keyPlace, signingKey);
+    if (kept?.ok === false) return kept;
+    return success({ ...counts, hasSigningKey: signingKey !== null });
   } catch (thrown) {
     if (thrown instanceof BackupError) return damaged(thrown.message);
     if (thrown instanceof SyntaxError) return damaged('a line is not JSON');

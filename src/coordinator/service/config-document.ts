@@ -70,6 +70,14 @@ const SECTIONS: readonly Section[] = [
     'GFT',
     [
       ['tokenEconomy', 'false runs without GFT: nothing is earned or charged, /tokens answers 503.'],
+      [
+        'signingKeyFile',
+        'Key that signs checkpoints of the ledger (PEM, for its owner alone). Without it a SQLite database has its key beside it, <databaseFile>.signing-key.pem, and a PostgreSQL one signs none. Replicas need the same key.',
+      ],
+      [
+        'checkpointEverySeconds',
+        'How often a checkpoint is signed and published, when the ledger has grown. 0 signs none by itself.',
+      ],
       ['openingGrantMicroGft', 'Given once to each new node, in millionths of a GFT (1000000 is 1 GFT).'],
       ['openingGrantReason', 'Written beside the grant in the ledger.'],
     ],

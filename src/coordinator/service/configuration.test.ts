@@ -65,9 +65,15 @@ describe('init', () => {
       expect(await initialize(file, template, {})).toEqual({ ok: true, value: undefined });
       if (process.platform !== 'win32') expect((await stat(file)).mode & 0o777).toBe(0o600);
       const text = await readFile(file, 'utf8');
-      expect(readConfigDocument(text, file)).toMatchObject({ ok: true });
+      const signingKeyFile = join(folder, 'c.signing-key.pem');
+      expect(readConfigDocument(text, file)).toMatchObject({ ok: true, value: { signingKeyFile } });
+      if (process.platform !== 'win32') expect((await stat(signingKeyFile)).mode & 0o777).toBe(0o600);
+      const key = await readFile(signingKeyFile, 'utf8');
+      expect(key).toContain('PRIVATE KEY');
+      expect(text).not.toContain(key.split('\n')[1]);
       expect(await initialize(file, template, {})).toMatchObject({ ok: false, error: { code: 'config-invalid' } });
       expect(await readFile(file, 'utf8')).toBe(text);
+      expect(await readFile(signingKeyFile, 'utf8')).toBe(key);
     },
   );
 

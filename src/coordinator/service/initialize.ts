@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { success } from '../../protocol/result';
 import type { CoordinatorOptions } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
 import { writeConfigDocument } from './config-document';
+import { writeSigningKey } from './signing-key';
 
 /** 192 bits: cannot be guessed, and is short enough to be handed on. */
 const TOKEN_BYTES = 24;
@@ -34,7 +37,10 @@ const TEMPLATES: Readonly<Record<string, () => CoordinatorOptions>> = {
   }),
 };
 
-/** Writes a new configuration that only its owner can read. Never replaces one. */
+/**
+ * Writes a new configuration and the key that signs checkpoints of the ledger; only their owner can read them. Never
+ * replaces either.
+ */
 export async function initialize(
   configFile: string,
   template: string,
@@ -46,17 +52,22 @@ export async function initialize(
       suggestion: `Choose one of ${Object.keys(TEMPLATES).join(', ')}.`,
     });
   }
-  const text = writeConfigDocument({ ...make(), ...chosen });
+  const there = refuse('config-invalid', `${configFile} is there already; it was not changed.`, {
+    suggestion: 'Name another file with --config, or remove that one first.',
+  });
+  if (existsSync(configFile)) return there;
+  const signingKeyFile = chosen.signingKeyFile ?? resolve(`${configFile.replace(/\.ya?ml$/, '')}.signing-key.pem`);
+  const text = writeConfigDocument({ ...make(), ...chosen, signingKeyFile });
   if (!text.ok) return text;
+  const key = await writeSigningKey(signingKeyFile);
+  if (!key.ok) return key;
   try {
     await writeFile(configFile, text.value, { flag: 'wx', mode: 0o600 });
     return success(undefined);
   } catch (thrown) {
     const exists = thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST';
     return exists
-      ? refuse('config-invalid', `${configFile} is there already; it was not changed.`, {
-          suggestion: 'Name another file with --config, or remove that one first.',
-        })
+      ? there
       : refuse('config-invalid', `${configFile} cannot be written: ${thrown instanceof Error ? thrown.message : ''}`);
   }
 }

@@ -1,5 +1,6 @@
 import type { CoordinatorConfig } from '../config';
 import { describeLocation } from '../storage/open-database';
+import { signingKeyPlace } from './signing-key';
 import { SECRET_SETTINGS } from './environment';
 import { settingNames } from './config-document';
 
@@ -37,6 +38,9 @@ export function policyWarnings(config: CoordinatorConfig): string[] {
   }
   if (config.natsUrl !== null && config.databaseUrl === null) {
     warnings.push('natsUrl is set without databaseUrl: replicas need one PostgreSQL database together.');
+  }
+  if (config.tokenEconomy && signingKeyPlace(config) === null) {
+    warnings.push('signingKeyFile is not set: no checkpoints of the ledger are signed, so nobody else can check it.');
   }
   return warnings;
 }

@@ -25,6 +25,16 @@ export interface CoordinatorTables extends AccessTables, TrustTables, GroupSessi
     spent_micro_gft: number;
     updated_at: string;
   };
+  /** Signed checkpoints, as they were signed; neither changed nor removed. */
+  ledger_checkpoints: { number: number; entries: number; checkpoint_json: string; issued_at: string };
+  /** Which GFT that is about to expire a node was told of, and when; `told_at` is null until a connection took it. */
+  expiry_warnings: {
+    node_id: string;
+    expires_on: string;
+    amount_micro_gft: number;
+    noticed_at: string;
+    told_at: string | null;
+  };
   /** GFT set aside for running requests; a hold nobody renews has lapsed. */
   holds: { node_id: string; request_id: string; amount_micro_gft: number; holder: string; renewed_at: string };
   requests: RequestTable;

@@ -1,4 +1,5 @@
 import type { TSchema } from 'typebox';
+import { LedgerCheckpoint } from '../compute/ledger-checkpoint';
 import { Conversation } from '../conversation/conversation';
 import { Project } from '../project/project';
 import { GroupSession } from '../session/session';
@@ -8,7 +9,7 @@ import type { DocumentKind } from './read-document';
 
 /** One of the JSON Schemas under `schemas/`. */
 export interface PublishedSchema {
-  readonly kind: DocumentKind;
+  readonly kind: DocumentKind | 'ledger-checkpoint';
   readonly fileName: string;
   /** URN with the version of the schema at its end; it rises when a valid document would become invalid. */
   readonly id: string;
@@ -58,6 +59,14 @@ export const PUBLISHED_SCHEMAS: readonly PublishedSchema[] = [
     title: 'Conversation (tore-0005)',
     description: 'One conversation that can be moved between products.',
     schema: Conversation,
+  },
+  {
+    kind: 'ledger-checkpoint',
+    fileName: 'tore-0001-ledger-checkpoint.schema.json',
+    id: 'urn:tore:schema:tore-0001:ledger-checkpoint:1',
+    title: 'Checkpoint of a ledger (tore-0001)',
+    description: 'What a coordinator says about its ledger at one moment, signed with its key.',
+    schema: LedgerCheckpoint,
   },
 ];
 

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { countRequestFlops } from '../../../protocol/compute/flops';
 import { FLOPS_PER_GFLOP, PRECISION_FACTORS } from '../../../protocol/compute/formulas';
@@ -7,16 +9,19 @@ import {
   PrecisionName,
   TokenRedemption,
   type LedgerAudit,
+  type LedgerCheckpoints,
   type TokenCostEstimate,
   type TokenHistory,
   type TokenRedemptionAnswer,
 } from '../../../protocol/compute/http/tokens';
 import { success } from '../../../protocol/result';
 import { refuse } from '../../errors';
+import { LEDGER_MEDIA_TYPES, ledgerLines, type LedgerFormat } from '../../ledger/ledger-export';
 import { estimatedPrice } from '../../ledger/pricing';
 import { unknownNode } from '../../nodes/node-service';
 import type { CoordinatorServices } from '../../services';
 import { sendResult, type ApiServer } from '../server-types';
+import { ADMINISTRATOR_ONLY } from './admin-access';
 import { unknownModel } from './inference-routes';
 import { NodeParams } from './node-routes';
 
@@ -31,9 +36,28 @@ const EstimateQuery = Type.Object({
   precision: Type.Optional(PrecisionName),
 });
 
+const ExportQuery = Type.Object({
+  format: Type.Union([Type.Literal('jsonl'), Type.Literal('csv')], { default: 'jsonl' }),
+});
+const CheckpointsQuery = Type.Object({
+  after_number: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 }),
+  limit: Type.Integer({ minimum: 1, maximum: MAX_LISTED_ENTRIES, default: 100 }),
+});
+/** Anybody can check the ledger with what is published; it names no node. */
+const PUBLISHED = { config: { access: { rule: { who: 'anyone' } } } } as const;
+const OWN_ENTRIES = {
+  config: { access: { rule: { who: 'owner' }, concerns: { part: 'params', field: 'id' } } },
+} as const;
+
 /** `/tokens/*`: balances and the ledger. Without a token economy every one of them answers 503, whatever was sent. */
 export function tokenRoutes(server: ApiServer, services: CoordinatorServices): void {
-  const { ledger, nodes, catalogue, verifier, cashier } = services;
+  const { ledger, nodes, catalogue, verifier, cashier, checkpoints, database } = services;
+  /** Streams entries; a fault on the way ends the connection, so that half an export is never taken for a whole one. */
+  const sendLines = (reply: FastifyReply, format: LedgerFormat, nodeId?: string): FastifyReply =>
+    reply
+      .header('content-type', LEDGER_MEDIA_TYPES[format])
+      .header('content-disposition', `attachment; filename="ledger.${format}"`)
+      .send(Readable.from(ledgerLines(database, format, { nodeId })));
   void server.register((app: ApiServer, _options, done) => {
     app.addHook('onRequest', async (_request, reply) => {
       if (services.config.tokenEconomy) return undefined;
@@ -94,6 +118,33 @@ export function tokenRoutes(server: ApiServer, services: CoordinatorServices): v
         total_gft_cost: toWireGft(estimatedPrice(shape, outputTokens, precision)),
       };
       return reply.send(answer);
+    });
+
+    app.get(
+      '/tokens/:id/export',
+      { ...OWN_ENTRIES, schema: { params: NodeParams, querystring: ExportQuery } },
+      async (request, reply) => {
+        const node = await nodes.find(request.params.id);
+        if (node === undefined) return sendResult(reply, unknownNode(request.params.id));
+        return sendLines(reply, request.query.format, node.id);
+      },
+    );
+
+    app.get(
+      '/tokens/ledger/export',
+      { ...ADMINISTRATOR_ONLY, schema: { querystring: ExportQuery } },
+      (request, reply) => sendLines(reply, request.query.format),
+    );
+
+    app.get('/tokens/ledger/checkpoints', { ...PUBLISHED, schema: { querystring: CheckpointsQuery } }, (request) => {
+      const { after_number: after, limit } = request.query;
+      return checkpoints.after(after, limit) satisfies Promise<LedgerCheckpoints>;
+    });
+
+    app.get('/tokens/ledger/checkpoints/latest', PUBLISHED, async (_request, reply) => {
+      const newest = await checkpoints.newest();
+      if (newest !== null) return reply.send(newest);
+      return sendResult(reply, refuse('checkpoint-unknown', 'No checkpoint of this ledger was signed yet.'));
     });
 
     app.get('/tokens/ledger/verify', () => verifier.verifyAll());

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { LedgerCheckpoint } from '../ledger-checkpoint';
 import { SAMPLING_LIMITS } from '../model';
 
 const NodeId = Type.String({ minLength: 1, maxLength: 200 });
@@ -31,6 +32,13 @@ export const TokenBalance = Type.Object({
   total_earned: Type.Number(),
   total_spent: Type.Number(),
   last_updated: Type.String({ maxLength: 100 }),
+  /**
+   * What will expire within the time of the warning if it is not spent before: amounts by the day they expire, soonest
+   * first. Not in the baseline.
+   */
+  expiring: Type.Optional(
+    Type.Array(Type.Object({ amount: Type.Number(), expires_on: Type.String({ maxLength: 100 }) }), { maxItems: 400 }),
+  ),
 });
 export type TokenBalance = Static<typeof TokenBalance>;
 
@@ -113,3 +121,10 @@ export const LedgerAudit = Type.Object({
   chain_valid: Type.Boolean(),
 });
 export type LedgerAudit = Static<typeof LedgerAudit>;
+
+/** Answer of `GET /tokens/ledger/checkpoints`: signed checkpoints, oldest first. */
+export const LedgerCheckpoints = Type.Object({
+  checkpoints: Type.Array(LedgerCheckpoint),
+  total: Type.Integer({ minimum: 0 }),
+});
+export type LedgerCheckpoints = Static<typeof LedgerCheckpoints>;
