@@ -36,6 +36,7 @@ import { ShardRegistry } from './scheduling/shard-registry';
 import { ShardService } from './scheduling/shard-service';
 import { readSigningKey } from './service/signing-key';
 import { createGroupSessions } from './sessions';
+import type { GroupSessionService } from './sessions/group-session-service';
 import type { Database } from './storage/database-schema';
 import { createTrustServices, type TrustServices } from './trust-services';
 
@@ -71,6 +72,7 @@ export interface CoordinatorServices extends TrustServices {
   readonly doorkeeper: Doorkeeper;
   /** Null without configured peers. */
   readonly federation: Federation | null;
+  readonly groupSessions: GroupSessionService;
   readonly maintenance: Maintenance;
 }
 
@@ -170,7 +172,7 @@ export function createServices(
     },
     logger,
   );
-  const { rooms } = createGroupSessions(database, coordinatorId, surroundings);
+  const { rooms, sessions: groupSessions } = createGroupSessions(database, coordinatorId, surroundings);
   const calls = new NodeCalls(access, nodeService, nodes, shards, registry, challenges, generation, desk);
   hub.connectServices(calls, coverage, rooms);
   const trust = createTrustServices(database, coordinatorId, config, clock, reach);
@@ -242,6 +244,7 @@ export function createServices(
     federation,
     ...trust,
     doorkeeper,
+    groupSessions,
     maintenance,
   };
 }

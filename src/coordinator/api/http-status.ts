@@ -42,6 +42,7 @@ const STATUS_BY_CODE: Partial<Record<CoordinatorErrorCode, number>> = {
   'shard-missing': 400,
   'tokens-off': 503,
   'checkpoint-unknown': 404,
+  'session-unknown': 404,
   'identity-required': 401,
   'identity-invalid': 401,
   'request-replayed': 401,

@@ -24,6 +24,7 @@ import { inferenceRoutes } from './routes/inference-routes';
 import { modelFileRoutes } from './routes/model-file-routes';
 import { nodeRoutes } from './routes/node-routes';
 import { serviceRoutes } from './routes/service-routes';
+import { sessionRoutes } from './routes/session-routes';
 import { shardRoutes } from './routes/shard-routes';
 import { taskRoutes } from './routes/task-routes';
 import { tokenRoutes } from './routes/token-routes';
@@ -99,6 +100,7 @@ export async function createServer(services: CoordinatorServices, tls: TlsFiles 
   tokenRoutes(app, services);
   discoveryRoutes(app, services);
   handshakeRoutes(app, services);
+  sessionRoutes(app, services);
   gridRoutes(app, services);
   federationRoutes(app, services);
   return app;

@@ -92,6 +92,8 @@ const doors = (by: MessageWriter): readonly [string, string, object?][] => [
   ['POST', '/handshakes/inbox', {}],
   ['POST', '/nodes/register', registration(by.signer.publicKey)],
   ['GET', '/inference/models'],
+  ['GET', '/sessions'],
+  ['GET', '/sessions/019cb1a0-3c00-7000-8000-000000000001'],
   ['POST', '/inference/generate', { node_id: 'x', model_id: 'org/test-model', prompt: 'p' }],
 ];
 

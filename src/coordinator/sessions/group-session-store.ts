@@ -208,14 +208,14 @@ export class GroupSessionStore {
   }
 
   /** Turns after a number, as many as a page holds. A turn that alone is larger than a page still makes one. */
-  async page(sessionId: string, afterSeq: number): Promise<Turn[]> {
+  async page(sessionId: string, afterSeq: number, limit: number = SESSION_LIMITS.maxPageTurns): Promise<Turn[]> {
     const sizes = await this.database
       .selectFrom('group_turns')
       .select(['seq', 'size_bytes'])
       .where('session_id', '=', sessionId)
       .where('seq', '>', afterSeq)
       .orderBy('seq')
-      .limit(SESSION_LIMITS.maxPageTurns)
+      .limit(limit)
       .execute();
     let bytes = 0;
     const fitting = sizes.filter(({ size_bytes: size }, index) => {
