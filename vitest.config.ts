@@ -15,6 +15,7 @@ const ON_BOTH_ENGINES = [
   'src/coordinator/discovery/**/*.test.ts',
   'src/coordinator/handshake/**/*.test.ts',
   'src/coordinator/sessions/session-order.test.ts',
+  'src/coordinator/sessions/session-offers.test.ts',
 ];
 
 const onPostgres: TestProjectInlineConfiguration = {

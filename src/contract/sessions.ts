@@ -78,8 +78,19 @@ export interface SessionUpdate {
   readonly state: SessionState | null;
 }
 
+/** A session to which an agreement of this party invites. */
+export interface SessionOfferView {
+  readonly sessionId: string;
+  readonly title: string;
+  readonly openedBy: string;
+  readonly openedAt: string;
+  /** As `sessions:join` takes it. */
+  readonly link: string;
+}
+
 export interface SessionListView {
   readonly sessions: readonly SessionSummary[];
+  readonly offers: readonly SessionOfferView[];
   /** Why the own coordinator cannot be used now. */
   readonly hostError: Failure | null;
   /** Name this person had in the last session. */
@@ -132,6 +143,8 @@ export const SESSION_CALLS = {
     /** For a host that lets nobody connect without its token; null when it needs none, or has one already. */
     accessToken: Type.Union([Type.String({ minLength: 1, maxLength: 1_000 }), Type.Null()]),
   }),
+  /** Not to be shown any more; it can still be joined with a link. */
+  'sessions:decline-offer': Type.Object(session),
   'sessions:post': Type.Object({
     ...session,
     text: Type.String({ maxLength: 200_000 }),
@@ -179,6 +192,7 @@ export interface SessionCallValues {
   'sessions:get': SessionView;
   'sessions:create': SessionView;
   'sessions:join': SessionView;
+  'sessions:decline-offer': null;
   'sessions:post': null;
   'sessions:typing': null;
   'sessions:mark-read': null;

@@ -136,6 +136,7 @@ export const TRUST_CALL_SCHEMAS = {
   'agreement:terminate': Type.Object({ agreementId: Id, reason: LongText, effectiveAt: Time }),
   'agreement:export': Agreement,
   'agreement:export-end': Agreement,
+  'agreement:text': Agreement,
   'agreement:import': Nothing,
   'agreement:show': Agreement,
 } as const satisfies Record<string, TSchema>;
@@ -173,6 +174,8 @@ export interface TrustCallValues {
   'agreement:sign': null;
   'agreement:terminate': null;
   'agreement:export': { readonly path: string } | null;
+  /** The document, as `sessions:create` takes it. */
+  'agreement:text': { readonly text: string };
   /** The signed notice that ended it. */
   'agreement:export-end': { readonly path: string } | null;
   /** An agreement, or the notice that ends one which is here. */

@@ -5,9 +5,12 @@ import { checkShownAgreement, checkTermination } from '../../protocol/trust/agre
 import { refuseTrust, type TrustResult } from '../../protocol/trust/errors';
 import { followKeyLinks } from '../../protocol/trust/key-link';
 import { MAX_MEMBER_KEYS, readMembershipRequest, type MembershipRequest } from '../../protocol/trust/requests';
-import { agreementHash } from '../../protocol/trust/termination';
+import { agreementHash, type TerminationNotice } from '../../protocol/trust/termination';
 import { timestampOf, type Clock } from '../clock';
 import type { Database } from '../storage/database-schema';
+
+/** Honest parties never sign two agreements with one id; whoever does costs the host little. */
+const MAX_AGREEMENTS_OF_ONE_ID = 20;
 
 /** Keys whose agreements let somebody in. */
 export interface InstitutionKeys {
@@ -95,20 +98,31 @@ export class AgreementMembers {
   async end(value: unknown): Promise<TrustResult<EndedMembership>> {
     const id: unknown =
       typeof value === 'object' && value !== null && 'agreement_id' in value ? value.agreement_id : null;
-    const row = await this.database
-      .selectFrom('agreement_members')
-      .select('agreement_json')
-      .where('agreement_id', '=', typeof id === 'string' ? id : '')
-      .executeTakeFirst();
-    if (row === undefined) return refuseTrust('record-unknown', 'No such agreement was shown here.');
-    const notice = checkTermination(value, JSON.parse(row.agreement_json) as Agreement, this.cryptography);
+    const known = await this.agreementsBy(typeof id === 'string' ? id : '');
+    let notice: TrustResult<TerminationNotice> = refuseTrust('record-unknown', 'No such agreement was shown here.');
+    for (const agreement of known) {
+      notice = checkTermination(value, agreement, this.cryptography);
+      if (notice.ok) break;
+    }
     if (!notice.ok) return notice;
     const endedAt = timestampOf(toEpochMs(notice.value.effective_at));
+    const end = { agreement_hash: notice.value.agreement_hash, ended_at: endedAt };
+    await this.database
+      .insertInto('agreement_ends')
+      .values(end)
+      .onConflict((conflict) =>
+        conflict
+          .column('agreement_hash')
+          .doUpdateSet({ ended_at: endedAt })
+          // A later notice cannot put off what an earlier one ended.
+          .where('agreement_ends.ended_at', '>', endedAt),
+      )
+      .execute();
     await this.database
       .updateTable('agreement_members')
       .set({ ended_at: endedAt })
       .where('agreement_id', '=', notice.value.agreement_id)
-      // A later notice cannot put off what an earlier one ended.
+      .where('agreement_hash', '=', notice.value.agreement_hash)
       .where((build) => build.or([build('ended_at', 'is', null), build('ended_at', '>', endedAt)]))
       .execute();
     const keys = await this.database
@@ -120,6 +134,25 @@ export class AgreementMembers {
       ok: true,
       value: { status: 'ended', effective_at: endedAt, keys: keys.map(({ public_key: key }) => key) },
     };
+  }
+
+  /** Agreements with an id that parties have shown here or that sessions here stand on. Two could carry one id. */
+  private async agreementsBy(id: string): Promise<readonly Agreement[]> {
+    const shown = await this.database
+      .selectFrom('agreement_members')
+      .select('agreement_json')
+      .where('agreement_id', '=', id)
+      .execute();
+    const inSessions = await this.database
+      .selectFrom('group_sessions')
+      .select('agreement_json')
+      .distinct()
+      .where('agreement_ref', '=', id)
+      .where('agreement_json', 'is not', null)
+      .limit(MAX_AGREEMENTS_OF_ONE_ID)
+      .execute();
+    const texts = new Set([...shown, ...inSessions].map(({ agreement_json: text }) => text ?? ''));
+    return [...texts].map((text) => JSON.parse(text) as Agreement);
   }
 
   /** The party of the agreement that asks; the institution itself must be another one. */

@@ -13,7 +13,7 @@ import {
   type SessionAct,
   type SessionResult,
 } from '../../protocol/session/session-host';
-import type { Ed25519 } from '../../protocol/signing/ed25519';
+import type { Cryptography } from '../../protocol/signing/ed25519';
 import type { Agreement } from '../../protocol/trust/agreement';
 import type { MessageOf, ParticipantMessage } from '../../protocol/wire/messages';
 import type {
@@ -21,14 +21,16 @@ import type {
   LedgerCost,
   SessionHead,
   SessionList,
+  SessionOffer,
   TurnPage,
 } from '../../protocol/wire/session-messages';
 import { timestampOf, type Clock, type Random } from '../clock';
 import type { DatabaseTransaction } from '../storage/database-schema';
-import { actsForParty } from '../../protocol/trust/agreement-keys';
+import { actsForParty, keysOfParties } from '../../protocol/trust/agreement-keys';
+import { agreementHash } from '../../protocol/trust/termination';
 import { checkAgreement } from './agreement-check';
 import { checkCost } from './cost-check';
-import { participantOf, type GroupSessionStore } from './group-session-store';
+import { offerOf, participantOf, type GroupSessionStore } from './group-session-store';
 import { checkTurn, sameTurn, turnsPointedTo } from './turn-check';
 import type { GroupParticipantTable, GroupSessionTable } from './session-tables';
 import type { SessionNews } from './session-news';
@@ -61,7 +63,7 @@ export class GroupSessionService {
   constructor(
     private readonly store: GroupSessionStore,
     private readonly coordinatorId: string,
-    private readonly ed25519: Ed25519,
+    private readonly cryptography: Cryptography,
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly tell: (news: SessionNews) => void,
@@ -70,12 +72,7 @@ export class GroupSessionService {
   /** Opens a session with the caller as its owner. The same call again answers with the same session. */
   async create(publicKey: string, call: Call<'session-create'>): Promise<SessionResult<EnteredSession>> {
     const agreement = call.agreement ?? null;
-    const checked = checkAgreement(
-      agreement,
-      await this.isParty(agreement, publicKey),
-      this.ed25519,
-      this.clock.nowMs(),
-    );
+    const checked = await this.checkAgreement(agreement, await this.isParty(agreement, publicKey));
     if (!checked.ok) return checked;
     const terms = costTermsOf(agreement);
     const now = this.now();
@@ -93,6 +90,8 @@ export class GroupSessionService {
       updated_at: now,
       last_seq: 0,
     };
+    const offeredTo = agreement === null ? [] : keysOfParties(agreement).filter((key) => key !== publicKey);
+    let isNew = false;
     const made = await this.store.transaction(async (transaction): Promise<SessionResult<null>> => {
       const known = await this.store.find(session.id, transaction);
       if (known !== undefined) return known.created_by === publicKey ? success(null) : unknownSession();
@@ -101,8 +100,14 @@ export class GroupSessionService {
       }
       await this.store.insertSession(transaction, session);
       await this.store.saveParticipant(transaction, this.newParticipant(session.id, publicKey, call.me, 'owner'));
+      await this.store.insertParties(transaction, session.id, offeredTo);
+      isNew = true;
       return success(null);
     });
+    if (isNew && offeredTo.length > 0) {
+      const offer = offerOf({ ...session, display_name: call.me.display_name.trim() });
+      this.tell({ sessionId: session.id, offered: { publicKeys: offeredTo, offer } });
+    }
     return made.ok ? this.enter(publicKey, session.id, 0) : made;
   }
 
@@ -131,6 +136,11 @@ export class GroupSessionService {
     return success(
       rows.map((row) => ({ head: this.store.headOf(row), role: row.role, participants: counts.get(row.id) ?? 0 })),
     );
+  }
+
+  /** Sessions the caller may join because they stand on an agreement of its party. */
+  async offers(publicKey: string): Promise<SessionResult<SessionOffer[]>> {
+    return success(await this.store.offersTo(publicKey));
   }
 
   /** Everything somebody who is in a session may see of it, with the first page of turns after a number. */
@@ -193,7 +203,7 @@ export class GroupSessionService {
 
   /** Takes a turn: checked, numbered and stored in one transaction. The same turn again gets the same number. */
   async post(publicKey: string, sessionId: string, posted: PostedTurn): Promise<SessionResult<{ seq: number }>> {
-    const checked = checkTurn(posted, publicKey, this.ed25519);
+    const checked = checkTurn(posted, publicKey, this.cryptography);
     if (!checked.ok) return checked;
     return this.change(sessionId, async (transaction, session) => {
       const actor = await this.actor(transaction, sessionId, publicKey);
@@ -344,7 +354,7 @@ export class GroupSessionService {
       if (known !== undefined) return success(known.role);
       const agreement = this.store.agreementOf(session);
       if (agreement === null || !(await this.isParty(agreement, publicKey, transaction))) return unknownSession();
-      const checked = checkAgreement(agreement, true, this.ed25519, this.clock.nowMs());
+      const checked = await this.checkAgreement(agreement, true, transaction);
       return checked.ok ? success('member') : checked;
     }
     const invitation = await this.store.invitationByHash(session.id, codeHash(code), transaction);
@@ -356,6 +366,27 @@ export class GroupSessionService {
     }
     await this.store.useInvitation(transaction, invitation);
     return success(invitation.role);
+  }
+
+  /** Whether somebody may stand on an agreement now, also by what its parties have told this coordinator. */
+  private async checkAgreement(
+    agreement: Agreement | null,
+    isParty: boolean,
+    transaction?: DatabaseTransaction,
+  ): Promise<SessionResult<void>> {
+    const checked = checkAgreement(agreement, isParty, this.cryptography, this.clock.nowMs());
+    if (!checked.ok || agreement === null) return checked;
+    const hash = agreementHash(agreement, this.cryptography);
+    if (!hash.ok) return refuseInSession('agreement-invalid', hash.error.message);
+    return (await this.store.isAgreementEnded(hash.value, this.now(), transaction))
+      ? refuseInSession(
+          'agreement-invalid',
+          'The agreement does not carry a session: one of its parties has ended it.',
+          {
+            suggestion: 'Make a new one.',
+          },
+        )
+      : checked;
   }
 
   /** A party signs with its own key; its computers, which take part, are named by it to this coordinator. */

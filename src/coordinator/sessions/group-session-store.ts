@@ -1,7 +1,7 @@
 import type { SessionParticipant, Turn } from '../../protocol/session/session';
 import { SESSION_LIMITS } from '../../protocol/session/limits';
 import type { Agreement } from '../../protocol/trust/agreement';
-import type { LedgerCost, SessionHead } from '../../protocol/wire/session-messages';
+import type { LedgerCost, SessionHead, SessionOffer } from '../../protocol/wire/session-messages';
 import { toWireGft } from '../../protocol/compute/micro-gft';
 import type { Database, DatabaseTransaction } from '../storage/database-schema';
 import type { GroupInvitationTable, GroupParticipantTable, GroupSessionTable } from './session-tables';
@@ -34,6 +34,14 @@ export function participantOf(row: GroupParticipantTable): SessionParticipant {
     joined_at: row.joined_at,
     ...(row.left_at === null ? {} : { left_at: row.left_at }),
   };
+}
+
+/** A session as it is offered to the parties of its agreement. */
+export function offerOf(
+  row: Pick<GroupSessionTable, 'id' | 'title' | 'mode' | 'agreement_ref' | 'created_at'> & { display_name: string },
+): SessionOffer {
+  const { id, title, mode, agreement_ref: agreement, display_name: openedBy, created_at } = row;
+  return { session_id: id, title, mode, agreement_ref: agreement ?? '', opened_by: openedBy, created_at };
 }
 
 /** Reads and writes group sessions. What must not change between reading and writing happens in a locked transaction. */
@@ -297,6 +305,56 @@ export class GroupSessionStore {
       .select('party_id')
       .where('agreement_id', '=', agreementId)
       .where('public_key', '=', publicKey)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
+  /** Notes who may join because of the agreement a session stands on. */
+  async insertParties(transaction: DatabaseTransaction, sessionId: string, keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
+    await transaction
+      .insertInto('group_session_parties')
+      .values(keys.map((key) => ({ public_key: key, session_id: sessionId })))
+      .execute();
+  }
+
+  /** Open sessions under an agreement of a key's party which it never was in, the newest first. */
+  async offersTo(publicKey: string): Promise<SessionOffer[]> {
+    const rows = await this.database
+      .selectFrom('group_sessions')
+      .innerJoin('group_session_parties', 'group_session_parties.session_id', 'group_sessions.id')
+      .innerJoin('group_participants', (join) =>
+        join
+          .onRef('group_participants.session_id', '=', 'group_sessions.id')
+          .onRef('group_participants.public_key', '=', 'group_sessions.created_by'),
+      )
+      .select(['group_sessions.id', 'title', 'mode', 'agreement_ref', 'display_name', 'created_at'])
+      .where('group_session_parties.public_key', '=', publicKey)
+      .where('group_sessions.status', '=', 'open')
+      .where((build) =>
+        build.not(
+          build.exists(
+            build
+              .selectFrom('group_participants as own')
+              .select('own.id')
+              .whereRef('own.session_id', '=', 'group_sessions.id')
+              .where('own.public_key', '=', publicKey),
+          ),
+        ),
+      )
+      .orderBy('created_at', 'desc')
+      .limit(SESSION_LIMITS.maxOffers)
+      .execute();
+    return rows.map(offerOf);
+  }
+
+  /** Whether a party has ended an agreement, by the hash of what was signed. */
+  async isAgreementEnded(agreementHash: string, now: string, source: Source = this.database): Promise<boolean> {
+    const row = await source
+      .selectFrom('agreement_ends')
+      .select('ended_at')
+      .where('agreement_hash', '=', agreementHash)
+      .where('ended_at', '<=', now)
       .executeTakeFirst();
     return row !== undefined;
   }

@@ -1,4 +1,4 @@
-import { nodeEd25519 } from '../../keys/ed25519';
+import { nodeCryptography } from '../../keys/ed25519';
 import type { Clock, Random } from '../clock';
 import type { Logger } from '../logger';
 import type { Database } from '../storage/database-schema';
@@ -15,7 +15,7 @@ export function createGroupSessions(
 ): { readonly sessions: GroupSessionService; readonly rooms: SessionRooms } {
   const { clock, random, logger } = surroundings;
   const store = new GroupSessionStore(database, coordinatorId);
-  const sessions = new GroupSessionService(store, coordinatorId, nodeEd25519, clock, random, (news) =>
+  const sessions = new GroupSessionService(store, coordinatorId, nodeCryptography, clock, random, (news) =>
     rooms.deliver(news),
   );
   const rooms: SessionRooms = new SessionRooms(

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { v7 } from 'uuid';
-import { generateSigner, nodeEd25519 } from '../../keys/ed25519';
+import { generateSigner, nodeCryptography, nodeEd25519 } from '../../keys/ed25519';
 import type { PostedTurn } from '../../protocol/session/session-host';
 import { signTurn } from '../../protocol/signing/sign-document';
 import { systemClock, systemRandom } from '../clock';
@@ -30,7 +30,7 @@ interface Person {
 
 function hostOn(news: SessionNews[]): GroupSessionService {
   const store = new GroupSessionStore(database, 'c');
-  return new GroupSessionService(store, 'c', nodeEd25519, systemClock, systemRandom, (each) => news.push(each));
+  return new GroupSessionService(store, 'c', nodeCryptography, systemClock, systemRandom, (each) => news.push(each));
 }
 
 function turnOf(person: Person, sessionId: string, text: string): PostedTurn {

@@ -126,6 +126,11 @@ export class SessionRooms {
 
   /** Tells a room what was committed. */
   deliver(news: SessionNews): void {
+    if (news.offered !== undefined) {
+      const { offer, publicKeys } = news.offered;
+      const text = JSON.stringify({ type: 'session-offered', session_id: news.sessionId, offer });
+      for (const key of publicKeys) for (const each of this.connections.get(key) ?? []) each.sendText(text);
+    }
     const room = this.rooms.get(news.sessionId);
     if (room === undefined) return;
     if (news.turns !== undefined) room.turns([...news.turns]);
@@ -179,6 +184,8 @@ export class SessionRooms {
         return this.enter(connection, call.session_id, call.after_seq);
       case 'session-list':
         return this.sessions.list(publicKey);
+      case 'session-offers':
+        return this.sessions.offers(publicKey);
       case 'session-read':
         return this.sessions.read(publicKey, call.session_id, call.after_seq);
       case 'session-exit':

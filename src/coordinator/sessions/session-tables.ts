@@ -4,6 +4,20 @@ export interface GroupSessionTables {
   group_participants: GroupParticipantTable;
   group_turns: GroupTurnTable;
   group_invitations: GroupInvitationTable;
+  group_session_parties: GroupSessionPartyTable;
+  agreement_ends: AgreementEndTable;
+}
+
+/** A key that acts for a party of the agreement a session stands on. */
+export interface GroupSessionPartyTable {
+  public_key: string;
+  session_id: string;
+}
+
+/** An agreement that one of its parties has ended. */
+export interface AgreementEndTable {
+  agreement_hash: string;
+  ended_at: string;
 }
 
 export interface GroupSessionTable {

@@ -322,6 +322,7 @@ export class WebSocketConnection implements CoordinatorConnection {
       case 'session-present':
       case 'session-streamed':
       case 'session-ended':
+      case 'session-offered':
         return this.logger.warn('The coordinator told a node of a session', { type: message.type });
       default: {
         const event = eventOf(message);

@@ -217,6 +217,9 @@ export class FollowedSession {
       case 'session-ended':
         this.lost();
         return this.update({ ended: event.message });
+      case 'session-offered':
+        // It is about a session this is not.
+        return undefined;
     }
   }
 

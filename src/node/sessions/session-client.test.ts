@@ -40,6 +40,7 @@ async function open(name: string, clock: Clock = systemClock): Promise<SessionCl
     clock,
     logger: silentLogger,
     onListChanged: () => undefined,
+    onOffered: () => undefined,
     onChange: () => undefined,
   });
   clients.push(client);

@@ -15,7 +15,9 @@ import {
   LedgerCosts,
   MadeInvitation,
   SessionList,
+  SessionOffers,
   type LedgerCost,
+  type SessionOffer,
   type ParticipantProfile,
 } from '../../protocol/wire/session-messages';
 import { timeText, type Clock } from '../clock';
@@ -34,6 +36,8 @@ type Call<Name extends CallBody['type']> = Extract<CallBody, { type: Name }>;
 export interface SessionClientEvents {
   /** A session is new, or gone from this computer. */
   onListChanged(): void;
+  /** Somebody has opened a session under an agreement of this computer's party. */
+  onOffered(offer: SessionOffer): void;
   onChange(session: FollowedSession, change: SessionChange): void;
 }
 
@@ -45,6 +49,12 @@ export interface SessionClientOptions extends SessionClientEvents {
   readonly accessTokenFor: (url: string) => string | null;
   readonly clock: Clock;
   readonly logger: NodeLogger;
+}
+
+/** A session this computer may join because of an agreement of its party. */
+export interface OfferedSession {
+  readonly offer: SessionOffer;
+  readonly hostUrl: string;
 }
 
 /** What somebody or their model says. */
@@ -72,6 +82,7 @@ export class SessionClient {
   private readonly followed = new Map<string, FollowedSession>();
   private readonly links = new Map<string, HostLink>();
   private home: HostLink | null = null;
+  private readonly offered = new Map<string, OfferedSession>();
 
   constructor(private readonly options: SessionClientOptions) {
     this.files = new ReplicaFiles(options.folder);
@@ -93,6 +104,7 @@ export class SessionClient {
     if (before?.url === address?.url && before?.accessToken === address?.accessToken) return;
     this.home?.close();
     this.home = null;
+    if (before !== undefined) this.forgetOffersOf(before.url);
     for (const session of this.followed.values()) if (session.hostUrl === before?.url) session.lost();
     if (address !== null) {
       this.dropForeign(address.url);
@@ -107,6 +119,11 @@ export class SessionClient {
 
   session(sessionId: string): FollowedSession | null {
     return this.followed.get(sessionId) ?? null;
+  }
+
+  /** Sessions to which agreements invite, the newest first. */
+  get offers(): readonly OfferedSession[] {
+    return [...this.offered.values()].sort((a, b) => b.offer.created_at.localeCompare(a.offer.created_at));
   }
 
   /** Id of the own coordinator, null while it is not connected. Its ledger is the one that books the node's requests. */
@@ -295,6 +312,7 @@ export class SessionClient {
     const known = this.followed.get(entered.head.id);
     const session = known ?? this.follow(entered, hostUrl);
     this.followed.set(session.id, session);
+    this.offered.delete(session.id);
     await session.entered(connection, entered, hostUrl);
     this.options.onListChanged();
     return session;
@@ -318,6 +336,18 @@ export class SessionClient {
       [],
       this.followedOptions(),
     );
+  }
+
+  /** @returns whether the offer is new here */
+  private takeOffer(offer: SessionOffer, hostUrl: string): boolean {
+    if (this.followed.has(offer.session_id) || this.offered.has(offer.session_id)) return false;
+    this.offered.set(offer.session_id, { offer, hostUrl });
+    this.options.onListChanged();
+    return true;
+  }
+
+  private forgetOffersOf(hostUrl: string): void {
+    for (const [id, each] of this.offered) if (each.hostUrl === hostUrl) this.offered.delete(id);
   }
 
   private followedOptions(): ConstructorParameters<typeof FollowedSession>[2] {
@@ -355,7 +385,10 @@ export class SessionClient {
         for (const session of this.followed.values()) if (session.hostUrl === address.url) session.lost();
         this.options.onListChanged();
       },
-      onEvent: (event: SessionEvent) => this.followed.get(event.session_id)?.receive(event),
+      onEvent: (event: SessionEvent) => {
+        if (event.type !== 'session-offered') this.followed.get(event.session_id)?.receive(event);
+        else if (this.takeOffer(event.offer, address.url)) this.options.onOffered(event.offer);
+      },
     });
     return link;
   }
@@ -369,6 +402,9 @@ export class SessionClient {
       ({ head, hostUrl }) => hostUrl === url || (isHome && head.coordinator_id === connection.coordinatorId),
     );
     for (const session of known) await session.enter(connection, url);
+    const offers = await connection.call({ type: 'session-offers' }, SessionOffers);
+    this.forgetOffersOf(url);
+    if (offers.ok) for (const offer of offers.value) this.takeOffer(offer, url);
     if (listed.ok) {
       for (const { head } of listed.value) {
         if (this.followed.has(head.id)) continue;

@@ -31,6 +31,8 @@ export const SESSION_LIMITS = {
   maxStreamLength: 500_000,
   /** Answers one participant may stream at once into one session. */
   maxStreams: 4,
+  /** Sessions offered to one key in one list; the newest come first. */
+  maxOffers: 200,
   /** Connections of one key as a participant: a computer at work, one at home, a laptop. */
   maxConnectionsPerKey: 8,
 } as const;

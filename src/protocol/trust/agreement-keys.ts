@@ -8,6 +8,12 @@ function listedKeys(metadata: unknown, nodeId: string): readonly unknown[] {
   return Array.isArray(keys) ? (keys as readonly unknown[]) : [];
 }
 
+/** Every key that acts for a party of an agreement. */
+export function keysOfParties({ parties, metadata }: Pick<Agreement, 'parties' | 'metadata'>): readonly string[] {
+  const keys = parties.flatMap(({ node_id: nodeId, public_key: key }) => [key, ...listedKeys(metadata, nodeId)]);
+  return [...new Set(keys.filter((key) => typeof key === 'string'))];
+}
+
 /**
  * The party a key acts for: its own, or one of its computers, which all parties have signed under `metadata.member_keys`
  * (by node id). Unknown forms of that field name nobody.

@@ -94,6 +94,8 @@ export const SessionJoinCall = message('session-join', {
   me: ParticipantProfile,
   code: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
 });
+/** Sessions that stand on an agreement of the caller's party, which may be joined without a code. */
+export const SessionOffersCall = message('session-offers', { call_id: CallId });
 export const SessionListCall = message('session-list', { call_id: CallId });
 /** Enters the room: the reply brings what is new, and from then on the host tells what happens. */
 export const SessionEnterCall = message('session-enter', { ...session, after_seq: Sequence });
@@ -138,6 +140,7 @@ export const SESSION_PARTICIPANT_MESSAGES = [
   SessionCreateCall,
   SessionJoinCall,
   SessionListCall,
+  SessionOffersCall,
   SessionEnterCall,
   SessionReadCall,
   SessionExitCall,
@@ -176,6 +179,21 @@ export const SessionStreamedEvent = message('session-streamed', {
 });
 export const SessionEndedEvent = message('session-ended', { session_id: Uuid, message: ShortText });
 
+/** A session that was opened under an agreement of this key's party. */
+export const SessionOffer = Type.Object({
+  session_id: Uuid,
+  title: Title,
+  mode: Mode,
+  agreement_ref: Type.String({ maxLength: 200 }),
+  /** Who opened it, by the name they have in it. */
+  opened_by: Type.String({ maxLength: SESSION_LIMITS.maxDisplayNameLength }),
+  created_at: Timestamp,
+});
+export type SessionOffer = Static<typeof SessionOffer>;
+/** Value of the reply to `session-offers`. */
+export const SessionOffers = Type.Array(SessionOffer, { maxItems: SESSION_LIMITS.maxOffers });
+export const SessionOfferedEvent = message('session-offered', { session_id: Uuid, offer: SessionOffer });
+
 /** What a host may send beside replies. */
 export const SESSION_HOST_MESSAGES = [
   SessionTurnsEvent,
@@ -183,6 +201,7 @@ export const SESSION_HOST_MESSAGES = [
   SessionPresentEvent,
   SessionStreamedEvent,
   SessionEndedEvent,
+  SessionOfferedEvent,
 ] as const;
 
 /** Value of the reply to `session-create`, `session-join` and `session-enter`. */

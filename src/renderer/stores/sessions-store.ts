@@ -3,6 +3,12 @@ import type { SessionDeepLink, SessionListView, SessionUpdate, SessionView } fro
 import type { Failure } from '../../protocol/result';
 import { callTore } from './tore-api';
 
+/** A signed agreement, and what to call it. */
+export interface AgreementText {
+  readonly name: string;
+  readonly text: string;
+}
+
 interface SessionsStore {
   /** Null until main has answered once. */
   readonly list: SessionListView | null;
@@ -12,6 +18,8 @@ interface SessionsStore {
   readonly failure: Failure | null;
   /** A link to a session that was opened from outside; joining it asks first. */
   readonly openedLink: string | null;
+  /** A signed agreement under which a session is to be opened. */
+  readonly newUnder: AgreementText | null;
   /** Text typed and not posted, by session. */
   readonly drafts: Readonly<Record<string, string>>;
 }
@@ -22,6 +30,7 @@ export const useSessionsStore = create<SessionsStore>(() => ({
   view: null,
   failure: null,
   openedLink: null,
+  newUnder: null,
   drafts: {},
 }));
 
@@ -52,6 +61,16 @@ export async function takeSessionLink({ sessionId, link }: SessionDeepLink): Pro
   const here = useSessionsStore.getState().list?.sessions.find(({ id }) => id === sessionId);
   if (here !== undefined && here.ended === null) openSession(sessionId);
   else useSessionsStore.setState({ openedLink: link });
+}
+
+/** Offers to join the session of a link. */
+export function askToJoin(link: string): void {
+  useSessionsStore.setState({ openedLink: link });
+}
+
+/** Begins a session under an agreement, or with null no longer. */
+export function beginUnder(newUnder: AgreementText | null): void {
+  useSessionsStore.setState({ newUnder });
 }
 
 export function forgetSessionLink(): void {

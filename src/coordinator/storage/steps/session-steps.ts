@@ -66,4 +66,19 @@ export const SESSION_STEPS: readonly SchemaStep[] = [
       ),
     ],
   },
+  {
+    number: 31,
+    name: 'sessions under agreements',
+    statements: ({ table }) => [
+      // Keys that act for the parties of a session's agreement: they are told of the session and join without a code.
+      table(
+        'group_session_parties',
+        `public_key text not null,
+        session_id text not null references group_sessions (id),
+        primary key (public_key, session_id)`,
+      ),
+      // Agreements that sessions stand on and their parties have ended, by the hash of what was signed.
+      table('agreement_ends', 'agreement_hash text primary key, ended_at text not null'),
+    ],
+  },
 ];

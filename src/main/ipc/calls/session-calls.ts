@@ -27,6 +27,7 @@ export function registerSessionCalls(calls: CallRegistry, { sessions, pickFile }
   calls.registerCall('sessions:join', ({ link, displayName, accessToken }) =>
     sessions.join(link, displayName, accessToken),
   );
+  calls.registerCall('sessions:decline-offer', ({ sessionId }) => sessions.declineOffer(sessionId));
   calls.registerCall('sessions:post', (input) => sessions.post(input));
   calls.registerCall('sessions:typing', ({ sessionId, typing }) => sessions.typing(sessionId, typing));
   calls.registerCall('sessions:mark-read', ({ sessionId, seq }) => sessions.markRead(sessionId, seq));

@@ -47,6 +47,7 @@ export function registerTrustCalls(calls: CallRegistry, trust: TrustFeature): vo
   calls.registerCall('agreement:terminate', (input) => handshakes.terminate(input));
   calls.registerCall('agreement:export', ({ agreementId }) => trust.exportAgreement(agreementId));
   calls.registerCall('agreement:export-end', ({ agreementId }) => trust.exportTermination(agreementId));
+  calls.registerCall('agreement:text', ({ agreementId }) => trust.agreementText(agreementId));
   calls.registerCall('agreement:import', () => trust.importAgreement());
   calls.registerCall('agreement:show', ({ agreementId }) => trust.showAgreement(agreementId));
 }

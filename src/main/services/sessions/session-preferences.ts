@@ -10,7 +10,11 @@ const Preferences = Type.Object({
   displayName: Type.String({ maxLength: 100 }),
   /** The own model of each session, and when it answers. */
   models: Type.Record(Type.String(), Type.Object({ modelId: Type.String(), rule: AnswerRule })),
+  /** Offered sessions that are not to be shown. */
+  declined: Type.Optional(Type.Array(Type.String({ maxLength: 100 }), { maxItems: 1_000 })),
 });
+/** The oldest of more are shown again, if they are still open. */
+const MAX_DECLINED = 1_000;
 type Preferences = Static<typeof Preferences>;
 
 const NONE: Preferences = { formatVersion: 1, displayName: '', models: {} };
@@ -37,6 +41,14 @@ export class SessionPreferences {
 
   modelOf(sessionId: string): { readonly modelId: string; readonly rule: AnswerRule } | null {
     return this.current.models[sessionId] ?? null;
+  }
+
+  isDeclined(sessionId: string): boolean {
+    return this.current.declined?.includes(sessionId) === true;
+  }
+
+  decline(sessionId: string): void {
+    this.save({ ...this.current, declined: [...(this.current.declined ?? []), sessionId].slice(-MAX_DECLINED) });
   }
 
   setDisplayName(displayName: string): void {

@@ -58,6 +58,15 @@ export class SessionsService {
     const { client, preferences } = this.options;
     return {
       sessions: client.sessions.map(summaryOf).sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1)),
+      offers: client.offers
+        .filter(({ offer }) => !preferences.isDeclined(offer.session_id))
+        .map(({ offer, hostUrl }) => ({
+          sessionId: offer.session_id,
+          title: offer.title,
+          openedBy: offer.opened_by,
+          openedAt: offer.created_at,
+          link: writeSessionLink({ sessionId: offer.session_id, hostUrl, code: null }),
+        })),
       hostError: client.homeError,
       displayName: preferences.displayName,
     };
@@ -94,6 +103,12 @@ export class SessionsService {
     }
     const joined = await this.options.client.join(link.value, this.me(displayName));
     return joined.ok ? this.view(joined.value.id) : joined;
+  }
+
+  declineOffer(sessionId: string): Result<null> {
+    this.options.preferences.decline(sessionId);
+    this.listMayHaveChanged();
+    return success(null);
   }
 
   async post(input: {

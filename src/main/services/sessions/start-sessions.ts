@@ -61,6 +61,8 @@ export async function startSessions(options: StartSessionsOptions): Promise<Runn
     clock: systemNodeClock,
     logger,
     onListChanged: () => service.listMayHaveChanged(),
+    onOffered: ({ opened_by: by, title }) =>
+      options.addNotice(`${by} has opened the session “${title}” under your agreement. Join it under Sessions.`),
     onChange: (session, change) => service.sessionChanged(session, change),
   });
   const preferences = await SessionPreferences.open(folder);

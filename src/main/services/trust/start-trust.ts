@@ -231,13 +231,18 @@ export class TrustFeature {
     return read.value.kind === 'discovery' ? success(this.discovery.view(read.value.document)) : success(null);
   }
 
-  async exportAgreement(agreementId: string): Promise<Result<{ readonly path: string } | null>> {
+  agreementText(agreementId: string): Result<{ readonly text: string }> {
     const file = this.#shelf.find(agreementId);
     if (!file.ok) return file;
     const text = writeDocument(file.value.agreement);
-    if (!text.ok) return text;
+    return text.ok ? success({ text: text.value }) : text;
+  }
+
+  async exportAgreement(agreementId: string): Promise<Result<{ readonly path: string } | null>> {
+    const file = this.agreementText(agreementId);
+    if (!file.ok) return file;
     const ending = DOCUMENT_KINDS.agreement.endings[0] ?? '';
-    return this.#save(`agreement-${agreementId.slice(0, 8)}${ending}`, text.value, 'The agreement');
+    return this.#save(`agreement-${agreementId.slice(0, 8)}${ending}`, file.value.text, 'The agreement');
   }
 
   /** Saves the notice that ended an agreement, for whoever cannot be told over a coordinator. */

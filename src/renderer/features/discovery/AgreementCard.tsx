@@ -6,6 +6,8 @@ import type { AgreementView, TrustView } from '../../../contract';
 import { callOrNotify, notifyDone } from '../../app/notify';
 import { Section } from '../../components/Section';
 import { formatDate } from '../../format/times';
+import { beginUnder } from '../../stores/sessions-store';
+import { showScreen } from '../../stores/ui-store';
 import classes from './Discovery.module.css';
 import { TermsDialog } from './TermsDialog';
 
@@ -113,6 +115,12 @@ function Actions({ agreement, view }: AgreementCardProps) {
     const result = await callOrNotify('agreement', 'agreement:export-end', { agreementId: id });
     if (result.ok && result.value !== null) notifyDone(t('discovery.own.saved', { path: result.value.path }));
   };
+  const openUnder = async (): Promise<void> => {
+    const result = await callOrNotify('agreement', 'agreement:text', { agreementId: id });
+    if (!result.ok) return;
+    beginUnder({ name: agreement.parties.map(({ name }) => name).join(' · '), text: result.value.text });
+    showScreen('sessions');
+  };
   const show = async (): Promise<void> => {
     const result = await callOrNotify('agreement', 'agreement:show', { agreementId: id });
     if (!result.ok) return;
@@ -143,6 +151,16 @@ function Actions({ agreement, view }: AgreementCardProps) {
           data-testid="agreement-export-end"
         >
           {t('discovery.agreements.exportEnd')}
+        </Button>
+      )}
+      {isParty && standing === 'in-force' && (
+        <Button
+          variant="default"
+          title={t('discovery.agreements.sessionHint')}
+          onClick={() => void openUnder()}
+          data-testid="agreement-session"
+        >
+          {t('discovery.agreements.session')}
         </Button>
       )}
       {isParty && standing === 'in-force' && (

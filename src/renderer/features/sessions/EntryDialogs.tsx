@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import type { Failure } from '../../../protocol/result';
 import { readSessionLink } from '../../../protocol/session/session-link';
 import { failureText } from '../../format/failures';
-import { keepSession, useSessionsStore } from '../../stores/sessions-store';
+import { keepSession, useSessionsStore, type AgreementText } from '../../stores/sessions-store';
 import { callTore } from '../../stores/tore-api';
 import classes from './Sessions.module.css';
 
@@ -28,13 +28,18 @@ function useDisplayName(): readonly [string, (name: string) => void] {
   return [typed ?? known, setTyped];
 }
 
+interface NewSessionDialogProps extends DialogProps {
+  /** The agreement it is opened under from the start. */
+  readonly under: AgreementText | null;
+}
+
 /** Opens a session of one's own. */
-export function NewSessionDialog({ opened, onClose }: DialogProps) {
+export function NewSessionDialog({ opened, under, onClose }: NewSessionDialogProps) {
   const { t } = useTranslation();
   const [title, setTitle] = useState('');
   const [name, setName] = useDisplayName();
   const [mode, setMode] = useState<'live' | 'async'>('live');
-  const [agreement, setAgreement] = useState<{ readonly name: string; readonly text: string } | null>(null);
+  const [agreement, setAgreement] = useState<AgreementText | null>(under);
   const [error, setError] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
   const submit = async (event: FormEvent): Promise<void> => {

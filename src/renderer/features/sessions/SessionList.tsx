@@ -1,9 +1,10 @@
-import { ActionIcon, Tooltip, UnstyledButton } from '@mantine/core';
-import { IconCircleDot, IconCloudOff, IconLink, IconLock, IconPlus } from '@tabler/icons-react';
+import { ActionIcon, Button, Tooltip, UnstyledButton } from '@mantine/core';
+import { IconCircleDot, IconCloudOff, IconFileCertificate, IconLink, IconLock, IconPlus } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
-import type { SessionSummary } from '../../../contract';
+import type { SessionOfferView, SessionSummary } from '../../../contract';
+import { callOrNotify } from '../../app/notify';
 import { formatAgo } from '../../format/times';
-import { openSession, useSessionsStore } from '../../stores/sessions-store';
+import { askToJoin, openSession, useSessionsStore } from '../../stores/sessions-store';
 import { useNow } from '../../stores/use-now';
 import classes from './Sessions.module.css';
 
@@ -59,6 +60,36 @@ function Item({ session, onPick }: { readonly session: SessionSummary; readonly 
   );
 }
 
+/** A session to which an agreement invites. */
+function Offer({ offer }: { readonly offer: SessionOfferView }) {
+  const { t } = useTranslation();
+  const nowMs = useNow(60_000);
+  const { sessionId, title, openedBy, openedAt, link } = offer;
+  return (
+    <li className={classes.offer} data-testid="session-offer">
+      <p className={classes.itemTitle}>
+        <IconFileCertificate size={14} stroke={1.5} aria-hidden="true" />
+        <span className={classes.cut}>{title}</span>
+      </p>
+      <p className={classes.itemFacts}>
+        {t('sessions.offeredBy', { name: openedBy, time: formatAgo(t, openedAt, nowMs) })}
+      </p>
+      <span className={classes.offerActions}>
+        <Button size="compact-xs" onClick={() => askToJoin(link)} data-testid="session-offer-join">
+          {t('sessions.joining.submit')}
+        </Button>
+        <Button
+          size="compact-xs"
+          variant="default"
+          onClick={() => void callOrNotify('session', 'sessions:decline-offer', { sessionId })}
+        >
+          {t('sessions.declineOffer')}
+        </Button>
+      </span>
+    </li>
+  );
+}
+
 /** This person's sessions, the last active first. */
 export function SessionList({ onDialog, onPick }: SessionListProps) {
   const { t } = useTranslation();
@@ -83,6 +114,16 @@ export function SessionList({ onDialog, onPick }: SessionListProps) {
         <p className={classes.notice} role="status">
           {t('sessions.hostOffline', { reason: hostError.message })}
         </p>
+      )}
+      {list !== null && list.offers.length > 0 && (
+        <section aria-label={t('sessions.offers')}>
+          <h3 className={classes.label}>{t('sessions.offers')}</h3>
+          <ul className={classes.items}>
+            {list.offers.map((offer) => (
+              <Offer key={offer.sessionId} offer={offer} />
+            ))}
+          </ul>
+        </section>
       )}
       <ul className={classes.items}>
         {list?.sessions.map((session) => (

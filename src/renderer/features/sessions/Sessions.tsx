@@ -4,7 +4,7 @@ import { IconLink, IconPlus, IconUsersGroup } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { FailedState } from '../../components/FailedState';
-import { fetchSession, forgetSessionLink, useSessionsStore } from '../../stores/sessions-store';
+import { beginUnder, fetchSession, forgetSessionLink, useSessionsStore } from '../../stores/sessions-store';
 import { JoinDialog, NewSessionDialog } from './EntryDialogs';
 import { SessionList } from './SessionList';
 import { SessionRoom } from './SessionRoom';
@@ -19,8 +19,8 @@ export function Sessions() {
   const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
   const [listOpen, setListOpen] = useState(false);
   const [dialog, setDialog] = useState<'new' | 'join' | null>(null);
-  const { list, openId, view, failure, openedLink } = useSessionsStore();
-  const isEmpty = list !== null && list.sessions.length === 0;
+  const { list, openId, view, failure, openedLink, newUnder } = useSessionsStore();
+  const isEmpty = list !== null && list.sessions.length === 0 && list.offers.length === 0;
   // Without the key of this computer there are no sessions at all, and the list says why.
   if (list === null && failure !== null) {
     return (
@@ -75,7 +75,15 @@ export function Sessions() {
           )}
         </div>
       )}
-      <NewSessionDialog opened={dialog === 'new'} onClose={() => setDialog(null)} />
+      <NewSessionDialog
+        key={newUnder?.name ?? 'new'}
+        opened={dialog === 'new' || newUnder !== null}
+        under={newUnder}
+        onClose={() => {
+          setDialog(null);
+          beginUnder(null);
+        }}
+      />
       <JoinDialog
         // A link from outside begins the form anew.
         key={openedLink ?? ''}

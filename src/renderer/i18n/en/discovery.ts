@@ -272,6 +272,8 @@ export const discovery = {
       'When both sides of a handshake have accepted, one of them writes the terms and both sign. Files of others can be opened and checked here.',
     import: 'Open an agreement file',
     export: 'Save as a file',
+    session: 'Open a session under it',
+    sessionHint: 'The other party is told of it and joins without a code, if it uses the same coordinator.',
     exportEnd: 'Save the end as a file',
     exportEndHint: 'The signed notice. Anybody who has the agreement can check it, and open it here.',
     endedBy: 'Ended',
