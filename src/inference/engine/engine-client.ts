@@ -16,6 +16,7 @@ import type {
   OpenSequenceRequest,
   ProgressCallback,
   ProviderReport,
+  ReadModelOptions,
   ShardHandle,
   TokenizeInput,
 } from './engine';
@@ -55,8 +56,8 @@ export class EngineClient implements Engine {
     return this.#call('benchmark', {}, options);
   }
 
-  readModel(folder: string, options: LongCallOptions = {}): Promise<Result<LoadedModel, EngineErrorCode>> {
-    return this.#call('readModel', { folder }, options);
+  readModel(folder: string, options: ReadModelOptions = {}): Promise<Result<LoadedModel, EngineErrorCode>> {
+    return this.#call('readModel', { folder, cacheFolder: options.cacheFolder }, options);
   }
 
   fetchLayers(

@@ -22,6 +22,11 @@ export interface LongCallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface ReadModelOptions extends LongCallOptions {
+  /** That of `LoadShardRequest`. */
+  readonly cacheFolder?: string | undefined;
+}
+
 /** One execution provider of onnxruntime (`cpu`, `cuda`, `tensorrt`, `dml`, `coreml`, `webgpu`) and whether it runs here. */
 export interface ProviderReport {
   readonly name: string;
@@ -246,8 +251,11 @@ export interface Engine {
   /** Execution providers known to the runtime, each tried by running a small graph. */
   listProviders(): Promise<Result<ProviderReport[], EngineErrorCode>>;
   benchmark(options?: LongCallOptions): Promise<Result<BenchmarkReport, EngineErrorCode>>;
-  /** Reads and checks a Hugging Face folder or a GGUF file (also a folder with one); hashes its files, which takes a while for large ones. */
-  readModel(folder: string, options?: LongCallOptions): Promise<Result<LoadedModel, EngineErrorCode>>;
+  /**
+   * Reads and checks a Hugging Face folder or a GGUF file (also a folder with one); hashes its files, which takes a while for
+   * large ones, unless a cache folder holds the hashes of the unchanged files.
+   */
+  readModel(folder: string, options?: ReadModelOptions): Promise<Result<LoadedModel, EngineErrorCode>>;
   /**
    * Fetches the layers of a range into a folder, which then stands for the model as far as these layers go. What is there
    * already is not fetched again.

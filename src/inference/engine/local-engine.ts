@@ -29,6 +29,7 @@ import type {
   OpenSequenceRequest,
   ProgressCallback,
   ProviderReport,
+  ReadModelOptions,
   ShardHandle,
   TokenizeInput,
 } from './engine';
@@ -78,7 +79,7 @@ export class LocalEngine implements Engine {
     return runtime.ok ? runBenchmark(runtime.value, options) : runtime;
   }
 
-  async readModel(folder: string, options: LongCallOptions = {}): Promise<Result<LoadedModel, EngineErrorCode>> {
+  async readModel(folder: string, options: ReadModelOptions = {}): Promise<Result<LoadedModel, EngineErrorCode>> {
     const model = await this.#readFolder(folder, options);
     if (!model.ok) return model;
     const { manifest, manifestHash, location } = model.value;
@@ -175,7 +176,8 @@ export class LocalEngine implements Engine {
   async #loadShard(request: LoadShardRequest, options: LongCallOptions): Promise<Result<ShardHandle, EngineErrorCode>> {
     const runtime = await this.#openRuntime();
     if (!runtime.ok) return runtime;
-    const read = await this.#readFolder(request.folder, partOf(options, 0, READ_SHARE));
+    const { cacheFolder } = request;
+    const read = await this.#readFolder(request.folder, { ...partOf(options, 0, READ_SHARE), cacheFolder });
     if (!read.ok) return read;
     const model = read.value;
     const inside = checkRange(model.config, request.range);
@@ -223,7 +225,7 @@ export class LocalEngine implements Engine {
     return success(handle);
   }
 
-  async #readFolder(path: string, options: LongCallOptions): Promise<Result<ModelFolder, EngineErrorCode>> {
+  async #readFolder(path: string, options: ReadModelOptions): Promise<Result<ModelFolder, EngineErrorCode>> {
     const folder = resolve(path);
     const remembered = this.#models.get(folder);
     if (remembered !== undefined && (await fingerprintOf(remembered.model)) === remembered.fingerprint) {

@@ -40,7 +40,7 @@ const HubRequest = Type.Object({
 export const METHOD_INPUTS = {
   listProviders: Type.Object({}),
   benchmark: Type.Object({}),
-  readModel: Type.Object({ folder: Text }),
+  readModel: Type.Object({ folder: Text, cacheFolder: OptionalText }),
   fetchLayers: Type.Object({
     manifest: ModelManifest,
     sources: Type.Array(Type.Object({ baseUrl: Text, accessToken: OptionalText, redirectHosts: Hosts }), {

@@ -61,7 +61,9 @@ function createHandlers(engine: Engine): ReadonlyMap<string, Handler> {
   const handlers: Record<EngineMethod, Handler> = {
     listProviders: checked('listProviders', inputs.listProviders, () => engine.listProviders()),
     benchmark: checked('benchmark', inputs.benchmark, (_, options) => engine.benchmark(options)),
-    readModel: checked('readModel', inputs.readModel, ({ folder }, options) => engine.readModel(folder, options)),
+    readModel: checked('readModel', inputs.readModel, ({ folder, cacheFolder }, options) =>
+      engine.readModel(folder, { ...options, cacheFolder }),
+    ),
     fetchLayers: checked('fetchLayers', inputs.fetchLayers, (request, options) => engine.fetchLayers(request, options)),
     describeHubModel: checked('describeHubModel', inputs.describeHubModel, (request, options) =>
       engine.describeHubModel(request, options),

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Value } from 'typebox/value';
 import { countFlops } from '../../protocol/compute/flops';
@@ -13,6 +13,7 @@ import { parseModelConfig, type DecoderConfig } from './config';
 import { fileExists, hashFile, readJsonFile } from './file-reading';
 import { checkTensors, EMBEDDING_TENSOR, FINAL_NORM_TENSOR, headTensorName, layerTensorNames } from './decoder-tensors';
 import { openGguf } from './gguf-store';
+import { fingerprintFiles, hashCachePath, keepHashes, recallHashes, sameFiles, type Fingerprint } from './hash-cache';
 import { readOrigin } from './model-origin';
 import { hashCanonical, WeightIndexBuilder } from './weight-index';
 import { openWeightStore, type WeightStore } from './weight-store';
@@ -46,6 +47,8 @@ export interface ReadModelOptions extends LongCallOptions {
   readonly friendlyName?: string;
   readonly licence?: string;
   readonly source?: string;
+  /** Hashes of files are kept below it, so that an unchanged folder is read through only once. */
+  readonly cacheFolder?: string | undefined;
 }
 
 /**
@@ -68,10 +71,9 @@ export async function readModelFolder(
   if (!checked.ok) return checked;
   const origin = await readOrigin(folder);
   if (!origin.ok) return origin;
-  const indexBuilder = new WeightIndexBuilder(weights.tensors);
-  const files = await describeFiles(folder, [...parts.value.files].sort(), indexBuilder, options);
-  if (!files.ok) return files;
-  const weightIndex = indexBuilder.finish();
+  const described = await describeFiles(folder, location, [...parts.value.files].sort(), weights.tensors, options);
+  if (!described.ok) return described;
+  const { files, weightIndex } = described.value;
   const modelId = options.modelId ?? origin.value?.model_id ?? basename(location, GGUF_ENDING);
   const manifest: ModelManifest = {
     model_id: modelId,
@@ -85,7 +87,7 @@ export async function readModelFolder(
     ...measureWeights(config, weights.tensors),
     flops_per_token: countFlops(config.shape, { layer_start: 0, layer_end: config.shape.layers - 1 }, 1, 0),
     formats: [format],
-    files: files.value,
+    files,
     weights_sha256: hashCanonical(weightIndex),
     tokenizer: tokenizer.kind,
     chat_template: tokenizer.chatTemplate,
@@ -205,17 +207,55 @@ async function readConfig(folder: string): Promise<Result<DecoderConfig, EngineE
   return generation.ok ? parseModelConfig(config.value, generation.value) : generation;
 }
 
+interface DescribedFiles {
+  readonly files: ModelManifest['files'];
+  readonly weightIndex: WeightIndex;
+}
+
+/** Hashes of the files and of their tensors: those kept from before, or from reading every file once. */
 async function describeFiles(
   folder: string,
+  location: string,
   names: readonly string[],
+  tensors: WeightStore['tensors'],
+  options: ReadModelOptions,
+): Promise<Result<DescribedFiles, EngineErrorCode>> {
+  const { cacheFolder } = options;
+  const path = cacheFolder === undefined ? null : hashCachePath(cacheFolder, location);
+  const before = await fingerprintFiles(folder, names);
+  const known = path === null ? null : await recallHashes(path, before);
+  if (known !== null) {
+    const files = known.files.map(({ path: name, size_bytes, sha256 }) => ({ path: name, size_bytes, sha256 }));
+    return success({ files, weightIndex: known.weight_index });
+  }
+  const indexBuilder = new WeightIndexBuilder(tensors);
+  const hashed = await hashFiles(folder, before, indexBuilder, options);
+  if (!hashed.ok) return hashed;
+  const weightIndex = indexBuilder.finish();
+  if (!sameFiles(before, await fingerprintFiles(folder, names))) {
+    return engineFailure('model-invalid', 'The files of the model changed while they were read.', {
+      retryable: true,
+      suggestion: 'Wait until they are complete, then try again.',
+    });
+  }
+  if (path !== null) {
+    const files = before.map((file, index) => ({ ...file, sha256: hashed.value[index]?.sha256 ?? '' }));
+    // Without it the next start takes longer; the model is fine.
+    await keepHashes(path, { files, weight_index: weightIndex }).catch(() => undefined);
+  }
+  return success({ files: hashed.value, weightIndex });
+}
+
+async function hashFiles(
+  folder: string,
+  files: readonly Fingerprint[],
   index: WeightIndexBuilder,
   options: LongCallOptions,
 ): Promise<Result<ModelManifest['files'], EngineErrorCode>> {
-  let totalBytes = 0;
-  for (const name of names) totalBytes += (await stat(join(folder, name))).size;
-  const files: ModelManifest['files'] = [];
+  const totalBytes = files.reduce((sum, { size_bytes: size }) => sum + size, 0);
+  const hashes: ModelManifest['files'] = [];
   let doneBytes = 0;
-  for (const name of names) {
+  for (const { path: name } of files) {
     const readWeights = index.read(name);
     const hashed = await hashFile(join(folder, name), name, {
       signal: options.signal,
@@ -226,9 +266,9 @@ async function describeFiles(
       },
     });
     if (!hashed.ok) return hashed;
-    files.push({ path: name, size_bytes: hashed.value.sizeBytes, sha256: hashed.value.sha256 });
+    hashes.push({ path: name, size_bytes: hashed.value.sizeBytes, sha256: hashed.value.sha256 });
   }
-  return success(files);
+  return success(hashes);
 }
 
 function measureWeights(config: DecoderConfig, tensors: WeightStore['tensors']) {

@@ -49,6 +49,10 @@ export class ShardKeeper {
     private readonly onGone: (reason: string) => void,
   ) {}
 
+  private get cacheFolder(): string {
+    return join(this.dataFolder, 'shards');
+  }
+
   /** The shard in memory, or null. */
   get served(): ServedShard | null {
     return this.shard;
@@ -93,7 +97,7 @@ export class ShardKeeper {
     if (known !== undefined) return success(known);
     const engine = await this.ensureEngine();
     if (!engine.ok) return engine;
-    const model = await engine.value.readModel(folder, options);
+    const model = await engine.value.readModel(folder, { ...options, cacheFolder: this.cacheFolder });
     if (model.ok) this.models.set(folder, model.value);
     return model;
   }
@@ -138,7 +142,7 @@ export class ShardKeeper {
         {
           folder: model.folder,
           range,
-          cacheFolder: join(this.dataFolder, 'shards'),
+          cacheFolder: this.cacheFolder,
           memoryBudgetBytes: plan.memoryBudgetBytes,
           ...(plan.cpuThreads === null ? {} : { threads: plan.cpuThreads }),
           ...(plan.providers === null ? {} : { providers: plan.providers }),
