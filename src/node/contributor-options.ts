@@ -42,6 +42,21 @@ export interface DirectLinkPreferences {
   readonly announcedHost: string | null;
 }
 
+/**
+ * Reading by other nodes of the layers this one holds, so that they need not come from the coordinator or a hub. Off unless
+ * asked for: everybody who may see the coordinator's list of shards learns this computer's address, and a port is open.
+ */
+export interface LayerSharingPreferences {
+  /** Address to listen on; 0.0.0.0 for all. */
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Name or address other nodes shall use, when it differs from `host`. */
+  readonly announcedHost: string | null;
+  /** Of all readers together. */
+  readonly bytesPerSecond: number;
+}
+
 /** The hub models are fetched from. */
 export type HubPreferences = Pick<HubRequest, 'endpoint' | 'accessToken' | 'redirectHosts'>;
 
@@ -63,6 +78,8 @@ export interface NodePreferences extends RunPreferences {
   readonly activationServer: ActivationServerPreferences;
   /** Null or left out: activations go over the coordinator alone. */
   readonly directLinks?: DirectLinkPreferences | null;
+  /** Null or left out: nobody reads layers here. */
+  readonly layerSharing?: LayerSharingPreferences | null;
 }
 
 export interface ContributorOptions {

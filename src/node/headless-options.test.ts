@@ -62,6 +62,8 @@ describe('readHeadlessOptions', () => {
     [[...needed, 'extra']],
     [['--coordinator', 'http://c', '--model', 'hub:tiny']],
     [[...needed, '--hub', 'huggingface.co']],
+    [[...needed, '--share-layers-kbs', '0']],
+    [[...needed, '--share-layers-port', 'x']],
   ])('refuses %j', (args) => {
     expect(readHeadlessOptions(args, {})).toMatchObject({ ok: false, error: { code: 'input-invalid' } });
   });
@@ -75,6 +77,14 @@ describe('readHeadlessOptions', () => {
     });
     const plain = readHeadlessOptions(needed, {});
     expect(plain.ok && plain.value.kind === 'run' && 'hub' in plain.value.preferences).toBe(false);
+  });
+
+  it('shares layers only when asked to, at a limited speed', () => {
+    const asked = readHeadlessOptions([...needed, '--share-layers-port', '8473', '--share-layers-kbs', '500'], {});
+    expect(asked).toMatchObject({
+      value: { preferences: { layerSharing: { host: '0.0.0.0', port: 8_473, bytesPerSecond: 500_000 } } },
+    });
+    expect(readHeadlessOptions(needed, {})).toMatchObject({ value: { preferences: { layerSharing: null } } });
   });
 
   it('knows help and version without anything else', () => {

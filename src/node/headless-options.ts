@@ -57,6 +57,9 @@ Usage: tore-node --coordinator URL (--model ID | --model-folder FOLDER) [options
   --direct-port PORT        without the way over the coordinator (off by default). They learn this computer's address;
                             the port is open to who can reach it, though only the named neighbour is let in, and what
                             travels is encrypted
+  --share-layers-host HOST  let other nodes read the layers held here on this address, each verified by them, so that
+  --share-layers-port PORT    they need not come from the coordinator (off by default). Who may see the coordinator's list
+  --share-layers-kbs N        of shards learns this computer's address; at most N kB/s for all readers (default: 1000)
   --api-port PORT         offer an OpenAI-compatible endpoint on 127.0.0.1 that spends this node's GFT
   --new-api-key NAME      make a key for that endpoint, print it and end
   --json                  one JSON line per change of state instead of a sentence
@@ -68,8 +71,8 @@ Running it is your consent to the following.
   models, memory size, measured speed, the layers it serves and, if given, the region. It holds no name or account.
   Who holds the first layers can read the prompts of others, who holds the last ones their answers; the same is true
   of your prompts on their computers. Activations of the layers between leak some of both.
-  It listens on no port unless --activation-host, --activation-port, --direct-host or --direct-port is given or the
-  coordinator has no WebSocket.`;
+  It listens on no port unless one of --activation-…, --direct-… or --share-layers-… is given or the coordinator has no
+  WebSocket.`;
 
 function refuse(message: string): ReturnType<typeof nodeFailure> {
   return nodeFailure('input-invalid', message, { suggestion: 'Run tore-node --help.' });
@@ -117,6 +120,9 @@ export function readHeadlessOptions(
         'activation-port': { type: 'string' },
         'direct-host': { type: 'string' },
         'direct-port': { type: 'string' },
+        'share-layers-host': { type: 'string' },
+        'share-layers-port': { type: 'string' },
+        'share-layers-kbs': { type: 'string' },
         'api-port': { type: 'string' },
         'new-api-key': { type: 'string' },
         json: { type: 'boolean', default: false },
@@ -159,6 +165,11 @@ export function readHeadlessOptions(
   if (values['api-port'] !== undefined && apiPort === null) return refuse('--api-port takes a number from 0 to 65535.');
   const directPort = readWholeNumber(values['direct-port'] ?? '0', 0, 65_535);
   if (directPort === null) return refuse('--direct-port takes a number from 0 to 65535.');
+  const layersPort = readWholeNumber(values['share-layers-port'] ?? '0', 0, 65_535);
+  if (layersPort === null) return refuse('--share-layers-port takes a number from 0 to 65535.');
+  const layersSpeed = readWholeNumber(values['share-layers-kbs'] ?? '1000', 1, 100_000_000);
+  if (layersSpeed === null) return refuse('--share-layers-kbs takes a number of at least 1.');
+  const sharesLayers = values['share-layers-host'] !== undefined || values['share-layers-port'] !== undefined;
   const isDirect = values['direct-host'] !== undefined || values['direct-port'] !== undefined;
   if (values.region !== undefined && !/^[A-Za-z0-9-]{1,40}$/.test(values.region)) {
     return refuse('--region takes a code such as DE or US-NY.');
@@ -197,6 +208,14 @@ export function readHeadlessOptions(
       },
       directLinks: isDirect
         ? { host: values['direct-host'] ?? '0.0.0.0', port: directPort, announcedHost: null }
+        : null,
+      layerSharing: sharesLayers
+        ? {
+            host: values['share-layers-host'] ?? '0.0.0.0',
+            port: layersPort,
+            announcedHost: null,
+            bytesPerSecond: layersSpeed * 1_000,
+          }
         : null,
     },
   });

@@ -1,15 +1,18 @@
+import { LAYERS_TRANSPORT } from '../protocol/compute/http/shards';
 import { success, type Result } from '../protocol/result';
 import { ActivationDoor } from './activation-server/activation-door';
+import { systemClock } from './clock';
 import type { NodePreferences } from './contributor-options';
 import type { CoordinatorConnection } from './coordinator-client/coordinator-client';
 import { DirectDoor } from './direct/direct-door';
+import { LayerDoor } from './layers/layer-door';
 import type { NodeLogger } from './logger';
 import type { NodeView } from './node-view';
 import type { ShardKeeper } from './shard/shard-keeper';
 import type { ShardReach } from './shard/shard-service';
 
 /** Smaller is preferred; the way over the coordinator always works. */
-const PRIORITIES = { direct: 5, relay: 10, http: 20 } as const;
+const PRIORITIES = { direct: 5, relay: 10, http: 20, layers: 30 } as const;
 
 /** What takes what arrives through the doors. */
 export interface DoorGuests {
@@ -23,9 +26,11 @@ export interface DoorGuests {
 export class NodeDoors {
   readonly direct: DirectDoor;
   private readonly http: ActivationDoor;
+  private readonly layers: LayerDoor;
 
   constructor(keeper: ShardKeeper, view: NodeView, logger: NodeLogger, guests: DoorGuests) {
     this.http = new ActivationDoor(keeper, view, logger);
+    this.layers = new LayerDoor(() => keeper.sharedModel, systemClock, logger);
     this.direct = new DirectDoor(
       (requestId, bytes) => guests.onFrame(requestId, bytes),
       (requestId) => guests.onLinkLost(requestId),
@@ -39,7 +44,7 @@ export class NodeDoors {
     preferences: NodePreferences,
     nodeId: string,
   ): Promise<Result<ShardReach>> {
-    const { region, activationServer, directLinks = null } = preferences;
+    const { region, activationServer, directLinks = null, layerSharing = null } = preferences;
     const isRelayed = connection.transport === 'websocket';
     const reach: { host: string | null; port: number | null; transports: ShardReach['transports'][number][] } = {
       host: null,
@@ -64,11 +69,20 @@ export class NodeDoors {
       reach.port = port;
       reach.transports.push({ transport: 'http', version: '1', port, priority: PRIORITIES.http });
     }
+    if (layerSharing === null) await this.layers.close();
+    else {
+      const opened = await this.layers.open(layerSharing);
+      if (!opened.ok) return opened;
+      const { host, port } = opened.value;
+      reach.host ??= host;
+      reach.transports.push({ transport: LAYERS_TRANSPORT, version: '1', port, priority: PRIORITIES.layers });
+    }
     return success({ nodeId, region, ...reach });
   }
 
   async close(): Promise<void> {
     await this.direct.close();
     await this.http.close();
+    await this.layers.close();
   }
 }

@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import { LAYERS_TRANSPORT } from '../../protocol/compute/http/shards';
 import type { TaskView } from '../../protocol/compute/http/tasks';
 import { toWireGft } from '../../protocol/compute/micro-gft';
 import { WEBSOCKET_SUBPROTOCOL, WIRE_LIMITS } from '../../protocol/wire/limits';
@@ -379,7 +380,9 @@ export class Hub implements NodeLinks, NodeNotifications {
     if (nodeId === null) return;
     this.bind(session, null);
     for (const shard of this.registry.shardsOfNode(nodeId)) {
-      const onlyRelay = shard.transports.every((offer) => offer.transport === 'ws-relay');
+      const onlyRelay = shard.transports.every(
+        ({ transport }) => transport === 'ws-relay' || transport === LAYERS_TRANSPORT,
+      );
       if (onlyRelay) this.registry.remove(nodeId, shard.modelId);
     }
     this.coverageMayHaveChanged();

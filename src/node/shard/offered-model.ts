@@ -1,6 +1,7 @@
 import { Value } from 'typebox/value';
 import type { ModelSource } from '../../inference';
 import { hashCanonical } from '../../inference/models/weight-index';
+import { LAYERS_TRANSPORT, ShardRegistryListing } from '../../protocol/compute/http/shards';
 import { ModelManifest } from '../../protocol/compute/model';
 import { MANIFEST_FILE } from '../../protocol/compute/weight-index';
 import { success, type Result } from '../../protocol/result';
@@ -14,12 +15,15 @@ export interface OfferedModel {
   readonly sources: readonly ModelSource[];
 }
 
+/** Other nodes that are asked for layers. */
+const MAX_PEERS = 8;
+
 /** Reads a JSON document of the coordinator. */
 type FetchJson = (path: string) => Promise<Result<unknown>>;
 
 /**
- * Reads the manifest of a model of the coordinator's list. Its layers come from the coordinator, else from the source
- * the manifest names; what comes is verified against the manifest either way.
+ * Reads the manifest of a model of the coordinator's list. Its layers come from the coordinator, else from other
+ * nodes that share theirs, else from the source the manifest names; what comes is verified against the manifest either way.
  *
  * @param coordinator - its base address and access token
  * @returns `model-unknown` where it is not on the list, `answer-invalid` where the manifest is not the one it names
@@ -48,6 +52,25 @@ export async function readOfferedModel(
   const base = coordinator.baseUrl.replace(/\/$/, '');
   const { source } = manifest.value;
   const sources: ModelSource[] = [{ ...coordinator, baseUrl: base + files }];
+  const registry = await fetchJson('/inference/shards/registry');
+  if (registry.ok) sources.push(...readLayerSources(registry.value, manifestHash, files));
   if (source !== null && source.startsWith('https://')) sources.push({ baseUrl: source });
   return success({ manifest: manifest.value, manifestHash, sources });
+}
+
+/** Nodes that let others read the layers they hold of a model, by the coordinator's list of shards, in no set order. */
+function readLayerSources(registry: unknown, manifestHash: string, files: string): ModelSource[] {
+  if (!Value.Check(ShardRegistryListing, registry)) return [];
+  const addresses = new Set<string>();
+  for (const { host, is_online: isOnline, manifest_hash: hash, transports } of registry.shards) {
+    const port = transports.find(({ transport }) => transport === LAYERS_TRANSPORT)?.port ?? 0;
+    if (!isOnline || hash !== manifestHash || host === null || !/^[A-Za-z0-9.:-]{1,255}$/.test(host) || port === 0)
+      continue;
+    addresses.add(`http://${host.includes(':') ? `[${host}]` : host}:${port}`);
+  }
+  // Not all readers begin with the same node.
+  const ordered = [...addresses]
+    .map((address) => ({ address, place: Math.random() }))
+    .sort((a, b) => a.place - b.place);
+  return ordered.slice(0, MAX_PEERS).map(({ address }) => ({ baseUrl: address + files }));
 }

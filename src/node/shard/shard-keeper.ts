@@ -5,6 +5,7 @@ import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import type { RunningEngine, StartEngine } from '../engine-process-spawner';
 import { nodeFailure } from '../errors';
+import { SharedModel } from '../layers/shared-model';
 import type { NodeLogger } from '../logger';
 import { hubFolderName } from './hub-model';
 import type { OfferedModel } from './offered-model';
@@ -36,6 +37,7 @@ export class ShardKeeper {
   private running: RunningEngine | null = null;
   private starting: Promise<Result<Engine>> | null = null;
   private shard: ServedShard | null = null;
+  private shared: SharedModel | null = null;
   private readonly models = new Map<string, LoadedModel>();
 
   /**
@@ -51,6 +53,11 @@ export class ShardKeeper {
 
   private get cacheFolder(): string {
     return join(this.dataFolder, 'shards');
+  }
+
+  /** The files of the model the shard in memory was cut from, or null. */
+  get sharedModel(): SharedModel | null {
+    return this.shard === null ? null : this.shared;
   }
 
   /** The shard in memory, or null. */
@@ -160,6 +167,7 @@ export class ShardKeeper {
             suggestion: 'Allow the processor, or look at the execution providers on the Contribute screen.',
           });
         }
+        this.shared = new SharedModel(model, this.cacheFolder);
         this.shard = { handle: loaded.value, manifest: model.manifest, chosenBy: plan.chosen.chosenBy };
         return success(this.shard);
       }

@@ -1,7 +1,13 @@
 import { Type, type Static } from 'typebox';
 import { MODEL_LIMITS } from '../model';
 
-/** A way to reach a shard's node: `http` (baseline), `ws-relay` (its own connection to the coordinator) or `ws-direct`. */
+/** No way to reach a shard: where other nodes may read the model's files it holds, as from a coordinator. */
+export const LAYERS_TRANSPORT = 'layers-http';
+
+/**
+ * A way to reach a shard's node: `http` (baseline), `ws-relay` (its own connection to the coordinator) or `ws-direct`.
+ * `layers-http` stands beside them.
+ */
 export const TransportOffer = Type.Object({
   transport: Type.String({ minLength: 1, maxLength: 40 }),
   version: Type.String({ maxLength: 20 }),
