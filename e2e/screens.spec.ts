@@ -1,4 +1,5 @@
 // Every screen in light and dark, wide and narrow, in both languages: a picture to look at, and no accessibility violation.
+import type { Page } from '@playwright/test';
 import { expectAccessible } from './accessible';
 import { ask, completeWelcome, openScreen, READY_TIMEOUT_MS, type Screen } from './actions';
 import { expect, test, type ToreApp } from './fixtures';
@@ -17,6 +18,11 @@ const SCREENS: readonly Screen[] = [
 
 /** Parts of Contribute beside the one it opens with. */
 const CONTRIBUTE_TABS = ['models'] as const;
+
+/** Pixels the page is wider than its window. */
+function sidewaysOverflow(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
 
 async function inBothThemes(tore: ToreApp, name: string): Promise<void> {
   // The pointer still rests on what was clicked; its tooltip is not part of the screen.
@@ -60,13 +66,20 @@ test('every screen is accessible and has its picture', async ({ tore }) => {
     await openScreen(window, screen);
     await inBothThemes(tore, `${screen}-tr`);
   }
+  await openScreen(window, 'settings');
+  await window.getByTestId('text-scale-select').getByText('%200').click();
+  await expect.poll(() => window.evaluate(() => globalThis.devicePixelRatio)).toBe(2);
+  for (const screen of SCREENS) {
+    await openScreen(window, screen);
+    expect(await sidewaysOverflow(window), `${screen} scrolls sideways at 200 %`).toBeLessThanOrEqual(0);
+    await tore.screenshot(`${screen}-large`, ['light']);
+  }
+  await openScreen(window, 'settings');
+  await window.getByTestId('text-scale-select').getByText('%100').click();
   await electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.setContentSize(720, 560));
   for (const screen of SCREENS) {
     await openScreen(window, screen);
-    const overflow = await window.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    );
-    expect(overflow, `${screen} scrolls sideways at 720 px`).toBeLessThanOrEqual(0);
+    expect(await sidewaysOverflow(window), `${screen} scrolls sideways at 720 px`).toBeLessThanOrEqual(0);
     await tore.screenshot(`${screen}-narrow`);
   }
   await openScreen(window, 'contribute');

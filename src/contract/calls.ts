@@ -11,7 +11,7 @@ import { SESSION_CALLS, type SessionCallValues } from './sessions';
 import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './local-api-calls';
 import { LIBRARY_CALL_SCHEMAS, type LibraryCallValues } from './library-calls';
 import { POLICY_CALL_SCHEMAS, type PolicyCallValues } from './policy-calls';
-import { ChatSettings, CoordinatorChoice, ContributionSettings, ThemeChoice } from './settings';
+import { ChatSettings, CoordinatorChoice, ContributionSettings, TextScale, ThemeChoice } from './settings';
 import type { AppSnapshot, JoinDetails, LedgerPage, LedgerVerification } from './snapshot';
 import { TRUST_CALL_SCHEMAS, type TrustCallValues } from './trust-calls';
 
@@ -34,6 +34,7 @@ export const SettingsPatch = Type.Object(
     region: Type.Optional(Type.Union([Type.String({ pattern: '^[A-Z]{2}(-[A-Z0-9]{1,3})?$' }), Type.Null()])),
     theme: Type.Optional(ThemeChoice),
     language: Type.Optional(LanguageChoice),
+    textScale: Type.Optional(TextScale),
     closeToTray: Type.Optional(Type.Boolean()),
     coordinator: Type.Optional(CoordinatorChoice),
     embeddedTokenEconomy: Type.Optional(Type.Boolean()),

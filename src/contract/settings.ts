@@ -11,6 +11,17 @@ export const MEMORY_BUDGET_MB = { minimum: 64, maximum: 1_048_576 } as const;
 export const ThemeChoice = Type.Union([Type.Literal('system'), Type.Literal('light'), Type.Literal('dark')]);
 export type ThemeChoice = Static<typeof ThemeChoice>;
 
+/** How large everything in the window is drawn, 1 is as it comes. */
+export const TextScale = Type.Union([
+  Type.Literal(1),
+  Type.Literal(1.25),
+  Type.Literal(1.5),
+  Type.Literal(1.75),
+  Type.Literal(2),
+]);
+export type TextScale = Static<typeof TextScale>;
+export const TEXT_SCALES = [1, 1.25, 1.5, 1.75, 2] as const satisfies readonly TextScale[];
+
 /** Which layers to serve: what the coordinator suggests, or a range the user fixed (both ends inclusive). */
 export const LayerChoice = Type.Union([
   Type.Object({ kind: Type.Literal('automatic') }),
@@ -63,6 +74,7 @@ export const Settings = Type.Object({
   region: Type.Union([Type.String({ pattern: '^[A-Z]{2}(-[A-Z0-9]{1,3})?$' }), Type.Null()]),
   theme: ThemeChoice,
   language: LanguageChoice,
+  textScale: TextScale,
   /** Closing the window leaves the app working in the tray. */
   closeToTray: Type.Boolean(),
   coordinator: CoordinatorChoice,
@@ -83,6 +95,7 @@ export const DEFAULT_SETTINGS: Settings = {
   region: null,
   theme: 'system',
   language: 'system',
+  textScale: 1,
   closeToTray: true,
   coordinator: { kind: 'embedded' },
   embeddedTokenEconomy: true,

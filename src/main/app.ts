@@ -125,6 +125,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     preload: places.preload,
     icon: process.platform === 'linux' ? join(places.shipped.icons, 'app', '256x256.png') : null,
     backgroundColor: () => (nativeTheme.shouldUseDarkColors ? BACKGROUND.dark : BACKGROUND.light),
+    textScale: () => settings.current.textScale,
     // Without a tray a hidden window could only be brought back by starting the app again.
     hidesOnClose: () => process.platform === 'darwin' || (settings.current.closeToTray && tray.available),
     onVisibility: (visible) => {
@@ -357,6 +358,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
 
   settings.onChange((current, previous) => {
     if (current.theme !== previous.theme) nativeTheme.themeSource = current.theme;
+    if (current.textScale !== previous.textScale) window.applyTextScale();
     snapshots.update({
       settings: current,
       hasRemoteAccessToken: accessTokens.hasRemote(current.coordinator),

@@ -15,6 +15,8 @@ export interface MainWindowOptions {
   readonly preload: string;
   readonly icon: string | null;
   readonly backgroundColor: () => string;
+  /** How large everything is drawn, 1 is as it comes. */
+  readonly textScale: () => number;
   /** Whether closing hides the window and leaves the app working. */
   readonly hidesOnClose: () => boolean;
   readonly onVisibility: (visible: boolean) => void;
@@ -60,6 +62,11 @@ export class MainWindow {
     this.#window.focus();
   }
 
+  /** Draws everything at the chosen size. */
+  applyTextScale(): void {
+    this.webContents?.setZoomFactor(this.#options.textScale());
+  }
+
   /** From now on closing really closes. */
   prepareToQuit(): void {
     this.#quitting = true;
@@ -95,6 +102,8 @@ export class MainWindow {
       options.onVisibility(false);
       if (!this.#quitting) options.onClosed();
     });
+    // The factor belongs to the loaded page.
+    window.webContents.on('did-finish-load', () => this.applyTextScale());
     window.webContents.on('render-process-gone', (_event, details) => this.#recover(details.reason));
     window.webContents.on('unresponsive', () => options.log.warn({}, 'the window does not respond'));
     window.webContents.on('preload-error', (_event, _path, error) =>

@@ -13,6 +13,7 @@ import {
   LimitsRow,
   QuitRow,
   RegionRow,
+  TextScaleRow,
   ThemeRow,
   TrayRow,
 } from './simple-rows';
@@ -40,6 +41,7 @@ export function useSettingItems(): SettingItem[] {
       | 'limits'
       | 'theme'
       | 'language'
+      | 'textScale'
       | 'tray'
       | 'quit'
       | 'chat'
@@ -63,6 +65,7 @@ export function useSettingItems(): SettingItem[] {
     item('contribution', 'limits', LimitsRow),
     item('window', 'theme', ThemeRow),
     item('window', 'language', LanguageRow),
+    item('window', 'textScale', TextScaleRow),
     item('window', 'tray', TrayRow),
     item('window', 'quit', QuitRow),
     item('chat', 'chat', ChatDefaultsRow),

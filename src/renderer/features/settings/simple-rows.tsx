@@ -1,12 +1,13 @@
 import { Button, SegmentedControl } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
-import type { LanguageChoice, ThemeChoice } from '../../../contract';
+import { TEXT_SCALES, type LanguageChoice, type TextScale, type ThemeChoice } from '../../../contract';
 import { changeSettings } from '../../app/change-settings';
 import { callOrNotify } from '../../app/notify';
 import { GenerationFields } from '../../components/GenerationFields';
 import { RegionSelect } from '../../components/RegionSelect';
 import { SavedSwitch } from '../../components/SavedSwitch';
 import { SettingRow } from '../../components/SettingRow';
+import { formatPercent } from '../../format/numbers';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { showScreen } from '../../stores/ui-store';
 import { usePicked } from '../../stores/use-picked';
@@ -44,6 +45,26 @@ export function LanguageRow() {
         onChange={(value) => void pick(value, changeSettings({ language: value }))}
         data={LANGUAGE_CHOICES.map((value) => ({ value, label: t(`settings.language.${value}`) }))}
         data-testid="language-select"
+      />
+    </SettingRow>
+  );
+}
+
+export function TextScaleRow() {
+  const { t } = useTranslation();
+  const [scale, pick] = usePicked<TextScale>(useSnapshot(({ settings }) => settings.textScale));
+  return (
+    <SettingRow title={t('settings.textScale.title')} hint={t('settings.textScale.hint')}>
+      <SegmentedControl
+        aria-label={t('settings.textScale.title')}
+        size="xs"
+        value={String(scale)}
+        onChange={(value) => {
+          const chosen = TEXT_SCALES.find((each) => String(each) === value);
+          if (chosen !== undefined) void pick(chosen, changeSettings({ textScale: chosen }));
+        }}
+        data={TEXT_SCALES.map((value) => ({ value: String(value), label: formatPercent(value) }))}
+        data-testid="text-scale-select"
       />
     </SettingRow>
   );

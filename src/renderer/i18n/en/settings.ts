@@ -88,6 +88,11 @@ export const settings = {
     en: 'English',
     tr: 'Türkçe',
   },
+  textScale: {
+    title: 'Text size',
+    keywords: 'zoom larger bigger scale font',
+    hint: 'Draws everything in the window larger.',
+  },
   tray: {
     title: 'Keep working in the tray',
     keywords: 'close background minimise minimize',

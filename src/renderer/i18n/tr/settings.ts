@@ -89,6 +89,11 @@ export const settings = {
     en: 'English',
     tr: 'Türkçe',
   },
+  textScale: {
+    title: 'Yazı boyutu',
+    keywords: 'yakınlaştır büyük ölçek yazı tipi',
+    hint: 'Penceredeki her şeyi daha büyük çizer.',
+  },
   tray: {
     title: 'Bildirim alanında çalışmayı sürdür',
     keywords: 'kapat arka plan küçült tepsi',
