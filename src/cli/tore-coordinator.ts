@@ -12,6 +12,7 @@ import {
   verifyLedger,
 } from '../coordinator/service/ledger-commands';
 import { listNodes } from '../coordinator/service/operator-commands';
+import { explainPolicy, readPolicy } from '../coordinator/service/institution-policy';
 import { policyWarnings, shownSettings } from '../coordinator/service/policy';
 import { createServiceLogger } from '../coordinator/service/service-logger';
 import {
@@ -92,6 +93,8 @@ function checkPolicy(command: CommandOf<'policy-check'>): void {
   const config = expectValue(readConfig(command.options));
   if (config === null) return;
   for (const [name, value] of Object.entries(shownSettings(config))) say(`${name}: ${JSON.stringify(value)}`);
+  const policy = config.policy === null ? null : expectValue(readPolicy(config.policy));
+  if (policy !== null) for (const line of explainPolicy(policy)) say(line);
   for (const warning of policyWarnings(config)) say(`warning: ${warning}`);
 }
 

@@ -71,6 +71,8 @@ export const CoordinatorConfig = Type.Object({
   ),
   /** Public keys of the institution this coordinator belongs to; agreements with it let their other parties in. */
   institutionKeys: Type.Array(PublicKey, { maxItems: 100, default: [] }),
+  /** A policy of `resources/policies` by its id, or a file of that form; what it sets counts unless it is set here. */
+  policy: Type.Union([Type.String({ minLength: 1, maxLength: 4_096 }), Type.Null()], { default: null }),
   /** `open`: anybody, as the baseline has it; `keyed`: whoever proves a key; `institution`: members alone. */
   accessPolicy: Type.Union([Type.Literal('open'), Type.Literal('keyed'), Type.Literal('institution')], {
     default: 'open',

@@ -15,7 +15,6 @@ import type { TrustErrorCode } from '../protocol/trust/errors';
  * | federation | `peer-unknown`, `peer-unavailable`, `peer-lost`, `peer-failed`, `terms-refused`, `federation-off` |
  * | challenges | `task-unknown`, `task-foreign`, `task-answered`, `task-expired`, `shard-missing` |
  * | ledger | `tokens-off`, `checkpoint-unknown`, `signing-key-missing`, `signing-key-foreign`, `ledger-broken` |
- * | ledger | `tokens-off` |
  * | sessions | `session-unknown` |
  * | access | `identity-required`, `identity-invalid`, `request-replayed`, `not-a-member`, `role-missing`, `owner-only`, `access-blocked`, `invitation-invalid`, `rate-limited` |
  * | discovery, handshakes, agreements | those of `protocol/trust/errors.ts` |

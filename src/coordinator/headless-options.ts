@@ -7,6 +7,7 @@ import { refuse, type CoordinatorResult } from './errors';
 import type { LedgerFormat } from './ledger/ledger-export';
 import { readConfigDocument, SERVICE_DEFAULTS } from './service/config-document';
 import { readEnvironment, type Environment } from './service/environment';
+import { checkAgainstPolicy, policySettings, readPolicy } from './service/institution-policy';
 import { policyWarnings } from './service/policy';
 import { signingKeyPlace } from './service/signing-key';
 
@@ -94,6 +95,8 @@ Settings; they go before the environment (TORE_…) and the configuration
   --access-token TOKEN    token every client must present; better given in the
                           environment as TORE_ACCESS_TOKEN
   --name NAME             name shown to nodes
+  --policy NAME           policy of an institution: open-campus, medical-data,
+                          compute-exchange, teaching, or a file of that form
   --no-token-economy      serve without GFT: no balances, no ledger
   --opening-grant GFT     GFT given once to each new node (0)
 `;
@@ -113,6 +116,7 @@ const OPTIONS = {
   'accept-model': { type: 'string', multiple: true },
   'access-token': { type: 'string' },
   name: { type: 'string' },
+  policy: { type: 'string' },
   'no-token-economy': { type: 'boolean' },
   'opening-grant': { type: 'string' },
   'release-node': { type: 'string' },
@@ -146,6 +150,7 @@ function readFlags(values: Values): CoordinatorResult<CoordinatorOptions> {
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
     ...(name === undefined ? {} : { name }),
+    ...(values.policy === undefined ? {} : { policy: values.policy }),
     ...(database === undefined
       ? {}
       : isServer
@@ -184,9 +189,14 @@ function configure(
   if (!surrounding.ok) return surrounding;
   const file = readFile(values.config ?? (environment['TORE_CONFIG'] === '' ? undefined : environment['TORE_CONFIG']));
   if (!file.ok) return file;
-  const options = { ...SERVICE_DEFAULTS, ...file.value.settings, ...surrounding.value, ...flags.value };
+  const given = { ...file.value.settings, ...surrounding.value, ...flags.value };
+  const policy = typeof given.policy === 'string' ? readPolicy(given.policy) : success(null);
+  if (!policy.ok) return policy;
+  const options = { ...SERVICE_DEFAULTS, ...(policy.value === null ? {} : policySettings(policy.value)), ...given };
   const config = readConfig(options);
   if (!config.ok) return config;
+  const fits = policy.value === null ? success(undefined) : checkAgainstPolicy(config.value, policy.value);
+  if (!fits.ok) return fits;
   const warnings = policyWarnings(config.value);
   if (values['access-token'] !== undefined) {
     warnings.push('Other users of this machine can see --access-token; TORE_ACCESS_TOKEN keeps it from them.');

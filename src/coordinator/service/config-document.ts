@@ -49,6 +49,10 @@ const SECTIONS: readonly Section[] = [
         'When set, every call must carry it as a bearer token. Better given as TORE_ACCESS_TOKEN or TORE_ACCESS_TOKEN_FILE.',
       ],
       [
+        'policy',
+        'A policy template: open-campus, medical-data, compute-exchange, teaching, or a file of that form (resources/policies). It sets accessPolicy, tokenEconomy and joinInstructions; settings here may be stricter, a weaker one is refused. `policy check` explains it.',
+      ],
+      [
         'accessPolicy',
         'open: anybody, without a key. keyed: whoever proves a key. institution: members alone (docs/access.md).',
       ],

@@ -40,8 +40,13 @@ export type PolicyTemplate = Static<typeof PolicyTemplate>;
 
 const checker = Compile(PolicyTemplate);
 
+/** Whether a value has the form of a template. */
+export function isPolicyTemplate(value: unknown): value is PolicyTemplate {
+  return checker.Check(value);
+}
+
 /** Templates that fit the schema, in the order they are shown. One that does not is a mistake the tests find. */
 export const POLICY_TEMPLATES: readonly PolicyTemplate[] = [campus, medical, exchange, teaching].flatMap((one) => {
   const template: unknown = one;
-  return checker.Check(template) ? [template] : [];
+  return isPolicyTemplate(template) ? [template] : [];
 });
