@@ -8,6 +8,7 @@ export const projectDirectory = resolve(dirname(fileURLToPath(import.meta.url)),
 
 /** Entry files of the command line tools, started with this Node so that no shell or `.cmd` shim is involved. */
 const toolEntries = {
+  'electron-builder': 'electron-builder/cli.js',
   'electron-vite': 'electron-vite/bin/electron-vite.js',
   playwright: '@playwright/test/cli.js',
   vitest: 'vitest/vitest.mjs',

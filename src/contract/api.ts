@@ -20,6 +20,8 @@ export interface AppEvents extends SessionEvents {
   'trust-changed': null;
   /** Models, downloads or the disk they take changed: `models:get` gives them. */
   'models-changed': null;
+  /** Updates or what the system allows changed: `system:get` gives it. */
+  'system-changed': null;
   /** The tray or a second start asked for a screen. */
   'screen-requested': { readonly screen: ScreenName };
 }

@@ -12,6 +12,7 @@ import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './lo
 import { LIBRARY_CALL_SCHEMAS, type LibraryCallValues } from './library-calls';
 import { POLICY_CALL_SCHEMAS, type PolicyCallValues } from './policy-calls';
 import { ChatSettings, CoordinatorChoice, ContributionSettings, TextScale, ThemeChoice } from './settings';
+import { SYSTEM_CALLS, UpdateSettings, type SystemCallValues } from './system-calls';
 import type { AppSnapshot, JoinDetails, LedgerPage, LedgerVerification } from './snapshot';
 import { TRUST_CALL_SCHEMAS, type TrustCallValues } from './trust-calls';
 
@@ -36,6 +37,9 @@ export const SettingsPatch = Type.Object(
     language: Type.Optional(LanguageChoice),
     textScale: Type.Optional(TextScale),
     closeToTray: Type.Optional(Type.Boolean()),
+    startAtLogin: Type.Optional(Type.Boolean()),
+    startHidden: Type.Optional(Type.Boolean()),
+    updates: Type.Optional(UpdateSettings),
     coordinator: Type.Optional(CoordinatorChoice),
     embeddedTokenEconomy: Type.Optional(Type.Boolean()),
     contribution: Type.Optional(Type.Partial(ContributionSettings)),
@@ -93,6 +97,7 @@ export const CALL_SCHEMAS = {
   'ledger:get-page': Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000 }) }),
   'ledger:verify': Nothing,
   ...MODEL_CALLS,
+  ...SYSTEM_CALLS,
   ...POLICY_CALL_SCHEMAS,
   ...ADMINISTRATION_CALLS,
   ...LOCAL_API_CALLS,
@@ -124,6 +129,7 @@ interface CallValues
     OwnModelCallValues,
     PolicyCallValues,
     SessionCallValues,
+    SystemCallValues,
     TrustCallValues {
   'app:get-snapshot': { readonly revision: number; readonly snapshot: AppSnapshot };
   'app:copy-text': null;

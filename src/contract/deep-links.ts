@@ -14,8 +14,14 @@ export interface SessionDeepLink {
   readonly link: string;
 }
 
+/** Names a coordinator to work for: `tore://coordinator?url=<address>`. */
+export interface CoordinatorDeepLink {
+  readonly route: 'coordinator';
+  readonly url: string;
+}
+
 /** Every kind of link; a new route adds its form here and its reader in `main/services/deep-links/routes.ts`. */
-export type DeepLink = SessionDeepLink;
+export type DeepLink = SessionDeepLink | CoordinatorDeepLink;
 
 /** A link that was opened from outside, or why it was not taken. */
 export type OpenedLink =

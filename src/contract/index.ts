@@ -6,6 +6,7 @@ export * from './snapshot';
 export * from './administration-calls';
 export * from './local-api-calls';
 export * from './models';
+export * from './system-calls';
 export * from './trust';
 export * from './own-models';
 export * from './sessions';

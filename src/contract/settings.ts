@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox';
 import { DEFAULT_LOCAL_API, LocalApiSettings } from './local-api-calls';
 import { LanguageChoice } from './language';
 import { MoveConsent } from './models';
+import { DEFAULT_UPDATES, UpdateSettings } from './system-calls';
 import { MODEL_LIMITS } from '../protocol/compute/model';
 import { DEFAULT_POLICY, PolicyPreferences } from '../protocol/compute/run-preferences';
 
@@ -77,6 +78,10 @@ export const Settings = Type.Object({
   textScale: TextScale,
   /** Closing the window leaves the app working in the tray. */
   closeToTray: Type.Boolean(),
+  /** The app starts when the person logs in, and then with or without its window. */
+  startAtLogin: Type.Boolean(),
+  startHidden: Type.Boolean(),
+  updates: UpdateSettings,
   coordinator: CoordinatorChoice,
   /** Whether the embedded coordinator keeps GFT accounts. */
   embeddedTokenEconomy: Type.Boolean(),
@@ -97,6 +102,9 @@ export const DEFAULT_SETTINGS: Settings = {
   language: 'system',
   textScale: 1,
   closeToTray: true,
+  startAtLogin: false,
+  startHidden: true,
+  updates: DEFAULT_UPDATES,
   coordinator: { kind: 'embedded' },
   embeddedTokenEconomy: true,
   contribution: {

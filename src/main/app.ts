@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -57,6 +57,8 @@ import { injectedReadings } from './services/surroundings/injected-readings';
 import { Surroundings } from './services/surroundings/surroundings';
 import { SnapshotService } from './services/snapshot-service';
 import { systemTimers as timers } from './services/timers';
+import { startsHidden } from './services/system/login-item';
+import { startSystem } from './services/system/start-system';
 import { TrayService } from './services/tray';
 import { trayActions } from './services/tray-actions';
 import { buildTrayModel } from './services/tray-model';
@@ -80,6 +82,10 @@ export interface AppPlaces {
   readonly entryFolder: string;
   readonly preload: string;
   readonly address: PageAddress;
+  /** What the app was started with. */
+  readonly arguments: readonly string[];
+  /** Ends the app in order, then does something in its place. */
+  readonly endThen: (act: () => void) => void;
 }
 
 export interface RunningApp {
@@ -337,6 +343,23 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     log,
   });
 
+  // --- Start at log-in, updates, removal --------------------------------------------------------------------------
+  if (memory.current.installationId === '') memory.remember({ installationId: randomUUID() });
+  const system = startSystem({
+    userData: places.userData,
+    installationId: memory.current.installationId,
+    settings: () => settings.current,
+    activity: () => ({
+      requestsRun: nodeService.snapshot().requestsActive > 0 || chat.answering,
+      windowVisible: window.visible,
+    }),
+    trayAvailable: () => tray.available,
+    send,
+    endThen: places.endThen,
+    timers,
+    log: log.child({ part: 'system' }),
+  });
+
   // --- Tray -------------------------------------------------------------------------------------------------------
   const act = trayActions({
     show: () => window.show(),
@@ -368,6 +391,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     surroundings.refresh();
     models.service.refreshSoon();
     models.shelf.settingsChanged();
+    system.settingsChanged(current, previous);
   });
 
   // --- Calls of the window ----------------------------------------------------------------------------------------
@@ -397,6 +421,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     timers,
   });
   models.registerCalls(calls);
+  system.registerCalls(calls);
   registerCalls(calls);
   research.registerCalls(calls);
   const localApi = new LocalApiService({
@@ -423,7 +448,8 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   // --- Start ------------------------------------------------------------------------------------------------------
   snapshots.update({ node: nodeService.snapshot() });
   showTray();
-  window.show();
+  if (!startsHidden(places.arguments, tray.available, settings.current.consentAt !== null)) window.show();
+  system.start();
   coordinators.start();
   models.shelf.start();
   await Promise.all([takeOldConversations(), localApi.start()]);
@@ -447,6 +473,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       await finish('models', models.close(), log);
       power.close();
       surroundings.close();
+      system.close();
       keepAwake.close();
       policy.close();
       await finish('node', nodeService.close(), log);

@@ -13,6 +13,7 @@ import { failure, type Failure } from '../protocol/result';
  * | coordinator | `not-connected`, `answer-invalid`, `tokens-off`, `coordinator-not-embedded`, `coordinator-refused`, `not-administrator` |
  * | chat | `conversation-unknown`, `conversation-busy`, `nothing-to-retry`, `nothing-to-stop`, `question-too-long` |
  * | links of the app | `link-invalid`, `link-unknown` |
+ * | updates | `update-failed`, `update-refused` |
  * | models | `model-invalid`, `model-in-use` |
  * | library | `address-refused`, `fetch-failed`, `checksum-mismatch`, `draft-failed` |
  * | sessions | `session-missing`, `session-model-missing`, `session-model-busy` |
@@ -42,6 +43,8 @@ export type MainErrorCode =
   | 'question-too-long'
   | 'link-invalid'
   | 'link-unknown'
+  | 'update-failed'
+  | 'update-refused'
   | 'model-invalid'
   | 'model-in-use'
   | 'address-refused'

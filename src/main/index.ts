@@ -67,7 +67,7 @@ function run(): void {
   app.on('activate', () => running?.show());
   // The window's own owner decides whether its end is the app's end.
   app.on('window-all-closed', () => undefined);
-  const wantsToEnd = endInOrder(() => running, log);
+  const { wantsToEnd, endThen } = endInOrder(() => running, log);
 
   const start = async (): Promise<void> => {
     await app.whenReady();
@@ -85,6 +85,8 @@ function run(): void {
         entryFolder,
         preload: join(entryFolder, '..', 'preload', 'index.cjs'),
         address,
+        arguments: ownArguments(process.argv),
+        endThen,
       },
       log,
     );
@@ -126,9 +128,13 @@ function reportFaults(log: Log): void {
 /**
  * Holds the end of the app back until everything is saved and every process has ended, for a bounded time.
  *
- * @returns whether the app was asked to end, also while it was still starting
+ * @returns whether the app was asked to end, also while it was still starting; and how to end it for something else
  */
-function endInOrder(running: () => RunningApp | null, log: Log): () => boolean {
+function endInOrder(
+  running: () => RunningApp | null,
+  log: Log,
+): { wantsToEnd: () => boolean; endThen: (act: () => void) => void } {
+  let lastAct: (() => void) | null = null;
   let wanted = false;
   let ending = false;
   let ended = false;
@@ -145,7 +151,11 @@ function endInOrder(running: () => RunningApp | null, log: Log): () => boolean {
     const finish = (): void => {
       ended = true;
       log.info({}, 'end');
-      app.exit(0);
+      if (lastAct === null) return app.exit(0);
+      // What comes next may start the app again, which must not take this one for still running.
+      app.releaseSingleInstanceLock();
+      setTimeout(() => app.exit(0), QUIT_TIMEOUT_MS);
+      lastAct();
     };
     const timer = setTimeout(() => {
       log.error({}, 'some parts did not end in time');
@@ -157,5 +167,11 @@ function endInOrder(running: () => RunningApp | null, log: Log): () => boolean {
     });
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => app.quit());
-  return () => wanted;
+  return {
+    wantsToEnd: () => wanted,
+    endThen: (act) => {
+      lastAct = act;
+      app.quit();
+    },
+  };
 }

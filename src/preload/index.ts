@@ -16,6 +16,10 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'node:resume': true,
   'node:retry': true,
   'node:measure-hardware': true,
+  'system:get': true,
+  'system:remove-data': true,
+  'updates:check': true,
+  'updates:proceed': true,
   'models:get': true,
   'models:refresh': true,
   'models:choose-import': true,
@@ -172,6 +176,7 @@ const EVENTS: Readonly<Record<EventName, true>> = {
   'library-opened': true,
   'links-opened': true,
   'models-changed': true,
+  'system-changed': true,
 };
 /** As in main's send-event. */
 const EVENT_CHANNEL_PREFIX = 'tore-event:';

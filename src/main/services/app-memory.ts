@@ -41,6 +41,8 @@ export const AppMemoryDocument = Type.Object({
   deviceSnoozes: Type.Record(Type.String({ pattern: '^(cpu|network|gpu[0-9]{1,2})$' }), DeviceSnooze),
   /** What went over the network in a calendar month, as `2026-02`. */
   traffic: Type.Object({ month: Type.String({ maxLength: 10 }), bytes: Type.Number({ minimum: 0 }) }),
+  /** A random text by which this installation has its turn in a staged update; it never leaves this computer. */
+  installationId: Type.String({ maxLength: 60 }),
 });
 export type AppMemoryDocument = Static<typeof AppMemoryDocument>;
 
@@ -49,6 +51,7 @@ export const EMPTY_MEMORY: AppMemoryDocument = {
   coordinatorPort: null,
   pause: null,
   deviceSnoozes: {},
+  installationId: '',
   traffic: { month: '', bytes: 0 },
 };
 

@@ -2,6 +2,7 @@ import { useTranslation } from 'react-i18next';
 import { useUiStore } from '../stores/ui-store';
 import { CommandPalette } from './CommandPalette';
 import { ErrorBoundary } from './ErrorBoundary';
+import { JoinQuestion } from './JoinQuestion';
 import { Rail } from './Rail';
 import classes from './Shell.module.css';
 import { SCREENS } from './screens';
@@ -29,6 +30,7 @@ export function Shell() {
       </div>
       <CommandPalette />
       <ShortcutsDialog />
+      <JoinQuestion />
     </div>
   );
 }

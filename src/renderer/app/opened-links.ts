@@ -1,6 +1,7 @@
 import type { DeepLink } from '../../contract';
 import { takeSessionLink } from '../stores/sessions-store';
 import { callTore } from '../stores/tore-api';
+import { askToJoin } from '../stores/link-store';
 import { showScreen } from '../stores/ui-store';
 import { notifyFailure } from './notify';
 
@@ -10,6 +11,8 @@ function showLink(link: DeepLink): void {
     case 'session':
       void takeSessionLink(link);
       return showScreen('sessions');
+    case 'coordinator':
+      return askToJoin(link.url);
   }
 }
 

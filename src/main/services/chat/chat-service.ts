@@ -58,6 +58,11 @@ export class ChatService {
   readonly #settling = new Set<Promise<void>>();
   readonly #dependencies: ChatDependencies;
 
+  /** Whether an answer is being written. */
+  get answering(): boolean {
+    return this.#running.size > 0;
+  }
+
   constructor(dependencies: ChatDependencies) {
     this.#dependencies = dependencies;
     this.#desk = new ConversationDesk(dependencies.store, stopLeftovers);

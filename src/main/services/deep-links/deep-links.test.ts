@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { DeepLink } from '../../../contract/deep-links';
 import { writeSessionLink } from '../../../protocol/session/session-link';
 import { RecordingLog } from '../../test-doubles/recording-log';
 import { DeepLinkDesk } from './deep-link-desk';
@@ -8,7 +9,16 @@ import { linksOfArguments, readDeepLink } from './read-deep-link';
 const sessionId = '019cb1a0-3c00-7000-8000-000000000002';
 const link = writeSessionLink({ sessionId, hostUrl: 'https://lab.example.org', code: '0123-abcd-efgh-jkmn' });
 
+const addressOf = (read: DeepLink): string => (read.route === 'session' ? read.hostUrl : read.url);
+
 describe('links of the app', () => {
+  it('say which coordinator is meant', () => {
+    expect(readDeepLink('tore://coordinator?url=https%3A%2F%2Flab.example.org%2Ftore')).toEqual({
+      ok: true,
+      value: { route: 'coordinator', url: 'https://lab.example.org/tore' },
+    });
+  });
+
   it('say which session is meant and who hosts it', () => {
     expect(readDeepLink(link)).toEqual({
       ok: true,
@@ -26,6 +36,10 @@ describe('links of the app', () => {
     ['a route of the prototype', 'tore://constructor/x', 'link-unknown'],
     ['a route of a later version', 'tore://teleport/x', 'link-unknown'],
     ['a session without a host', `tore://session/${sessionId}`, 'link-invalid'],
+    ['no coordinator', 'tore://coordinator', 'link-invalid'],
+    ['two coordinators', 'tore://coordinator?url=https%3A%2F%2Fa.example&url=https%3A%2F%2Fb.example', 'link-invalid'],
+    ['a coordinator that is a file', 'tore://coordinator?url=file%3A%2F%2F%2Fetc', 'link-invalid'],
+    ['a coordinator behind a name', 'tore://coordinator?url=https%3A%2F%2Flab.example%40evil.example', 'link-invalid'],
     ['a host that is a file', `tore://session/${sessionId}?host=file%3A%2F%2F%2Fetc`, 'link-invalid'],
   ])('are refused with the reason: %s', (_what, text, code) => {
     expect(readDeepLink(text)).toMatchObject({ ok: false, error: { code } });
@@ -38,10 +52,11 @@ describe('links of the app', () => {
           fc.string(),
           fc.webUrl(),
           fc.string().map((text) => `tore://session/${text}`),
+          fc.webUrl().map((url) => `tore://coordinator?url=${encodeURIComponent(url)}`),
         ),
         (text) => {
           const read = readDeepLink(text);
-          expect(!read.ok || /^https?:\/\//.test(read.value.hostUrl)).toBe(true);
+          expect(!read.ok || /^https?:\/\//.test(addressOf(read.value))).toBe(true);
         },
       ),
     );

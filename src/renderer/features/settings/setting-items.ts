@@ -17,6 +17,7 @@ import {
   ThemeRow,
   TrayRow,
 } from './simple-rows';
+import { HiddenRow, RemoveDataRow, StartRow, UpdatesRow } from './system-rows';
 
 export const SETTING_GROUPS = ['coordinator', 'contribution', 'window', 'chat', 'about'] as const;
 
@@ -43,6 +44,10 @@ export function useSettingItems(): SettingItem[] {
       | 'language'
       | 'textScale'
       | 'tray'
+      | 'start'
+      | 'hidden'
+      | 'updates'
+      | 'removeData'
       | 'quit'
       | 'chat'
       | 'localApi'
@@ -67,9 +72,13 @@ export function useSettingItems(): SettingItem[] {
     item('window', 'language', LanguageRow),
     item('window', 'textScale', TextScaleRow),
     item('window', 'tray', TrayRow),
+    item('window', 'start', StartRow),
+    item('window', 'hidden', HiddenRow),
     item('window', 'quit', QuitRow),
     item('chat', 'chat', ChatDefaultsRow),
     item('chat', 'localApi', LocalApiRow),
+    item('about', 'updates', UpdatesRow),
     item('about', 'about', AboutRow),
+    item('about', 'removeData', RemoveDataRow),
   ];
 }

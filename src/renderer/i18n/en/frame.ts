@@ -126,6 +126,8 @@ export const frame = {
     device: 'The device was not changed',
     copy: 'Nothing was copied',
     measure: 'The hardware was not measured',
+    update: 'The update did not go on',
+    removeData: 'Nothing was removed',
     importModel: 'The model was not added',
     readModels: 'The models could not be read',
     removeModel: 'The model was not removed',

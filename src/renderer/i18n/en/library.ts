@@ -208,6 +208,13 @@ export const library = {
     showHidden: 'Show it',
     role: { human: 'You', model: 'Assistant', system: 'System', tool: 'Tool' },
   },
+  joinLink: {
+    title: 'Work for this coordinator?',
+    hint: 'A link asked for it. If you agree, it is contacted, and this computer leaves the coordinator it has now. It learns your network address and what this computer can do. Your conversations stay here.',
+    known: 'This computer works for it already.',
+    accept: 'Check and join',
+    done: 'This computer now belongs to {{name}}.',
+  },
   link: {
     title: 'Open this address?',
     hint: 'It opens in your browser. The site learns your address and that you came.',

@@ -126,6 +126,8 @@ export const frame = {
     device: 'Aygıt değiştirilmedi',
     copy: 'Hiçbir şey kopyalanmadı',
     measure: 'Donanım ölçülmedi',
+    update: 'Güncelleme ilerlemedi',
+    removeData: 'Hiçbir şey kaldırılmadı',
     importModel: 'Model eklenmedi',
     readModels: 'Modeller okunamadı',
     removeModel: 'Model kaldırılmadı',

@@ -209,6 +209,13 @@ export const library = {
     showHidden: 'Göster',
     role: { human: 'Siz', model: 'Yardımcı', system: 'Sistem', tool: 'Araç' },
   },
+  joinLink: {
+    title: 'Bu koordinatör için çalışılsın mı?',
+    hint: 'Bunu bir bağlantı istedi. Kabul ederseniz ona bağlanılır ve bu bilgisayar şimdiki koordinatöründen ayrılır. Ağ adresinizi ve bu bilgisayarın neler yapabildiğini öğrenir. Konuşmalarınız burada kalır.',
+    known: 'Bu bilgisayar zaten onun için çalışıyor.',
+    accept: 'Denetle ve katıl',
+    done: 'Bu bilgisayar artık {{name}} ile.',
+  },
   link: {
     title: 'Bu adres açılsın mı?',
     hint: 'Tarayıcınızda açılır. Site adresinizi ve geldiğinizi öğrenir.',
