@@ -24,6 +24,7 @@ import { ModelCatalogue } from './models/model-catalogue';
 import { NodeOverview } from './nodes/node-overview';
 import { NodeService } from './nodes/node-service';
 import { NodeStore } from './nodes/node-store';
+import { Standings } from './nodes/standings';
 import { AnswerDesk } from './pipeline/answer-desk';
 import { Cashier } from './pipeline/cashier';
 import { GenerateService } from './pipeline/generate-service';
@@ -31,8 +32,11 @@ import { PipelineTeams } from './pipeline/pipeline-team';
 import { RelayRouter } from './pipeline/relay-router';
 import type { ReplicaBus } from './replicas/replica-bus';
 import { ReplicaSet } from './replicas/replica-set';
+import { Allocations } from './scheduling/allocations';
+import { NodePerformance } from './scheduling/node-performance';
 import { Scheduler } from './scheduling/scheduler';
 import { ShardRegistry } from './scheduling/shard-registry';
+import { ShardView } from './scheduling/shard-view';
 import { ShardService } from './scheduling/shard-service';
 import { readSigningKey } from './service/signing-key';
 import { createGroupSessions } from './sessions';
@@ -107,7 +111,8 @@ export function createServices(
   );
   const signs = config.tokenEconomy && signingKey !== null;
   const schedule = new CheckpointSchedule(checkpoints, signs ? config.checkpointEverySeconds * 1_000 : 0, logger);
-  const nodes = new NodeStore(database, ledger, clock);
+  const standings = new Standings(database);
+  const nodes = new NodeStore(database, ledger, clock, standings);
   const access = new AccessService(
     config,
     coordinatorId,
@@ -123,7 +128,7 @@ export function createServices(
   );
   const catalogue = new ModelCatalogue(database, config, clock);
   const grid = new GridStates(database, clock);
-  const parts = { hub, router, registry, catalogue, grid };
+  const parts = { hub, router, registry, catalogue, grid, standings };
   const replicas =
     surroundings.bus === undefined || surroundings.bus === null
       ? null
@@ -133,9 +138,20 @@ export function createServices(
   registry.watchConnections((nodeId) => reach.isConnected(nodeId));
   const nodeService = new NodeService(database, nodes, ledger, reach, config, clock, random);
   const nodeOverview = new NodeOverview(database, registry, (nodeId) => reach.isConnected(nodeId), clock);
-  const scheduler = new Scheduler(catalogue, registry, nodes, grid, clock);
+  const performance = new NodePerformance();
+  const allocations = new Allocations();
+  const view = new ShardView({ catalogue, registry, standings, performance, allocations, grid, clock });
+  hub.watchNodes({
+    roundTrip: (nodeId, elapsedMs) => performance.noteRoundTrip(nodeId, elapsedMs),
+    connectionChanged: (nodeId) => {
+      view.touch(nodeId);
+      replicas?.connectionsChanged();
+    },
+  });
+  replicas?.watchNodes((nodeId) => view.touch(nodeId));
+  const scheduler = new Scheduler(catalogue, view, allocations);
   const shards = new ShardService(registry, catalogue, nodes, reach, config, random);
-  const challengeStore = new ChallengeStore(database, clock);
+  const challengeStore = new ChallengeStore(database, clock, standings);
   const ownRuns = config.ownChecks ? new OwnRuns(startOwnEngine, logger) : NO_OWN_RUNS;
   const proofs = new ProofService(challengeStore, nodes, registry, catalogue, ownRuns, config, clock, random, logger);
   const challenges = new ChallengeService(
@@ -157,7 +173,7 @@ export function createServices(
     scheduler,
     cashier,
     challenges,
-    new PipelineTeams(config, scheduler, reach, router, random),
+    new PipelineTeams(config, scheduler, performance, reach, router, random),
     clock,
     random,
     logger,
@@ -205,12 +221,17 @@ export function createServices(
     verifier,
     clock,
     logger,
-    [(nowMs) => schedule.tick(nowMs), (nowMs) => (config.tokenEconomy ? warnings.tell(nowMs) : Promise.resolve())],
+    [
+      (nowMs) => schedule.tick(nowMs),
+      (nowMs) => (config.tokenEconomy ? warnings.tell(nowMs) : Promise.resolve()),
+      () => standings.refreshSome((nodeId) => registry.holdsAny(nodeId)),
+    ],
     [
       ...[trust.discovery, trust.relay, trust.partyKeys].map((part) => (nowMs: number) => part.prune(nowMs)),
       () => access.sessions.sweep(),
       (nowMs: number) => cashier.expireDue(nowMs),
       (nowMs: number) => (config.tokenEconomy ? warnings.look(nowMs) : Promise.resolve()),
+      () => Promise.resolve(performance.prune((nodeId) => registry.holdsAny(nodeId))),
     ],
     () => federation?.sweep(),
   );

@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely';
 import { RELIABILITY, shouldSuspend } from '../../protocol/compute/formulas';
 import type { ChallengeStatistics } from '../../protocol/compute/http/tasks';
 import { timestampOf, type Clock } from '../clock';
+import type { Standings } from '../nodes/standings';
 import type { Database, DatabaseTransaction, TaskTable } from '../storage/database-schema';
 import { assessReliability, type Reliability, type TaskOutcome } from './reliability';
 
@@ -25,6 +26,7 @@ export class ChallengeStore {
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
+    private readonly standings: Pick<Standings, 'changed'>,
   ) {}
 
   find(taskId: string): Promise<TaskRow | undefined> {
@@ -107,12 +109,12 @@ export class ChallengeStore {
    * Decides an open task and updates its node's reliability and status, all in one transaction.
    * @returns null when the task was decided already
    */
-  decide(
+  async decide(
     taskId: string,
     outcome: TaskOutcome,
     answer: { resultHash: string; flopsDelivered: number; executionTimeMs: number } | null,
   ): Promise<Verdict | null> {
-    return this.database.transaction().execute(async (transaction) => {
+    const verdict = await this.database.transaction().execute(async (transaction) => {
       const task = await transaction
         .updateTable('tasks')
         .set({
@@ -129,15 +131,19 @@ export class ChallengeStore {
         .executeTakeFirst();
       return task === undefined ? null : this.applyVerdict(transaction, task);
     });
+    if (verdict !== null) this.standings.changed(verdict.task.node_id);
+    return verdict;
   }
 
   /** Stores a task that is decided from the start, as a fault in real work is. */
-  recordDecided(task: Omit<TaskRow, 'verdict_order'>): Promise<Verdict> {
-    return this.database.transaction().execute(async (transaction) => {
+  async recordDecided(task: Omit<TaskRow, 'verdict_order'>): Promise<Verdict> {
+    const verdict = await this.database.transaction().execute(async (transaction) => {
       const row = { ...task, verdict_order: await this.nextOrder(transaction) };
       await transaction.insertInto('tasks').values(row).execute();
       return this.applyVerdict(transaction, row);
     });
+    this.standings.changed(task.node_id);
+    return verdict;
   }
 
   async statistics(nodeId: string, reliability: number): Promise<ChallengeStatistics> {

@@ -52,6 +52,7 @@ const MAX_REGIONS = 2_000;
 /** Grid states by region: the static table, overlaid by stored updates. */
 export class GridStates {
   private readonly states = new Map<string, GridState>();
+  private onChange: () => void = () => undefined;
 
   constructor(
     private readonly database: Database,
@@ -61,6 +62,11 @@ export class GridStates {
     for (const [region, loadFactor, carbonIntensity, renewableFraction] of STATIC_STATES) {
       this.states.set(region, { region, loadFactor, carbonIntensity, renewableFraction, source: 'static', updatedAt });
     }
+  }
+
+  /** Told whenever something was learned of a grid. */
+  watch(onChange: () => void): void {
+    this.onChange = onChange;
   }
 
   async load(): Promise<void> {
@@ -75,6 +81,7 @@ export class GridStates {
         updatedAt: row.updated_at,
       });
     }
+    this.onChange();
   }
 
   find(region: string): GridState | undefined {
@@ -120,6 +127,7 @@ export class GridStates {
       .onConflict((conflict) => conflict.column('region').doUpdateSet(stored))
       .execute();
     this.states.set(region, state);
+    this.onChange();
     return true;
   }
 

@@ -38,6 +38,13 @@ interface Session {
   lostAtMs: number | null;
 }
 
+/** Somebody who wants to know which nodes are there, and how far away. */
+export interface NodeObserver {
+  roundTrip(nodeId: string, elapsedMs: number): void;
+  /** The node came, or went. */
+  connectionChanged(nodeId: string): void;
+}
+
 /** The answer to a call that belongs on a connection opened for something else. */
 function otherPurpose(callId: number): MessageOf<CoordinatorMessage, 'reply'> {
   const error = {
@@ -59,6 +66,7 @@ export class Hub implements NodeLinks, NodeNotifications {
   private coverage: Pick<CoverageFeed, 'request' | 'greet'> | null = null;
   private rooms: SessionRooms | null = null;
   private lastProbeMs = 0;
+  private observer: NodeObserver | null = null;
 
   constructor(
     private readonly coordinatorId: string,
@@ -78,6 +86,10 @@ export class Hub implements NodeLinks, NodeNotifications {
     this.calls = calls;
     this.coverage = coverage;
     this.rooms = rooms;
+  }
+
+  watchNodes(observer: NodeObserver): void {
+    this.observer = observer;
   }
 
   /** Takes a new socket over: greets it and waits for the proof of its key. */
@@ -116,6 +128,9 @@ export class Hub implements NodeLinks, NodeNotifications {
         this.connections.delete(connection);
         if (session?.connection === connection) this.lose(session);
         if (participant !== null) this.rooms?.lost(participant);
+      },
+      roundTrip: (elapsedMs) => {
+        if (session !== null && session.nodeId !== null) this.observer?.roundTrip(session.nodeId, elapsedMs);
       },
     });
     this.connections.add(connection);
@@ -239,9 +254,11 @@ export class Hub implements NodeLinks, NodeNotifications {
   }
 
   private bind(session: Session, nodeId: string | null): void {
-    if (session.nodeId !== null) this.sessionsByNode.delete(session.nodeId);
+    const before = session.nodeId;
+    if (before !== null) this.sessionsByNode.delete(before);
     session.nodeId = nodeId;
     if (nodeId !== null) this.sessionsByNode.set(nodeId, session);
+    for (const changed of new Set([before, nodeId])) if (changed !== null) this.observer?.connectionChanged(changed);
   }
 
   private notify(nodeId: string, draft: EventDraft): boolean {
@@ -345,7 +362,10 @@ export class Hub implements NodeLinks, NodeNotifications {
       resumed.connection = connection;
       resumed.lifetime = new AbortController();
       resumed.lostAtMs = null;
-      if (resumed.nodeId !== null) this.registry.heartbeat(resumed.nodeId);
+      if (resumed.nodeId !== null) {
+        this.registry.heartbeat(resumed.nodeId);
+        this.observer?.connectionChanged(resumed.nodeId);
+      }
       return resumed;
     }
     if (previous !== undefined) this.forget(previous);
@@ -369,7 +389,10 @@ export class Hub implements NodeLinks, NodeNotifications {
     session.lostAtMs = this.clock.nowMs();
     session.lifetime.abort();
     if (session.nodeId === null) this.sessionsByKey.delete(session.publicKey);
-    else this.router.nodeLost(session.nodeId);
+    else {
+      this.observer?.connectionChanged(session.nodeId);
+      this.router.nodeLost(session.nodeId);
+    }
     this.coverageMayHaveChanged();
   }
 
@@ -480,6 +503,7 @@ export class Hub implements NodeLinks, NodeNotifications {
       }),
       shardRegistered: () => {
         if (session.nodeId !== null) this.onShardRegistered(session.nodeId);
+        connection.measure();
       },
     };
   }

@@ -34,6 +34,8 @@ export interface ConnectionEvents {
   pipeline(report: PipelineReport): void;
   frame(header: ActivationFrameHeader, bytes: Uint8Array): void;
   closed(): void;
+  /** The time a sign of life took that was asked for. */
+  roundTrip(elapsedMs: number): void;
 }
 
 function isOfParticipant(message: NodeMessage): message is ParticipantMessage {
@@ -59,6 +61,7 @@ export class NodeConnection implements NodeLink {
   private state: 'greeted' | 'proving' | 'authenticated' | 'closed' = 'greeted';
   private isAlive = true;
   private pendingCalls = 0;
+  private probedAtMs: number | null = null;
 
   constructor(
     private readonly socket: WebSocket,
@@ -67,6 +70,8 @@ export class NodeConnection implements NodeLink {
     socket.on('message', (data: RawData, isBinary: boolean) => this.receive(data, isBinary));
     socket.on('pong', () => {
       this.isAlive = true;
+      if (this.probedAtMs !== null) this.events.roundTrip(performance.now() - this.probedAtMs);
+      this.probedAtMs = null;
     });
     // The close that follows says everything; without a listener an error event would end the process.
     socket.on('error', () => undefined);
@@ -113,7 +118,14 @@ export class NodeConnection implements NodeLink {
       return;
     }
     this.isAlive = false;
-    if (this.isOpen()) this.socket.ping();
+    this.measure();
+  }
+
+  /** Measures the way to the peer and back; its answer is told to the owner. */
+  measure(): void {
+    if (!this.isOpen()) return;
+    this.probedAtMs ??= performance.now();
+    this.socket.ping();
   }
 
   close(reason: CloseReason): void {

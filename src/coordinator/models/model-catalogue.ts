@@ -52,12 +52,18 @@ function manifestIdOf(manifest: unknown): string {
 export class ModelCatalogue {
   private readonly modelsById = new Map<string, KnownModel[]>();
   private readonly filesByHash = new Map<string, ModelFiles>();
+  private onNew: () => void = () => undefined;
 
   constructor(
     private readonly database: Database,
     private readonly config: Pick<CoordinatorConfig, 'acceptedModels'>,
     private readonly clock: Clock,
   ) {}
+
+  /** Told when a model becomes known. */
+  watch(onNew: () => void): void {
+    this.onNew = onNew;
+  }
 
   /** Reads what earlier runs knew, then the operator's folders. Fails with `model-invalid`. */
   async load(folders: readonly string[], loadManifest: ManifestLoader): Promise<CoordinatorResult<void>> {
@@ -182,7 +188,9 @@ export class ModelCatalogue {
 
   private put(model: KnownModel): void {
     const id = model.manifest.model_id;
+    const isNew = this.variants(id).every((known) => known.manifestHash !== model.manifestHash);
     const others = this.variants(id).filter((known) => known.manifestHash !== model.manifestHash);
     this.modelsById.set(id, model.origin === 'folder' ? [model] : [...others, model]);
+    if (isNew) this.onNew();
   }
 }

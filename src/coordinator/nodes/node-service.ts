@@ -63,6 +63,7 @@ export class NodeService {
     const row = await this.nodes.find(nodeId);
     if (row === undefined) return unknownNode(nodeId);
     await this.database.updateTable('nodes').set({ status: 'deregistered' }).where('id', '=', nodeId).execute();
+    this.nodes.changed(nodeId);
     return success({ status: 'deregistered', node_id: nodeId });
   }
 
@@ -97,6 +98,7 @@ export class NodeService {
       })
       .where('id', '=', nodeId)
       .execute();
+    this.nodes.changed(nodeId);
     if (review) {
       this.notifications.standing(nodeId, {
         status: 'suspended',
@@ -157,6 +159,7 @@ export class NodeService {
       .set({ status: 'suspended', suspension: 'review', suspension_reason: reason })
       .where('id', '=', nodeId)
       .execute();
+    this.nodes.changed(nodeId);
     const message = `An administrator of the coordinator holds this node: ${reason}`;
     this.notifications.standing(nodeId, { status: 'suspended', reliability: row.reliability, message });
     this.notifications.coverageMayHaveChanged();
@@ -176,6 +179,7 @@ export class NodeService {
         .where('id', '=', nodeId)
         .execute();
     });
+    this.nodes.changed(nodeId);
   }
 
   private changed(row: NodeRow, registration: NodeRegistration, multiplier: number): boolean {
@@ -253,5 +257,6 @@ export class NodeService {
       })
       .where('id', '=', row.id)
       .execute();
+    this.nodes.changed(row.id);
   }
 }

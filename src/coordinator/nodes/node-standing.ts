@@ -5,11 +5,27 @@ import type { NodeTable } from '../storage/database-schema';
 
 export type NodeRow = Selectable<NodeTable>;
 
+/** Columns of a node that decide whether it gets work, and how much it is worth. */
+export const STANDING_COLUMNS = [
+  'id',
+  'status',
+  'reliability',
+  'multiplier',
+  'hardware_class',
+  'pending_multiplier',
+  'pending_class',
+  'quarantine_until',
+  'availability_start',
+  'availability_end',
+  'region',
+] as const satisfies readonly (keyof NodeRow)[];
+export type NodeStanding = Pick<NodeRow, (typeof STANDING_COLUMNS)[number]>;
+
 /** A multiplier that moves by less than this is noise of the benchmark, not other hardware. */
 const HARDWARE_CHANGE_RATIO = 1.1;
 
 /** Class and multiplier that count now: a higher multiplier waits until its quarantine has passed. */
-export function effectiveHardware(node: NodeRow, nowMs: number): { multiplier: number; hardwareClass: string } {
+export function effectiveHardware(node: NodeStanding, nowMs: number): { multiplier: number; hardwareClass: string } {
   const waiting = node.quarantine_until !== null && nowMs < Date.parse(node.quarantine_until);
   if (waiting || node.pending_multiplier === null) {
     return { multiplier: node.multiplier, hardwareClass: node.hardware_class };

@@ -4,6 +4,7 @@ import { timestampOf, type Clock } from '../clock';
 import type { LedgerStore } from '../ledger/ledger-store';
 import type { Database, DatabaseTransaction } from '../storage/database-schema';
 import { effectiveHardware, type NodeRow } from './node-standing';
+import type { Standings } from './standings';
 
 /** Canonical text of a public key: base64 of raw bytes is normalized, anything else is kept as it came. */
 export function normalizePublicKey(publicKey: string): string {
@@ -43,7 +44,13 @@ export class NodeStore {
     private readonly database: Database,
     private readonly ledger: LedgerStore,
     private readonly clock: Clock,
+    private readonly standings: Pick<Standings, 'changed'>,
   ) {}
+
+  /** Something about a node was written that decides whether it gets work, or what it is worth. */
+  changed(nodeId: string): void {
+    this.standings.changed(nodeId);
+  }
 
   find(nodeId: string, source: Database | DatabaseTransaction = this.database): Promise<NodeRow | undefined> {
     return source.selectFrom('nodes').selectAll().where('id', '=', nodeId).executeTakeFirst();
@@ -75,6 +82,7 @@ export class NodeStore {
 
   async setRegion(nodeId: string, region: string): Promise<void> {
     await this.database.updateTable('nodes').set({ region }).where('id', '=', nodeId).execute();
+    this.changed(nodeId);
   }
 
   async view(row: NodeRow): Promise<NodeView> {

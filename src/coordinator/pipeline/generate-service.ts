@@ -1,4 +1,4 @@
-import type { Precision } from '../../protocol/compute/formulas';
+import { isAsExact, type Precision } from '../../protocol/compute/formulas';
 import type { LiveRequests } from '../../protocol/compute/http/admin';
 import { toWireGft, type MicroGft } from '../../protocol/compute/micro-gft';
 import type { ChatMessage, Sampling } from '../../protocol/compute/model';
@@ -254,11 +254,14 @@ export class GenerateService {
     const excluded = new Set<string>();
     let lastFailure: ReturnType<typeof refuse> | null = null;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const plan = await this.scheduler.plan(admitted.request.modelId, excluded);
+      const plan = await this.scheduler.plan(admitted.request.modelId, {
+        excluded,
+        precision: admitted.request.precision,
+      });
       // Prices were set aside for one manifest; a pipeline of another one would cost something else.
       if (plan === null || plan.model !== admitted.model) break;
       const end = await this.attempt(admitted, plan, attempt, listener, signal);
-      if (end.state.kind === 'finished') return this.settle(admitted, end);
+      if (end.state.kind === 'finished') return this.settle(admitted, end, plan.precision);
       const { failure } = end.state;
       lastFailure = { ok: false, error: failure };
       const { failedHop } = end;
@@ -321,7 +324,11 @@ export class GenerateService {
     return run.run().finally(() => team.dismiss());
   }
 
-  private async settle(admitted: Admitted, end: PipelineEnd): Promise<CoordinatorResult<GenerateOutcome>> {
+  private async settle(
+    admitted: Admitted,
+    end: PipelineEnd,
+    served: Precision,
+  ): Promise<CoordinatorResult<GenerateOutcome>> {
     const { request, model } = admitted;
     const { state } = end;
     if (state.kind !== 'finished') throw new Error('only a finished request is settled');
@@ -331,7 +338,8 @@ export class GenerateService {
         requesterId: request.nodeId,
         requestId: request.requestId,
         shape: model.manifest.shape,
-        precision: request.precision,
+        // Whoever asked for more exact weights than there were pays for those that there were.
+        precision: isAsExact(served, request.precision) ? request.precision : served,
         inputTokens: state.inputTokens,
         outputTokens: state.outputTokens,
         served: end.hops,

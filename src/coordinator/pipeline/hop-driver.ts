@@ -24,6 +24,8 @@ export interface HopContext {
   readonly stepTimeoutMs: number;
   /** Longest time one step may take, signs of life or not. */
   readonly stepLimitMs: number;
+  /** Told how long a step that succeeded took, from handing it over to having its answer. */
+  readonly timed: (positions: number, elapsedMs: number) => void;
   /** How the activations leave the node and reach it: over links of the nodes' own, where they are given. */
   readonly links: { readonly next: DirectPeer | null; readonly previousSecret: string | null };
 }

@@ -124,6 +124,7 @@ export class HttpHop implements HopDriver {
     if (sequence === null) return this.wrong('values that are not finite to its neighbour');
     if (input.purpose === 'replay' || (isLast && input.purpose === 'fill'))
       return { ok: true, value: { kind: 'done' } };
+    const startedAtMs = performance.now();
     const answer = await this.post(
       '/shard/forward',
       {
@@ -139,6 +140,8 @@ export class HttpHop implements HopDriver {
       signal,
     );
     if (!answer.ok) return answer;
+    // Without a cache every token takes the whole sequence again, so this is the time of one token here.
+    if (!isWhole) context.timed(1, performance.now() - startedAtMs);
     return isLast
       ? this.readTokens(answer.value, remainingTokens, isWhole)
       : this.readActivations(answer.value, sequence, input);

@@ -15,8 +15,8 @@ const LOOK_EVERY_MS = 100;
 
 /** Where a repair finds nodes, and how it gets drivers for them. */
 export interface RepairSources {
-  /** Other nodes that together hold exactly these layers, or null. */
-  cover(range: LayerRange, excluded: ReadonlySet<string>): Promise<readonly PlannedHop[] | null>;
+  /** Other nodes that together hold exactly the layers of a lost hop, or null. */
+  cover(lost: PlannedHop, excluded: ReadonlySet<string>): Promise<readonly PlannedHop[] | null>;
   /** A whole pipeline, when the lost layers alone cannot be covered, or null. */
   plan(excluded: ReadonlySet<string>): Promise<readonly PlannedHop[] | null>;
   layersMissing(): Promise<readonly number[]>;
@@ -133,7 +133,7 @@ export class PipelineRepair {
       [...this.excludedUntilMs].flatMap(([id, untilMs]) => (untilMs > performance.now() ? [id] : [])),
     );
     const busy = staying.map(({ planned }) => planned.nodeId);
-    const cover = await this.sources.cover(lost.planned.range, new Set([...excluded, ...busy]));
+    const cover = await this.sources.cover(lost.planned, new Set([...excluded, ...busy]));
     if (cover !== null) return [...chain.hops.slice(0, at), ...cover, ...chain.hops.slice(at + 1)];
     const plan = await this.sources.plan(excluded);
     if (plan === null) return null;

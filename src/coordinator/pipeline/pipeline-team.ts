@@ -3,6 +3,7 @@ import type { DirectPeer } from '../../protocol/wire/pipeline-messages';
 import type { Random } from '../clock';
 import type { CoordinatorConfig } from '../config';
 import type { KnownModel } from '../models/model-catalogue';
+import type { NodePerformance } from '../scheduling/node-performance';
 import type { PipelinePlan, PlannedHop, Scheduler } from '../scheduling/scheduler';
 import type { ChainHop } from './hop-chain';
 import type { HopContext, HopFailure } from './hop-driver';
@@ -35,6 +36,7 @@ export class PipelineTeams {
   constructor(
     private readonly config: CoordinatorConfig,
     private readonly scheduler: Scheduler,
+    private readonly performance: NodePerformance,
     private readonly links: NodeLinks,
     private readonly router: RelayRouter,
     private readonly random: Random,
@@ -62,10 +64,10 @@ export class PipelineTeams {
     return {
       hops: plan.hops.map((planned, index) => hopOf(planned, index, plan.hops.length, false)),
       repairs: {
-        cover: (range, excluded) => scheduler.cover(modelId, plan.manifestHash, range, excluded),
+        cover: (lost, excluded) => scheduler.cover(modelId, plan, lost, excluded),
         plan: async (excluded) => {
-          const other = await scheduler.plan(modelId, excluded);
-          return other === null || other.manifestHash !== plan.manifestHash ? null : other.hops;
+          const other = await scheduler.plan(modelId, { excluded, precision: plan.precision, kind: plan });
+          return other === null ? null : other.hops;
         },
         layersMissing: async () => (await scheduler.coverage(modelId))?.report.layersMissing ?? [],
         takeOver: (planned, hop, hops) => {
@@ -96,13 +98,15 @@ export class PipelineTeams {
     place: Pick<HopContext, 'hop' | 'hops' | 'links'> & { readonly takesOver: boolean },
   ): HopContext {
     const { takesOver, ...rest } = place;
+    const { nodeId, range } = planned;
+    const { model_id: modelId } = request.model.manifest;
     return {
       ...rest,
       pipelineId: request.pipelineId,
-      nodeId: planned.nodeId,
+      nodeId,
       model: request.model,
       manifestHash: plan.manifestHash,
-      range: planned.range,
+      range,
       dtype: this.config.activationDtype,
       maxNewTokens: request.maxNewTokens,
       text: takesOver ? null : request.text,
@@ -110,6 +114,15 @@ export class PipelineTeams {
       openTimeoutMs: this.config.openTimeoutSeconds * 1_000,
       stepTimeoutMs: this.config.stepTimeoutSeconds * 1_000,
       stepLimitMs: this.config.stepLimitSeconds * 1_000,
+      timed: (positions, elapsedMs) =>
+        this.performance.noteStep({
+          nodeId,
+          modelId,
+          layers: range.layer_end - range.layer_start + 1,
+          positions,
+          elapsedMs,
+          activeRequests: this.scheduler.allocations.activeRequests(nodeId),
+        }),
     };
   }
 

@@ -8,10 +8,13 @@ interface Replica {
 /** What has to be done after a beat. */
 export type Beat = 'known' | 'behind';
 
-/** Which nodes are connected to which other replica. Pure: time comes in, nothing goes out. */
+/** Which nodes are connected to which other replica. Time comes in from outside. */
 export class Presence {
   private readonly replicas = new Map<string, Replica>();
   private readonly replicaByNode = new Map<string, string>();
+
+  /** @param onMoved - told of every node that came to another replica, moved or left it */
+  constructor(private readonly onMoved: (nodeId: string) => void) {}
 
   /** The other replica a node is connected to, or null. */
   replicaOf(nodeId: string): string | null {
@@ -71,10 +74,12 @@ export class Presence {
     if (before !== undefined && before !== replicaId) this.replicas.get(before)?.nodes.delete(nodeId);
     this.replicaByNode.set(nodeId, replicaId);
     this.replicas.get(replicaId)?.nodes.add(nodeId);
+    if (before !== replicaId) this.onMoved(nodeId);
   }
 
   private drop(replicaId: string, nodeId: string): void {
     this.replicas.get(replicaId)?.nodes.delete(nodeId);
     if (this.replicaByNode.get(nodeId) === replicaId) this.replicaByNode.delete(nodeId);
+    this.onMoved(nodeId);
   }
 }

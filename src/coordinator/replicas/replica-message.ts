@@ -27,7 +27,7 @@ export type SharedEvent =
 /**
  * What replicas tell each other.
  *
- *   everybody:  hello, beat, nodes, shards, grid-changed, tell-key, bye
+ *   everybody:  hello, beat, nodes, shards, standings-changed, grid-changed, tell-key, bye
  *   one:        state (answers hello), command and frame (for a node there), event (of a node, to who drives its
  *               pipeline), notice (for a node there)
  */
@@ -52,6 +52,7 @@ export type ReplicaMessage =
       readonly removed: readonly { readonly nodeId: string; readonly modelId: string }[];
       readonly alive: readonly string[];
     }
+  | { readonly kind: 'standings-changed'; readonly nodeIds: readonly string[] }
   | { readonly kind: 'grid-changed' }
   | { readonly kind: 'tell-key'; readonly publicKey: string; readonly message: KeyMessage }
   | { readonly kind: 'bye' }

@@ -4,6 +4,7 @@ import type { GridStates } from '../grid/grid-states';
 import type { Hub } from '../hub/hub';
 import type { Logger } from '../logger';
 import type { ModelCatalogue } from '../models/model-catalogue';
+import type { Standings } from '../nodes/standings';
 import type { BalanceChange, NodeNotifications, StandingChange } from '../notifications';
 import type { NodeLink, NodeLinks, RelayRouter } from '../pipeline/relay-router';
 import type { RegisteredShard, ShardChange, ShardRegistry } from '../scheduling/shard-registry';
@@ -26,6 +27,7 @@ export interface ReplicaParts {
   readonly registry: ShardRegistry;
   readonly catalogue: ModelCatalogue;
   readonly grid: GridStates;
+  readonly standings: Standings;
 }
 
 /**
@@ -38,11 +40,17 @@ export interface ReplicaParts {
  */
 export class ReplicaSet implements NodeLinks, NodeNotifications {
   private readonly channel: ReplicaChannel;
-  private readonly presence = new Presence();
+  private readonly presence = new Presence((nodeId) => this.onNode(nodeId));
+  private onNode: (nodeId: string) => void = () => undefined;
   private readonly guests: GuestPipelines;
   private readonly announced = new Set<string>();
   private revision = 0;
-  private pending: { put: Map<string, SharedShard>; removed: ShardChange[]; alive: Set<string> } = this.nothing();
+  private pending: {
+    put: Map<string, SharedShard>;
+    removed: ShardChange[];
+    alive: Set<string>;
+    standings: Set<string>;
+  } = this.nothing();
   private collecting: NodeJS.Timeout | null = null;
   private beating: NodeJS.Timeout | null = null;
   private refreshing: Promise<void> | null = null;
@@ -65,6 +73,10 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
     );
     this.guests = new GuestPipelines(parts.hub, parts.router, this.channel);
     parts.registry.watchChanges((change) => this.noteShards(change));
+    parts.standings.watchChanges((nodeId) => {
+      this.pending.standings.add(nodeId);
+      this.collect();
+    });
   }
 
   start(): void {
@@ -115,6 +127,11 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
 
   coverageMayHaveChanged(): void {
     this.parts.hub.coverageMayHaveChanged();
+  }
+
+  /** Told of every node whose connection to another replica changed. */
+  watchNodes(onNode: (nodeId: string) => void): void {
+    this.onNode = onNode;
   }
 
   /** Connections here came or went. */
@@ -175,6 +192,9 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
       }
       case 'shards':
         return this.takeShards(message.put, message.removed, message.alive);
+      case 'standings-changed':
+        for (const nodeId of message.nodeIds) this.parts.standings.adoptChange(nodeId);
+        return this.parts.hub.coverageMayHaveChanged();
       case 'grid-changed':
         return void this.parts.grid.load().catch((thrown: unknown) => this.warn(thrown));
       case 'tell-key':
@@ -276,7 +296,7 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
   }
 
   private nothing(): typeof this.pending {
-    return { put: new Map(), removed: [], alive: new Set() };
+    return { put: new Map(), removed: [], alive: new Set(), standings: new Set() };
   }
 
   private shared(shard: RegisteredShard): SharedShard {
@@ -312,8 +332,9 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
       this.revision += 1;
       this.channel.tellAll({ kind: 'nodes', revision: this.revision, added, removed });
     }
-    const { put, removed: gone, alive } = this.pending;
+    const { put, removed: gone, alive, standings } = this.pending;
     this.pending = this.nothing();
+    if (standings.size > 0) this.channel.tellAll({ kind: 'standings-changed', nodeIds: [...standings] });
     if (put.size + gone.length + alive.size === 0) return;
     this.channel.tellAll({
       kind: 'shards',

@@ -136,6 +136,20 @@ describe.runIf(canRun)('two replicas over one database', () => {
     await expect.poll(async () => (await getJson(two, '/grid/score/XX-1'))['grid_score'], WITHIN).toBe(1);
   });
 
+  it('tell each other whose standing changed', async () => {
+    const [one] = urls();
+    // Without rounds of its own, so that only the news can bring it.
+    const third = await startTestCoordinator({ ...storage.options, natsUrl: nats.url, maintenanceSeconds: 3_600 });
+    try {
+      const whole = await serving(one, 0, 7);
+      await expect.poll(() => available(third.url), WITHIN).toBe(true);
+      await fetch(`${one}/nodes/${whole.nodeId}`, { method: 'DELETE' });
+      await expect.poll(() => available(third.url), WITHIN).toBe(false);
+    } finally {
+      await third.coordinator.stop();
+    }
+  });
+
   it('tell a replica that comes later what there is', async () => {
     const [one] = urls();
     await serving(one, 0, 7);

@@ -1,5 +1,3 @@
-import { MINIMUM_ALLOCATION_SHARE } from '../../protocol/compute/formulas';
-
 /** Requests of the recent past that count when shares are compared. */
 const WINDOW_REQUESTS = 500;
 
@@ -8,9 +6,20 @@ export class Allocations {
   private readonly recent: (readonly string[])[] = [];
   private readonly counts = new Map<string, number>();
   private readonly activeByNode = new Map<string, number>();
+  private onNode: (nodeId: string) => void = () => undefined;
+
+  /** Told of every node whose figures changed. */
+  watchNodes(onNode: (nodeId: string) => void): void {
+    this.onNode = onNode;
+  }
 
   activeRequests(nodeId: string): number {
     return this.activeByNode.get(nodeId) ?? 0;
+  }
+
+  /** Requests of the recent past that the node had a part in. */
+  served(nodeId: string): number {
+    return this.counts.get(nodeId) ?? 0;
   }
 
   /** Notes a request given to these nodes; the returned function says it is over, once. */
@@ -27,18 +36,12 @@ export class Allocations {
     };
   }
 
-  /** Nodes below the minimum share of the mean among those that compete. */
-  starved(nodeIds: readonly string[]): ReadonlySet<string> {
-    const served = nodeIds.map((nodeId) => this.counts.get(nodeId) ?? 0);
-    const mean = served.reduce((sum, count) => sum + count, 0) / Math.max(1, nodeIds.length);
-    return new Set(nodeIds.filter((_, index) => (served[index] ?? 0) < MINIMUM_ALLOCATION_SHARE * mean));
-  }
-
   private count(nodeIds: readonly string[], counts: Map<string, number>, step: 1 | -1): void {
     for (const nodeId of nodeIds) {
       const next = (counts.get(nodeId) ?? 0) + step;
       if (next > 0) counts.set(nodeId, next);
       else counts.delete(nodeId);
+      this.onNode(nodeId);
     }
   }
 }

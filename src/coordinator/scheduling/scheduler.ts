@@ -1,13 +1,10 @@
+import type { Precision } from '../../protocol/compute/formulas';
 import type { LayerRange } from '../../protocol/compute/model';
-import type { Clock } from '../clock';
-import type { GridStates } from '../grid/grid-states';
 import type { KnownModel, ModelCatalogue } from '../models/model-catalogue';
-import { effectiveHardware, isAvailableAt, type NodeRow } from '../nodes/node-standing';
-import type { NodeStore } from '../nodes/node-store';
-import { Allocations } from './allocations';
-import { chooseCover, type CoverCandidate } from './cover';
+import type { Allocations } from './allocations';
 import { reportCoverage, type CoverageReport } from './coverage';
-import type { RegisteredShard, ShardRegistry } from './shard-registry';
+import { choosePipeline, minimumShare, type ShardCandidate } from './pipeline-choice';
+import type { ShardView, ViewedShard } from './shard-view';
 import { memoryRequiredBytes, suggestRange } from './suggest';
 import type { HopTransport } from './transport-choice';
 
@@ -18,77 +15,82 @@ export interface PlannedHop {
   readonly transport: HopTransport;
   /** The previous hop delivers over a link of its own. */
   readonly isDirect?: boolean;
+  /** The execution provider of the shard, where it is known. */
+  readonly provider: string | null;
   readonly multiplier: number;
   readonly reliability: number;
 }
 
-export interface PipelinePlan {
-  readonly model: KnownModel;
-  /** Of the shards; null when they are foreign and named none. */
+/** What the shards of one pipeline have in common. */
+export interface PipelineKind {
+  /** Null when they are foreign and named none. */
   readonly manifestHash: string | null;
+  readonly precision: Precision;
+}
+
+export interface PipelinePlan extends PipelineKind {
+  readonly model: KnownModel;
   readonly hops: readonly PlannedHop[];
 }
 
-interface OnlineShard extends CoverCandidate {
-  readonly shard: RegisteredShard;
-  readonly node: NodeRow;
-  readonly transport: HopTransport;
+/** What a pipeline is wanted for; everything has a default. */
+export interface PlanWish {
+  /** The least exact precision that is what was asked for; `fp32` by default. Less exact shards serve where no others do. */
+  readonly precision?: Precision;
+  readonly excluded?: ReadonlySet<string>;
+  /** Only shards like these, for a pipeline that goes on. */
+  readonly kind?: PipelineKind;
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
 
-function plannedHop(held: OnlineShard): PlannedHop {
+function plannedHop(held: ViewedShard): PlannedHop {
+  if (held.transport === null) throw new Error('only shards that can be reached are chosen');
   return {
     nodeId: held.nodeId,
     range: { layer_start: held.layerStart, layer_end: held.layerEnd },
     transport: held.transport,
+    provider: held.provider,
     multiplier: held.multiplier,
     reliability: held.reliability,
   };
 }
 
-/** Decides who serves what, from the registry, the nodes' standing and the grid. */
-export class Scheduler {
-  readonly allocations = new Allocations();
+function isOfKind(held: ShardCandidate, kind: PipelineKind): boolean {
+  return held.manifestHash === kind.manifestHash && held.precision === kind.precision;
+}
 
+/** Decides who serves what. */
+export class Scheduler {
   constructor(
     private readonly catalogue: ModelCatalogue,
-    private readonly registry: ShardRegistry,
-    private readonly nodes: NodeStore,
-    private readonly grid: GridStates,
-    private readonly clock: Clock,
+    private readonly view: Pick<ShardView, 'shardsOf'>,
+    readonly allocations: Allocations,
   ) {}
 
-  /** The best pipeline of a model now, without `excluded` nodes, or null. */
-  async plan(modelId: string, excluded: ReadonlySet<string> = NOBODY): Promise<PipelinePlan | null> {
-    const online = (await this.online(modelId)).filter((candidate) => !excluded.has(candidate.nodeId));
-    return this.choose(modelId, online);
+  /** The best pipeline of a model now, or null. */
+  async plan(modelId: string, wish: PlanWish = {}): Promise<PipelinePlan | null> {
+    const shards = await this.view.shardsOf(modelId);
+    const { kind } = wish;
+    return this.choose(modelId, kind === undefined ? shards : shards.filter((held) => isOfKind(held, kind)), wish);
   }
 
-  /** The best way to serve exactly these layers of one manifest now, without `excluded` nodes, or null. */
+  /**
+   * The best way to serve the layers of a lost hop, or null: by shards on the same execution provider where there are
+   * some, because they compute alike to the last bit.
+   */
   async cover(
     modelId: string,
-    manifestHash: string | null,
-    range: LayerRange,
+    kind: PipelineKind,
+    lost: Pick<PlannedHop, 'range' | 'provider'>,
     excluded: ReadonlySet<string>,
   ): Promise<readonly PlannedHop[] | null> {
-    const inside = (await this.online(modelId)).filter(
-      (held) =>
-        !excluded.has(held.nodeId) &&
-        held.manifestHash === manifestHash &&
-        held.layerStart >= range.layer_start &&
-        held.layerEnd <= range.layer_end,
-    );
-    // Tiling begins at layer 0, so the range is moved there and back.
-    const moved = inside.map((held) => ({
-      ...held,
-      held,
-      layerStart: held.layerStart - range.layer_start,
-      layerEnd: held.layerEnd - range.layer_start,
-    }));
-    const cover = chooseCover(moved, range.layer_end - range.layer_start + 1);
-    if (cover === null) return null;
-    return cover.flatMap((chosen) => moved.filter((one) => one === chosen)).map(({ held }) => plannedHop(held));
+    const { layer_start: firstLayer, layer_end: lastLayer } = lost.range;
+    const fitting = (await this.view.shardsOf(modelId)).filter((held) => isOfKind(held, kind));
+    const alike = fitting.filter((held) => held.provider === lost.provider);
+    const wish = { firstLayer, lastLayer, precision: kind.precision, excluded, starvedBelow: 0 };
+    const chosen = choosePipeline(alike, wish) ?? choosePipeline(fitting, wish);
+    return chosen === null ? null : chosen.shards.map(plannedHop);
   }
 
   /** Coverage of a model, the pipeline a request would take, and how many nodes hold parts of it. */
@@ -97,13 +99,14 @@ export class Scheduler {
   ): Promise<{ report: CoverageReport; plan: PipelinePlan | null; online: number; offline: number } | null> {
     const model = this.catalogue.find(modelId);
     if (model === undefined) return null;
-    const online = await this.online(modelId);
-    const plan = this.choose(modelId, online);
+    const shards = await this.view.shardsOf(modelId);
+    const online = shards.filter((held) => held.isActive);
+    const plan = this.choose(modelId, online, {});
     return {
       report: reportCoverage(online, model.manifest.total_layers, plan !== null),
       plan,
       online: online.length,
-      offline: this.registry.shardsOfModel(modelId).length - online.length,
+      offline: shards.length - online.length,
     };
   }
 
@@ -115,59 +118,34 @@ export class Scheduler {
     const model = this.catalogue.find(modelId);
     if (model === undefined) return undefined;
     // A new node will most likely cut its shard from the first manifest; foreign shards without one cannot join it.
-    const joinable = (await this.online(modelId)).filter((held) => held.manifestHash === model.manifestHash);
-    const held = joinable.length > 0 ? joinable : await this.online(modelId);
+    const online = (await this.view.shardsOf(modelId)).filter((held) => held.isActive);
+    const joinable = online.filter((held) => held.manifestHash === model.manifestHash);
+    const held = joinable.length > 0 ? joinable : online;
     const range = suggestRange(model.manifest, held, memoryBytes);
     if (range === null) return null;
     return { range, requiredBytes: memoryRequiredBytes(model.manifest, range), model };
   }
 
-  private choose(modelId: string, online: readonly OnlineShard[]): PipelinePlan | null {
-    for (const model of this.catalogue.variants(modelId)) {
-      const primary = model === this.catalogue.find(modelId);
-      const fitting = online.filter(
-        (held) => held.manifestHash === model.manifestHash || (primary && held.manifestHash === null),
+  private choose(modelId: string, shards: readonly ViewedShard[], wish: PlanWish): PipelinePlan | null {
+    const variants = this.catalogue.variants(modelId);
+    const starvedBelow = minimumShare(shards);
+    for (const [index, model] of variants.entries()) {
+      const takesForeign = index === 0;
+      const fitting = shards.filter(
+        (held) => held.manifestHash === model.manifestHash || (takesForeign && held.manifestHash === null),
       );
-      const cover = chooseCover(fitting, model.manifest.total_layers);
-      if (cover === null) continue;
-      const hops = cover.flatMap((chosen) => fitting.filter((held) => held === chosen));
-      return {
-        model,
-        manifestHash: hops[0]?.manifestHash ?? null,
-        hops: hops.map(plannedHop),
-      };
+      const chosen = choosePipeline(fitting, {
+        firstLayer: 0,
+        lastLayer: model.manifest.total_layers - 1,
+        precision: wish.precision ?? 'fp32',
+        excluded: wish.excluded ?? NOBODY,
+        starvedBelow,
+      });
+      const first = chosen?.shards[0];
+      if (chosen === null || first === undefined) continue;
+      const { manifestHash, precision } = first;
+      return { model, manifestHash, precision, hops: chosen.shards.map(plannedHop) };
     }
     return null;
-  }
-
-  private async online(modelId: string): Promise<OnlineShard[]> {
-    const reachable = this.registry.shardsOfModel(modelId).flatMap((shard) => {
-      const transport = this.registry.reach(shard);
-      return transport === null ? [] : [{ shard, transport }];
-    });
-    const nodeIds = reachable.map(({ shard }) => shard.nodeId);
-    const nodes = await this.nodes.findAll(nodeIds);
-    const starved = this.allocations.starved(nodeIds);
-    const nowMs = this.clock.nowMs();
-    return reachable.flatMap(({ shard, transport }): OnlineShard[] => {
-      const node = nodes.get(shard.nodeId);
-      if (node === undefined || node.status !== 'active' || !isAvailableAt(node, nowMs)) return [];
-      return [
-        {
-          shard,
-          node,
-          transport,
-          nodeId: shard.nodeId,
-          layerStart: shard.layerStart,
-          layerEnd: shard.layerEnd,
-          manifestHash: shard.manifestHash,
-          reliability: node.reliability,
-          multiplier: effectiveHardware(node, nowMs).multiplier,
-          activeRequests: this.allocations.activeRequests(shard.nodeId),
-          gridPriority: this.grid.priority(shard.region ?? node.region),
-          starved: starved.has(shard.nodeId),
-        },
-      ];
-    });
   }
 }

@@ -1,3 +1,4 @@
+import type { Precision } from '../../protocol/compute/formulas';
 import type { ShardListing, TransportOffer } from '../../protocol/compute/http/shards';
 import type { Clock } from '../clock';
 import { chooseTransport, type HopTransport } from './transport-choice';
@@ -15,6 +16,9 @@ export interface RegisteredShard {
   readonly port: number | null;
   readonly transports: readonly TransportOffer[];
   readonly manifestHash: string | null;
+  readonly precision: Precision;
+  /** The execution provider that runs it; null when it was not named. */
+  readonly provider: string | null;
   readonly lastHeartbeatMs: number;
 }
 
@@ -29,11 +33,18 @@ export type ShardChange =
   | { readonly kind: 'put'; readonly nodeId: string; readonly modelId: string; readonly shard: RegisteredShard }
   | { readonly kind: 'removed' | 'alive'; readonly nodeId: string; readonly modelId: string };
 
+/** The one place of a shard in both indexes. */
+interface Held {
+  shard: RegisteredShard;
+}
+
 /** Who holds what, and whether it can be reached now. One shard per node and model: a new registration replaces it. */
 export class ShardRegistry {
-  private readonly shardsByNode = new Map<string, Map<string, RegisteredShard>>();
+  private readonly heldByNode = new Map<string, Map<string, Held>>();
+  private readonly heldByModel = new Map<string, Map<string, Held>>();
   private isConnected: ConnectionCheck = () => false;
   private onChange: (change: ShardChange) => void = () => undefined;
+  private onNode: (nodeId: string) => void = () => undefined;
 
   constructor(
     private readonly offlineAfterMs: number,
@@ -50,20 +61,21 @@ export class ShardRegistry {
     this.onChange = onChange;
   }
 
+  /** Told of every node of which something changed, here or elsewhere; a sign of life counts. */
+  watchNodes(onNode: (nodeId: string) => void): void {
+    this.onNode = onNode;
+  }
+
   /** Takes over what another replica registered, unless it is older than what is known. */
   adopt(shard: RegisteredShard): void {
-    const shards = this.shardsByNode.get(shard.nodeId) ?? new Map<string, RegisteredShard>();
-    const known = shards.get(shard.modelId);
-    if (known !== undefined && known.lastHeartbeatMs > shard.lastHeartbeatMs) return;
-    shards.set(shard.modelId, shard);
-    this.shardsByNode.set(shard.nodeId, shards);
+    const known = this.heldByNode.get(shard.nodeId)?.get(shard.modelId);
+    if (known !== undefined && known.shard.lastHeartbeatMs > shard.lastHeartbeatMs) return;
+    this.store(shard);
   }
 
   /** Takes over that another replica removed a shard. */
   disown(nodeId: string, modelId: string): void {
-    const shards = this.shardsByNode.get(nodeId);
-    shards?.delete(modelId);
-    if (shards?.size === 0) this.shardsByNode.delete(nodeId);
+    this.drop(nodeId, modelId);
   }
 
   /** Takes over signs of life that reached another replica. */
@@ -73,25 +85,33 @@ export class ShardRegistry {
 
   /** False when the node holds as many shards as it may. */
   put(shard: Omit<RegisteredShard, 'lastHeartbeatMs'>): boolean {
-    const shards = this.shardsByNode.get(shard.nodeId) ?? new Map<string, RegisteredShard>();
-    if (!shards.has(shard.modelId) && shards.size >= MAX_SHARDS_PER_NODE) return false;
+    const known = this.heldByNode.get(shard.nodeId);
+    if (known !== undefined && !known.has(shard.modelId) && known.size >= MAX_SHARDS_PER_NODE) return false;
     const registered = { ...shard, lastHeartbeatMs: this.clock.nowMs() };
-    shards.set(shard.modelId, registered);
-    this.shardsByNode.set(shard.nodeId, shards);
+    this.store(registered);
     this.onChange({ kind: 'put', nodeId: shard.nodeId, modelId: shard.modelId, shard: registered });
     return true;
   }
 
+  holdsAny(nodeId: string): boolean {
+    return this.heldByNode.has(nodeId);
+  }
+
   shardsOfNode(nodeId: string): RegisteredShard[] {
-    return [...(this.shardsByNode.get(nodeId)?.values() ?? [])];
+    return [...(this.heldByNode.get(nodeId)?.values() ?? [])].map(({ shard }) => shard);
   }
 
   shardsOfModel(modelId: string): RegisteredShard[] {
-    return this.all().filter((shard) => shard.modelId === modelId);
+    return [...(this.heldByModel.get(modelId)?.values() ?? [])].map(({ shard }) => shard);
+  }
+
+  /** How many shards of a model are registered, reachable or not. */
+  countOf(modelId: string): number {
+    return this.heldByModel.get(modelId)?.size ?? 0;
   }
 
   all(): RegisteredShard[] {
-    return [...this.shardsByNode.values()].flatMap((shards) => [...shards.values()]);
+    return [...this.heldByNode.values()].flatMap((shards) => [...shards.values()].map(({ shard }) => shard));
   }
 
   /** Notes that a node is there; returns how many shards it holds. */
@@ -104,26 +124,22 @@ export class ShardRegistry {
   /** Removes one model's shard of a node, or all of them, and returns what was removed. */
   remove(nodeId: string, modelId?: string): RegisteredShard[] {
     const removed = this.shardsOfNode(nodeId).filter((shard) => modelId === undefined || shard.modelId === modelId);
-    const shards = this.shardsByNode.get(nodeId);
     for (const shard of removed) {
-      shards?.delete(shard.modelId);
+      this.drop(nodeId, shard.modelId);
       this.onChange({ kind: 'removed', nodeId, modelId: shard.modelId });
     }
-    if (shards?.size === 0) this.shardsByNode.delete(nodeId);
     return removed;
   }
 
   /** How the shard can be reached now, or null when it is offline. */
   reach(shard: RegisteredShard): HopTransport | null {
-    if (this.clock.nowMs() - shard.lastHeartbeatMs > this.offlineAfterMs) return null;
+    if (this.clock.nowMs() >= this.silentFromMs(shard)) return null;
     return chooseTransport(shard, this.isConnected(shard.nodeId));
   }
 
-  private renew(nodeId: string): number {
-    const shards = this.shardsByNode.get(nodeId);
-    if (shards === undefined) return 0;
-    for (const [modelId, shard] of shards) shards.set(modelId, { ...shard, lastHeartbeatMs: this.clock.nowMs() });
-    return shards.size;
+  /** When the shard counts as offline, if nothing is heard of its node until then. */
+  silentFromMs(shard: RegisteredShard): number {
+    return shard.lastHeartbeatMs + this.offlineAfterMs;
   }
 
   listing(shard: RegisteredShard): ShardListing {
@@ -141,6 +157,36 @@ export class ShardRegistry {
       port: shard.port,
       transports: [...shard.transports],
       manifest_hash: shard.manifestHash,
+      precision: shard.precision,
+      provider: shard.provider,
     };
+  }
+
+  private renew(nodeId: string): number {
+    const shards = this.heldByNode.get(nodeId);
+    if (shards === undefined) return 0;
+    const lastHeartbeatMs = this.clock.nowMs();
+    for (const held of shards.values()) held.shard = { ...held.shard, lastHeartbeatMs };
+    this.onNode(nodeId);
+    return shards.size;
+  }
+
+  private store(shard: RegisteredShard): void {
+    const held: Held = { shard };
+    const ofNode = this.heldByNode.get(shard.nodeId) ?? new Map<string, Held>();
+    this.heldByNode.set(shard.nodeId, ofNode.set(shard.modelId, held));
+    const ofModel = this.heldByModel.get(shard.modelId) ?? new Map<string, Held>();
+    this.heldByModel.set(shard.modelId, ofModel.set(shard.nodeId, held));
+    this.onNode(shard.nodeId);
+  }
+
+  private drop(nodeId: string, modelId: string): void {
+    const ofNode = this.heldByNode.get(nodeId);
+    ofNode?.delete(modelId);
+    if (ofNode?.size === 0) this.heldByNode.delete(nodeId);
+    const ofModel = this.heldByModel.get(modelId);
+    ofModel?.delete(nodeId);
+    if (ofModel?.size === 0) this.heldByModel.delete(modelId);
+    this.onNode(nodeId);
   }
 }

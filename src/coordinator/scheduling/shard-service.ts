@@ -78,6 +78,8 @@ export class ShardService {
       port,
       transports: offers.length > 0 ? offers : defaultTransports(origin, port),
       manifestHash: manifestHash ?? (origin.manifest === undefined ? null : model.value.manifestHash),
+      precision: registration.precision ?? 'fp32',
+      provider: registration.provider ?? null,
     };
     if (!this.registry.put(shard)) {
       return refuse('range-invalid', `A node may register ${MAX_SHARDS_PER_NODE} models at most.`);

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { testManifest } from '../testing/test-model';
-import { chooseCover } from './cover';
+import { choosePipeline } from './pipeline-choice';
+import { testCandidate } from '../testing/test-shards';
 import { reportCoverage, type HeldRange } from './coverage';
 import { memoryRequiredBytes, suggestRange } from './suggest';
 
@@ -68,16 +69,17 @@ describe('suggestRange', () => {
           expect(memoryRequiredBytes(manifest, range)).toBeLessThanOrEqual(memoryBytes);
           ranges.push(held(range.layer_start, range.layer_end));
         }
-        const candidates = ranges.map((range, index) => ({
-          ...range,
-          nodeId: String(index),
-          reliability: 1,
-          multiplier: 1,
-          activeRequests: 0,
-          gridPriority: 0.5,
-          starved: false,
-        }));
-        expect(chooseCover(candidates, 8)).not.toBeNull();
+        const candidates = ranges.map((range, index) =>
+          testCandidate(range.layerStart, range.layerEnd, { nodeId: String(index) }),
+        );
+        const wish = {
+          firstLayer: 0,
+          lastLayer: 7,
+          precision: 'fp32',
+          excluded: new Set<string>(),
+          starvedBelow: 0,
+        } as const;
+        expect(choosePipeline(candidates, wish)).not.toBeNull();
       }),
     );
   });

@@ -24,6 +24,8 @@ import type { ShardKeeper } from './shard-keeper';
 import { reportShard, type ServedShard } from './served-shard';
 
 const BYTES_PER_GIB = 1_073_741_824;
+/** Characters the wire takes of an execution provider's name. */
+const MAX_PROVIDER_NAME = 40;
 
 /** What shall be in memory, from the person's preferences. */
 export interface ShardWish {
@@ -265,6 +267,8 @@ export class ShardService {
         port: reach.port,
         transports: [...reach.transports],
         manifest_hash: handle.manifestHash,
+        precision: handle.precision ?? 'fp32',
+        provider: handle.provider.slice(0, MAX_PROVIDER_NAME),
       },
       manifestHash: handle.manifestHash,
       manifest,

@@ -4,6 +4,14 @@ import { toMicroGft, type MicroGft } from './micro-gft';
 export const PRECISION_FACTORS = { fp32: 1, fp16: 0.5, int8: 0.25, int4: 0.125 } as const;
 export type Precision = keyof typeof PRECISION_FACTORS;
 
+/** Most exact first. */
+export const PRECISIONS = ['fp32', 'fp16', 'int8', 'int4'] as const satisfies readonly Precision[];
+
+/** Whether weights held in `held` are at least as exact as `wanted`. */
+export function isAsExact(held: Precision, wanted: Precision): boolean {
+  return PRECISIONS.indexOf(held) <= PRECISIONS.indexOf(wanted);
+}
+
 export const FLOPS_PER_GFLOP = 1e9;
 
 /** earned GFT = GFLOPs delivered × hardware multiplier × reliability factor. */

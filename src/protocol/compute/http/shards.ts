@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { MODEL_LIMITS } from '../model';
+import { PrecisionName } from './tokens';
 
 /** No way to reach a shard: where other nodes may read the model's files it holds, as from a coordinator. */
 export const LAYERS_TRANSPORT = 'layers-http';
@@ -30,6 +31,10 @@ export const ShardRegistration = Type.Object({
   transports: Type.Optional(Type.Array(TransportOffer, { maxItems: 16 })),
   /** SHA-256 of the model manifest the shard was cut from; foreign clients leave it out. */
   manifest_hash: Type.Optional(Type.Union([Type.String({ pattern: '^[0-9a-f]{64}$' }), Type.Null()])),
+  /** How the weights are held; `fp32` where it is left out. Shards of different precisions never share a pipeline. */
+  precision: Type.Optional(Type.Union([PrecisionName, Type.Null()])),
+  /** The execution provider that runs it, such as `cpu` or `webgpu`: like replaces like where a choice is left. */
+  provider: Type.Optional(Type.Union([Type.String({ minLength: 1, maxLength: 40 }), Type.Null()])),
 });
 export type ShardRegistration = Static<typeof ShardRegistration>;
 
@@ -77,6 +82,8 @@ export const ShardListing = Type.Object({
   port: Type.Union([Type.Integer(), Type.Null()]),
   transports: Type.Array(TransportOffer),
   manifest_hash: Type.Union([Type.String(), Type.Null()]),
+  precision: PrecisionName,
+  provider: Type.Union([Type.String(), Type.Null()]),
 });
 export type ShardListing = Static<typeof ShardListing>;
 
