@@ -96,6 +96,8 @@ export const CALL_SCHEMAS = {
   'chat:delete': Type.Object({ conversationId: Id }),
   'ledger:get-page': Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 1_000 }) }),
   'ledger:verify': Nothing,
+  /** Asks where to write; gives false when the dialog was closed. */
+  'ledger:export': Type.Object({ format: Type.Union([Type.Literal('csv'), Type.Literal('jsonl')]) }),
   ...MODEL_CALLS,
   ...SYSTEM_CALLS,
   ...POLICY_CALL_SCHEMAS,
@@ -157,6 +159,7 @@ interface CallValues
   'chat:delete': null;
   'ledger:get-page': LedgerPage;
   'ledger:verify': LedgerVerification;
+  'ledger:export': boolean;
 }
 
 export type CallOutput<Name extends Channel> = Result<CallValues[Name], AppErrorCode>;

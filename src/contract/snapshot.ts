@@ -55,7 +55,12 @@ export interface LedgerPage {
   readonly balanceMicroGft: number;
   readonly totalEarnedMicroGft: number;
   readonly totalSpentMicroGft: number;
+  /** What expires within 90 days unless it is spent before, by day (`2027-03-01`, UTC), soonest first. */
+  readonly expiring: readonly { readonly microGft: number; readonly on: string }[];
 }
+
+/** Forms in which the own entries of the ledger can be written to a file. */
+export type LedgerExportFormat = 'csv' | 'jsonl';
 
 export interface LedgerVerification {
   readonly valid: boolean;

@@ -417,6 +417,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     nodeService,
     chat,
     ownModels,
+    dialogs,
     retry,
     timers,
   });

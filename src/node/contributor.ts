@@ -272,6 +272,11 @@ export class ContributorNode {
     return this.requester.fetchJson(path, signal);
   }
 
+  /** Writes an answer of the coordinator of any size, such as an export, to a file. */
+  download(path: string, file: string): Promise<Result<void>> {
+    return this.requester.download(path, file);
+  }
+
   /** Asks the coordinator to lift a suspension. */
   async requestUnsuspension(): Promise<Result<void>> {
     if (this.nodeId === null) return nodeFailure('not-connected', 'This node is not registered yet.');

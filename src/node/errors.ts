@@ -34,6 +34,7 @@ export type NodeErrorCode =
   | 'coordinator-fault'
   | 'answer-invalid'
   | 'answer-too-large'
+  | 'download-failed'
   | 'call-timeout'
   | 'connection-lost'
   | 'connection-replaced'

@@ -13,6 +13,7 @@ import type {
 import { parseCoordinatorUrl } from './coordinator-client/coordinator-url';
 import { refusal } from './coordinator-client/http-connection';
 import { readRecord, readText } from './coordinator-client/reading';
+import { downloadTo } from './coordinator-client/http-download';
 import { CoordinatorHttp, type HttpRequest } from './coordinator-client/http-requests';
 import { nodeFailure } from './errors';
 import type { NodeIdentity } from './identity/node-identity';
@@ -127,15 +128,27 @@ export class Requester {
     return answer.ok ? success(undefined) : answer;
   }
 
-  private async request(request: HttpRequest, what: string): Promise<Result<unknown>> {
-    if (!request.path.startsWith('/') || request.path.startsWith('//')) {
+  /** Writes an answer of any size to a file; the failures of `downloadTo`. */
+  async download(path: string, file: string): Promise<Result<void>> {
+    const http = this.httpFor(path);
+    return http.ok ? downloadTo(http.value, path, file, `Reading ${path.split('?')[0] ?? path}`) : http;
+  }
+
+  private httpFor(path: string): Result<CoordinatorHttp> {
+    if (!path.startsWith('/') || path.startsWith('//')) {
       return nodeFailure('input-invalid', 'Only paths of the coordinator can be read.');
     }
     const { coordinatorUrl, accessToken } = this.preferences();
     const url = parseCoordinatorUrl(coordinatorUrl);
     if (!url.ok) return url;
     const http = new CoordinatorHttp(url.value.base, accessToken);
-    const answer = await (this.sign === null ? http : http.signedBy(this.sign)).send(request);
+    return success(this.sign === null ? http : http.signedBy(this.sign));
+  }
+
+  private async request(request: HttpRequest, what: string): Promise<Result<unknown>> {
+    const http = this.httpFor(request.path);
+    if (!http.ok) return http;
+    const answer = await http.value.send(request);
     if (!answer.ok) return answer;
     if (answer.value.status >= 300) return refusal(answer.value, what);
     if (answer.value.json === undefined) return nodeFailure('answer-invalid', `${what} gave no JSON.`);

@@ -41,6 +41,7 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'chat:delete': true,
   'ledger:get-page': true,
   'ledger:verify': true,
+  'ledger:export': true,
   'trust:get': true,
   'keys:create': true,
   'keys:rename': true,

@@ -9,6 +9,7 @@ import type { PolicyService } from '../services/policy-service';
 import type { SettingsService } from '../services/settings-service';
 import type { SnapshotService } from '../services/snapshot-service';
 import type { Timers } from '../services/timers';
+import type { FileDialogs } from '../windows/file-dialogs';
 import type { CallRegistry } from './call-registry';
 import { registerChatCalls } from './calls/chat-calls';
 import { registerCoordinatorCalls } from './calls/coordinator-calls';
@@ -26,6 +27,7 @@ export interface BaseServices {
   readonly nodeService: NodeService;
   readonly chat: ChatService;
   readonly ownModels: OwnModelsService;
+  readonly dialogs: FileDialogs;
   readonly retry: () => void;
   readonly timers: Timers;
 }
@@ -68,5 +70,11 @@ export function registerBaseCalls(calls: CallRegistry, services: BaseServices): 
       inputTokensAtMost: (id, modelId, text) => chat.inputTokensAtMost(id, modelId, text),
     }),
   });
-  registerLedgerCalls(calls, new LedgerService(nodeService));
+  registerLedgerCalls(
+    calls,
+    new LedgerService(nodeService, {
+      saveFile: (name, ending) => services.dialogs.saveFile('export', name, ending),
+      download: (path, file) => nodeService.download(path, file),
+    }),
+  );
 }

@@ -56,6 +56,14 @@ export const BalanceAnswer = Type.Object({
   balance: Gft,
   total_earned: Gft,
   total_spent: Gft,
+  expiring: Type.Optional(
+    Type.Union([
+      Type.Array(Type.Object({ amount: Gft, expires_on: Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$' }) }), {
+        maxItems: 400,
+      }),
+      Type.Null(),
+    ]),
+  ),
 });
 
 export const HistoryAnswer = Type.Object({

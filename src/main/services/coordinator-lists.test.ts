@@ -6,7 +6,7 @@ import { ManualTimers } from '../test-doubles/manual-timers';
 import { RecordingLog } from '../test-doubles/recording-log';
 import type { CoordinatorSource } from './coordinator-reader';
 import { initialSnapshot } from './initial-snapshot';
-import { LedgerService } from './ledger-service';
+import { LedgerService, type LedgerExports } from './ledger-service';
 import { ModelsService } from './models-service';
 
 const facts = { appVersion: '1', settings: DEFAULT_SETTINGS, hasRemoteAccessToken: false, secretsEncrypted: true };
@@ -24,6 +24,11 @@ function source(answers: Record<string, unknown>, changes: Partial<NodeSnapshot>
   return { read, asked };
 }
 
+const noExports: LedgerExports = {
+  saveFile: () => Promise.resolve(null),
+  download: () => Promise.reject(new Error('nothing is downloaded here')),
+};
+
 const entry = (id: string, timestamp: string, amount: number) => ({
   id,
   event_type: amount > 0 ? 'issuance' : 'redemption',
@@ -36,6 +41,24 @@ const entry = (id: string, timestamp: string, amount: number) => ({
 });
 
 describe('LedgerService', () => {
+  it('writes every entry of this computer to the file that was chosen, and nothing when none was', async () => {
+    const { read } = source({});
+    const written: string[] = [];
+    const to = (file: string | null, answer: Result<void> = success(undefined)): LedgerService =>
+      new LedgerService(read, {
+        saveFile: (name) => Promise.resolve(file === null ? null : `${file}/${name}`),
+        download: (path, chosen) => {
+          written.push(`${path} -> ${chosen}`);
+          return Promise.resolve(answer);
+        },
+      });
+    expect(await to('/home').export('csv')).toEqual({ ok: true, value: true });
+    expect(await to(null).export('jsonl')).toEqual({ ok: true, value: false });
+    expect(written).toEqual(['/tokens/me/export?format=csv -> /home/tore-ledger.csv']);
+    const failed = failure('download-failed', 'the disk is full');
+    expect(await to('/home', failed).export('jsonl')).toEqual(failed);
+  });
+
   it('shows the newest entries first, in micro-GFT, whatever form the times have', async () => {
     const { read } = source({
       '/tokens/me/history?limit=10': {
@@ -47,7 +70,7 @@ describe('LedgerService', () => {
       },
       '/tokens/me/balance': { balance: 11.799659, total_earned: 11.8, total_spent: 0.000341, last_updated: null },
     });
-    const page = await new LedgerService(read).getPage(10);
+    const page = await new LedgerService(read, noExports).getPage(10);
     expect(page).toMatchObject({
       ok: true,
       value: {
@@ -66,28 +89,39 @@ describe('LedgerService', () => {
       {},
       { coordinator: { url: '', name: null, version: null, transport: 'websocket', tokenMode: false } },
     );
-    expect(await new LedgerService(off.read).getPage(5)).toMatchObject({ ok: false, error: { code: 'tokens-off' } });
-    expect(await new LedgerService(off.read).verify()).toMatchObject({ ok: false, error: { code: 'tokens-off' } });
+    expect(await new LedgerService(off.read, noExports).getPage(5)).toMatchObject({
+      ok: false,
+      error: { code: 'tokens-off' },
+    });
+    expect(await new LedgerService(off.read, noExports).verify()).toMatchObject({
+      ok: false,
+      error: { code: 'tokens-off' },
+    });
     expect(off.asked).toEqual([]);
     const unknown = source({}, { nodeId: null });
-    expect(await new LedgerService(unknown.read).getPage(5)).toMatchObject({ error: { code: 'not-connected' } });
+    expect(await new LedgerService(unknown.read, noExports).getPage(5)).toMatchObject({
+      error: { code: 'not-connected' },
+    });
   });
 
   it('says plainly when the chain does not hold', async () => {
     const path = '/tokens/ledger/verify';
     const good = source({ [path]: { chain_valid: true, total_entries: 1_204, total_supply: 1 } });
-    expect(await new LedgerService(good.read).verify()).toMatchObject({
+    expect(await new LedgerService(good.read, noExports).verify()).toMatchObject({
       value: { message: 'Verified to entry 1,204.' },
     });
     const bad = source({ [path]: { chain_valid: false, total_entries: 2, problem: 'Entry 2 was changed.' } });
-    expect(await new LedgerService(bad.read).verify()).toMatchObject({
+    expect(await new LedgerService(bad.read, noExports).verify()).toMatchObject({
       value: { valid: false, message: 'The chain does not hold: Entry 2 was changed.' },
     });
   });
 
   it('refuses an answer of another form', async () => {
     const odd = source({ '/tokens/ledger/verify': { chain_valid: 'yes' } });
-    expect(await new LedgerService(odd.read).verify()).toMatchObject({ ok: false, error: { code: 'answer-invalid' } });
+    expect(await new LedgerService(odd.read, noExports).verify()).toMatchObject({
+      ok: false,
+      error: { code: 'answer-invalid' },
+    });
   });
 });
 

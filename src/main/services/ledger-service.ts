@@ -1,16 +1,26 @@
-import type { LedgerEntryView, LedgerPage, LedgerVerification } from '../../contract/snapshot';
+import type { LedgerEntryView, LedgerExportFormat, LedgerPage, LedgerVerification } from '../../contract/snapshot';
 import { toMicroGft } from '../../protocol/compute/micro-gft';
 import { success, type Result } from '../../protocol/result';
 import { mainFailure } from '../errors';
 import { BalanceAnswer, HistoryAnswer, VerificationAnswer } from './coordinator-answers';
 import { readFromCoordinator, type CoordinatorSource } from './coordinator-reader';
 
+/** What an export needs of its surroundings. */
+export interface LedgerExports {
+  /** Asks for a name; null when the dialog was closed. */
+  saveFile(suggestedName: string, ending: string): Promise<string | null>;
+  /** Writes an answer of the coordinator to a file. */
+  download(path: string, file: string): Promise<Result<void>>;
+}
+
 /** Reads the accounts that the coordinator keeps for this computer. */
 export class LedgerService {
   readonly #source: CoordinatorSource;
+  readonly #exports: LedgerExports;
 
-  constructor(source: CoordinatorSource) {
+  constructor(source: CoordinatorSource, exports: LedgerExports) {
     this.#source = source;
+    this.#exports = exports;
   }
 
   /** The newest entries of this node, newest first, with its sums. */
@@ -29,7 +39,22 @@ export class LedgerService {
       balanceMicroGft: toMicroGft(balance.value.balance),
       totalEarnedMicroGft: toMicroGft(balance.value.total_earned),
       totalSpentMicroGft: toMicroGft(balance.value.total_spent),
+      expiring: (balance.value.expiring ?? []).map(({ amount, expires_on: on }) => ({
+        microGft: toMicroGft(amount),
+        on,
+      })),
     });
+  }
+
+  /** Writes every entry of this node to a file the user chooses; false when none was chosen. */
+  async export(format: LedgerExportFormat): Promise<Result<boolean>> {
+    const nodeId = this.#accountOwner();
+    if (!nodeId.ok) return nodeId;
+    const file = await this.#exports.saveFile(`tore-ledger.${format}`, format);
+    if (file === null) return success(false);
+    const path = `/tokens/${encodeURIComponent(nodeId.value)}/export?format=${format}`;
+    const written = await this.#exports.download(path, file);
+    return written.ok ? success(true) : written;
   }
 
   /** Asks the coordinator to check its whole chain anew. */

@@ -50,6 +50,7 @@ export type ContributorPort = Pick<
   | 'measureHardware'
   | 'generate'
   | 'fetchJson'
+  | 'download'
   | 'previewRun'
   | 'trafficBytes'
   | 'finishBeforeNextPause'
@@ -116,6 +117,10 @@ export class NodeService implements CoordinatorSource {
     const snapshot = this.node.snapshot();
     if (snapshot.state.kind !== 'off') return snapshot;
     return { ...snapshot, state: this.#stateBeforeStart() };
+  }
+
+  download(path: string, file: string): Promise<Result<void>> {
+    return this.node.download(path, file);
   }
 
   fetchJson(path: string): Promise<Result<unknown>> {

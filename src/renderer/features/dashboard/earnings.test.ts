@@ -23,7 +23,7 @@ function entry(microGft: number, at: Date, more: Partial<LedgerEntryView> = {}):
 }
 
 function pageOf(entries: LedgerEntryView[]): LedgerPage {
-  return { entries, balanceMicroGft: 0, totalEarnedMicroGft: 999, totalSpentMicroGft: 0 };
+  return { entries, balanceMicroGft: 0, totalEarnedMicroGft: 999, totalSpentMicroGft: 0, expiring: [] };
 }
 
 describe('earningsBuckets', () => {

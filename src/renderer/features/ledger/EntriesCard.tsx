@@ -9,6 +9,7 @@ import { formatAmount, formatCount } from '../../format/numbers';
 import { LEDGER_PAGE_LIMIT } from '../../stores/ledger-store';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { EntriesTable } from './EntriesTable';
+import { ExportButton } from './ExportButton';
 import { EVENT_TYPES, filterEntries, type LedgerFilter } from './filter-entries';
 import classes from './Ledger.module.css';
 
@@ -63,6 +64,7 @@ export function EntriesCard({ page }: { readonly page: LedgerPage }) {
             allowDeselect={false}
             onChange={(value) => setEventType(isEventType(value) ? value : 'all')}
           />
+          <ExportButton />
         </div>
       }
     >

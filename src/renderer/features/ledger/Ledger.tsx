@@ -11,6 +11,7 @@ import { refreshLedger, useLedger } from '../../stores/ledger-store';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { ChainState } from './ChainState';
 import { EntriesCard } from './EntriesCard';
+import { ExpiringNote } from './ExpiringNote';
 
 function Content() {
   const { t } = useTranslation();
@@ -62,6 +63,7 @@ function Content() {
             <Amount microGft={page.totalSpentMicroGft} />
           </Figure>
         </FigureList>
+        <ExpiringNote expiring={page.expiring} />
       </Section>
       <EntriesCard page={page} />
     </>

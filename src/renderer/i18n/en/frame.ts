@@ -139,6 +139,7 @@ export const frame = {
     stopAnswer: 'The answer was not stopped',
     sendQuestion: 'The question was not sent',
     retryQuestion: 'The question was not asked again',
+    exportLedger: 'The entries were not exported',
     verify: 'The chain was not checked',
     join: 'The details could not be read',
     localApi: 'The endpoint for other programs was not changed',

@@ -42,5 +42,12 @@ export const ledger = {
   off: 'The coordinator works without tokens, so it keeps no ledger. Requests and tokens served are on the dashboard.',
   unknownTitle: 'Not known yet',
   unknown: 'The ledger can be read once this computer has reached its coordinator.',
+  export: 'Export',
+  exportCsv: 'As a table (CSV)',
+  exportJsonl: 'As JSON lines',
+  exportDone: 'The entries of this computer were written to the file.',
+  expiringOn: '{{amount}} GFT expire on {{date}}',
+  expiringBy: '{{amount}} GFT expire by {{date}}, the first on {{first}}',
+  expiringHint: 'GFT lives for a year. What you spend is taken from the oldest, so spending it keeps it from expiring.',
   failedTitle: 'The ledger could not be read',
 } as const;

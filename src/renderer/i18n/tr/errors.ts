@@ -23,6 +23,7 @@ export const errors: Readonly<Record<string, string>> = {
   'not-connected': 'Koordinatöre bağlı değil. Bağlantı kurulunca yeniden deneyin.',
   'answer-invalid': 'Koordinatörün yanıtı okunamadı; sürümü farklı olabilir.',
   'answer-too-large': 'Koordinatörün yanıtı çok büyük.',
+  'download-failed': 'Aktarım tamamlanmadı; hiçbir şey saklanmadı. Bağlantıyı ve boş alanı denetleyip yeniden deneyin.',
   'tokens-off': 'Bu koordinatör GFT hesabı tutmuyor.',
   'coordinator-not-embedded': 'Bu bilgisayardaki koordinatör çalışmıyor.',
   'coordinator-refused': 'Koordinatör isteği geri çevirdi.',

@@ -139,6 +139,7 @@ export const frame = {
     stopAnswer: 'Yanıt durdurulmadı',
     sendQuestion: 'Soru gönderilmedi',
     retryQuestion: 'Soru yeniden sorulmadı',
+    exportLedger: 'Kayıtlar dışa aktarılmadı',
     verify: 'Zincir denetlenmedi',
     join: 'Bilgiler okunamadı',
     localApi: 'Öteki programlar için uç nokta değiştirilmedi',

@@ -42,5 +42,12 @@ export const ledger = {
   off: 'Koordinatör GFT’siz çalışıyor, bu yüzden defter tutmuyor. Yanıtlanan istekler ve tokenlar genel bakışta.',
   unknownTitle: 'Henüz bilinmiyor',
   unknown: 'Bu bilgisayar koordinatörüne ulaşınca defter okunabilir.',
+  export: 'Dışa aktar',
+  exportCsv: 'Tablo olarak (CSV)',
+  exportJsonl: 'JSON satırları olarak',
+  exportDone: 'Bu bilgisayarın kayıtları dosyaya yazıldı.',
+  expiringOn: '{{amount}} GFT’nin süresi {{date}} tarihinde doluyor',
+  expiringBy: '{{amount}} GFT’nin süresi {{date}} tarihine dek doluyor, ilki {{first}} tarihinde',
+  expiringHint: 'GFT’nin ömrü bir yıldır. Harcanan en eskiden düşülür; harcanan GFT’nin süresi dolmaz.',
   failedTitle: 'Defter okunamadı',
 } as const;
