@@ -188,7 +188,13 @@ export function createServices(
     },
     logger,
   );
-  const { rooms, sessions: groupSessions } = createGroupSessions(database, coordinatorId, surroundings);
+  const { rooms, sessions: groupSessions } = createGroupSessions(
+    database,
+    coordinatorId,
+    surroundings,
+    replicas?.roomLine,
+  );
+  replicas?.connectRooms(rooms);
   const calls = new NodeCalls(access, nodeService, nodes, shards, registry, challenges, generation, desk);
   hub.connectServices(calls, coverage, rooms);
   const trust = createTrustServices(database, coordinatorId, config, clock, reach);

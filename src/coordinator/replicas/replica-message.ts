@@ -2,6 +2,7 @@ import type { TaskView } from '../../protocol/compute/http/tasks';
 import type { CoordinatorMessage, MessageOf } from '../../protocol/wire/messages';
 import type { BalanceChange, StandingChange } from '../notifications';
 import type { PipelineCommand, RelayEvent } from '../pipeline/relay-router';
+import type { RoomNews } from '../sessions/shared-rooms';
 import type { RegisteredShard } from '../scheduling/shard-registry';
 
 /** A shard on its way; times are ages, because the clocks of machines differ. */
@@ -27,7 +28,7 @@ export type SharedEvent =
 /**
  * What replicas tell each other.
  *
- *   everybody:  hello, beat, nodes, shards, standings-changed, grid-changed, tell-key, bye
+ *   everybody:  hello, beat, nodes, shards, standings-changed, grid-changed, room, tell-key, bye
  *   one:        state (answers hello), command and frame (for a node there), event (of a node, to who drives its
  *               pipeline), notice (for a node there)
  */
@@ -54,6 +55,7 @@ export type ReplicaMessage =
     }
   | { readonly kind: 'standings-changed'; readonly nodeIds: readonly string[] }
   | { readonly kind: 'grid-changed' }
+  | { readonly kind: 'room'; readonly news: RoomNews }
   | { readonly kind: 'tell-key'; readonly publicKey: string; readonly message: KeyMessage }
   | { readonly kind: 'bye' }
   | { readonly kind: 'command'; readonly nodeId: string; readonly message: PipelineCommand }

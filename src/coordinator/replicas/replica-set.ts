@@ -8,6 +8,8 @@ import type { Standings } from '../nodes/standings';
 import type { BalanceChange, NodeNotifications, StandingChange } from '../notifications';
 import type { NodeLink, NodeLinks, RelayRouter } from '../pipeline/relay-router';
 import type { RegisteredShard, ShardChange, ShardRegistry } from '../scheduling/shard-registry';
+import type { SessionRooms } from '../sessions/session-rooms';
+import type { RoomLine } from '../sessions/shared-rooms';
 import { GuestPipelines } from './guest-pipelines';
 import { Presence } from './presence';
 import type { ReplicaBus } from './replica-bus';
@@ -19,6 +21,9 @@ const BEAT_MS = 2_000;
 const DEAD_AFTER_MS = 3 * BEAT_MS + 500;
 /** Changes are collected this long before they are told. */
 const COLLECT_MS = 50;
+
+/** The rooms of group sessions, as far as other replicas concern them. */
+export type ReplicaRooms = Pick<SessionRooms, 'takeFromReplica' | 'replicaGone' | 'replicaCame'>;
 
 /** What the replicas share, and how this one takes part in it. */
 export interface ReplicaParts {
@@ -44,6 +49,7 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
   private onNode: (nodeId: string) => void = () => undefined;
   private readonly guests: GuestPipelines;
   private readonly announced = new Set<string>();
+  private rooms: ReplicaRooms | null = null;
   private revision = 0;
   private pending: {
     put: Map<string, SharedShard>;
@@ -77,6 +83,14 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
       this.pending.standings.add(nodeId);
       this.collect();
     });
+  }
+
+  /** How the rooms of group sessions here reach those at the other replicas. */
+  readonly roomLine: RoomLine = { tell: (news) => this.channel.tellAll({ kind: 'room', news }) };
+
+  /** Who takes what the other replicas say of group sessions. */
+  connectRooms(rooms: ReplicaRooms): void {
+    this.rooms = rooms;
   }
 
   start(): void {
@@ -197,6 +211,8 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
         return this.parts.hub.coverageMayHaveChanged();
       case 'grid-changed':
         return void this.parts.grid.load().catch((thrown: unknown) => this.warn(thrown));
+      case 'room':
+        return this.rooms?.takeFromReplica(from, message.news);
       case 'tell-key':
         return this.parts.hub.tellKey(message.publicKey, message.message);
       case 'bye':
@@ -220,6 +236,7 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
   /** A new or returned replica gets everything, and is asked for everything in turn when it is not known. */
   private greet(replicaId: string): void {
     this.flush();
+    this.rooms?.replicaCame();
     const shards = this.parts.registry.all().map((shard) => this.shared(shard));
     this.channel.tell(replicaId, { kind: 'state', revision: this.revision, nodes: [...this.announced], shards });
     if (this.presence.beat(replicaId, -1, this.clock.nowMs()) === 'behind') this.askForState(replicaId);
@@ -250,6 +267,7 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
     this.channel.forget(replicaId);
     this.askedAtMs.delete(replicaId);
     this.guests.driverGone(replicaId);
+    this.rooms?.replicaGone(replicaId);
     this.lose(this.presence.remove(replicaId));
   }
 

@@ -9,6 +9,7 @@ import {
   startCoordinatorProcess,
   type CoordinatorProcess,
 } from '../testing/coordinator-process';
+import { SessionClient } from '../testing/session-client';
 import { findNatsServer, startNats } from '../testing/nats-server';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
 import { freshLocation, testEngine, type TestLocation } from '../testing/test-database';
@@ -126,6 +127,55 @@ describe.runIf(canRun)('two replicas over one database', () => {
     await expect.poll(() => again.closed, WITHIN).toMatchObject({ code: 4409 });
     expect(moved.nodeId).toBe(whole.nodeId);
     await expect.poll(() => available(one), WITHIN).toBe(true);
+  });
+
+  it('host one group session together: turns, streams and presence reach whoever is connected to the other', async () => {
+    const [one, two] = urls();
+    const ada = await SessionClient.connect(one, 'Ada');
+    const bob = await SessionClient.connect(two, 'Bob');
+    const sessionId = await ada.create();
+    const code = await ada.invite(sessionId);
+    await bob.join(sessionId, code);
+    const bothPresent = (message: Json): boolean => (message['present'] as Json[]).length === 2;
+    await ada.socket.next('session-present', bothPresent);
+    await bob.socket.next('session-present', bothPresent);
+
+    // Each posts where it is; the database orders, and everybody sees every turn.
+    const posted: number[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      posted.push(await ada.post(sessionId, ada.turn(sessionId, `a${round}`)));
+      posted.push(await bob.post(sessionId, bob.turn(sessionId, `b${round}`)));
+    }
+    expect(posted).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    for (const client of [ada, bob]) {
+      for (const seq of posted) {
+        await client.socket.next('session-turns', ({ turns }) => (turns as Json[]).some((turn) => turn['seq'] === seq));
+      }
+    }
+    // At the same time as well, without a gap or a number given twice.
+    const many = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => {
+        const client = index % 2 === 0 ? ada : bob;
+        return client.post(sessionId, client.turn(sessionId, `c${index}`));
+      }),
+    );
+    expect(many.sort((left, right) => left - right)).toEqual(Array.from({ length: 20 }, (_, index) => index + 11));
+
+    const piece = { turn_id: randomUUID(), in_reply_to: null, offset: 0, text: 'think', state: 'writing' };
+    bob.socket.send({ type: 'session-stream', session_id: sessionId, piece });
+    const streamed = await ada.socket.next('session-streamed');
+    expect(streamed).toMatchObject({ participant_id: bob.participantId, piece: { text: 'think' } });
+
+    // Bob's connection moves to the other replica and goes on from the last turn he has.
+    const last = (await bob.read(sessionId)).length;
+    bob.drop();
+    await ada.socket.next('session-present', ({ present }) => (present as Json[]).length === 1);
+    await ada.socket.next('session-streamed', (message) => (message['piece'] as Json)['state'] === 'failed');
+    await ada.post(sessionId, ada.turn(sessionId, 'meanwhile'));
+    const moved = await SessionClient.connect(one, 'Bob', bob.key);
+    const entered = await moved.ask({ type: 'session-enter', session_id: sessionId, after_seq: last });
+    expect((entered['turns'] as Json[]).map((turn) => turn['seq'])).toEqual([last + 1]);
+    for (const client of [ada, moved]) client.drop();
   });
 
   it('share what one learns of the grid', async () => {

@@ -1,8 +1,9 @@
 import type { SessionParticipant } from '../../protocol/session/session';
 import { allows, type SessionRole } from '../../protocol/session/session-host';
 import { SESSION_LIMITS } from '../../protocol/session/limits';
-import type { CoordinatorMessage } from '../../protocol/wire/messages';
+import type { CoordinatorMessage, MessageOf } from '../../protocol/wire/messages';
 import type { Presence, SessionHead, StreamPiece } from '../../protocol/wire/session-messages';
+import { NO_ROOM_LINE, type RoomLine } from './shared-rooms';
 
 /** Changes of presence and participants are collected this long: a lecture hall that comes in is one message, not one each. */
 const GATHER_MS = 100;
@@ -22,15 +23,26 @@ interface Seat {
   readonly streams: Map<string, number>;
 }
 
-/** Everybody who follows one session at this coordinator now. Nothing of it is kept; after a restart they enter again. */
+/**
+ * Everybody who follows one session now: those connected to this process, and by name those at other replicas. Nothing of
+ * it is kept; after a restart they enter again.
+ */
 export class Room {
   private readonly seats = new Map<Occupant, Seat>();
   private readonly changed = new Map<string, SessionParticipant>();
   private head: SessionHead | null = null;
   private presenceChanged = false;
+  /** What changed is about the seats here, so the other replicas have to know. */
+  private seatsChanged = false;
+  private hasAsked = false;
   private timer: NodeJS.Timeout | null = null;
+  /** Who is in the room at other replicas, by replica. */
+  private readonly elsewhere = new Map<string, readonly Presence[]>();
 
-  constructor(private readonly sessionId: string) {}
+  constructor(
+    private readonly sessionId: string,
+    private readonly line: RoomLine = NO_ROOM_LINE,
+  ) {}
 
   get isEmpty(): boolean {
     return this.seats.size === 0;
@@ -38,8 +50,7 @@ export class Room {
 
   enter(occupant: Occupant, participantId: string, role: SessionRole): void {
     if (!this.seats.has(occupant)) this.seats.set(occupant, { participantId, role, typing: false, streams: new Map() });
-    this.presenceChanged = true;
-    this.gather();
+    this.noteSeats();
   }
 
   /** Takes somebody out; what they were streaming ends as failed. */
@@ -50,8 +61,7 @@ export class Room {
     for (const [turnId, offset] of seat.streams) {
       this.stream(seat.participantId, { turn_id: turnId, in_reply_to: null, offset, text: '', state: 'failed' });
     }
-    this.presenceChanged = true;
-    this.gather();
+    this.noteSeats();
   }
 
   occupantsOf(publicKey: string): Occupant[] {
@@ -60,18 +70,46 @@ export class Room {
 
   present(): Presence[] {
     const byId = new Map<string, boolean>();
-    for (const { participantId, typing } of this.seats.values()) {
-      byId.set(participantId, typing || byId.get(participantId) === true);
+    for (const { participant_id: id, typing } of [...this.presentHere(), ...[...this.elsewhere.values()].flat()]) {
+      byId.set(id, typing || byId.get(id) === true);
     }
     return [...byId].map(([participantId, typing]) => ({ participant_id: participantId, typing }));
+  }
+
+  /** Those in the room at another replica, as it says. */
+  setElsewhere(replicaId: string, present: readonly Presence[]): void {
+    if (present.length === 0 && !this.elsewhere.has(replicaId)) return;
+    if (present.length === 0) this.elsewhere.delete(replicaId);
+    else this.elsewhere.set(replicaId, present);
+    this.presenceChanged = true;
+    this.gather();
+  }
+
+  /** Passes on what is being written at another replica. */
+  takeStreamed(message: MessageOf<CoordinatorMessage, 'session-streamed'>): void {
+    this.broadcast(message);
+  }
+
+  /** Tells the other replicas who is here. */
+  announce(asks = false): void {
+    this.line.tell({ kind: 'present', sessionId: this.sessionId, present: this.presentHere(), asks });
+  }
+
+  private presentHere(): Presence[] {
+    return [...this.seats.values()].map(({ participantId, typing }) => ({ participant_id: participantId, typing }));
+  }
+
+  private noteSeats(): void {
+    this.presenceChanged = true;
+    this.seatsChanged = true;
+    this.gather();
   }
 
   setTyping(occupant: Occupant, typing: boolean): void {
     const seat = this.seats.get(occupant);
     if (seat === undefined || seat.typing === typing || !allows(seat.role, 'post')) return;
     seat.typing = typing;
-    this.presenceChanged = true;
-    this.gather();
+    this.noteSeats();
   }
 
   /** Passes a piece of an answer on, within the limits of its writer. False when it is refused. */
@@ -105,9 +143,11 @@ export class Room {
     this.gather();
   }
 
+  /** Nobody is left here. */
   close(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
+    if (this.hasAsked) this.announce();
   }
 
   private gather(): void {
@@ -128,16 +168,25 @@ export class Room {
       this.head = null;
       this.changed.clear();
     }
+    if (this.seatsChanged) {
+      this.seatsChanged = false;
+      this.announce(!this.hasAsked);
+      this.hasAsked = true;
+    }
     if (!this.presenceChanged) return;
     this.presenceChanged = false;
     this.broadcast({ type: 'session-present', session_id: this.sessionId, present: this.present() });
   }
 
   private stream(participantId: string, piece: StreamPiece, except?: Occupant): void {
-    this.broadcast(
-      { type: 'session-streamed', session_id: this.sessionId, participant_id: participantId, piece },
-      except,
-    );
+    const message = {
+      type: 'session-streamed',
+      session_id: this.sessionId,
+      participant_id: participantId,
+      piece,
+    } as const;
+    this.broadcast(message, except);
+    this.line.tell({ kind: 'streamed', sessionId: this.sessionId, message });
   }
 
   private broadcast(message: CoordinatorMessage, except?: Occupant): void {

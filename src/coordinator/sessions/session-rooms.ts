@@ -12,6 +12,7 @@ import type { GroupSessionService } from './group-session-service';
 import type { InvitationService } from './invitation-service';
 import { Room, type Occupant } from './room';
 import type { SessionNews } from './session-news';
+import { NO_ROOM_LINE, type RoomLine, type RoomNews } from './shared-rooms';
 
 /** A participant's connection, as the rooms use it. */
 export interface ParticipantSocket {
@@ -77,6 +78,7 @@ export class SessionRooms {
     private readonly invitations: InvitationService,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    private readonly line: RoomLine = NO_ROOM_LINE,
   ) {}
 
   /** Takes over a connection whose key was proved; null when the key has too many, and the connection is closed. */
@@ -124,8 +126,43 @@ export class SessionRooms {
     });
   }
 
-  /** Tells a room what was committed. */
-  deliver(news: SessionNews): void {
+  /** Tells everybody in a room what was committed here, whichever replica they are connected to. */
+  committed(news: SessionNews): void {
+    this.deliver(news);
+    this.line.tell({ kind: 'committed', news });
+  }
+
+  /**
+   * Takes what another replica says. Turns committed at two replicas may arrive out of order; a client that sees a gap asks
+   * for what is missing, and the database has it.
+   */
+  takeFromReplica(replicaId: string, news: RoomNews): void {
+    switch (news.kind) {
+      case 'committed':
+        this.deliver(news.news);
+        return;
+      case 'streamed':
+        this.rooms.get(news.sessionId)?.takeStreamed(news.message);
+        return;
+      case 'present': {
+        const room = this.rooms.get(news.sessionId);
+        room?.setElsewhere(replicaId, news.present);
+        if (news.asks) room?.announce();
+      }
+    }
+  }
+
+  /** Another replica is gone, and with it everybody who followed sessions there. */
+  replicaGone(replicaId: string): void {
+    for (const room of this.rooms.values()) room.setElsewhere(replicaId, []);
+  }
+
+  /** Another replica came or came back: it has to know who is here. */
+  replicaCame(): void {
+    for (const room of this.rooms.values()) room.announce();
+  }
+
+  private deliver(news: SessionNews): void {
     if (news.offered !== undefined) {
       const { offer, publicKeys } = news.offered;
       const text = JSON.stringify({ type: 'session-offered', session_id: news.sessionId, offer });
@@ -247,7 +284,7 @@ export class SessionRooms {
     participantId: string,
     role: 'owner' | 'member' | 'observer',
   ): Room {
-    const room = this.rooms.get(sessionId) ?? new Room(sessionId);
+    const room = this.rooms.get(sessionId) ?? new Room(sessionId, this.line);
     this.rooms.set(sessionId, room);
     connection.rooms.add(sessionId);
     room.enter(connection, participantId, role);
