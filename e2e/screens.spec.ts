@@ -72,7 +72,6 @@ test('every screen is accessible and has its picture', async ({ tore }) => {
   for (const screen of SCREENS) {
     await openScreen(window, screen);
     expect(await sidewaysOverflow(window), `${screen} scrolls sideways at 200 %`).toBeLessThanOrEqual(0);
-    await tore.screenshot(`${screen}-large`, ['light']);
   }
   await openScreen(window, 'settings');
   await window.getByTestId('text-scale-select').getByText('%100').click();
