@@ -2,6 +2,8 @@ import { defineConfig } from '@playwright/test';
 
 export default defineConfig({
   testDir: 'e2e',
+  // The packed app is packed first: npm run test:packaged.
+  testIgnore: process.env['TORE_PACKAGED'] === undefined ? 'packaged.spec.ts' : [],
   outputDir: 'e2e/artifacts/results',
   // Each test starts a whole app with its processes.
   workers: 1,
