@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { completeWelcome, READY_TIMEOUT_MS, readJoinDetails } from './actions';
+import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
 import { expect, test, type ToreApp } from './fixtures';
 import { agree, createKey, joinCoordinator, openDiscovery, openHandshake, publishRecord } from './trust-actions';
 
@@ -49,6 +49,23 @@ test('two researchers find each other, test each other, and sign what anybody ca
   await look(a, 'discovery-handshake');
   await openDiscovery(a.window, 'policies');
   await look(a, 'discovery-policies');
+
+  // Under the agreement one opens a session; the other sees it without a link, and joins without a code.
+  await openDiscovery(a.window, 'agreements');
+  await a.window.getByTestId('agreement-session').click();
+  await a.window.getByTestId('session-title').fill('Spectra and words');
+  await a.window.getByTestId('session-display-name').fill('Ada');
+  await a.window.getByTestId('session-create').click();
+  await expect(a.window.getByTestId('session-input')).toBeVisible({ timeout: READY_TIMEOUT_MS });
+  await openScreen(b.window, 'sessions');
+  await expect(b.window.getByTestId('session-offer')).toContainText('Spectra and words', { timeout: READY_TIMEOUT_MS });
+  await look(b, 'sessions-offer');
+  await b.window.getByTestId('session-offer-join').click();
+  await b.window.getByTestId('session-join-name').fill('Ben');
+  await b.window.getByTestId('session-join').click();
+  await expect(b.window.getByTestId('session-input')).toBeVisible({ timeout: READY_TIMEOUT_MS });
+  await expect(a.window.getByTestId('session-person')).toHaveCount(2, { timeout: READY_TIMEOUT_MS });
+  await expect(b.window.getByTestId('session-offer')).toHaveCount(0);
 
   const file = join(folder, 'signed.tore2-agreement.json');
   await a.electron.evaluate(({ dialog }, path) => {

@@ -10,6 +10,7 @@ const SCREENS: readonly Screen[] = [
   'challenges',
   'chat',
   'library',
+  'sessions',
   'discovery',
   'ledger',
   'administration',

@@ -88,6 +88,21 @@ export interface SessionOfferView {
   readonly link: string;
 }
 
+/** A file of a session, as a list shows it. Its bytes stay in main. */
+export interface SessionFileView {
+  readonly turnId: string;
+  /** Place in the turn's content. */
+  readonly part: number;
+  readonly seq: number;
+  readonly participantId: string;
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** By its bytes, whatever its author says. */
+  readonly mediaType: string;
+  /** Whether its bytes came with the turn. */
+  readonly isHere: boolean;
+}
+
 export interface SessionListView {
   readonly sessions: readonly SessionSummary[];
   readonly offers: readonly SessionOfferView[];
@@ -119,12 +134,18 @@ const Id = Type.String({ minLength: 1, maxLength: 100 });
 const session = { sessionId: Id };
 const DisplayName = Type.String({ minLength: 1, maxLength: 100, pattern: '\\S' });
 
-/** A text file that goes with a turn, whole. */
-export const TurnFile = Type.Object({
-  name: Type.String({ minLength: 1, maxLength: 255 }),
-  mediaType: Type.String({ maxLength: 200 }),
-  text: Type.String({ maxLength: 500_000 }),
-});
+/** A file that goes with a turn, whole: a text, which models read, or any bytes. */
+export const TurnFile = Type.Union([
+  Type.Object({
+    name: Type.String({ minLength: 1, maxLength: 255 }),
+    mediaType: Type.String({ maxLength: 200 }),
+    text: Type.String({ maxLength: 500_000 }),
+  }),
+  Type.Object({
+    name: Type.String({ minLength: 1, maxLength: 255 }),
+    base64: Type.String({ maxLength: 1_000_000, pattern: '^[A-Za-z0-9+/]*={0,2}$' }),
+  }),
+]);
 export type TurnFile = Static<typeof TurnFile>;
 
 export const SESSION_CALLS = {
@@ -181,6 +202,8 @@ export const SESSION_CALLS = {
   'sessions:stop-model': Type.Object(session),
   'sessions:estimate': Type.Object(session),
   'sessions:statement': Type.Object(session),
+  'sessions:files': Type.Object(session),
+  'sessions:save-file': Type.Object({ ...session, turnId: Id, part: Type.Integer({ minimum: 0, maximum: 1_000 }) }),
   'sessions:export': Type.Object({
     ...session,
     what: Type.Union([Type.Literal('session'), Type.Literal('project'), Type.Literal('statement')]),
@@ -209,6 +232,9 @@ export interface SessionCallValues {
   'sessions:stop-model': null;
   'sessions:estimate': OwnModelEstimate;
   'sessions:statement': StatementView;
+  'sessions:files': readonly SessionFileView[];
+  /** Where the file was saved; null when the dialog was closed. */
+  'sessions:save-file': { readonly path: string } | null;
   /** The file that was written; null when the dialog was closed. */
   'sessions:export': { readonly path: string } | null;
 }

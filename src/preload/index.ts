@@ -158,6 +158,8 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'sessions:stop-model': true,
   'sessions:estimate': true,
   'sessions:statement': true,
+  'sessions:files': true,
+  'sessions:save-file': true,
   'sessions:export': true,
   'links:take': true,
   'own-models:list': true,

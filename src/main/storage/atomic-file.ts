@@ -37,14 +37,14 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /**
- * Replaces a file so that a reader, a crash or a full disk sees either the old text or the new one, never a part.
+ * Replaces a file so that a reader, a crash or a full disk sees either the old content or the new one, never a part.
  *
  * @param what - the thing that is kept, for the message of a failure
  * @param mode - permissions of the file, by default readable by its owner only
  */
 export async function writeFileAtomically(
   path: string,
-  text: string,
+  content: string | Uint8Array,
   what: string,
   mode = 0o600,
 ): Promise<Result<void, MainErrorCode>> {
@@ -52,7 +52,7 @@ export async function writeFileAtomically(
   try {
     const handle = await open(temporary, 'wx', mode);
     try {
-      await handle.writeFile(text, 'utf8');
+      await handle.writeFile(content, 'utf8');
       await handle.sync();
     } finally {
       await handle.close();

@@ -15,6 +15,8 @@ export const SESSION_LIMITS = {
   maxInvitationDays: 90,
   /** Bytes of one turn in JSON: a long answer, or a document of some hundred pages as text. */
   maxTurnBytes: 1_048_576,
+  /** Bytes of one file in a turn, so that one fits with its base64; larger ones are fetched elsewhere. */
+  maxFileBytes: 524_288,
   /** Parts of one turn. */
   maxParts: 64,
   /** Turns of one session. */

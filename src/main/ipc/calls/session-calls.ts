@@ -10,7 +10,7 @@ const EXPORT_MODE = 0o644;
 export interface SessionCallDependencies {
   readonly sessions: SessionsService;
   /** Opens the system's dialog for a file to write; null when it was closed. */
-  readonly pickFile: (proposedName: string) => Promise<string | null>;
+  readonly pickFile: (proposedName: string, ending: string) => Promise<string | null>;
 }
 
 /** Answers every call of sessions with the reason why there are none. */
@@ -51,10 +51,19 @@ export function registerSessionCalls(calls: CallRegistry, { sessions, pickFile }
   calls.registerCall('sessions:stop-model', ({ sessionId }) => sessions.stopModel(sessionId));
   calls.registerCall('sessions:estimate', ({ sessionId }) => sessions.estimate(sessionId));
   calls.registerCall('sessions:statement', ({ sessionId }) => sessions.statement(sessionId));
+  calls.registerCall('sessions:files', ({ sessionId }) => sessions.files(sessionId));
+  calls.registerCall('sessions:save-file', async ({ sessionId, turnId, part }) => {
+    const file = sessions.file(sessionId, turnId, part);
+    if (!file.ok) return file;
+    const path = await pickFile(file.value.name, '*');
+    if (path === null) return success(null);
+    const written = await writeFileAtomically(path, file.value.bytes, 'The file', EXPORT_MODE);
+    return written.ok ? success({ path }) : written;
+  });
   calls.registerCall('sessions:export', async ({ sessionId, what }) => {
     const file = await sessions.exportText(sessionId, what);
     if (!file.ok) return file;
-    const path = await pickFile(file.value.name);
+    const path = await pickFile(file.value.name, 'json');
     if (path === null) return success(null);
     const written = await writeFileAtomically(path, file.value.text, 'The export', EXPORT_MODE);
     return written.ok ? success({ path }) : written;

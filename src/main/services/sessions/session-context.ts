@@ -42,11 +42,13 @@ function currentTurns(turns: readonly Turn[]): Turn[] {
 
 /** Text of a turn with that of its files, as a model reads it. */
 function readable(turn: Turn): string {
-  const files = turn.content.flatMap((part) =>
-    part.type === 'file' && 'extracted_text' in part && typeof part.extracted_text === 'string'
-      ? [`File ${String(part.name ?? '')}:\n${part.extracted_text}`]
-      : [],
-  );
+  const files = turn.content.flatMap((part) => {
+    if (part.type !== 'file') return [];
+    const name = 'name' in part ? String(part.name ?? '') : '';
+    return 'extracted_text' in part && typeof part.extracted_text === 'string'
+      ? [`File ${name}:\n${part.extracted_text}`]
+      : [`(File ${name}, which you cannot read.)`];
+  });
   return [textOf(turn), ...files].filter((text) => text !== '').join('\n\n');
 }
 

@@ -3,6 +3,7 @@ import { v7 } from 'uuid';
 import type { FollowedSession } from '../../../node';
 import type { Attachment } from '../../../protocol/documents/attachment';
 import type { Project } from '../../../protocol/project/project';
+import { attachmentsOf } from './turn-files';
 import type { GroupSession } from '../../../protocol/session/session';
 
 /** A session as a tore-0003 document, from the copy on this computer: it works without a network and is signed by turn. */
@@ -24,10 +25,10 @@ export function sessionDocument(session: FollowedSession): GroupSession {
   };
 }
 
-/** A session as a project of its own, with the agreement it stands on beside it. */
+/** A session as a project of its own, with the agreement it stands on and the files of its turns beside it. */
 export function sessionProject(session: FollowedSession, madeAt: string): Project {
   const { head, agreement } = session;
-  const attachment = agreement === null ? [] : [agreementAttachment(agreement)];
+  const attachments = agreement === null ? [] : [agreementAttachment(agreement)];
   return {
     tore_spec: 'tore-0004',
     id: v7(),
@@ -36,7 +37,7 @@ export function sessionProject(session: FollowedSession, madeAt: string): Projec
     instructions: '',
     conversations: [],
     sessions: [sessionDocument(session)],
-    attachments: attachment,
+    attachments: [...attachments, ...attachmentsOf(session.turns)],
     metadata: head.agreement_ref === null ? {} : { agreement_ref: head.agreement_ref },
     created_at: madeAt,
     updated_at: madeAt,

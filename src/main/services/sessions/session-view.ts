@@ -1,5 +1,6 @@
 import type { OwnModelState, SessionState, SessionSummary } from '../../../contract/sessions';
 import type { FollowedSession } from '../../../node';
+import { withoutFileBytes } from './turn-files';
 
 /** A session as a line of the list. */
 export function summaryOf(session: FollowedSession): SessionSummary {
@@ -29,8 +30,8 @@ export function stateOf(session: FollowedSession, ownModel: OwnModelState): Sess
     present: session.present,
     link: session.link,
     ended: session.ended,
-    waiting: session.waiting,
-    refused: session.refused,
+    waiting: withoutFileBytes(session.waiting),
+    refused: session.refused.map((each) => ({ ...each, turn: withoutFileBytes([each.turn])[0] ?? each.turn })),
     unverified: [...session.unverified],
     conflict: session.conflict,
     agreement: session.agreement,

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import type {
   OwnModelEstimate,
+  SessionFileView,
   SessionListView,
   SessionState,
   SessionView,
@@ -29,6 +29,7 @@ import type { ModelAnswers } from './model-answers';
 import { sessionDocument, sessionProject } from './session-documents';
 import type { SessionPreferences } from './session-preferences';
 import { summaryOf, stateOf } from './session-view';
+import { fileOfTurn, fileParts, filesOfSession, withoutFileBytes } from './turn-files';
 
 const PLATFORM = 'tore-desktop';
 const DAY_MS = 86_400_000;
@@ -73,7 +74,9 @@ export class SessionsService {
   }
 
   view(sessionId: string): Result<SessionView> {
-    return this.withSession(sessionId, (session) => success({ state: this.state(session), turns: session.turns }));
+    return this.withSession(sessionId, (session) =>
+      success({ state: this.state(session), turns: withoutFileBytes(session.turns) }),
+    );
   }
 
   async create(input: {
@@ -119,7 +122,9 @@ export class SessionsService {
     readonly files: readonly TurnFile[];
   }): Promise<Result<null>> {
     const text: ContentPart[] = input.text.trim() === '' ? [] : [{ type: 'text', text: input.text }];
-    const content = [...text, ...input.files.map(filePart)];
+    const files = fileParts(input.files, text);
+    if (!files.ok) return files;
+    const content = [...text, ...files.value];
     if (content.length === 0) return mainFailure('payload-invalid', 'There is nothing to post.');
     const posted = await this.options.client.post(input.sessionId, {
       author: 'human',
@@ -223,6 +228,21 @@ export class SessionsService {
     return success({ ...known, payer: 'network', estimatedMicroGft, balanceMicroGft });
   }
 
+  /** Every file of a session, the newest first. */
+  files(sessionId: string): Result<readonly SessionFileView[]> {
+    return this.withSession(sessionId, (session) => success(filesOfSession(session.turns)));
+  }
+
+  /** One file, whole and checked, to be saved where its person says. */
+  file(sessionId: string, turnId: string, part: number): Result<{ readonly name: string; readonly bytes: Uint8Array }> {
+    return this.withSession(sessionId, (session) =>
+      fileOfTurn(
+        session.turns.find(({ id }) => id === turnId),
+        part,
+      ),
+    );
+  }
+
   /** The statement from the copy here, checked against the host's ledger when that can be reached. */
   async statement(sessionId: string): Promise<Result<StatementView>> {
     const session = this.client.session(sessionId);
@@ -285,7 +305,7 @@ export class SessionsService {
       for (const [sessionId, { turnsFrom }] of this.changed) {
         const session = this.client.session(sessionId);
         if (session === null) continue;
-        const turns = turnsFrom === null ? [] : session.turns.slice(turnsFrom - 1);
+        const turns = turnsFrom === null ? [] : withoutFileBytes(session.turns.slice(turnsFrom - 1));
         this.options.send('session-updated', { sessionId, turns, state: this.state(session) });
       }
       this.changed.clear();
@@ -368,17 +388,4 @@ function readAgreement(text: string): Result<Agreement> {
     return failure('file-invalid', `This is a ${read.value.kind}, not an agreement.`);
   }
   return success(read.value.document);
-}
-
-/** A text file as a part of a turn: a model reads it, and everybody can check that it is whole. */
-function filePart(file: TurnFile): ContentPart {
-  const bytes = Buffer.from(file.text, 'utf8');
-  return {
-    type: 'file',
-    name: file.name,
-    media_type: file.mediaType === '' ? 'text/plain' : file.mediaType,
-    size_bytes: bytes.length,
-    extracted_text: file.text,
-    metadata: { checksum: { algorithm: 'sha-256', value: createHash('sha256').update(bytes).digest('hex') } },
-  };
 }

@@ -89,7 +89,7 @@ export async function startSessions(options: StartSessionsOptions): Promise<Runn
     registerCalls: (calls) => {
       registerSessionCalls(calls, {
         sessions: service,
-        pickFile: (name) => options.dialogs.saveFile('export', name, 'json'),
+        pickFile: (name, ending) => options.dialogs.saveFile('export', name, ending),
       });
     },
     // While the coordinator restarts its sessions stay; their connections come back by themselves.

@@ -4,13 +4,15 @@ import { IconArrowUp, IconCloudOff, IconPaperclip, IconX } from '@tabler/icons-r
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { SessionView, TurnFile } from '../../../contract';
+import { SESSION_LIMITS } from '../../../protocol/session/limits';
 import { callOrNotify } from '../../app/notify';
 import { setSessionDraft, useSessionsStore } from '../../stores/sessions-store';
 import { callTore } from '../../stores/tore-api';
 import type { Target } from './SessionRoom';
 import classes from './Sessions.module.css';
 
-const MAX_FILE_CHARACTERS = 500_000;
+const MAX_FILE_BYTES = SESSION_LIMITS.maxFileBytes;
+const MAX_TEXT_LENGTH = 500_000;
 /** Typing is over after this long without a key. */
 const TYPING_ENDS_MS = 4_000;
 
@@ -37,13 +39,25 @@ function useTyping(sessionId: string): (writing: boolean) => void {
   return tell;
 }
 
+function base64Of(bytes: Uint8Array): string {
+  let binary = '';
+  for (const byte of bytes) binary += String.fromCodePoint(byte);
+  return btoa(binary);
+}
+
 async function readFiles(files: readonly File[], onRefused: (name: string) => void): Promise<TurnFile[]> {
   const read: TurnFile[] = [];
   for (const file of files) {
-    const text = file.size > MAX_FILE_CHARACTERS * 4 ? '' : await file.text();
+    if (file.size === 0 || file.size > MAX_FILE_BYTES) {
+      onRefused(file.name);
+      continue;
+    }
+    const name = file.name.slice(0, 255);
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const text = new TextDecoder().decode(bytes);
     // A zero byte or a replacement character says that this is no text.
-    if (text === '' || text.length > MAX_FILE_CHARACTERS || /[\0\uFFFD]/.test(text)) onRefused(file.name);
-    else read.push({ name: file.name.slice(0, 255), mediaType: file.type, text });
+    const isText = text.length <= MAX_TEXT_LENGTH && !/[\0\uFFFD]/.test(text);
+    read.push(isText ? { name, mediaType: file.type, text } : { name, base64: base64Of(bytes) });
   }
   return read;
 }

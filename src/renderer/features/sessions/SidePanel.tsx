@@ -7,6 +7,7 @@ import type { SessionParticipant } from '../../../protocol/session/session';
 import { callOrNotify } from '../../app/notify';
 import { formatExactTime } from '../../format/times';
 import { authorStyle } from './author-colour';
+import { FilesPanel } from './FilesPanel';
 import { OwnModelCard } from './OwnModelCard';
 import classes from './Sessions.module.css';
 import { StatementPanel } from './StatementPanel';
@@ -113,6 +114,8 @@ function AgreementPanel({ view }: { readonly view: SessionView }) {
   );
 }
 
+const TABS = ['participants', 'files', 'agreement', 'statement'] as const;
+
 interface SidePanelProps {
   readonly view: SessionView;
   readonly isOwner: boolean;
@@ -121,7 +124,7 @@ interface SidePanelProps {
 /** Beside the turns: who is there, with which model, on what agreement, and what it cost. */
 export function SidePanel({ view, isOwner }: SidePanelProps) {
   const { t } = useTranslation();
-  const [tab, setTab] = useState<'participants' | 'agreement' | 'statement'>('participants');
+  const [tab, setTab] = useState<(typeof TABS)[number]>('participants');
   const { participants } = view.state;
   const sorted = [...participants].sort((a, b) => Number(hasLeft(a)) - Number(hasLeft(b)));
   return (
@@ -132,7 +135,7 @@ export function SidePanel({ view, isOwner }: SidePanelProps) {
         value={tab}
         aria-label={t('sessions.panel.toggle')}
         onChange={(value) => setTab(value as typeof tab)}
-        data={(['participants', 'agreement', 'statement'] as const).map((value) => ({
+        data={TABS.map((value) => ({
           value,
           label: t(`sessions.panel.${value}`),
         }))}
@@ -147,6 +150,7 @@ export function SidePanel({ view, isOwner }: SidePanelProps) {
           <OwnModelCard view={view} />
         </>
       )}
+      {tab === 'files' && <FilesPanel view={view} />}
       {tab === 'agreement' && <AgreementPanel view={view} />}
       {tab === 'statement' && <StatementPanel view={view} />}
     </div>

@@ -92,7 +92,7 @@ function CostChip({ cost }: { readonly cost: InferenceCost }) {
 }
 
 function Files({ turn }: { readonly turn: Pick<Turn, 'content'> }) {
-  const files = turn.content.filter((part) => part.type === 'file');
+  const files = turn.content.filter(({ type }) => type === 'file' || type === 'image');
   if (files.length === 0) return null;
   return (
     <ul className={classes.files}>

@@ -170,5 +170,6 @@ export const frame = {
     invite: 'The invitation was not made',
     ownModel: 'The model was not changed',
     exportSession: 'Nothing was exported',
+    saveFile: 'The file was not saved',
   },
 } as const;

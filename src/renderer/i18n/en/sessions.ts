@@ -96,8 +96,8 @@ export const sessions = {
   composerPlaceholder: 'Write to the session. @name speaks to a model.',
   send: 'Post turn',
   keys: 'Enter to post, Shift+Enter for a new line',
-  attach: 'Attach text files',
-  fileTooLarge: '{{name}} was not attached: it is larger than 500 KB or not a text file.',
+  attach: 'Attach files',
+  fileTooLarge: '{{name}} was not attached: it is empty or larger than 512 KiB.',
   removeFile: 'Remove {{name}}',
   replyingTo: 'Reply to turn {{seq}}',
   editing: 'Edit of turn {{seq}}; the earlier text stays in the record',
@@ -110,6 +110,12 @@ export const sessions = {
   panel: {
     toggle: 'Side panel',
     participants: 'People',
+    files: 'Files',
+    noFiles: 'No file was posted yet. Files of at most 512 KiB go along with a turn.',
+    filesHint:
+      'Nothing is opened here. A saved file is checked against what its author signed; its type is by its bytes.',
+    fileFacts: '{{size}} · {{type}} · turn {{seq}} of {{name}}',
+    saveFile: 'Save {{name}}',
     agreement: 'Agreement',
     statement: 'Costs',
     present: 'here now',

@@ -272,6 +272,8 @@ export const discovery = {
       'Bir el sıkışmanın iki tarafı da kabul edince biri koşulları yazar, ikisi de imzalar. Başkalarının dosyaları burada açılıp denetlenebilir.',
     import: 'Anlaşma dosyası aç',
     export: 'Dosya olarak kaydet',
+    session: 'Altında oturum aç',
+    sessionHint: 'Aynı koordinatörü kullanıyorsa öteki tarafa haber verilir ve kodsuz katılır.',
     exportEnd: 'Sonlandırmayı dosya olarak kaydet',
     exportEndHint: 'İmzalı bildirim. Anlaşması olan herkes onu denetleyebilir ve burada açabilir.',
     endedBy: 'Sonlandıran',

@@ -170,5 +170,6 @@ export const frame = {
     invite: 'Davet hazırlanmadı',
     ownModel: 'Model değiştirilmedi',
     exportSession: 'Hiçbir şey dışa aktarılmadı',
+    saveFile: 'Dosya kaydedilmedi',
   },
 } as const;

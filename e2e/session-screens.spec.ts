@@ -1,0 +1,179 @@
+// The Sessions screen with what a lively group puts into it, in its states and widths; and links that are opened from outside.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
+import { SessionClient } from '../src/coordinator/testing/session-client';
+import { newTestKey } from '../src/coordinator/testing/ws-node';
+import { expectAccessible } from './accessible';
+import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
+import { expect, test, type ToreApp } from './fixtures';
+
+const WITHIN = { timeout: READY_TIMEOUT_MS };
+const LONG_NAME = 'Prof. Dr. Wilhelmine-Charlotte von Hohenzollern-Sigmaringen of the Institute for Assays';
+const LONG_TEXT = 'A binding assay measures how strongly two molecules hold on to each other. '.repeat(40);
+const CODE = `def tile(layers, nodes):
+    """Cuts layers into ranges, one a node."""
+    return [layers[i::len(nodes)] for i, _ in enumerate(nodes)]  # ${'a very long line '.repeat(12)}`;
+
+async function look(app: ToreApp, name: string): Promise<void> {
+  await app.window.mouse.move(600, 700);
+  await expect(app.window.getByRole('tooltip')).toHaveCount(0);
+  for (const theme of ['light', 'dark'] as const) {
+    await app.electron.evaluate(({ nativeTheme }, value) => void (nativeTheme.themeSource = value), theme);
+    await app.window.waitForFunction(
+      (scheme) => document.documentElement.dataset['mantineColorScheme'] === scheme,
+      theme,
+    );
+    await expectAccessible(app.window, `${name}, ${theme}`);
+  }
+  await app.screenshot(name);
+}
+
+async function sidewaysOverflow(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+async function post(window: Page, text: string): Promise<void> {
+  await window.getByTestId('session-input').fill(text);
+  await window.getByTestId('session-send').click();
+  await expect(window.getByTestId('session-input')).toHaveValue('');
+}
+
+async function openTitled(window: Page, title: string): Promise<void> {
+  await window.getByTestId('session-begin').click();
+  await window.getByTestId('session-title').fill(title);
+  await window.getByTestId('session-display-name').fill('Ada');
+  await window.getByTestId('session-create').click();
+  await expect(window.getByTestId('session-input')).toBeVisible(WITHIN);
+}
+
+test('a full session can be read, searched and used in every width', async ({ tore }) => {
+  test.setTimeout(300_000);
+  const { window, electron } = tore;
+  const folder = await mkdtemp(join(tmpdir(), 'tore-session-screens-'));
+  const others: SessionClient[] = [];
+  try {
+    await completeWelcome(window);
+    const details = await readJoinDetails(window);
+    await openScreen(window, 'sessions');
+    await expect(window.getByTestId('session-begin')).toBeVisible();
+    await look(tore, 'sessions-blank');
+    await openTitled(
+      window,
+      'Planning of the binding assays of the third quarter, with everybody from both institutes',
+    );
+    await look(tore, 'sessions-no-turns');
+
+    await window.getByTestId('session-invite').click();
+    await window.getByTestId('invitation-make').click();
+    const link = (await window.getByTestId('invitation-link').innerText()).trim();
+    await window.keyboard.press('Escape');
+    const sessionId = /session\/([0-9a-f-]{36})/.exec(link)?.[1] ?? '';
+    const code = new URLSearchParams(link.split('?')[1]).get('code') ?? '';
+    const headers = { authorization: `Bearer ${details.accessToken}` };
+    const guest = await SessionClient.connect(details.url, LONG_NAME, newTestKey(), headers);
+    others.push(guest);
+    await guest.join(sessionId, code);
+    await guest.ask({
+      type: 'session-profile',
+      session_id: sessionId,
+      display_name: LONG_NAME,
+      model: { provider: 'openai-compatible', model_id: 'a-rather-long-model-name-with-many-parts-70b-instruct-q4' },
+    });
+
+    await post(window, 'What does each of us bring?');
+    for (let number = 1; number <= 25; number += 1) {
+      const author = number % 5 === 0 ? 'model' : 'human';
+      const text = number === 7 ? LONG_TEXT : number === 9 ? CODE : `Point ${String(number)} of the plan.`;
+      await guest.post(sessionId, guest.turn(sessionId, text, { author }));
+    }
+    await expect(window.getByTestId('session-turn').last()).toContainText('Point 25', WITHIN);
+    await window.getByTestId('session-turn').last().hover();
+    await window.getByTestId('session-turn').last().getByRole('button', { name: 'Reply' }).click();
+    await post(window, 'Agreed; I take the first two.');
+
+    // A file of any kind goes along, is listed by what it is, and is saved as it was.
+    const bytes = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 1, 2, 0xff]);
+    await window
+      .locator('input[type=file]')
+      .last()
+      .setInputFiles({ name: 'gel.png', mimeType: 'application/x-executable', buffer: bytes });
+    await expect(window.getByRole('button', { name: 'Remove gel.png' })).toBeVisible();
+    await post(window, 'The gel of Tuesday.');
+    await expect(window.getByTestId('session-turn').last()).toContainText('gel.png', WITHIN);
+    await look(tore, 'sessions-full');
+    await window.getByText('Files', { exact: true }).click();
+    await expect(window.getByTestId('session-file')).toContainText('image/png', WITHIN);
+    await look(tore, 'sessions-files');
+    const saved = join(folder, 'saved.png');
+    await electron.evaluate(({ dialog }, filePath) => {
+      dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
+    }, saved);
+    await window.getByTestId('session-file-save').click();
+    await expect
+      .poll(
+        () =>
+          readFile(saved).then(
+            (read) => Buffer.compare(read, bytes),
+            () => null,
+          ),
+        WITHIN,
+      )
+      .toBe(0);
+
+    await window.getByRole('button', { name: 'Search in this session' }).click();
+    await window.getByPlaceholder('Search in this session').fill('point 2');
+    await expect(window.getByTestId('session-turn').first()).toContainText('Point 2');
+    await look(tore, 'sessions-search');
+    await window.keyboard.press('Escape');
+
+    await electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.setContentSize(720, 560));
+    await expect(window.getByTestId('session-input')).toBeVisible();
+    expect(await sidewaysOverflow(window), 'a full session scrolls sideways at 720 px').toBeLessThanOrEqual(0);
+    await look(tore, 'sessions-full-narrow');
+    await window.getByTestId('session-panel-toggle').click();
+    await expect(window.getByTestId('session-person').first()).toBeVisible();
+    await look(tore, 'sessions-people-narrow');
+  } finally {
+    for (const other of others) other.drop();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('a link from outside is shown and asks before anybody is contacted; others are refused', async ({
+  launchTore,
+}) => {
+  test.setTimeout(180_000);
+  const sessionId = '019cb1a0-3c00-7000-8000-000000000002';
+  // Nobody listens there: contacting it would fail at once, and loudly.
+  const link = `tore://session/${sessionId}?host=${encodeURIComponent('http://127.0.0.1:9')}&code=abcd-efgh-jkmn-pqrs`;
+  const app = await launchTore({ args: [link] });
+  await completeWelcome(app.window);
+  await expect(app.window.getByTestId('session-join-host')).toContainText('http://127.0.0.1:9', WITHIN);
+  await expect(app.window.getByTestId('session-link')).toHaveValue(link);
+  await look(app, 'sessions-link');
+  await expect(app.window.getByTestId('session-dialog-error')).toHaveCount(0);
+  await app.window.keyboard.press('Escape');
+  await expect(app.window.getByTestId('session-join')).toHaveCount(0);
+
+  const opened = async (text: string, event: 'second-instance' | 'open-url'): Promise<void> => {
+    await app.electron.evaluate(
+      ({ app: electronApp }, [name, address]) => {
+        const happening = { preventDefault: () => undefined };
+        if (name === 'open-url') electronApp.emit('open-url', happening, address);
+        else electronApp.emit('second-instance', happening, ['tore', address], '/');
+      },
+      [event, text] as const,
+    );
+  };
+  await openScreen(app.window, 'dashboard');
+  await opened(link, 'second-instance');
+  await expect(app.window.getByTestId('session-join-host')).toBeVisible(WITHIN);
+  await app.window.keyboard.press('Escape');
+  await opened(link.replace('http%3A%2F%2F127.0.0.1%3A9', 'file%3A%2F%2F%2Fetc%2Fpasswd'), 'open-url');
+  await expect(app.window.getByRole('alert')).toContainText('not a link to a session', WITHIN);
+  await opened('tore://run/me', 'second-instance');
+  await expect(app.window.getByRole('alert')).toContainText('not known to this version', WITHIN);
+  await expect(app.window.getByTestId('session-join-host')).toHaveCount(0);
+});
