@@ -12,9 +12,13 @@ import { expect, test, type ToreApp } from './fixtures';
 const WITHIN = { timeout: READY_TIMEOUT_MS };
 const LONG_NAME = 'Prof. Dr. Wilhelmine-Charlotte von Hohenzollern-Sigmaringen of the Institute for Assays';
 const LONG_TEXT = 'A binding assay measures how strongly two molecules hold on to each other. '.repeat(40);
-const CODE = `def tile(layers, nodes):
+const CODE = `Cut it like this:
+
+\`\`\`python
+def tile(layers, nodes):
     """Cuts layers into ranges, one a node."""
-    return [layers[i::len(nodes)] for i, _ in enumerate(nodes)]  # ${'a very long line '.repeat(12)}`;
+    return [layers[i::len(nodes)] for i, _ in enumerate(nodes)]  # ${'a very long line '.repeat(12)}
+\`\`\``;
 
 async function look(app: ToreApp, name: string): Promise<void> {
   await app.window.mouse.move(600, 700);
@@ -110,7 +114,7 @@ test('a full session can be read, searched and used in every width', async ({ to
     await electron.evaluate(({ dialog }, filePath) => {
       dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
     }, saved);
-    await window.getByTestId('session-file-save').click();
+    await window.getByTestId('session-file').getByTestId('session-file-save').click();
     await expect
       .poll(
         () =>
@@ -126,6 +130,9 @@ test('a full session can be read, searched and used in every width', async ({ to
     await window.getByPlaceholder('Search in this session').fill('point 2');
     await expect(window.getByTestId('session-turn').first()).toContainText('Point 2');
     await look(tore, 'sessions-search');
+    await window.getByPlaceholder('Search in this session').fill('cut it like');
+    await expect(window.getByTestId('session-turn').first()).toContainText('def tile');
+    await look(tore, 'sessions-code');
     await window.keyboard.press('Escape');
 
     await electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.setContentSize(720, 560));

@@ -3,6 +3,7 @@ import { v7 } from 'uuid';
 import type { SessionFileView, TurnFile } from '../../../contract/sessions';
 import type { ContentPart } from '../../../protocol/conversation/content';
 import type { Attachment } from '../../../protocol/documents/attachment';
+import { rasterTypeOf } from '../../../protocol/documents/raster-type';
 import { success, type Result } from '../../../protocol/result';
 import { SESSION_LIMITS } from '../../../protocol/session/limits';
 import type { Turn } from '../../../protocol/session/session';
@@ -16,9 +17,6 @@ import { mainFailure } from '../../errors';
 
 /** What begins like this is of this type; what a sender claims is not asked. */
 const SIGNATURES: readonly (readonly [string, readonly number[]])[] = [
-  ['image/png', [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]],
-  ['image/jpeg', [0xff, 0xd8, 0xff]],
-  ['image/gif', [0x47, 0x49, 0x46, 0x38]],
   ['application/pdf', [0x25, 0x50, 0x44, 0x46, 0x2d]],
   ['application/zip', [0x50, 0x4b, 0x03, 0x04]],
   ['application/gzip', [0x1f, 0x8b]],
@@ -31,7 +29,7 @@ const MAX_NAME_LENGTH = 120;
 /** The type of a file by its first bytes. */
 export function mediaTypeOf(bytes: Uint8Array): string {
   const found = SIGNATURES.find(([, signature]) => signature.every((byte, index) => bytes[index] === byte));
-  return found?.[0] ?? UNKNOWN_TYPE;
+  return rasterTypeOf(bytes) ?? found?.[0] ?? UNKNOWN_TYPE;
 }
 
 function checksumOf(bytes: Uint8Array): { readonly algorithm: 'sha-256'; readonly value: string } {

@@ -1,11 +1,10 @@
-import { ActionIcon, Tooltip } from '@mantine/core';
-import { IconDownload, IconFile } from '@tabler/icons-react';
+import { IconFile } from '@tabler/icons-react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { SessionFileView, SessionView } from '../../../contract';
-import { callOrNotify, notifyDone } from '../../app/notify';
 import { formatBytes } from '../../format/numbers';
 import { callTore } from '../../stores/tore-api';
+import { SaveFileButton } from './SaveFileButton';
 import classes from './Sessions.module.css';
 
 /** The files of all turns. None is opened here; each is saved when its person says so, after its checksum was checked. */
@@ -15,6 +14,7 @@ export function FilesPanel({ view }: { readonly view: SessionView }) {
   const sessionId = view.state.head.id;
   const turns = view.turns.length;
   useEffect(() => {
+    if (turns === 0) return undefined;
     let isCurrent = true;
     void callTore('sessions:files', { sessionId }).then((result) => {
       if (isCurrent && result.ok) setFiles(result.value);
@@ -23,12 +23,8 @@ export function FilesPanel({ view }: { readonly view: SessionView }) {
       isCurrent = false;
     };
   }, [sessionId, turns]);
-  const save = async ({ turnId, part }: SessionFileView): Promise<void> => {
-    const saved = await callOrNotify('saveFile', 'sessions:save-file', { sessionId, turnId, part });
-    if (saved.ok && saved.value !== null) notifyDone(t('sessions.exported', { path: saved.value.path }));
-  };
+  if (turns === 0 || files?.length === 0) return <p className={classes.quiet}>{t('sessions.panel.noFiles')}</p>;
   if (files === null) return null;
-  if (files.length === 0) return <p className={classes.quiet}>{t('sessions.panel.noFiles')}</p>;
   return (
     <>
       <p className={classes.hint}>{t('sessions.panel.filesHint')}</p>
@@ -51,18 +47,13 @@ export function FilesPanel({ view }: { readonly view: SessionView }) {
                 })}
               </p>
             </div>
-            <Tooltip label={t('sessions.panel.saveFile', { name: file.name })}>
-              <ActionIcon
-                variant="subtle"
-                color="gray"
-                aria-label={t('sessions.panel.saveFile', { name: file.name })}
-                disabled={!file.isHere}
-                data-testid="session-file-save"
-                onClick={() => void save(file)}
-              >
-                <IconDownload size={16} stroke={1.5} />
-              </ActionIcon>
-            </Tooltip>
+            <SaveFileButton
+              sessionId={sessionId}
+              turnId={file.turnId}
+              part={file.part}
+              name={file.name}
+              disabled={!file.isHere}
+            />
           </li>
         ))}
       </ul>

@@ -48,14 +48,17 @@ function Person({ view, person, isOwner }: PersonProps) {
       />
       <div className={classes.personText}>
         <p className={classes.personName}>
-          <span className={classes.cut}>{person.display_name}</span>
+          <span className={classes.cut} title={person.display_name}>
+            {person.display_name}
+          </span>
           {isMe && <span className={classes.quiet}> ({t('sessions.you')})</span>}
         </p>
         <p className={classes.itemFacts}>
           {t(`sessions.role.${person.role}`)}
           {typeof person.model === 'object' && person.model !== null && (
-            <span className={classes.badge}>
-              <IconRobot size={12} stroke={1.5} aria-hidden="true" /> {person.model.model_id}
+            <span className={classes.badge} title={person.model.model_id}>
+              <IconRobot size={12} stroke={1.5} aria-hidden="true" />
+              <span className={classes.cut}>{person.model.model_id}</span>
             </span>
           )}
         </p>

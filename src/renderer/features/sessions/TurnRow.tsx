@@ -17,9 +17,11 @@ import type { InferenceCost, Turn } from '../../../protocol/session/session';
 import { editedTurnOf, type PostedTurn } from '../../../protocol/session/session-host';
 import { callOrNotify } from '../../app/notify';
 import { CopyButton } from '../../components/CopyButton';
+import { MarkdownText } from '../../components/message/MarkdownText';
 import { formatBytes, formatCount } from '../../format/numbers';
 import { formatClock, formatExactTime } from '../../format/times';
 import { authorStyle } from './author-colour';
+import { SaveFileButton } from './SaveFileButton';
 import type { Target } from './SessionRoom';
 import classes from './Sessions.module.css';
 
@@ -54,9 +56,9 @@ function Frame({ view, participantId, author, mark, aside, children, quiet = fal
       <span className={classes.seq}>{mark}</span>
       <div className={classes.turnMain}>
         <header className={classes.turnHead}>
-          <span className={classes.author}>
+          <span className={classes.author} title={label}>
             {author === 'model' && <IconRobot size={14} stroke={1.5} aria-hidden="true" />}
-            {label}
+            <span className={classes.cut}>{label}</span>
           </span>
           {aside}
         </header>
@@ -91,12 +93,12 @@ function CostChip({ cost }: { readonly cost: InferenceCost }) {
   );
 }
 
-function Files({ turn }: { readonly turn: Pick<Turn, 'content'> }) {
-  const files = turn.content.filter(({ type }) => type === 'file' || type === 'image');
-  if (files.length === 0) return null;
+function Files({ turn, sessionId }: { readonly turn: Pick<Turn, 'content' | 'id'>; readonly sessionId: string }) {
+  if (!turn.content.some(({ type }) => type === 'file' || type === 'image')) return null;
   return (
     <ul className={classes.files}>
-      {files.map((part, index) => {
+      {turn.content.map((part, index) => {
+        if (part.type !== 'file' && part.type !== 'image') return null;
         const text = 'extracted_text' in part && typeof part.extracted_text === 'string' ? part.extracted_text : null;
         const name = 'name' in part && typeof part.name === 'string' ? part.name : '?';
         const size = 'size_bytes' in part && typeof part.size_bytes === 'number' ? part.size_bytes : 0;
@@ -106,10 +108,26 @@ function Files({ turn }: { readonly turn: Pick<Turn, 'content'> }) {
             <span className={classes.cut}>{name}</span>
             <span className={classes.quiet}>{formatBytes(size)}</span>
             {text !== null && <CopyButton text={text} />}
+            <SaveFileButton sessionId={sessionId} turnId={turn.id} part={index} name={name} />
           </li>
         );
       })}
     </ul>
+  );
+}
+
+/**
+ * Models write Markdown. People write as they type, with their own line breaks, unless they put code or a formula into a
+ * block of its own.
+ */
+function TurnText({ text, author }: { readonly text: string; readonly author: 'human' | 'model' }) {
+  const isMarkdown = author === 'model' || /^(```|\$\$)/m.test(text);
+  return isMarkdown ? (
+    <div className={classes.formatted}>
+      <MarkdownText text={text} />
+    </div>
+  ) : (
+    <div className={classes.text}>{text}</div>
   );
 }
 
@@ -145,7 +163,11 @@ export function TurnRow({ view, turn, byId, edit, onTarget }: TurnRowProps) {
       testId="session-turn"
       aside={
         <>
-          {model !== null && <span className={classes.badge}>{model}</span>}
+          {model !== null && (
+            <span className={classes.badge} title={model}>
+              <span className={classes.cut}>{model}</span>
+            </span>
+          )}
           <time className={classes.time} dateTime={turn.created_at} title={formatExactTime(turn.created_at)}>
             {formatClock(new Date(turn.created_at))}
           </time>
@@ -206,16 +228,16 @@ export function TurnRow({ view, turn, byId, edit, onTarget }: TurnRowProps) {
       }
     >
       {repliedTo !== undefined && (
-        <p className={classes.quote}>
+        <p className={`${classes.quote} ${classes.cut}`}>
           {t('sessions.replyTo', { name: nameOf(view, repliedTo.participant_id), seq: repliedTo.seq })}
         </p>
       )}
       {original !== null && (
         <p className={classes.quote}>{t('sessions.editOf', { seq: byId.get(original)?.seq ?? '?' })}</p>
       )}
-      {text !== '' && <div className={classes.text}>{text}</div>}
+      {text !== '' && <TurnText text={text} author={turn.author} />}
       {edit !== null && <p className={classes.quote}>{t('sessions.edited', { seq: edit.seq })}</p>}
-      <Files turn={turn} />
+      <Files turn={turn} sessionId={state.head.id} />
     </Frame>
   );
 }

@@ -113,7 +113,7 @@ export const sessions = {
     files: 'Files',
     noFiles: 'No file was posted yet. Files of at most 512 KiB go along with a turn.',
     filesHint:
-      'Nothing is opened here. A saved file is checked against what its author signed; its type is by its bytes.',
+      'Nothing is opened here. Before a file is saved it is checked against what its author signed. Its type is read from its bytes.',
     fileFacts: '{{size}} · {{type}} · turn {{seq}} of {{name}}',
     saveFile: 'Save {{name}}',
     agreement: 'Agreement',
