@@ -25,7 +25,11 @@ export interface AnswerFacts {
 
 /** State of one answer; text that arrived is kept in every state. */
 export type AnswerState =
-  | { readonly kind: 'waiting' }
+  | {
+      readonly kind: 'waiting';
+      /** Place in the coordinator's line, 1 is next; absent when there is none, or it is its turn. */
+      readonly position?: number;
+    }
   | {
       readonly kind: 'streaming';
       /** The answer pauses: nobody serves these layers now. It goes on by itself, or fails after so many seconds. */

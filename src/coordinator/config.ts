@@ -162,6 +162,12 @@ export const CoordinatorConfig = Type.Object({
   maxConnections: Type.Integer({ minimum: 1, maximum: 100_000, default: 10_000 }),
   maxRequests: Type.Integer({ minimum: 1, maximum: 10_000, default: 64 }),
   maxRequestsPerNode: Type.Integer({ minimum: 1, maximum: 1_000, default: 8 }),
+  /** Requests that wait for their turn; beyond it they are refused with 503 and a time to come back. */
+  maxWaitingRequests: Type.Integer({ minimum: 0, maximum: 100_000, default: 64 }),
+  /** Of one node; beyond it 429. */
+  maxWaitingRequestsPerNode: Type.Integer({ minimum: 0, maximum: 1_000, default: 8 }),
+  /** Longest wait for a turn. */
+  queueWaitSeconds: Seconds(120),
   /** A prompt of a million characters in JSON, with room for escapes. */
   bodyLimitBytes: Type.Integer({ minimum: 1_024, maximum: 256 * 1024 * 1024, default: 4 * 1024 * 1024 }),
   /** HTTP calls one address may make per minute, and calls one key may make on either binding. */

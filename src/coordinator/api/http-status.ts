@@ -23,6 +23,7 @@ const STATUS_BY_CODE: Partial<Record<CoordinatorErrorCode, number>> = {
   'request-id-used': 409,
   'request-unknown': 404,
   'too-many-requests': 429,
+  'coordinator-busy': 503,
   cancelled: 503,
   'node-lost': 503,
   'node-timeout': 503,

@@ -69,6 +69,7 @@ const KNOWN_CODES: ReadonlySet<string> = new Set<CoordinatorErrorCode>([
   'prompt-missing',
   'prompt-too-long',
   'too-many-requests',
+  'coordinator-busy',
   'request-id-used',
   'coordinator-stopping',
 ]);

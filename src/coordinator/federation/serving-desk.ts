@@ -186,6 +186,8 @@ export class ServingDesk {
         token: async (index, tokenId, text) => {
           await link.send({ type: 'request-token', request_id: requestId, index, token_id: tokenId, text });
         },
+        // The asking side learns of it when the answer begins.
+        queued: () => undefined,
         waiting: (_layersMissing, seconds) =>
           void link.send({ type: 'request-waiting', request_id: requestId, seconds }),
       },

@@ -493,6 +493,7 @@ export class Hub implements NodeLinks, NodeNotifications {
         token: async (index, tokenId, text) => {
           await connection.send({ type: 'generate-token', request_id: requestId, index, token_id: tokenId, text });
         },
+        queued: (place) => void connection.send({ type: 'generate-queued', request_id: requestId, ...place }),
         waiting: (layersMissing, seconds) =>
           void connection.send({
             type: 'generate-waiting',

@@ -1,5 +1,6 @@
 import type { GenerateOutcome, PipelineHop } from '../../protocol/wire/messages';
 import type { CoordinatorResult } from '../errors';
+import type { QueuePlace } from './admission-queue';
 import type { GenerateListener } from './generate-service';
 
 /** Tokens an answer may be ahead of the requester that takes them; beyond it the pipeline waits. */
@@ -10,11 +11,8 @@ interface KeptToken {
   readonly text: string;
 }
 
-/** Something to say that is not a token: said once, to whoever listens at that moment. */
-interface Waiting {
-  readonly layersMissing: readonly number[];
-  readonly seconds: number;
-}
+/** Something to say that is not a token: said once, to whoever listens at that moment; the newest is what counts. */
+type News = (listener: GenerateListener) => void;
 
 /** How a requester takes an answer. */
 export interface AnswerReader {
@@ -32,7 +30,7 @@ export interface AnswerReader {
 export class AnswerRecord implements GenerateListener {
   private start: { readonly pipeline: readonly PipelineHop[]; readonly inputTokens: number } | null = null;
   private readonly tokens: KeptToken[] = [];
-  private news: Waiting | null = null;
+  private news: News | null = null;
   private outcome: CoordinatorResult<GenerateOutcome> | null = null;
   private reader: AnswerReader | null = null;
   /** Tokens the reader has taken. */
@@ -49,6 +47,8 @@ export class AnswerRecord implements GenerateListener {
 
   async started(pipeline: readonly PipelineHop[], inputTokens: number): Promise<void> {
     this.start = { pipeline, inputTokens };
+    // A place in the line that nobody heard of is of no interest any more.
+    this.news = null;
     this.changed();
   }
 
@@ -59,7 +59,12 @@ export class AnswerRecord implements GenerateListener {
   }
 
   waiting(layersMissing: readonly number[], seconds: number): void {
-    this.news = { layersMissing, seconds };
+    this.news = (listener) => listener.waiting(layersMissing, seconds);
+    this.changed();
+  }
+
+  queued(place: QueuePlace): void {
+    this.news = (listener) => listener.queued(place);
     this.changed();
   }
 
@@ -90,9 +95,9 @@ export class AnswerRecord implements GenerateListener {
           this.taken += 1;
           this.changed();
         } else if (this.news !== null) {
-          const { layersMissing, seconds } = this.news;
+          const tell = this.news;
           this.news = null;
-          reader.listener.waiting(layersMissing, seconds);
+          tell(reader.listener);
         } else if (this.outcome !== null) {
           return this.outcome;
         } else {

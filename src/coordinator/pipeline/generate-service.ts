@@ -15,6 +15,7 @@ import type { KnownModel } from '../models/model-catalogue';
 import type { NodeStore } from '../nodes/node-store';
 import { unknownNode } from '../nodes/node-service';
 import type { PipelinePlan, PlannedHop, Scheduler } from '../scheduling/scheduler';
+import { AdmissionQueue, type Entry, type QueuePlace } from './admission-queue';
 import type { Cashier, Hold, RequestEnd, Settled } from './cashier';
 import type { HopFailure } from './hop-driver';
 import { PipelineRun, type PipelineEnd } from './pipeline-run';
@@ -53,6 +54,8 @@ export interface GenerateListener {
   /** @param isResumed - the requester had lost its connection and takes the rest now */
   started(pipeline: readonly PipelineHop[], inputTokens: number, isResumed?: boolean): Promise<void>;
   token(index: number, tokenId: number, text: string): Promise<void>;
+  /** The request waits for its turn; told whenever its place changes. */
+  queued(place: QueuePlace): void;
   /** The answer pauses: nobody serves these layers now. */
   waiting(layersMissing: readonly number[], seconds: number): void;
 }
@@ -71,6 +74,8 @@ interface Running {
   readonly requestId: string;
   readonly modelId: string;
   readonly startedAtMs: number;
+  /** Null once it is its turn. */
+  place: QueuePlace | null;
 }
 
 /** What holds a request together while it runs. */
@@ -99,6 +104,7 @@ function shownHop(hop: PlannedHop): PipelineHop {
 /** Takes generate requests from admission to settlement. */
 export class GenerateService {
   private readonly running = new Map<string, Running>();
+  private readonly queue: AdmissionQueue;
   private readonly replayMemory = new ReplayMemory();
   private isStopping = false;
   private elsewhere: Elsewhere = () => null;
@@ -114,7 +120,18 @@ export class GenerateService {
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.queue = new AdmissionQueue(
+      {
+        running: config.maxRequests,
+        runningPerNode: config.maxRequestsPerNode,
+        waiting: config.maxWaitingRequests,
+        waitingPerNode: config.maxWaitingRequestsPerNode,
+        waitMs: config.queueWaitSeconds * 1_000,
+      },
+      () => clock.nowMs(),
+    );
+  }
 
   /**
    * Answers a request. A cancelled one succeeds with what was produced, and is paid for that; a failed one costs
@@ -140,9 +157,26 @@ export class GenerateService {
     const key = `${request.nodeId} ${request.requestId}`;
     const abort = new AbortController();
     const { nodeId, requestId, modelId } = request;
-    this.running.set(key, { abort, nodeId, requestId, modelId, startedAtMs: this.clock.nowMs() });
+    const startedAtMs = this.clock.nowMs();
+    const running: Running = { abort, nodeId, requestId, modelId, startedAtMs, place: null };
+    this.running.set(key, running);
+    const ended = AbortSignal.any([signal, abort.signal]);
+    const isLimitedElsewhere = request.account !== undefined;
+    const entry = await this.queue.enter(
+      nodeId,
+      ended,
+      (place) => {
+        running.place = place;
+        listener.queued(place);
+      },
+      isLimitedElsewhere,
+    );
+    running.place = null;
+    if (entry.kind !== 'admitted') {
+      this.running.delete(key);
+      return this.turnedAway(entry.kind);
+    }
     try {
-      const ended = AbortSignal.any([signal, abort.signal]);
       const admitted = await this.admit(request);
       if (!admitted.ok) {
         const other =
@@ -156,6 +190,7 @@ export class GenerateService {
       }
     } finally {
       this.running.delete(key);
+      entry.leave();
     }
   }
 
@@ -179,27 +214,48 @@ export class GenerateService {
   /** Takes no more; what runs goes on. */
   drain(): void {
     this.isStopping = true;
+    this.queue.close();
   }
 
   /** Cancels everything and takes no more. */
   stop(): void {
-    this.isStopping = true;
+    this.drain();
     for (const running of this.running.values()) running.abort.abort();
   }
 
   /** Requests under way, for whoever runs the coordinator; never their text. */
   live(): LiveRequests {
-    const requests = [...this.running.values()].map((running) => ({
-      request_id: running.requestId,
-      node_id: running.nodeId,
-      model_id: running.modelId,
-      started_at: timestampOf(running.startedAtMs),
-    }));
-    return { requests, waiting: 0 };
+    const requests = [...this.running.values()].flatMap((running) =>
+      running.place !== null
+        ? []
+        : {
+            request_id: running.requestId,
+            node_id: running.nodeId,
+            model_id: running.modelId,
+            started_at: timestampOf(running.startedAtMs),
+          },
+    );
+    return { requests, waiting: this.waitingRequests };
   }
 
+  /** Requests being answered. */
   get activeRequests(): number {
-    return this.running.size;
+    return this.queue.runningRequests;
+  }
+
+  get waitingRequests(): number {
+    return this.queue.waitingRequests;
+  }
+
+  /** Seconds after which somebody who was turned away may come back. */
+  get retryAfterSeconds(): number {
+    return this.queue.retryAfterSeconds;
+  }
+
+  /** Where a request is; null when there is none of this id. */
+  stateOf(nodeId: string, requestId: string): { readonly place: QueuePlace | null } | null {
+    const running = this.running.get(`${nodeId} ${requestId}`);
+    return running === undefined ? null : { place: running.place };
   }
 
   /** Checks that need no waiting, so that two requests cannot both pass. */
@@ -209,13 +265,35 @@ export class GenerateService {
     if (this.running.has(`${request.nodeId} ${request.requestId}`)) {
       return refuse('request-id-used', 'A request with this id is running already.');
     }
-    const own = [...this.running.values()].filter((running) => running.nodeId === request.nodeId).length;
-    // What a peer may ask for at once is in its agreement.
-    const isOverOwn = request.account === undefined && own >= this.config.maxRequestsPerNode;
-    if (this.running.size >= this.config.maxRequests || isOverOwn) {
-      return refuse('too-many-requests', 'Too many requests are running; try again in a moment.', { retryable: true });
-    }
     return null;
+  }
+
+  private turnedAway(kind: Exclude<Entry['kind'], 'admitted'>): ReturnType<typeof refuse> {
+    const again = { retryable: true, suggestion: `Ask again in ${this.retryAfterSeconds} s.` };
+    switch (kind) {
+      case 'own-full':
+        return refuse(
+          'too-many-requests',
+          `You have ${this.config.maxRequestsPerNode} requests running and ${this.config.maxWaitingRequestsPerNode} waiting, which is the most for one.`,
+          again,
+        );
+      case 'full':
+        return refuse(
+          'coordinator-busy',
+          `${this.waitingRequests} requests wait for their turn, the most there can be.`,
+          again,
+        );
+      case 'timeout':
+        return refuse(
+          'coordinator-busy',
+          `It was not this request's turn within ${this.config.queueWaitSeconds} s.`,
+          again,
+        );
+      case 'aborted':
+        return refuse('cancelled', 'The request was cancelled while it waited; nothing was charged.');
+      case 'closed':
+        return refuse('coordinator-stopping', 'The coordinator is shutting down.', { retryable: true });
+    }
   }
 
   private async admit(request: GenerateRequest): Promise<CoordinatorResult<Admitted>> {

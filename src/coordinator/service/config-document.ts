@@ -107,6 +107,8 @@ const SECTIONS: readonly Section[] = [
       ['shardHosts', '"public" refuses shard servers at private addresses. A public cooperative wants that.'],
       ['maxRequests', 'Requests answered at the same time.'],
       ['maxRequestsPerNode', 'Requests of one node at the same time.'],
+      ['maxWaitingRequests', 'Requests that wait for their turn; more are refused with 503 and Retry-After.'],
+      ['maxWaitingRequestsPerNode', 'Waiting requests of one node; more are refused with 429 and Retry-After.'],
     ],
   ],
   [
@@ -135,6 +137,7 @@ const SECTIONS: readonly Section[] = [
       ['openTimeoutSeconds', 'Time for a shard to get ready for a request.'],
       ['stepTimeoutSeconds', 'A node that has a step to do must give a sign of life in this time.'],
       ['stepLimitSeconds', 'No step may take longer, whatever signs of life come.'],
+      ['queueWaitSeconds', 'How long a request waits for its turn.'],
       ['replacementWaitSeconds', 'How long an answer waits in its middle for somebody to serve lost layers.'],
       ['maintenanceSeconds', 'How often overdue things are looked for.'],
       ['drainSeconds', 'How long a stopping coordinator lets running requests finish before it ends them.'],

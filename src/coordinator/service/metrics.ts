@@ -44,6 +44,7 @@ function addGauges(registry: Registry, services: CoordinatorServices): void {
   });
   gauge('tore_models', 'Models known here', () => catalogue.all().length);
   gauge('tore_requests_running', 'Requests being answered', () => generation.activeRequests);
+  gauge('tore_requests_waiting', 'Requests waiting for their turn', () => generation.waitingRequests);
   gauge('tore_ledger_entries', 'Entries of the ledger', async () => (await ledger.head()).entries);
   gauge('tore_ledger_supply_gft', 'GFT in circulation', async () => {
     return (await ledger.head()).supplyMicroGft / MICRO_GFT_PER_GFT;

@@ -89,6 +89,8 @@ export interface GenerateOptions {
   readonly resumeFrom?: number | undefined;
   readonly onStarted?: ((started: GenerateStart) => void) | undefined;
   readonly onToken?: ((token: { index: number; tokenId: number; text: string }) => void) | undefined;
+  /** The request waits for its turn; `position` 1 is next. */
+  readonly onQueued?: ((place: { position: number; waiting: number }) => void) | undefined;
   /** The answer pauses because nobody serves these layers; it waits this long for somebody. */
   readonly onWaiting?: ((waiting: { layersMissing: readonly number[]; seconds: number }) => void) | undefined;
   readonly signal?: AbortSignal | undefined;

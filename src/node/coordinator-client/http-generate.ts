@@ -119,6 +119,9 @@ async function readStream(
         text: typeof record?.['text'] === 'string' ? record['text'] : '',
       });
       tokens += 1;
+    } else if (kind === 'queued') {
+      const position = readInteger(record?.['position']) ?? 0;
+      if (position > 0) options.onQueued?.({ position, waiting: readInteger(record?.['waiting']) ?? position });
     } else if (kind === 'waiting') {
       const layers = record?.['layers_missing'];
       options.onWaiting?.({

@@ -38,7 +38,7 @@ const MAX_READ_PAUSE_MS = 5_000;
 type Hello = MessageOf<CoordinatorMessage, 'hello'>;
 type Authenticated = MessageOf<CoordinatorMessage, 'authenticated'>;
 
-type GenerateListeners = Pick<GenerateOptions, 'onStarted' | 'onToken' | 'onWaiting'>;
+type GenerateListeners = Pick<GenerateOptions, 'onStarted' | 'onToken' | 'onQueued' | 'onWaiting'>;
 
 /** The bytes of a message, in whatever pieces they came. */
 export function bytesOf(data: RawData): Buffer {
@@ -307,6 +307,10 @@ export class WebSocketConnection implements CoordinatorConnection {
         return this.generating
           .get(message.request_id)
           ?.onToken?.({ index: message.index, tokenId: message.token_id, text: message.text });
+      case 'generate-queued':
+        return this.generating
+          .get(message.request_id)
+          ?.onQueued?.({ position: message.position, waiting: message.waiting });
       case 'generate-waiting':
         return this.generating
           .get(message.request_id)

@@ -198,6 +198,13 @@ export const GenerateWaitingMessage = message('generate-waiting', {
   seconds: Type.Number({ minimum: 0 }),
 });
 
+/** The request waits for its turn; sent again whenever its place changes. `position` 1 is next. */
+export const GenerateQueuedMessage = message('generate-queued', {
+  request_id: Uuid,
+  position: Type.Integer({ minimum: 1 }),
+  waiting: Type.Integer({ minimum: 1 }),
+});
+
 /** The reply to `generate` carries the settled result; this schema is its value. */
 export const GenerateOutcome = Type.Object({
   request_id: Type.String({ maxLength: 200 }),
@@ -258,6 +265,7 @@ export const CoordinatorMessage = Type.Union([
   GenerateStartedMessage,
   GenerateTokenMessage,
   GenerateWaitingMessage,
+  GenerateQueuedMessage,
   ...SESSION_HOST_MESSAGES,
 ]);
 export type CoordinatorMessage = Static<typeof CoordinatorMessage>;

@@ -1,7 +1,12 @@
 import type { FastifyReply } from 'fastify';
-import { GenerateBody, type GenerateAnswer } from '../../../protocol/compute/http/inference';
+import {
+  GenerateBody,
+  QueueQuery,
+  type GenerateAnswer,
+  type QueueStatus,
+} from '../../../protocol/compute/http/inference';
 import type { GenerateOutcome, PipelineHop } from '../../../protocol/wire/messages';
-import { refuse, type CoordinatorFailure } from '../../errors';
+import { refuse, type CoordinatorErrorCode, type CoordinatorFailure, type CoordinatorResult } from '../../errors';
 import type { GenerateListener, GenerateRequest } from '../../pipeline/generate-service';
 import type { CoordinatorServices } from '../../services';
 import { errorBody, statusOf } from '../http-status';
@@ -58,7 +63,7 @@ class EventStream {
   }
 
   /** Resolves when the client can take more, or is gone. */
-  async send(event: 'started' | 'token' | 'waiting' | 'finished' | 'error', data: unknown): Promise<void> {
+  async send(event: 'queued' | 'started' | 'token' | 'waiting' | 'finished' | 'error', data: unknown): Promise<void> {
     const { raw } = this.reply;
     if (!this.hasBegun) {
       this.hasBegun = true;
@@ -92,6 +97,7 @@ function streamListener(stream: EventStream, requestId: string): GenerateListene
     started: (pipeline: readonly PipelineHop[], inputTokens) =>
       stream.send('started', { request_id: requestId, pipeline, input_tokens: inputTokens }),
     token: (index, tokenId, text) => stream.send('token', { request_id: requestId, index, token_id: tokenId, text }),
+    queued: (place) => void stream.send('queued', { request_id: requestId, ...place }),
     waiting: (layersMissing, seconds) =>
       void stream.send('waiting', { request_id: requestId, layers_missing: layersMissing, seconds }),
   };
@@ -100,8 +106,12 @@ function streamListener(stream: EventStream, requestId: string): GenerateListene
 const NO_LISTENER: GenerateListener = {
   started: () => Promise.resolve(),
   token: () => Promise.resolve(),
+  queued: () => undefined,
   waiting: () => undefined,
 };
+
+/** Ends of a request that never got its turn; they tell when to come back. */
+const TURNED_AWAY: ReadonlySet<CoordinatorErrorCode> = new Set(['too-many-requests', 'coordinator-busy']);
 
 async function sendFailure(stream: EventStream, failure: CoordinatorFailure): Promise<void> {
   await stream.send('error', { ...errorBody(failure), status: statusOf(failure.code) });
@@ -109,6 +119,30 @@ async function sendFailure(stream: EventStream, failure: CoordinatorFailure): Pr
 
 /** `POST /inference/generate`: one answer, or a stream for a client that accepts `text/event-stream`. */
 export function generateRoute(app: ApiServer, services: CoordinatorServices): void {
+  const refused = (reply: FastifyReply, outcome: CoordinatorResult<never>): FastifyReply => {
+    if (!outcome.ok && TURNED_AWAY.has(outcome.error.code)) {
+      void reply.header('retry-after', services.generation.retryAfterSeconds);
+    }
+    return sendResult(reply, outcome);
+  };
+
+  app.get('/inference/queue', { schema: { querystring: QueueQuery } }, (request): QueueStatus => {
+    const { generation, config } = services;
+    const { node_id: nodeId, request_id: requestId } = request.query;
+    const found = nodeId === undefined || requestId === undefined ? null : generation.stateOf(nodeId, requestId);
+    return {
+      running: generation.activeRequests,
+      running_limit: config.maxRequests,
+      waiting: generation.waitingRequests,
+      waiting_limit: config.maxWaitingRequests,
+      retry_after_seconds: generation.retryAfterSeconds,
+      request:
+        found === null
+          ? null
+          : { state: found.place === null ? 'running' : 'waiting', position: found.place?.position ?? null },
+    };
+  });
+
   app.post('/inference/generate', { schema: { body: GenerateBody } }, async (request, reply) => {
     const { body } = request;
     if (body.force_backend === 'fallback') {
@@ -125,13 +159,13 @@ export function generateRoute(app: ApiServer, services: CoordinatorServices): vo
     const streams = request.headers.accept?.includes('text/event-stream') === true;
     if (!streams) {
       const outcome = await services.generation.generate(wanted, NO_LISTENER, abort.signal);
-      return outcome.ok ? reply.send(answerOf(outcome.value)) : sendResult(reply, outcome);
+      return outcome.ok ? reply.send(answerOf(outcome.value)) : refused(reply, outcome);
     }
     const stream = new EventStream(reply);
     try {
       const listener = streamListener(stream, wanted.requestId);
       const outcome = await services.generation.generate(wanted, listener, abort.signal);
-      if (!stream.isOpen && !outcome.ok) return sendResult(reply, outcome);
+      if (!stream.isOpen && !outcome.ok) return refused(reply, outcome);
       if (outcome.ok) await stream.send('finished', { ...answerOf(outcome.value), hops: outcome.value.pipeline });
       else await sendFailure(stream, outcome.error);
     } catch (thrown) {

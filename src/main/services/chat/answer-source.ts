@@ -18,6 +18,8 @@ export interface AnswerRequest {
 export interface AnswerListeners {
   /** `hops` is empty where no nodes of a cooperative take part. */
   readonly onStarted: (start: { readonly hops: readonly AnswerHop[]; readonly inputTokens: number }) => void;
+  /** The request waits for its turn; 1 is next. */
+  readonly onQueued: (position: number) => void;
   readonly onText: (text: string) => void;
   /** The answer begins from the start once more; text that came before is void. */
   readonly onAnew: () => void;

@@ -45,6 +45,7 @@ export function nodeAnswerSource(
             listeners.onStarted({ hops: hopsOf(pipeline), inputTokens });
           },
           onToken: ({ text }) => listeners.onText(text),
+          onQueued: ({ position }) => listeners.onQueued(position),
           onWaiting: (waiting) => listeners.onPaused(waiting),
         },
       );

@@ -15,7 +15,7 @@ export interface RunningAnswerOptions {
   readonly turnsLeftOut: number;
   readonly timers: Timers;
   readonly onDelta: (delta: ChatDelta) => void;
-  /** The state changed from waiting to streaming. */
+  /** The state changed: its place in the line, from waiting to streaming, or to a pause. */
   readonly onStreaming: () => void;
   /** Time to save what arrived. */
   readonly onSaveDue: () => void;
@@ -65,6 +65,11 @@ export class RunningAnswer {
         if (this.ended) return;
         this.#facts = { ...this.#emptyFacts(), hops, inputTokens };
         this.#beginStreaming();
+      },
+      onQueued: (position) => {
+        if (this.#state.kind !== 'waiting') return;
+        this.#state = { kind: 'waiting', position };
+        this.#options.onStreaming();
       },
       onText: (text) => this.#receive(text),
       onAnew: () => this.#beginAnew(),

@@ -85,7 +85,14 @@ export class HandoffDrafts {
         topP: 1,
         seed: null,
       },
-      { onStarted: nothing, onText: nothing, onAnew: nothing, onPaused: nothing, signal: controller.signal },
+      {
+        onStarted: nothing,
+        onQueued: nothing,
+        onText: nothing,
+        onAnew: nothing,
+        onPaused: nothing,
+        signal: controller.signal,
+      },
     );
     if (this.#running === controller) this.#running = null;
     if (!answered.ok) return answered;

@@ -263,6 +263,7 @@ describe('several sources of answers', () => {
     onStarted: () => undefined,
     onText: () => undefined,
     onAnew: () => undefined,
+    onQueued: () => undefined,
     onPaused: () => undefined,
     signal: AbortSignal.abort(),
   };

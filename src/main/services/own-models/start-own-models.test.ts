@@ -73,6 +73,7 @@ function listening(texts: string[]): AnswerListeners {
     onStarted: () => undefined,
     onText: (text) => texts.push(text),
     onAnew: () => undefined,
+    onQueued: () => undefined,
     onPaused: () => undefined,
     signal: new AbortController().signal,
   };

@@ -91,6 +91,31 @@ export const GenerateBody = Type.Object({
 });
 export type GenerateBody = Static<typeof GenerateBody>;
 
+/** Query of `GET /inference/queue`; both name a request, none asks for the queue alone. */
+export const QueueQuery = Type.Object({
+  node_id: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  request_id: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+});
+
+/** Answer of `GET /inference/queue`. */
+export const QueueStatus = Type.Object({
+  running: Type.Integer({ minimum: 0 }),
+  running_limit: Type.Integer({ minimum: 1 }),
+  waiting: Type.Integer({ minimum: 0 }),
+  waiting_limit: Type.Integer({ minimum: 0 }),
+  /** When there may be room for one more. */
+  retry_after_seconds: Type.Integer({ minimum: 1 }),
+  /** The request that was asked for; null when none of this id is under way. `position` 1 is next. */
+  request: Type.Union([
+    Type.Object({
+      state: Type.Union([Type.Literal('waiting'), Type.Literal('running')]),
+      position: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
+    }),
+    Type.Null(),
+  ]),
+});
+export type QueueStatus = Static<typeof QueueStatus>;
+
 /** The baseline's single answer of `POST /inference/generate`. */
 export const GenerateAnswer = Type.Object({
   text: Type.String(),

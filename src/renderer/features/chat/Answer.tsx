@@ -99,9 +99,11 @@ export function Answer({ conversationId, entry, isLast, modelId }: AnswerProps) 
   return (
     <article className={classes.answer} aria-label={t('chat.answer')} aria-busy={inProgress}>
       {state.kind === 'waiting' && (
-        <p className={classes.waiting}>
+        <p className={classes.waiting} role="status" data-testid="answer-waiting">
           <span className={classes.caret} aria-hidden="true" />
-          {t('chat.waiting')}
+          {state.position === undefined
+            ? t('chat.waiting')
+            : t('chat.queued', { count: state.position, ordinal: true })}
         </p>
       )}
       <div

@@ -46,6 +46,10 @@ export const chat = {
   estimateFailed: 'No estimate: {{message}}',
   privacyHint: 'The first shard can read the question and the last one the answer.',
   waiting: 'Waiting for the first token',
+  queued_ordinal_one: '{{count}}st in line',
+  queued_ordinal_two: '{{count}}nd in line',
+  queued_ordinal_few: '{{count}}rd in line',
+  queued_ordinal_other: '{{count}}th in line',
   paused_one:
     'Nobody serves layer {{ranges}} at the moment. The answer goes on by itself when a computer serves it again, and ends after {{seconds}} s without one.',
   paused_other:

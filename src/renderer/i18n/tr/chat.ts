@@ -46,6 +46,10 @@ export const chat = {
   estimateFailed: 'Tahmin yok: {{message}}',
   privacyHint: 'İlk parça soruyu, son parça yanıtı okuyabilir.',
   waiting: 'İlk token bekleniyor',
+  queued_ordinal_one: 'Sırada {{count}}.',
+  queued_ordinal_two: 'Sırada {{count}}.',
+  queued_ordinal_few: 'Sırada {{count}}.',
+  queued_ordinal_other: 'Sırada {{count}}.',
   paused_one:
     '{{ranges}} numaralı katmanı şu anda kimse sunmuyor. Bir bilgisayar yeniden sununca yanıt kendiliğinden sürer, {{seconds}} sn içinde sunan çıkmazsa biter.',
   paused_other:
