@@ -3,6 +3,7 @@ import type { FederationMessage } from '../../protocol/federation/messages';
 import { settlementTermsOf } from '../../protocol/federation/grant';
 import type { Clock, Random } from '../clock';
 import type { DiscoveryIndex } from '../discovery/discovery-index';
+import { refuse } from '../errors';
 import type { Logger } from '../logger';
 import type { ModelCatalogue } from '../models/model-catalogue';
 import type { Cashier } from '../pipeline/cashier';
@@ -19,6 +20,9 @@ import { ServingDesk } from './serving-desk';
 import { SettlementDesk } from './settlement-desk';
 import { SettlementStore } from './settlement-store';
 import { StatementDesk } from './statement-desk';
+
+/** What the peer has not signed for is sent again after this time, also over a link that stands. */
+const RESEND_MS = 60_000;
 
 /** What the federation needs of its coordinator. */
 export interface FederationParts {
@@ -48,16 +52,19 @@ export class Federation {
   /** What waits for the database, by peer, so that settlements are taken in the order they came. */
   private readonly tails = new Map<Peer, Promise<void>>();
 
+  private resentAtMs = 0;
+
   constructor(
     setup: FederationSetup,
     private readonly parts: FederationParts,
   ) {
     const { database, clock, random, logger, cashier } = parts;
-    const refuse = (peer: Peer, code: string, message: string): void => this.links.noteRefusal(peer, code, message);
+    const noteRefusal = (peer: Peer, code: string, message: string): void =>
+      this.links.noteRefusal(peer, code, message);
     this.peerStore = new PeerStore(database, clock);
     this.links = new PeerLinks(setup, this.peerStore, this, clock, random, logger);
     this.store = new SettlementStore(database, clock);
-    this.settlements = new SettlementDesk(this.store, setup.signer, clock, random, logger, refuse);
+    this.settlements = new SettlementDesk(this.store, setup.signer, clock, random, logger, noteRefusal);
     this.serving = new ServingDesk(
       parts.generation,
       cashier,
@@ -66,10 +73,10 @@ export class Federation {
       this.store,
       clock,
       logger,
-      refuse,
+      noteRefusal,
     );
-    this.asking = new AskingDesk(cashier, this.settlements, this.store, clock, random, refuse);
-    this.statements = new StatementDesk(this.store, setup.signer, clock, random, logger, refuse);
+    this.asking = new AskingDesk(cashier, this.settlements, this.store, clock, random, noteRefusal);
+    this.statements = new StatementDesk(this.store, setup.signer, clock, random, logger, noteRefusal);
     this.offers = new Offers(
       parts.catalogue,
       parts.scheduler,
@@ -78,7 +85,7 @@ export class Federation {
       () => ({ requests: parts.maxRequests, running: parts.generation.activeRequests }),
       clock,
       logger,
-      refuse,
+      noteRefusal,
     );
   }
 
@@ -108,6 +115,10 @@ export class Federation {
     this.links.sweep();
     this.offers.tell();
     this.statements.makeDue(this.links.peers);
+    const nowMs = this.parts.clock.nowMs();
+    if (nowMs - this.resentAtMs < RESEND_MS) return;
+    this.resentAtMs = nowMs;
+    for (const peer of this.links.peers) if (peer.link !== null) this.later(peer, () => this.settlements.flush(peer));
   }
 
   /** Which models can be answered here changed. */
@@ -123,7 +134,11 @@ export class Federation {
   /** Answers what the own nodes cannot, where a peer serves the model. */
   readonly elsewhere: Elsewhere = (request) => {
     const found = this.offers.find(request.modelId);
-    return found === null ? null : (listener, signal) => this.asking.generate(found, request, listener, signal);
+    if (found !== null) return (listener, signal) => this.asking.generate(found, request, listener, signal);
+    const away = this.offers.awayWith(request.modelId);
+    if (away === null) return null;
+    const message = `${away.name} answers with this model, and there is no link to it now.`;
+    return () => Promise.resolve(refuse('peer-unavailable', message, { retryable: true }));
   };
 
   up(peer: Peer, link: SealedLink): void {

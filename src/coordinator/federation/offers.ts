@@ -36,6 +36,7 @@ export interface PeerModel {
  */
 export class Offers {
   private readonly offers = new Map<Peer, PeerOffer>();
+  private readonly past = new Map<Peer, PeerOffer>();
   private readonly told = new Map<Peer, string>();
   private round: Promise<void> | null = null;
   private isDue = false;
@@ -86,9 +87,18 @@ export class Offers {
     this.offers.set(peer, { models, capacity: summary.capacity, records });
   }
 
+  /** The link is gone; what the peer served is remembered, to say where a model would be. */
   forget(peer: Peer): void {
+    const offer = this.offers.get(peer);
+    if (offer !== undefined) this.past.set(peer, offer);
     this.offers.delete(peer);
     this.told.delete(peer);
+  }
+
+  /** A peer without a link that served a model when there was one. */
+  awayWith(modelId: string): Peer | null {
+    for (const [peer, { models }] of this.past) if (peer.link === null && models.has(modelId)) return peer;
+    return null;
   }
 
   of(peer: Peer): PeerOffer | null {

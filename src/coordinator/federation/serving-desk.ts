@@ -82,15 +82,12 @@ export class ServingDesk {
   private async serve(peer: Peer, link: SealedLink, message: RequestMessage): Promise<void> {
     const served = this.ofPeer(peer);
     const { request_id: requestId } = message;
-    if (served.running.has(requestId) || (await this.store.entry(peer.publicKey, requestId, 'served')) !== null) {
+    const isSettled = (await this.store.entry(peer.publicKey, requestId, 'served')) !== null;
+    const reserved = isSettled ? null : await this.admit(peer, served, message);
+    if (reserved === null) {
       this.noteRefusal(peer, 'request-replayed', `The request ${requestId} was made before.`);
       // A request that still runs keeps its one end.
-      if (!served.running.has(requestId)) this.endUsed(link, requestId);
-      return;
-    }
-    const reserved = await this.admit(peer, served, message);
-    if (reserved === null) {
-      this.endUsed(link, requestId);
+      if (isSettled) this.end(link, requestId, refuse('request-id-used', 'This request was made already.').error);
       return;
     }
     if ('code' in reserved) {
@@ -107,7 +104,7 @@ export class ServingDesk {
     }
   }
 
-  /** Checks the terms and sets aside what the request can come to. Null: another one of this id was quicker. */
+  /** Checks the terms and sets aside what the request can come to. Null: the request runs already. */
   private async admit(
     peer: Peer,
     served: PeerRequests,
@@ -198,13 +195,15 @@ export class ServingDesk {
       return;
     }
     const made = settlement as FederationSettlement | null;
-    void link.send({
+    const isSent = await link.send({
       type: 'request-ended',
       request_id: requestId,
       finish_reason: result.value.finish_reason,
       settlement: made === null ? null : { ...made },
       error: null,
     });
+    // The link may have come back while the work was booked; what was owed then was sent without this.
+    if (!isSent && made !== null) await this.settlements.flush(peer);
   }
 
   /** The peer pays under the agreement: its terms were checked, nobody's balance here is touched, the nodes earn. */
@@ -236,10 +235,6 @@ export class ServingDesk {
         return result;
       },
     };
-  }
-
-  private endUsed(link: SealedLink, requestId: string): void {
-    this.end(link, requestId, refuse('request-id-used', 'A request with this id was made already.').error);
   }
 
   private end(link: SealedLink, requestId: string, { code, message, retryable }: CoordinatorFailure): void {

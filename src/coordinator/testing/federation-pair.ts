@@ -24,6 +24,7 @@ export function grant(servedBy: string, limits: Record<string, unknown> = {}): R
 export function federationAgreement(
   keys: { readonly a: string; readonly b: string },
   changes: Partial<AgreementTerms> = {},
+  id = 'agreement-of-a-and-b',
 ): Agreement {
   const terms: AgreementTerms = {
     purpose: 'Answer each other with the own models.',
@@ -38,7 +39,7 @@ export function federationAgreement(
   const draft: Agreement = {
     tore_spec: 'tore-0002',
     type: 'agreement',
-    id: 'agreement-of-a-and-b',
+    id,
     parties: [PARTY_A, PARTY_B].map(({ nodeId, name, signer }) => ({
       node_id: nodeId,
       public_key: signer.publicKey,
@@ -83,20 +84,28 @@ export interface FederationFiles {
   remove(): Promise<void>;
 }
 
-export async function federationFiles(changes: Partial<AgreementTerms> = {}): Promise<FederationFiles> {
+async function newKey(file: string): Promise<FederationFiles['a']> {
+  const { signer, pem } = generateSigner();
+  await writeFile(file, pem, { mode: 0o600 });
+  return { signer, keyFile: file };
+}
+
+/** @param again - another agreement of a coordinator B that has one already, under an id of its own */
+export async function federationFiles(
+  changes: Partial<AgreementTerms> = {},
+  again?: { readonly b: FederationFiles['b']; readonly id: string },
+): Promise<FederationFiles> {
   const folder = await mkdtemp(join(tmpdir(), 'tore-federation-'));
-  const sides = [generateSigner(), generateSigner()] as const;
-  const names = ['a.pem', 'b.pem'].map((name) => join(folder, name)) as [string, string];
-  for (const index of [0, 1] as const) await writeFile(names[index], sides[index].pem, { mode: 0o600 });
-  const [a, b] = sides.map(({ signer }) => signer) as [Signer, Signer];
-  const agreement = federationAgreement({ a: a.publicKey, b: b.publicKey }, changes);
+  const a = await newKey(join(folder, 'a.pem'));
+  const b = again?.b ?? (await newKey(join(folder, 'b.pem')));
+  const agreement = federationAgreement({ a: a.signer.publicKey, b: b.signer.publicKey }, changes, again?.id);
   const agreementFile = join(folder, 'agreement.tore2-agreement.json');
   await writeFile(agreementFile, JSON.stringify(agreement));
   return {
     agreement,
     agreementFile,
-    a: { signer: a, keyFile: names[0] },
-    b: { signer: b, keyFile: names[1] },
+    a,
+    b,
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
