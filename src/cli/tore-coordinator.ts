@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { backUp, restore } from '../coordinator/service/backup';
 import { examine } from '../coordinator/service/doctor';
+import { runFederationCommand } from '../coordinator/service/federation-commands';
 import { initialize } from '../coordinator/service/initialize';
 import {
   auditLedger,
@@ -160,6 +161,11 @@ async function runAt(command: Exclude<HeadlessCommand, CommandOf<'help' | 'versi
     case 'ledger-rotate-key': {
       const old = expectValue(await rotateKey(location, signingKey));
       if (old !== null) say(`A new key signs from now on. The old one is kept as ${old}; back up the new one.`);
+      return;
+    }
+    case 'federation': {
+      const agrees = expectValue(await runFederationCommand(command.options, command.request, say));
+      if (agrees === false) process.exitCode = 1;
       return;
     }
     case 'nodes':

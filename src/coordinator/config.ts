@@ -29,13 +29,16 @@ export const FederationPeer = Type.Object({
 export type FederationPeer = Static<typeof FederationPeer>;
 
 /** The links of this coordinator with others. */
-export const FederationSettings = Type.Object({
-  /** The key of this coordinator, PKCS#8 PEM; made when it is missing. Only needed with peers. */
-  keyFile: Type.String({ minLength: 1, maxLength: 4_096, default: 'tore-federation-key.pem' }),
-  /** Wait before the first attempt to connect again; it doubles up to a minute. */
-  retrySeconds: Seconds(1),
-  peers: Type.Array(FederationPeer, { maxItems: 100, default: [] }),
-});
+export const FederationSettings = Type.Object(
+  {
+    /** The key of this coordinator, PKCS#8 PEM; made when it is missing. Only needed with peers. */
+    keyFile: Type.String({ minLength: 1, maxLength: 4_096, default: 'tore-federation-key.pem' }),
+    /** Wait before the first attempt to connect again; it doubles up to a minute. */
+    retrySeconds: Seconds(1),
+    peers: Type.Array(FederationPeer, { maxItems: 100, default: [] }),
+  },
+  { default: {} },
+);
 export type FederationSettings = Static<typeof FederationSettings>;
 
 /** Settings of one coordinator. Everything has a default. */
@@ -173,7 +176,7 @@ export const CoordinatorConfig = Type.Object({
   /** HTTP calls one address may make per minute, and calls one key may make on either binding. */
   rateLimitPerMinute: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 1_200 }),
   /** Links with other coordinators under agreements (docs/federation.md). */
-  federation: Type.Union([FederationSettings, Type.Null()], { default: null }),
+  federation: FederationSettings,
 });
 export type CoordinatorConfig = Static<typeof CoordinatorConfig>;
 

@@ -8,6 +8,7 @@ import type { LedgerFormat } from './ledger/ledger-export';
 import { readConfigDocument, SERVICE_DEFAULTS } from './service/config-document';
 import { readEnvironment, type Environment } from './service/environment';
 import { checkAgainstPolicy, policySettings, readPolicy } from './service/institution-policy';
+import type { FederationRequest } from './service/federation-commands';
 import { policyWarnings } from './service/policy';
 import { signingKeyPlace } from './service/signing-key';
 
@@ -36,6 +37,7 @@ export type HeadlessCommand =
       readonly nodeId: string | undefined;
       readonly format: LedgerFormat;
     } & Configured)
+  | ({ readonly kind: 'federation'; readonly request: FederationRequest } & Configured)
   | ({ readonly kind: 'nodes' } & Configured)
   | ({ readonly kind: 'release-node'; readonly nodeId: string } & Configured);
 
@@ -70,6 +72,13 @@ Commands
   ledger export           write all entries, or those of --node ID, as JSON lines,
                           or as --format csv
   ledger rotate-key       sign with a new key from now on; both keys say so
+  federation key          print the public key of this coordinator for agreements
+  federation peers        list the linked coordinators and what was settled
+  federation statement PEER   print the last statement signed by both, or that of
+                          --day; \`tore verify\` checks it
+  federation reconcile PEER   show each entry of --day in which the two ledgers
+                          differ; --with FILE takes the peer's statement from a file
+  federation terminate FILE   end an agreement with a signed notice of a party
   nodes                   list the registered nodes
   nodes release ID        let a node back in that is held for review
 
@@ -78,6 +87,8 @@ Options
   --template NAME         of init: private, institution or cooperative
   --out FILE              of ledger checkpoint and export: where to; without it the
                           standard output
+  --day DAY               of federation: a day in UTC, 2026-03-01
+  --with FILE             of federation reconcile: a statement of the peer
   --limit NUMBER          of ledger audit: how many entries (${DEFAULT_AUDIT_ENTRIES})
   --help                  show this text
   --version               show the version
@@ -109,6 +120,8 @@ const OPTIONS = {
   all: { type: 'boolean' },
   node: { type: 'string' },
   format: { type: 'string' },
+  day: { type: 'string' },
+  with: { type: 'string' },
   host: { type: 'string' },
   port: { type: 'string' },
   database: { type: 'string' },
@@ -227,6 +240,16 @@ function ledgerCommandOf(name: string | undefined, values: Values, configured: C
   }
 }
 
+function federationRequestOf(words: readonly string[], values: Values): FederationRequest | null {
+  const [act, target] = words;
+  const day = values.day ?? null;
+  if (words.length === 1 && (act === 'key' || act === 'peers')) return { act };
+  if (words.length !== 2 || target === undefined) return null;
+  if (act === 'statement') return { act, peer: target, day };
+  if (act === 'reconcile') return { act, peer: target, day, with: values.with ?? null };
+  return act === 'terminate' ? { act, file: target } : null;
+}
+
 function commandOf(words: readonly string[], values: Values, configured: Configured): HeadlessCommand | null {
   const [first = 'serve', second, third] = words;
   const two = second === undefined ? first : `${first} ${second}`;
@@ -236,6 +259,10 @@ function commandOf(words: readonly string[], values: Values, configured: Configu
   }
   if (words.length === 2 && two === 'policy check') return { kind: 'policy-check', ...configured };
   if (words.length === 2 && first === 'ledger') return ledgerCommandOf(second, values, configured);
+  if (first === 'federation') {
+    const request = federationRequestOf(words.slice(1), values);
+    return request === null ? null : { kind: 'federation', request, ...configured };
+  }
   if (words.length === 1 && first === 'nodes') return { kind: 'nodes', ...configured };
   if (words.length === 3 && two === 'nodes release' && third !== undefined) {
     return { kind: 'release-node', nodeId: third, ...configured };

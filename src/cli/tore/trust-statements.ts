@@ -6,6 +6,7 @@ import { checkTermination } from '../../protocol/trust/agreement-standing';
 import { followKeyLinks, readKeyLink, type KeyLink } from '../../protocol/trust/key-link';
 import { readTermination } from '../../protocol/trust/termination';
 import { checkpointsIn, checkpointStatement } from './ledger-statements';
+import { federationStatement, isFederationStatement } from './federation-statements';
 import { nameOf, readBytes, readValid, Stop, valid } from './command';
 import type { Statement } from './statement';
 import { EXIT, type Terminal } from './terminal';
@@ -85,6 +86,7 @@ export async function verifyStatement(
     return linksStatement(path, json.value);
   }
   if (typeOf(json.value) === 'key-link') return linksStatement(path, [json.value]);
+  if (isFederationStatement(json.value)) return federationStatement(path, json.value, beside.agreement, terminal);
   return typeOf(json.value) === 'agreement-termination'
     ? terminationStatement(path, json.value, beside.agreement, terminal)
     : null;

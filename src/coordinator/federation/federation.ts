@@ -20,6 +20,7 @@ import { ServingDesk } from './serving-desk';
 import { SettlementDesk } from './settlement-desk';
 import { SettlementStore } from './settlement-store';
 import { StatementDesk } from './statement-desk';
+import { StatementStore } from './statement-store';
 
 /** What the peer has not signed for is sent again after this time, also over a link that stands. */
 const RESEND_MS = 60_000;
@@ -76,7 +77,15 @@ export class Federation {
       noteRefusal,
     );
     this.asking = new AskingDesk(cashier, this.settlements, this.store, clock, random, noteRefusal);
-    this.statements = new StatementDesk(this.store, setup.signer, clock, random, logger, noteRefusal);
+    this.statements = new StatementDesk(
+      this.store,
+      new StatementStore(database, clock),
+      setup.signer,
+      clock,
+      random,
+      logger,
+      noteRefusal,
+    );
     this.offers = new Offers(
       parts.catalogue,
       parts.scheduler,

@@ -44,7 +44,7 @@ beforeEach(async () => {
   };
   files = await federationFiles(terms);
   filesOfC = await federationFiles(terms, { b: files.b, id: 'agreement-of-c-and-b' });
-  const [a, c] = [files, filesOfC].map((one) => federationOptions(one, 'b', null).federation?.peers[0]);
+  const [a, c] = [files, filesOfC].map((one) => federationOptions(one, 'b', null).federation.peers[0]);
   target = await startTestCoordinator({
     administratorToken: TOKEN,
     federation: {

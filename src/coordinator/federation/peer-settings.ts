@@ -101,8 +101,8 @@ function socketAddress(url: string | null | undefined): string | null {
 }
 
 /** Reads key and agreements. Null without peers; fails with `config-invalid`. */
-export function readFederation(settings: FederationSettings | null): CoordinatorResult<FederationSetup | null> {
-  if (settings === null || settings.peers.length === 0) return success(null);
+export function readFederation(settings: FederationSettings): CoordinatorResult<FederationSetup | null> {
+  if (settings.peers.length === 0) return success(null);
   const signer = openFederationKey(settings.keyFile);
   if (!signer.ok) return signer;
   const own = signer.value.publicKey;

@@ -20,6 +20,7 @@ import { refuse, type CoordinatorResult } from '../errors';
 import type { Logger } from '../logger';
 import type { Peer } from './peer-links';
 import type { SettlementStore } from './settlement-store';
+import type { KeptStatement, StatementStore } from './statement-store';
 
 const DAY_MS = 86_400_000;
 const ANSWER_MS = 30_000;
@@ -29,7 +30,8 @@ const SETTLE_MS = 60_000;
 const MIN_PERIOD_MS = 60_000;
 /** Another attempt at a day whose statements differ. */
 const RETRY_MS = 3_600_000;
-const MAX_DIFFERENCES = 1_000;
+/** Differences shown of one time; a person works through fewer. */
+export const MAX_DIFFERENCES = 1_000;
 
 /** A compared time. */
 export interface Comparison {
@@ -40,16 +42,6 @@ export interface Comparison {
   readonly statement: FederationStatement;
   readonly theirs: FederationStatement | null;
   readonly differences: readonly StatementDifference[];
-}
-
-/** What was kept of a time. */
-export interface KeptStatement {
-  readonly from: string;
-  readonly to: string;
-  readonly state: 'signed' | 'differs';
-  readonly statement: FederationStatement;
-  readonly differences: readonly StatementDifference[];
-  readonly madeAt: string;
 }
 
 type Answer = FederationMessageOf<'statement-answer'>;
@@ -65,6 +57,7 @@ export class StatementDesk {
 
   constructor(
     private readonly store: SettlementStore,
+    private readonly statements: StatementStore,
     private readonly signer: Signer,
     private readonly clock: Clock,
     private readonly random: Random,
@@ -160,29 +153,10 @@ export class StatementDesk {
     else this.noteRefusal(peer, 'statement-unasked', 'An answer to a statement came that was not sent.');
   }
 
-  /** What was kept, newest first; of one time, or of all. */
-  async kept(peer: Peer, limit: number, fromMs?: number): Promise<KeptStatement[]> {
-    let query = this.store.database
-      .selectFrom('federation_statements')
-      .selectAll()
-      .where('peer_key', '=', peer.publicKey)
-      .where('agreement_id', '=', peer.agreementId)
-      .orderBy('from_ms', 'desc')
-      .limit(limit);
-    if (fromMs !== undefined) query = query.where('from_ms', '>=', fromMs).where('from_ms', '<', fromMs + DAY_MS);
-    const rows = await query.execute();
-    return rows.map((row) => {
-      const statement = JSON.parse(row.statement_json) as FederationStatement;
-      const theirs = row.theirs_json === null ? null : (JSON.parse(row.theirs_json) as FederationStatement);
-      return {
-        from: timestampOf(row.from_ms),
-        to: timestampOf(row.to_ms),
-        state: row.state,
-        statement,
-        differences: theirs === null ? [] : differencesOf(statement.entries, theirs.entries).slice(0, MAX_DIFFERENCES),
-        madeAt: row.made_at,
-      };
-    });
+  /** What was kept, newest first; of one day, or of all. */
+  kept(peer: Peer, limit: number, fromMs?: number): Promise<KeptStatement[]> {
+    const day = fromMs === undefined ? {} : { fromMs, toMs: fromMs + DAY_MS };
+    return this.statements.kept(peer.publicKey, peer.agreementId, { limit, ...day });
   }
 
   /** The own statement of a time, not signed; under the facts of the peer's when it answers one. */
@@ -230,36 +204,14 @@ export class StatementDesk {
     }
   }
 
-  private async keep(
+  private keep(
     peer: Peer,
     statement: FederationStatement,
     theirs: FederationStatement | null,
     fromMs: number,
     toMs: number,
   ): Promise<void> {
-    const values = {
-      state: theirs === null ? ('signed' as const) : ('differs' as const),
-      statement_json: JSON.stringify(statement),
-      theirs_json: theirs === null ? null : JSON.stringify(theirs),
-      made_at: timestampOf(this.clock.nowMs()),
-    };
-    await this.store.database
-      .insertInto('federation_statements')
-      .values({
-        peer_key: peer.publicKey,
-        agreement_id: peer.agreementId,
-        from_ms: fromMs,
-        to_ms: toMs,
-        ...values,
-      })
-      .onConflict((conflict) =>
-        conflict
-          .columns(['peer_key', 'agreement_id', 'from_ms', 'to_ms'])
-          .doUpdateSet(values)
-          // What both have signed stays.
-          .where('federation_statements.state', '=', 'differs'),
-      )
-      .execute();
+    return this.statements.keep(peer.publicKey, peer.agreementId, { fromMs, toMs, statement, theirs });
   }
 
   private async make(peers: readonly Peer[]): Promise<void> {
@@ -277,23 +229,8 @@ export class StatementDesk {
 
   /** The first entry behind the days that are signed without a gap. */
   private async firstUnsigned(peer: Peer): Promise<number | null> {
-    const rows = await this.store.database
-      .selectFrom('federation_statements')
-      .select('from_ms')
-      .where('peer_key', '=', peer.publicKey)
-      .where('agreement_id', '=', peer.agreementId)
-      .where('state', '=', 'differs')
-      .orderBy('from_ms')
-      .limit(1)
-      .execute();
-    const last = await this.store.database
-      .selectFrom('federation_statements')
-      .select((build) => build.fn.max('to_ms').as('to_ms'))
-      .where('peer_key', '=', peer.publicKey)
-      .where('agreement_id', '=', peer.agreementId)
-      .executeTakeFirst();
-    const from = rows[0]?.from_ms ?? Number(last?.to_ms ?? 0);
-    return this.store.firstAt(peer.publicKey, peer.agreementId, from);
+    const fromMs = await this.statements.nextFrom(peer.publicKey, peer.agreementId);
+    return this.store.firstAt(peer.publicKey, peer.agreementId, fromMs);
   }
 
   private async makeDay(peer: Peer, day: number): Promise<void> {

@@ -116,7 +116,7 @@ const SECTIONS: readonly Section[] = [
     [
       [
         'federation',
-        'Links with other coordinators, each under a signed agreement (docs/federation.md): {"keyFile": "key.pem", "peers": [{"name": "Physics at B", "url": "https://b.example:8420" or null when only they connect, "publicKey": "…", "agreementFile": "b.tore2-agreement.json"}]}. `tore-coordinator federation key` shows the own public key. null: none.',
+        'Links with other coordinators, each under a signed agreement (docs/federation.md): {"keyFile": "key.pem", "peers": [{"name": "Physics at B", "url": "https://b.example:8420" or null when only they connect, "publicKey": "…", "agreementFile": "b.tore2-agreement.json"}]}. `tore-coordinator federation key` shows the own public key.',
       ],
     ],
   ],

@@ -18,7 +18,7 @@ export function environmentName(setting: string): string {
 /** Texts stay texts, so that a token of digits is no number; lists may be written with commas. */
 function readValue(setting: string, text: string): unknown {
   if ((SECRET_SETTINGS as readonly string[]).includes(setting)) return text;
-  if (/^\[.*\]$|^(?:true|false|null)$|^-?\d+(?:\.\d+)?$/.test(text)) return parse(text) as unknown;
+  if (/^\[.*\]$|^\{.*\}$|^(?:true|false|null)$|^-?\d+(?:\.\d+)?$/.test(text)) return parse(text) as unknown;
   return text.includes(',') ? text.split(',').map((item) => item.trim()) : text;
 }
 

@@ -7,7 +7,7 @@ import { signAgreement } from '../../protocol/signing/sign-document';
 import type { Signer } from '../../protocol/signing/ed25519';
 import type { Agreement, AgreementTerms } from '../../protocol/trust/agreement';
 import { agreementHash, signTermination, type TerminationNotice } from '../../protocol/trust/termination';
-import type { CoordinatorOptions } from '../config';
+import type { CoordinatorOptions, FederationSettings } from '../config';
 import type { CoordinatorSurroundings } from '../coordinator';
 import { startTestCoordinator, type TestCoordinator } from './start-coordinator';
 import { serveFirst, serveLast, WsNode } from './ws-node';
@@ -115,7 +115,7 @@ export function federationOptions(
   files: FederationFiles,
   side: 'a' | 'b',
   url: string | null,
-): Pick<CoordinatorOptions, 'federation'> {
+): { readonly federation: FederationSettings } {
   const other = side === 'a' ? 'b' : 'a';
   return {
     federation: {

@@ -1,7 +1,10 @@
 import { Type } from 'typebox';
 import type { FederationView, StatementViews } from '../../../protocol/federation/administration';
+import { differencesOf } from '../../../protocol/federation/statement';
+import { timestampOf } from '../../clock';
 import type { Federation } from '../../federation/federation';
 import type { Peer } from '../../federation/peer-links';
+import { MAX_DIFFERENCES } from '../../federation/statement-desk';
 import { peerView } from '../../federation/peer-view';
 import { refuse, type CoordinatorResult } from '../../errors';
 import { success } from '../../../protocol/result';
@@ -68,12 +71,13 @@ export function adminFederationRoutes(app: ApiServer, services: CoordinatorServi
       const { federation, peer } = target.value;
       const kept = await federation.statements.kept(peer, limit, day === undefined ? undefined : from.value);
       const answer: StatementViews = {
-        statements: kept.map(({ from: start, to, state, statement, differences }) => ({
-          from: start,
-          to,
+        statements: kept.map(({ fromMs, toMs, state, statement, theirs }) => ({
+          from: timestampOf(fromMs),
+          to: timestampOf(toMs),
           state,
           statement,
-          differences: [...differences],
+          differences:
+            theirs === null ? [] : differencesOf(statement.entries, theirs.entries).slice(0, MAX_DIFFERENCES),
         })),
       };
       return reply.send(answer);

@@ -1,0 +1,216 @@
+import { createCipheriv } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { greetingTranscript, linkProofText, type Introduction } from '../protocol/federation/greeting';
+import { readReceipt, readSettlement, signReceipt, signSettlement } from '../protocol/federation/settlement';
+import {
+  checkStatementAgreement,
+  readFederationStatement,
+  signFederationStatement,
+  statementOf,
+} from '../protocol/federation/statement';
+import { signAgreement } from '../protocol/signing/sign-document';
+import type { Agreement } from '../protocol/trust/agreement';
+import { agreementHash } from '../protocol/trust/termination';
+import { nodeCryptography as cryptography, signerOfSeed } from './ed25519';
+import { ephemeralKey, linkKey } from './link-keys';
+import { frameOpener, frameSealer } from './sealed-frames';
+import { testParty } from './testing/test-party';
+
+const FILE = 'schemas/vectors/federation/link.json';
+const A = { party: testParty(1, 'A'), coordinator: 11, ephemeral: 21, nonce: 31 };
+const B = { party: testParty(2, 'B'), coordinator: 12, ephemeral: 22, nonce: 32 };
+const seedOf = (number: number): Uint8Array => new Uint8Array(32).fill(number);
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+const signerOf = (side: typeof A) => signerOfSeed(seedOf(side.coordinator));
+
+function agreementOfBoth(): Agreement {
+  const sides = [A, B];
+  let agreement: Agreement = {
+    tore_spec: 'tore-0002',
+    type: 'agreement',
+    id: '01957000-0000-7000-8000-0000000000f0',
+    parties: sides.map(({ party }) => ({
+      node_id: party.nodeId,
+      public_key: party.signer.publicKey,
+      name: party.name,
+    })),
+    governance_mode: 'institution',
+    handshake_ref: null,
+    evidence: [],
+    terms: {
+      purpose: 'Answer each other with the own models.',
+      resources: [
+        {
+          kind: 'federation',
+          served_by: B.party.nodeId,
+          models: ['org/model-of-b'],
+          hours: { from: '18:00', to: '08:00' },
+          max_requests_per_minute: 60,
+          max_amount: 500,
+        },
+      ],
+      cost: { unit: 'node-hours', rate: 2 },
+      data_handling: 'Nothing is kept.',
+      effective_at: '2026-01-01T00:00:00.000Z',
+      expires_at: '2027-01-01T00:00:00.000Z',
+      termination: 'Any time.',
+    },
+    status: 'active',
+    metadata: { member_keys: Object.fromEntries(sides.map((side) => [side.party.nodeId, [signerOf(side).publicKey]])) },
+    signatures: [],
+  };
+  for (const { party } of sides) {
+    const signed = signAgreement(agreement, party.signer, cryptography);
+    if (!signed.ok) throw new Error(signed.error.message);
+    agreement = signed.value;
+  }
+  return agreement;
+}
+
+function buildVectors() {
+  const agreement = agreementOfBoth();
+  const hash = agreementHash(agreement, cryptography);
+  if (!hash.ok) throw new Error(hash.error.message);
+  const introductionOf = (side: typeof A): Introduction => ({
+    public_key: signerOf(side).publicKey,
+    nonce: base64(seedOf(side.nonce)),
+    ephemeral_key: ephemeralKey(seedOf(side.ephemeral)).publicKey,
+    agreement_id: agreement.id,
+    agreement_hash: hash.value,
+  });
+  const [dialer, listener] = [introductionOf(A), introductionOf(B)];
+  const transcript = greetingTranscript(dialer, listener);
+  const shared = ephemeralKey(seedOf(A.ephemeral)).agree(listener.ephemeral_key);
+  if (shared === null) throw new Error('two keys agree');
+  const keys = { dialer: linkKey(shared, transcript, 'dialer'), listener: linkKey(shared, transcript, 'listener') };
+  const texts = [
+    JSON.stringify({ type: 'ready', name: 'A', agreement_id: agreement.id, sequence: 1 }),
+    JSON.stringify({ type: 'request-cancel', request_id: '01957000-0000-7000-8000-0000000000a1', sequence: 2 }),
+  ];
+  const seal = frameSealer(keys.dialer);
+  const settlement = signSettlement(
+    {
+      agreement_id: agreement.id,
+      request_id: '01957000-0000-7000-8000-0000000000a1',
+      served_by: signerOf(B).publicKey,
+      served_for: signerOf(A).publicKey,
+      model_id: 'org/model-of-b',
+      precision: 'fp16',
+      input_tokens: 12,
+      output_tokens: 34,
+      finish_reason: 'stop',
+      amount: 0.25,
+      unit: 'node-hours',
+      settled_at: '2026-03-01T20:00:00.000Z',
+      server_ref: '01957000-0000-7000-8000-0000000000b1',
+    },
+    signerOf(B),
+    cryptography,
+  );
+  const receipt = signReceipt(
+    {
+      agreement_id: agreement.id,
+      request_id: settlement.request_id,
+      served_by: settlement.served_by,
+      served_for: settlement.served_for,
+      server_ref: settlement.server_ref,
+      consumer_ref: '01957000-0000-7000-8000-0000000000c1',
+      booked_at: '2026-03-01T20:00:01.000Z',
+    },
+    signerOf(A),
+    cryptography,
+  );
+  const draft = statementOf(
+    {
+      id: '01957000-0000-7000-8000-0000000000e1',
+      agreement_id: agreement.id,
+      agreement_hash: hash.value,
+      coordinators: [signerOf(A).publicKey, signerOf(B).publicKey],
+      unit: 'node-hours',
+      from: '2026-03-01T00:00:00.000Z',
+      to: '2026-03-02T00:00:00.000Z',
+      issued_at: '2026-03-02T00:02:00.000Z',
+    },
+    [
+      {
+        request_id: settlement.request_id,
+        served_by: settlement.served_by,
+        model_id: settlement.model_id,
+        input_tokens: settlement.input_tokens,
+        output_tokens: settlement.output_tokens,
+        amount: settlement.amount,
+        settled_at: settlement.settled_at,
+        server_ref: settlement.server_ref,
+        consumer_ref: receipt.consumer_ref,
+      },
+    ],
+  );
+  const statement = signFederationStatement(
+    signFederationStatement(draft, signerOf(A), cryptography),
+    signerOf(B),
+    cryptography,
+  );
+  return {
+    seeds: {
+      coordinators: { dialer: base64(seedOf(A.coordinator)), listener: base64(seedOf(B.coordinator)) },
+      ephemeral: { dialer: base64(seedOf(A.ephemeral)), listener: base64(seedOf(B.ephemeral)) },
+    },
+    agreement,
+    greeting: {
+      hello: { type: 'hello', protocol: 'tore.v1.federation', ...dialer },
+      welcome: {
+        type: 'welcome',
+        ...listener,
+        signature: signerOf(B).sign(linkProofText(transcript, 'listener')),
+      },
+      proof: { type: 'proof', signature: signerOf(A).sign(linkProofText(transcript, 'dialer')) },
+      transcript,
+    },
+    shared_secret: base64(shared),
+    keys: { dialer: base64(keys.dialer), listener: base64(keys.listener) },
+    /** Of the dialer, in order: base64 of each whole frame. */
+    frames: texts.map((text) => ({ text, sealed: base64(seal(Buffer.from(text, 'utf8'))) })),
+    settlement,
+    receipt,
+    statement,
+  };
+}
+
+it('publishes vectors of a link that are what this program does, and that hold', () => {
+  const built = JSON.parse(JSON.stringify(buildVectors())) as ReturnType<typeof buildVectors>;
+  if (process.env['TORE_WRITE_VECTORS'] === '1' || !existsSync(FILE)) {
+    writeFileSync(FILE, `${JSON.stringify(built, null, 2)}\n`);
+  }
+  const published = JSON.parse(readFileSync(FILE, 'utf8')) as typeof built;
+  expect(published).toEqual(built);
+
+  // The listener comes to the same secret from its own half, and opens the frames in their order and in no other.
+  const { hello, welcome, proof, transcript } = published.greeting;
+  const ofListener = ephemeralKey(Buffer.from(published.seeds.ephemeral.listener, 'base64'));
+  expect(base64(ofListener.agree(hello.ephemeral_key) ?? new Uint8Array())).toBe(published.shared_secret);
+  expect(cryptography.verify(hello.public_key, `${transcript}\ndialer`, proof.signature)).toBe(true);
+  expect(cryptography.verify(welcome.public_key, `${transcript}\nlistener`, welcome.signature)).toBe(true);
+  expect(cryptography.verify(welcome.public_key, `${transcript}\ndialer`, welcome.signature)).toBe(false);
+  const key = Buffer.from(published.keys.dialer, 'base64');
+  const open = frameOpener(key);
+  const frames = published.frames.map(({ sealed }) => Buffer.from(sealed, 'base64'));
+  expect(frames.map((frame) => open(frame)?.toString('utf8'))).toEqual(published.frames.map(({ text }) => text));
+  expect(frameOpener(key)(frames[1] ?? Buffer.alloc(0))).toBeNull();
+  // What the description says, without the program: the second frame under number 1.
+  const cipher = createCipheriv('aes-256-gcm', key, Buffer.from('000000000000000000000001', 'hex'));
+  const text = Buffer.concat([cipher.update(published.frames[1]?.text ?? '', 'utf8'), cipher.final()]);
+  expect(Buffer.concat([text, cipher.getAuthTag()]).equals(frames[1] ?? Buffer.alloc(0))).toBe(true);
+
+  expect(readSettlement(published.settlement, cryptography).ok).toBe(true);
+  expect(readSettlement({ ...published.settlement, amount: 0.24 }, cryptography).ok).toBe(false);
+  expect(readReceipt(published.receipt, cryptography).ok).toBe(true);
+  const read = readFederationStatement(published.statement, cryptography);
+  expect(read.ok && read.value.signedBy).toHaveLength(2);
+  expect(checkStatementAgreement(published.statement, published.agreement, cryptography).ok).toBe(true);
+});
+
+it('gives no secret for a public key of small order', () => {
+  expect(ephemeralKey().agree(base64(new Uint8Array(32)))).toBeNull();
+  expect(ephemeralKey().agree('AAAA')).toBeNull();
+});
