@@ -1,5 +1,7 @@
 // The Sessions screen with what a lively group puts into it, in its states and widths; and links that are opened from outside.
+import { createServer } from 'node:http';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
@@ -145,6 +147,65 @@ test('a full session can be read, searched and used in every width', async ({ to
   } finally {
     for (const other of others) other.drop();
     await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('a hostile participant makes nobody’s app fetch, run or leave anything', async ({ tore }) => {
+  test.setTimeout(180_000);
+  const { window } = tore;
+  const reached: string[] = [];
+  const server = createServer((request, response) => {
+    reached.push(request.url ?? '');
+    response.end('x');
+  });
+  await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done));
+  const bait = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const mallory: SessionClient[] = [];
+  try {
+    await completeWelcome(window);
+    const details = await readJoinDetails(window);
+    await openScreen(window, 'sessions');
+    await openTitled(window, 'Open to all');
+    await window.getByTestId('session-invite').click();
+    await window.getByTestId('invitation-make').click();
+    const link = (await window.getByTestId('invitation-link').innerText()).trim();
+    await window.keyboard.press('Escape');
+    const sessionId = /session\/([0-9a-f-]{36})/.exec(link)?.[1] ?? '';
+    const headers = { authorization: `Bearer ${details.accessToken}` };
+    const guest = await SessionClient.connect(details.url, '<img src=x onerror=alert(1)>', newTestKey(), headers);
+    mallory.push(guest);
+    await guest.join(sessionId, new URLSearchParams(link.split('?')[1]).get('code') ?? '');
+    const hostile = [
+      `![picture](${bait}/picture.png) and <img src="${bait}/tag.png"> and <script src="${bait}/script.js"></script>`,
+      `[read this](${bait}/link) or [that](javascript:fetch('${bait}/javascript'))`,
+      '```html\n<iframe src="' + bait + '/frame"></iframe>\n```',
+      `$$\\includegraphics{${bait}/formula.png}$$`,
+    ];
+    for (const text of hostile) await guest.post(sessionId, guest.turn(sessionId, text, { author: 'model' }));
+    const elsewhere = { type: 'image', name: '../../.profile', uri: `${bait}/attachment.png`, media_type: 'image/png' };
+    await guest.post(
+      sessionId,
+      guest.signed({
+        ...guest.turn(sessionId, 'x'),
+        content: [elsewhere, { type: 'file', name: 'run.sh', uri: 'file:///bin/sh' }],
+      }),
+    );
+    await expect(window.getByTestId('session-turn')).toHaveCount(5, WITHIN);
+    await expect(window.getByTestId('session-turn').first()).toContainText('<script');
+    expect(await window.locator('[data-testid=session-turn] :is(script, iframe, img)').count()).toBe(0);
+    await window.getByText('Files', { exact: true }).click();
+    await expect(window.getByTestId('session-file').first()).toContainText('run.sh', WITHIN);
+    await expect(window.getByTestId('session-file').first().getByTestId('session-file-save')).toBeDisabled();
+    // A link says where it leads and waits for an answer.
+    await window.getByText('read this').click();
+    await expect(window.getByTestId('link-address')).toContainText(`${bait}/link`);
+    await window.keyboard.press('Escape');
+    expect(reached).toEqual([]);
+    expect(window.url()).toMatch(/^app:/);
+  } finally {
+    for (const each of mallory) each.drop();
+    server.closeAllConnections();
+    server.close();
   }
 });
 

@@ -194,6 +194,7 @@ export function createServices(
     surroundings,
     replicas?.roomLine,
   );
+  access.guardBalances((publicKey) => groupSessions.isParticipant(publicKey));
   replicas?.connectRooms(rooms);
   const calls = new NodeCalls(access, nodeService, nodes, shards, registry, challenges, generation, desk);
   hub.connectServices(calls, coverage, rooms);

@@ -26,6 +26,7 @@ const ADMINISTRATOR: Principal = { publicKey: null, roles: new Set<AccessRole>([
 export class AccessService {
   readonly terms: AccessTerms;
   private readonly sources: MembershipSource[];
+  private isGuarded: (publicKey: string) => Promise<boolean> = () => Promise.resolve(false);
   private readonly administratorHash: string | null;
   private readonly budget: RateBudget;
 
@@ -51,6 +52,11 @@ export class AccessService {
   /** Another place members come from, such as agreements. Its word takes effect with the next call of a key. */
   addSource(source: MembershipSource): void {
     this.sources.push(source);
+  }
+
+  /** Names keys whose balance they alone may spend, also in open mode. */
+  guardBalances(isGuarded: (publicKey: string) => Promise<boolean>): void {
+    this.isGuarded = isGuarded;
   }
 
   /** Somebody who proved nothing. */
@@ -106,9 +112,14 @@ export class AccessService {
 
   /** Whether a principal may act for a node. An unknown node passes: the call itself says that there is none. */
   async mayActFor(principal: Principal, nodeId: string, rule: AccessRule): Promise<CoordinatorResult<void>> {
-    if (this.terms.policy === 'open') return success(undefined);
+    if (this.terms.policy === 'open' && rule.who !== 'spender') return success(undefined);
     const node = await this.nodes.find(nodeId);
-    return node === undefined ? success(undefined) : mayActFor(principal, node.public_key, rule, this.terms);
+    if (node === undefined) return success(undefined);
+    // Whoever shares a session with others must not be paid for by them, or pay for them, without having asked.
+    const isOpen = this.terms.policy === 'open' && !(await this.isGuarded(node.public_key));
+    return isOpen
+      ? success(undefined)
+      : mayActFor(principal, node.public_key, rule, { ...this.terms, policy: 'keyed' });
   }
 
   /** Takes one call from a key's budget, whichever door it came through. Fails with `rate-limited`. */

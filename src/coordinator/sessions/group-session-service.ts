@@ -138,6 +138,11 @@ export class GroupSessionService {
     );
   }
 
+  /** Whether a key takes part in any session here. */
+  isParticipant(publicKey: string): Promise<boolean> {
+    return this.store.isParticipant(publicKey);
+  }
+
   /** Sessions the caller may join because they stand on an agreement of its party. */
   async offers(publicKey: string): Promise<SessionResult<SessionOffer[]>> {
     return success(await this.store.offersTo(publicKey));

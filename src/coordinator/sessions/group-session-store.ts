@@ -167,6 +167,15 @@ export class GroupSessionStore {
       .executeTakeFirst();
   }
 
+  async isParticipant(publicKey: string): Promise<boolean> {
+    const row = await this.database
+      .selectFrom('group_participants')
+      .select('id')
+      .where('public_key', '=', publicKey)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
   async saveParticipant(transaction: DatabaseTransaction, row: GroupParticipantTable): Promise<void> {
     const { session_id: sessionId, id, ...change } = row;
     await transaction

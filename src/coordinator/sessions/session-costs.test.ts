@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { v7 } from 'uuid';
 import { afterEach, describe, expect, it } from 'vitest';
 import { generateSigner, nodeEd25519 } from '../../keys/ed25519';
+import { requestSigner } from '../../node/identity/request-signer';
 import { signAgreement } from '../../protocol/signing/sign-document';
 import type { Agreement } from '../../protocol/trust/agreement';
 import { SessionClient } from '../testing/session-client';
@@ -103,6 +104,40 @@ describe('what a turn cost', () => {
     expect(await ben.ask({ type: 'session-costs', session_id: sessionId })).toMatchObject([
       { ledger_ref: cost['ledger_ref'], gft: cost['amount'] },
     ]);
+  });
+
+  it('comes from one’s own balance: nobody in a session spends what another has', async () => {
+    const { url, coordinatorId } = await start();
+    await pipeline(url);
+    const ada = await SessionClient.connect(url, 'Ada');
+    const sessionId = await ada.create();
+    const mallory = await SessionClient.connect(url, 'Mallory');
+    await mallory.join(sessionId, await ada.invite(sessionId));
+    const node = await WsNode.connect(url, ada.key);
+    await node.register();
+    const body = JSON.stringify({
+      node_id: node.nodeId,
+      model_id: 'org/test-model',
+      prompt: 'hello',
+      max_new_tokens: 3,
+    });
+    const path = '/inference/generate';
+    const spend = (headers: Record<string, string>) =>
+      fetch(`${url}${path}`, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+    const signedBy = (client: SessionClient) => {
+      const signer = { publicKey: client.key.publicKey, sign: (text: string) => client.sign(text) };
+      return requestSigner(signer, coordinatorId)('POST', path, body);
+    };
+    const balance = async (): Promise<unknown> =>
+      ((await (await fetch(`${url}/tokens/${node.nodeId}/balance`)).json()) as Json)['balance'];
+    const before = await balance();
+    for (const headers of [{}, signedBy(mallory)]) {
+      const refused = await spend(headers);
+      expect([refused.status, ((await refused.json()) as Json)['code']]).toEqual([403, 'owner-only']);
+    }
+    expect(await balance()).toBe(before);
+    expect((await spend(signedBy(ada))).status).toBe(200);
+    expect(await balance()).not.toBe(before);
   });
 
   it('is counted in the unit of the agreement, by its rate', async () => {
