@@ -1,7 +1,8 @@
+import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { ModelSource } from '../../inference';
 import { hashCanonical } from '../../inference/models/weight-index';
-import { LAYERS_TRANSPORT, ShardRegistryListing } from '../../protocol/compute/http/shards';
+import { LAYERS_TRANSPORT } from '../../protocol/compute/http/shards';
 import { ModelManifest } from '../../protocol/compute/model';
 import { MANIFEST_FILE } from '../../protocol/compute/weight-index';
 import { success, type Result } from '../../protocol/result';
@@ -14,6 +15,18 @@ export interface OfferedModel {
   readonly manifestHash: string;
   readonly sources: readonly ModelSource[];
 }
+
+/** What is read of a listed shard; a coordinator of another version may leave the rest out or write it differently. */
+const SharedShard = Type.Object({
+  host: Type.String({ pattern: '^[A-Za-z0-9.:-]{1,255}$' }),
+  is_online: Type.Literal(true),
+  manifest_hash: Type.String(),
+  transports: Type.Array(
+    Type.Object({ transport: Type.String(), port: Type.Optional(Type.Union([Type.Number(), Type.Null()])) }),
+    { maxItems: 100 },
+  ),
+});
+const SharedShards = Type.Object({ shards: Type.Array(Type.Unknown(), { maxItems: 100_000 }) });
 
 /** Other nodes that are asked for layers. */
 const MAX_PEERS = 8;
@@ -60,12 +73,13 @@ export async function readOfferedModel(
 
 /** Nodes that let others read the layers they hold of a model, by the coordinator's list of shards, in no set order. */
 function readLayerSources(registry: unknown, manifestHash: string, files: string): ModelSource[] {
-  if (!Value.Check(ShardRegistryListing, registry)) return [];
+  if (!Value.Check(SharedShards, registry)) return [];
   const addresses = new Set<string>();
-  for (const { host, is_online: isOnline, manifest_hash: hash, transports } of registry.shards) {
+  for (const shard of registry.shards) {
+    if (!Value.Check(SharedShard, shard) || shard.manifest_hash !== manifestHash) continue;
+    const { host, transports } = shard;
     const port = transports.find(({ transport }) => transport === LAYERS_TRANSPORT)?.port ?? 0;
-    if (!isOnline || hash !== manifestHash || host === null || !/^[A-Za-z0-9.:-]{1,255}$/.test(host) || port === 0)
-      continue;
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) continue;
     addresses.add(`http://${host.includes(':') ? `[${host}]` : host}:${port}`);
   }
   // Not all readers begin with the same node.
