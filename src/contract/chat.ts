@@ -16,6 +16,8 @@ export interface AnswerHop {
 export interface AnswerFacts {
   readonly modelId: string;
   readonly hops: readonly AnswerHop[];
+  /** A server outside the cooperative answered, not its nodes. */
+  readonly isFallback?: boolean;
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly tokensPerSecond: number | null;

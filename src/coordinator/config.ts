@@ -165,6 +165,20 @@ export const CoordinatorConfig = Type.Object({
   maxConnections: Type.Integer({ minimum: 1, maximum: 100_000, default: 10_000 }),
   maxRequests: Type.Integer({ minimum: 1, maximum: 10_000, default: 64 }),
   maxRequestsPerNode: Type.Integer({ minimum: 1, maximum: 1_000, default: 8 }),
+  /** A server with the chat completions interface of OpenAI, as `https://host/v1`; null: none. */
+  fallbackBaseUrl: Type.Union([Type.String({ maxLength: 1_000, pattern: '^https?://[^@?#\\s]+$' }), Type.Null()], {
+    default: null,
+  }),
+  fallbackKey: Type.Union([Type.String({ minLength: 1, maxLength: 1_000, pattern: '^[\\x21-\\x7e]+$' }), Type.Null()], {
+    default: null,
+  }),
+  /** Models it may answer for: `model`, or `model=its name there`. */
+  fallbackModels: Type.Array(Type.String({ minLength: 1, maxLength: 400 }), { maxItems: 1_000, default: [] }),
+  /** Price of a token of prompt or answer. */
+  fallbackMicroGftPerToken: Type.Integer({ minimum: 0, maximum: 1_000_000_000, default: 0 }),
+  fallbackTimeoutSeconds: Seconds(120),
+  /** `forced`: only for requests that ask for it; `unavailable`: also where no pipeline can answer. */
+  fallbackUse: Type.Union([Type.Literal('forced'), Type.Literal('unavailable')], { default: 'forced' }),
   /** Requests that wait for their turn; beyond it they are refused with 503 and a time to come back. */
   maxWaitingRequests: Type.Integer({ minimum: 0, maximum: 100_000, default: 64 }),
   /** Of one node; beyond it 429. */

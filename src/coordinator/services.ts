@@ -10,6 +10,7 @@ import type { Clock, Random } from './clock';
 import type { CoordinatorConfig } from './config';
 import { Federation } from './federation/federation';
 import type { FederationSetup } from './federation/peer-settings';
+import { FallbackService } from './fallback/fallback-service';
 import { GridStates } from './grid/grid-states';
 import { CoverageFeed } from './hub/coverage-feed';
 import { Hub } from './hub/hub';
@@ -178,6 +179,7 @@ export function createServices(
     random,
     logger,
   );
+  generation.fallBackTo(new FallbackService(config, nodes, cashier, clock, logger));
   const desk = new AnswerDesk(generation, config.requesterGraceSeconds * 1_000, logger);
   const coverage = new CoverageFeed(
     catalogue,

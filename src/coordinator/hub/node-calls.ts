@@ -92,6 +92,7 @@ export class NodeCalls {
         maxNewTokens: call.max_new_tokens,
         sampling: call.sampling,
         precision: 'fp32',
+        backend: call.force_backend,
         sessionId: call.session_id,
         participantId: call.participant_id,
       },

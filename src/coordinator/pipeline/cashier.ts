@@ -49,6 +49,9 @@ export interface RequestEnd {
   readonly hold: Hold;
 }
 
+type TokenCounts = Pick<DeliveredWork, 'inputTokens' | 'outputTokens'>;
+const NO_BILL = { priceMicroGft: 0, drafts: [] } as const;
+
 const FREE: Hold = { amountMicroGft: 0, release: () => Promise.resolve() };
 
 /**
@@ -81,7 +84,27 @@ export class Cashier {
   }
 
   /** Sets the most a request can cost aside. Fails with `request-id-used` or `balance-too-low`. */
-  async hold(request: PricedRequest, shape: ModelShape, maximumInput: number): Promise<CoordinatorResult<Hold>> {
+  hold(request: PricedRequest, shape: ModelShape, maximumInput: number): Promise<CoordinatorResult<Hold>> {
+    const needed = maximumPrice(shape, maximumInput, request.maxNewTokens, request.precision);
+    return this.setAside(request, needed, (amounts) => this.tooLow(request, shape, maximumInput, amounts));
+  }
+
+  /** Sets a given price aside. Fails as `hold` does. */
+  holdPrice(request: PricedRequest, needed: MicroGft): Promise<CoordinatorResult<Hold>> {
+    return this.setAside(request, needed, ({ balance, held }) =>
+      refuse(
+        'balance-too-low',
+        `The request may cost up to ${formatGft(needed)} GFT; ${formatGft(balance - held)} GFT are available.`,
+        { suggestion: 'Ask for fewer new tokens, or contribute to earn GFT.' },
+      ),
+    );
+  }
+
+  private async setAside(
+    request: PricedRequest,
+    needed: MicroGft,
+    tooLow: (amounts: { balance: MicroGft; held: MicroGft; needed: MicroGft }) => ReturnType<typeof refuse>,
+  ): Promise<CoordinatorResult<Hold>> {
     const used = await this.database
       .selectFrom('requests')
       .select('request_id')
@@ -90,12 +113,11 @@ export class Cashier {
       .executeTakeFirst();
     if (used !== undefined) return refuse('request-id-used', 'A request with this id was answered already.');
     if (!this.config.tokenEconomy) return success(FREE);
-    const needed = maximumPrice(shape, maximumInput, request.maxNewTokens, request.precision);
     const { nodeId, requestId } = request;
     return this.database.transaction().execute(async (transaction) => {
       const balance = await this.ledger.balanceOf(nodeId, transaction);
       const held = await this.holds.heldFor(nodeId, transaction);
-      if (balance - held < needed) return this.tooLow(request, shape, maximumInput, { balance, held, needed });
+      if (balance - held < needed) return tooLow({ balance, held, needed });
       if (!(await this.holds.place(transaction, nodeId, requestId, needed))) {
         return refuse('request-id-used', 'A request with this id is running already.');
       }
@@ -116,10 +138,38 @@ export class Cashier {
     end: RequestEnd,
     alongside?: (transaction: DatabaseTransaction, ledgerRef: string | null) => Promise<void>,
   ): Promise<CoordinatorResult<Settled>> {
+    const bill = this.config.tokenEconomy
+      ? settlementDrafts(work, end.hold.amountMicroGft, tokenExpiry(this.clock.nowMs()))
+      : NO_BILL;
+    return this.write(request, work, bill, end, alongside);
+  }
+
+  /** Writes a request that nobody here earned anything with, at a price of its own; never more than was held. */
+  settlePrice(
+    request: PricedRequest,
+    priced: TokenCounts & { readonly priceMicroGft: MicroGft; readonly note: string },
+    end: RequestEnd,
+  ): Promise<CoordinatorResult<Settled>> {
+    const priceMicroGft = Math.min(end.hold.amountMicroGft, priced.priceMicroGft);
+    const charge: LedgerDraft = {
+      eventType: 'redemption',
+      nodeId: request.nodeId,
+      amountMicroGft: priceMicroGft === 0 ? 0 : -priceMicroGft,
+      inferenceRequestId: request.requestId,
+      reason: priced.note,
+    };
+    const isCharged = this.config.tokenEconomy && priced.outputTokens > 0;
+    return this.write(request, priced, isCharged ? { priceMicroGft, drafts: [charge] } : NO_BILL, end);
+  }
+
+  private async write(
+    request: PricedRequest,
+    work: TokenCounts,
+    { priceMicroGft, drafts }: { readonly priceMicroGft: MicroGft; readonly drafts: readonly LedgerDraft[] },
+    end: RequestEnd,
+    alongside?: (transaction: DatabaseTransaction, ledgerRef: string | null) => Promise<void>,
+  ): Promise<CoordinatorResult<Settled>> {
     try {
-      const { priceMicroGft, drafts } = this.config.tokenEconomy
-        ? settlementDrafts(work, end.hold.amountMicroGft, tokenExpiry(this.clock.nowMs()))
-        : { priceMicroGft: 0, drafts: [] };
       const written = await this.database.transaction().execute(async (transaction) => {
         const entries = drafts.length === 0 ? [] : await this.ledger.append(transaction, drafts);
         await transaction

@@ -33,6 +33,8 @@ export interface GenerateRequest {
   readonly maxNewTokens: number;
   readonly sampling: Sampling;
   readonly precision: Precision;
+  /** `distributed`: the own nodes and those of peers; `fallback`: the operator's other server. */
+  readonly backend?: 'distributed' | 'fallback' | undefined;
   readonly sessionId?: string | undefined;
   readonly participantId?: string | undefined;
   /** Who pays instead of a node's balance. Such a request is answered by the own nodes or not at all. */
@@ -48,6 +50,12 @@ export type RequestAccount = Pick<Cashier, 'hold'> & {
 export type Elsewhere = (
   request: GenerateRequest,
 ) => ((listener: GenerateListener, signal: AbortSignal) => Promise<CoordinatorResult<GenerateOutcome>>) | null;
+
+/** A server outside that answers instead of nodes: when it is asked for, or when nobody else can. */
+export interface Fallback {
+  readonly forced: Elsewhere;
+  readonly whenUnavailable: Elsewhere;
+}
 
 /** Told as the answer grows. Slowness here holds the pipeline back. */
 export interface GenerateListener {
@@ -88,6 +96,12 @@ interface Admitted {
   readonly startedAtMs: number;
 }
 
+function noFallback(modelId: string): ReturnType<typeof refuse> {
+  return refuse('backend-unavailable', `This coordinator has no fallback for ${modelId}; its nodes alone answer.`, {
+    suggestion: 'Leave force_backend out.',
+  });
+}
+
 function seedFrom(random: Random): number {
   return Buffer.from(random.bytes(4)).readUInt32LE();
 }
@@ -108,6 +122,7 @@ export class GenerateService {
   private readonly replayMemory = new ReplayMemory();
   private isStopping = false;
   private elsewhere: Elsewhere = () => null;
+  private fallback: Fallback | null = null;
   private onEnd: (result: CoordinatorResult<GenerateOutcome>) => void = () => undefined;
 
   constructor(
@@ -177,10 +192,13 @@ export class GenerateService {
       return this.turnedAway(entry.kind);
     }
     try {
+      if (request.backend === 'fallback' && request.account === undefined) {
+        const forced = this.fallback?.forced(request) ?? null;
+        return forced === null ? noFallback(modelId) : await forced(listener, ended);
+      }
       const admitted = await this.admit(request);
       if (!admitted.ok) {
-        const other =
-          NOT_HERE.has(admitted.error.code) && request.account === undefined ? this.elsewhere(request) : null;
+        const other = NOT_HERE.has(admitted.error.code) ? this.otherFor(request) : null;
         return other === null ? admitted : await other(listener, ended);
       }
       try {
@@ -209,6 +227,11 @@ export class GenerateService {
   /** Whom to ask for what the own nodes cannot answer. */
   askElsewhere(elsewhere: Elsewhere): void {
     this.elsewhere = elsewhere;
+  }
+
+  /** A server outside, where there is one. */
+  fallBackTo(fallback: Fallback): void {
+    this.fallback = fallback;
   }
 
   /** Takes no more; what runs goes on. */
@@ -294,6 +317,14 @@ export class GenerateService {
       case 'closed':
         return refuse('coordinator-stopping', 'The coordinator is shutting down.', { retryable: true });
     }
+  }
+
+  /** Who answers what the own nodes cannot: a peer, else the fallback unless nodes alone are wanted. */
+  private otherFor(request: GenerateRequest): ReturnType<Elsewhere> {
+    if (request.account !== undefined) return null;
+    const peer = this.elsewhere(request);
+    if (peer !== null || request.backend === 'distributed') return peer;
+    return this.fallback?.whenUnavailable(request) ?? null;
   }
 
   private async admit(request: GenerateRequest): Promise<CoordinatorResult<Admitted>> {

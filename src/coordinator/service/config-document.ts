@@ -121,6 +121,23 @@ const SECTIONS: readonly Section[] = [
     ],
   ],
   [
+    'Fallback: a server outside',
+    [
+      [
+        'fallbackBaseUrl',
+        'Server with the chat completions interface of OpenAI, https://host/v1. It sees the prompts it answers. Without it only nodes answer.',
+      ],
+      ['fallbackKey', 'Its key. Better given as TORE_FALLBACK_KEY or TORE_FALLBACK_KEY_FILE.'],
+      ['fallbackModels', 'Models it may answer for: "model", or "model=its name there".'],
+      ['fallbackMicroGftPerToken', 'Price of a token of prompt or answer, in millionths of a GFT.'],
+      ['fallbackTimeoutSeconds', 'Longest time of an answer.'],
+      [
+        'fallbackUse',
+        'forced: only for requests with force_backend "fallback". unavailable: also where no pipeline can answer.',
+      ],
+    ],
+  ],
+  [
     'Times, in seconds',
     [
       ['heartbeatSeconds', 'How often nodes give a sign of life.'],

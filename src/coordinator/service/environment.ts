@@ -8,7 +8,14 @@ import { settingNames } from './config-document';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Settings that let somebody in; they may come from a file, as service managers hand secrets over. */
-export const SECRET_SETTINGS = ['accessToken', 'administratorToken', 'databaseUrl', 'natsUrl', 'metricsToken'] as const;
+export const SECRET_SETTINGS = [
+  'accessToken',
+  'administratorToken',
+  'databaseUrl',
+  'natsUrl',
+  'metricsToken',
+  'fallbackKey',
+] as const;
 
 /** `databaseUrl` → `TORE_DATABASE_URL`. */
 export function environmentName(setting: string): string {

@@ -36,11 +36,32 @@ export function policyWarnings(config: CoordinatorConfig): string[] {
   if (config.accessPolicy === 'institution' && !hasAdministrator && config.allowedKeys.length === 0) {
     warnings.push('accessPolicy is "institution" and nobody can come in: set administratorToken, or list keys.');
   }
+  warnings.push(...fallbackWarnings(config));
   if (config.natsUrl !== null && config.databaseUrl === null) {
     warnings.push('natsUrl is set without databaseUrl: replicas need one PostgreSQL database together.');
   }
   if (config.tokenEconomy && signingKeyPlace(config) === null) {
     warnings.push('signingKeyFile is not set: no checkpoints of the ledger are signed, so nobody else can check it.');
+  }
+  return warnings;
+}
+
+function fallbackWarnings(config: CoordinatorConfig): string[] {
+  const { fallbackBaseUrl, fallbackModels, fallbackUse } = config;
+  if (fallbackBaseUrl === null) {
+    return fallbackModels.length > 0 ? ['fallbackModels is set without fallbackBaseUrl and does nothing.'] : [];
+  }
+  const warnings: string[] = [];
+  if (fallbackModels.length === 0) warnings.push('fallbackBaseUrl is set without fallbackModels and does nothing.');
+  const { protocol, hostname } = new URL(fallbackBaseUrl);
+  if (protocol === 'http:' && !LOOPBACK_HOSTS.includes(hostname)) {
+    warnings.push('fallbackBaseUrl is http: its key, prompts and answers can be read on the way.');
+  }
+  if (fallbackUse === 'unavailable') {
+    warnings.push(`Where no pipeline can answer, prompts leave this coordinator for ${hostname} without being asked.`);
+  }
+  if (config.tokenEconomy && config.fallbackMicroGftPerToken === 0) {
+    warnings.push('Answers of the fallback server cost nothing: set fallbackMicroGftPerToken.');
   }
   return warnings;
 }

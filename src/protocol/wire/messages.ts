@@ -112,6 +112,8 @@ export const GenerateCall = message('generate', {
   messages: Type.Optional(Type.Array(ChatMessage, { minItems: 1, maxItems: 1_000 })),
   max_new_tokens: Type.Integer({ minimum: 1, maximum: SAMPLING_LIMITS.maxNewTokens }),
   sampling: Sampling,
+  /** Nodes alone, or the operator's fallback server alone. Absent: nodes, else what the operator set. */
+  force_backend: Type.Optional(Type.Union([Type.Literal('distributed'), Type.Literal('fallback')])),
   /** The group session and the participant the answer is for, kept with the settled request. */
   session_id: Type.Optional(Uuid),
   participant_id: Type.Optional(Uuid),

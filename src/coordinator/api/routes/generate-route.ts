@@ -25,6 +25,7 @@ function requestOf(body: GenerateBody, requestId: string): GenerateRequest {
     maxNewTokens: body.max_new_tokens ?? DEFAULT_MAX_NEW_TOKENS,
     sampling: body.sampling ?? { temperature: body.temperature ?? DEFAULT_TEMPERATURE, top_k: 0, top_p: 1 },
     precision: body.precision ?? 'fp16',
+    backend: body.force_backend ?? undefined,
     sessionId: body.session_id ?? undefined,
     participantId: body.participant_id ?? undefined,
   };
@@ -145,12 +146,6 @@ export function generateRoute(app: ApiServer, services: CoordinatorServices): vo
 
   app.post('/inference/generate', { schema: { body: GenerateBody } }, async (request, reply) => {
     const { body } = request;
-    if (body.force_backend === 'fallback') {
-      return sendResult(
-        reply,
-        refuse('backend-unavailable', 'This coordinator has no fallback; answers come from its nodes alone.'),
-      );
-    }
     const abort = new AbortController();
     reply.raw.on('close', () => {
       if (!reply.raw.writableFinished) abort.abort();

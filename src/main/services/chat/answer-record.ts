@@ -38,6 +38,7 @@ const AnswerFactsRecord = Type.Object({
       isThisComputer: Type.Boolean(),
     }),
   ),
+  isFallback: Type.Optional(Type.Boolean()),
   inputTokens: Type.Integer(),
   outputTokens: Type.Integer(),
   tokensPerSecond: Type.Union([Type.Number(), Type.Null()]),

@@ -33,6 +33,8 @@ export interface AnswerOutcome {
   readonly text: string;
   readonly finishReason: 'stop' | 'length' | 'cancelled' | 'error';
   readonly hops: readonly AnswerHop[];
+  /** The coordinator had a server outside answer. */
+  readonly isFallback?: boolean;
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly durationMs: number;

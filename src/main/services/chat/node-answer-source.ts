@@ -58,6 +58,7 @@ export function nodeAnswerSource(
         text: outcome.text,
         finishReason: outcome.finish_reason,
         hops: hopsOf(outcome.pipeline),
+        ...(outcome.backend === 'fallback' ? { isFallback: true } : {}),
         inputTokens: outcome.input_tokens,
         outputTokens: outcome.tokens,
         durationMs: outcome.latency_ms,

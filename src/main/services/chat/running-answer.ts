@@ -119,6 +119,7 @@ export class RunningAnswer {
     this.#facts = {
       modelId: this.#options.modelId,
       hops: outcome.hops,
+      ...(outcome.isFallback === true ? { isFallback: true } : {}),
       inputTokens: outcome.inputTokens,
       outputTokens: outcome.outputTokens,
       tokensPerSecond: speed ?? (outcome.outputTokens > 0 ? wholeSpeed : null),

@@ -82,7 +82,7 @@ export const GenerateBody = Type.Object({
   precision: Type.Optional(PrecisionName),
   force_backend: Type.Optional(
     Type.Union([Type.Literal('distributed'), Type.Literal('fallback'), Type.Null()], {
-      description: 'Only `distributed` exists here.',
+      description: 'Nodes alone, or the fallback server alone. Absent: nodes, else what the operator set.',
     }),
   ),
   request_id: Type.Optional(Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()])),
@@ -123,6 +123,7 @@ export const GenerateAnswer = Type.Object({
   input_tokens: Type.Integer({ minimum: 0 }),
   gft_deducted: Type.Number(),
   new_balance: Type.Number(),
+  /** `distributed` or `fallback`. */
   backend: Type.String(),
   /** Node ids, first layer first. */
   pipeline: Type.Array(Type.String()),

@@ -39,6 +39,11 @@ export function AnswerFactsLine({ facts, finished }: AnswerFactsLineProps) {
   return (
     <div className={classes.facts} data-testid="answer-facts">
       <span className={classes.fact}>{model?.friendlyName ?? facts.modelId.replace(OWN_MODEL, '')}</span>
+      {facts.isFallback === true && (
+        <span className={classes.fact} title={t('chat.fallbackTitle')} data-testid="answer-fallback">
+          {t('chat.fallback')}
+        </span>
+      )}
       {hops.length > 0 && (
         <ol className={classes.hops} aria-label={t('chat.path')}>
           {hops.map((hop, index) => (

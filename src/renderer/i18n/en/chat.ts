@@ -54,6 +54,9 @@ export const chat = {
     'Nobody serves layer {{ranges}} at the moment. The answer goes on by itself when a computer serves it again, and ends after {{seconds}} s without one.',
   paused_other:
     'Nobody serves layers {{ranges}} at the moment. The answer goes on by itself when computers serve them again, and ends after {{seconds}} s without them.',
+  fallback: 'Fallback server',
+  fallbackTitle:
+    'A server outside the cooperative answered, which the operator of the coordinator chose. It saw the question.',
   stopped: 'Stopped. What arrived is kept.',
   length: 'Ended at the limit of new tokens.',
   failedTitle: 'The answer failed',

@@ -54,6 +54,8 @@ export const chat = {
     '{{ranges}} numaralı katmanı şu anda kimse sunmuyor. Bir bilgisayar yeniden sununca yanıt kendiliğinden sürer, {{seconds}} sn içinde sunan çıkmazsa biter.',
   paused_other:
     '{{ranges}} numaralı katmanları şu anda kimse sunmuyor. Bilgisayarlar yeniden sununca yanıt kendiliğinden sürer, {{seconds}} sn içinde sunan çıkmazsa biter.',
+  fallback: 'Yedek sunucu',
+  fallbackTitle: 'Koordinatörün işletmecisinin seçtiği, kooperatif dışındaki bir sunucu yanıtladı. Soruyu gördü.',
   stopped: 'Durduruldu. Gelen bölüm saklandı.',
   length: 'Yeni token sınırında bitti.',
   failedTitle: 'Yanıt başarısız oldu',
