@@ -179,6 +179,23 @@ export const CoordinatorConfig = Type.Object({
   fallbackTimeoutSeconds: Seconds(120),
   /** `forced`: only for requests that ask for it; `unavailable`: also where no pipeline can answer. */
   fallbackUse: Type.Union([Type.Literal('forced'), Type.Literal('unavailable')], { default: 'forced' }),
+  /** Where live values of the grids come from; the built-in table otherwise. */
+  gridSource: Type.Union([Type.Literal('static'), Type.Literal('entsoe'), Type.Literal('electricity-maps')], {
+    default: 'static',
+  }),
+  gridKey: Type.Union([Type.String({ minLength: 1, maxLength: 1_000, pattern: '^[\\x21-\\x7e]+$' }), Type.Null()], {
+    default: null,
+  }),
+  /** Regions to keep fresh: `region=zone of the source`, or a region that is named the same there. */
+  gridRegions: Type.Array(Type.String({ maxLength: 100, pattern: '^[A-Za-z0-9_-]{1,40}(=[A-Za-z0-9_-]{1,59})?$' }), {
+    maxItems: 200,
+    default: [],
+  }),
+  /** Another address of the source, for a proxy or a mirror. */
+  gridBaseUrl: Type.Union([Type.String({ maxLength: 1_000, pattern: '^https?://[^@?#\\s]+$' }), Type.Null()], {
+    default: null,
+  }),
+  gridRefreshMinutes: Type.Number({ minimum: 1, maximum: 1_440, default: 60 }),
   /** Requests that wait for their turn; beyond it they are refused with 503 and a time to come back. */
   maxWaitingRequests: Type.Integer({ minimum: 0, maximum: 100_000, default: 64 }),
   /** Of one node; beyond it 429. */

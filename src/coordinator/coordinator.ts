@@ -205,6 +205,7 @@ export function createCoordinator(
       services.desk.stop();
       services.cashier.stop();
       await services.maintenance.stop();
+      await services.gridRefresh.stop();
       services.hub.stop();
       await services.replicas?.stop();
       await app.close();

@@ -11,6 +11,7 @@ import type { CoordinatorConfig } from './config';
 import { Federation } from './federation/federation';
 import type { FederationSetup } from './federation/peer-settings';
 import { FallbackService } from './fallback/fallback-service';
+import { GridRefresh, gridSourceOf } from './grid/grid-refresh';
 import { GridStates } from './grid/grid-states';
 import { CoverageFeed } from './hub/coverage-feed';
 import { Hub } from './hub/hub';
@@ -64,6 +65,7 @@ export interface CoordinatorServices extends TrustServices {
   readonly shards: ShardService;
   readonly scheduler: Scheduler;
   readonly grid: GridStates;
+  readonly gridRefresh: GridRefresh;
   readonly challenges: ChallengeService;
   readonly ownRuns: ReferenceRuns;
   readonly cashier: Cashier;
@@ -220,6 +222,8 @@ export function createServices(
           logger,
         });
   if (federation !== null) generation.askElsewhere(federation.elsewhere);
+  const gridSource = gridSourceOf(config, () => clock.nowMs());
+  const gridRefresh = new GridRefresh(gridSource, config, grid, logger, () => replicas?.gridChanged());
   const maintenance: Maintenance = new Maintenance(
     config,
     hub,
@@ -234,6 +238,7 @@ export function createServices(
       (nowMs) => schedule.tick(nowMs),
       (nowMs) => (config.tokenEconomy ? warnings.tell(nowMs) : Promise.resolve()),
       () => standings.refreshSome((nodeId) => registry.holdsAny(nodeId)),
+      (nowMs) => Promise.resolve(gridRefresh.tick(nowMs)),
     ],
     [
       ...[trust.discovery, trust.relay, trust.partyKeys].map((part) => (nowMs: number) => part.prune(nowMs)),
@@ -262,6 +267,7 @@ export function createServices(
     shards,
     scheduler,
     grid,
+    gridRefresh,
     challenges,
     ownRuns,
     cashier,

@@ -1,6 +1,7 @@
 import { gridPriority } from '../../protocol/compute/formulas';
 import type { GridStateUpdate, GridStateView } from '../../protocol/compute/http/grid';
 import { timestampOf, type Clock } from '../clock';
+import type { GridReading } from './grid-source';
 import type { Database } from '../storage/database-schema';
 
 /** The electric grid of a region; every share is 0..1. */
@@ -9,7 +10,8 @@ export interface GridState {
   readonly loadFactor: number;
   readonly carbonIntensity: number;
   readonly renewableFraction: number;
-  readonly source: 'static' | 'update';
+  /** `static`, `update`, or the name of a source. */
+  readonly source: string;
   readonly updatedAt: string;
 }
 
@@ -46,6 +48,10 @@ const STATIC_STATES: readonly (readonly [string, number, number, number])[] = [
 /** Priority of a node whose region is not known: neither favoured nor put last. */
 export const NEUTRAL_GRID_PRIORITY = 0.5;
 
+/** Life-cycle grams of a coal plant (IPCC AR5, working group III, annex III), which counts as carbon intensity 1. */
+const COAL_GRAMS_PER_KWH = 820;
+const UNKNOWN_LOAD = 0.5;
+
 /** Regions that updates may add; bounds what strangers can make us hold. */
 const MAX_REGIONS = 2_000;
 
@@ -77,7 +83,7 @@ export class GridStates {
         loadFactor: row.load_factor,
         carbonIntensity: row.carbon_intensity,
         renewableFraction: row.renewable_fraction,
-        source: 'update',
+        source: row.source,
         updatedAt: row.updated_at,
       });
     }
@@ -103,17 +109,38 @@ export class GridStates {
   }
 
   /** False when there is no room for another region. */
-  async update(update: GridStateUpdate): Promise<boolean> {
-    const region = update.region.toUpperCase();
-    if (!this.states.has(region) && this.states.size >= MAX_REGIONS) return false;
-    const state: GridState = {
-      region,
+  update(update: GridStateUpdate): Promise<boolean> {
+    return this.store({
+      region: update.region.toUpperCase(),
       loadFactor: update.load_factor,
       carbonIntensity: update.carbon_intensity,
       renewableFraction: update.renewable_fraction,
       source: 'update',
       updatedAt: timestampOf(this.clock.nowMs()),
-    };
+    });
+  }
+
+  /** What a source read. It says nothing of load, which stays as it was. False when there is no room. */
+  learn(region: string, source: string, reading: GridReading): Promise<boolean> {
+    return this.store({
+      region,
+      loadFactor: this.find(region)?.loadFactor ?? UNKNOWN_LOAD,
+      carbonIntensity: Math.min(1, reading.gramsPerKwh / COAL_GRAMS_PER_KWH),
+      renewableFraction: Math.min(1, reading.renewableFraction),
+      source,
+      updatedAt: timestampOf(reading.measuredAtMs),
+    });
+  }
+
+  /** Age of what a source measured in a region; null when what is known is from elsewhere. */
+  readAgeMs(region: string, source: string, nowMs: number): number | null {
+    const state = this.find(region);
+    return state === undefined || state.source !== source ? null : nowMs - Date.parse(state.updatedAt);
+  }
+
+  private async store(state: GridState): Promise<boolean> {
+    const { region } = state;
+    if (!this.states.has(region) && this.states.size >= MAX_REGIONS) return false;
     const stored = {
       load_factor: state.loadFactor,
       carbon_intensity: state.carbonIntensity,
@@ -140,6 +167,11 @@ export class GridStates {
       renewable_fraction: state.renewableFraction,
       source: state.source,
       updated_at: state.updatedAt,
+      // The table is no measurement and has no age.
+      age_seconds:
+        state.source === 'static'
+          ? null
+          : Math.max(0, Math.round((this.clock.nowMs() - Date.parse(state.updatedAt)) / 1_000)),
     };
   }
 }

@@ -121,6 +121,22 @@ const SECTIONS: readonly Section[] = [
     ],
   ],
   [
+    'Electric grids, which break ties between nodes of the same speed',
+    [
+      [
+        'gridSource',
+        'static: the built-in table and POST /grid/states/update. entsoe, electricity-maps: live values, with a key of theirs.',
+      ],
+      ['gridKey', 'Key of the source. Better given as TORE_GRID_KEY or TORE_GRID_KEY_FILE.'],
+      [
+        'gridRegions',
+        'Regions to keep fresh, "region=zone of the source": ["DE=10Y1001A1001A82H"] for entsoe, ["DE", "US-CA=US-CAL-CISO"] for electricity-maps.',
+      ],
+      ['gridBaseUrl', 'Another address of the source, for a proxy.'],
+      ['gridRefreshMinutes', 'How often each region is read.'],
+    ],
+  ],
+  [
     'Fallback: a server outside',
     [
       [

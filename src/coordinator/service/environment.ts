@@ -15,6 +15,7 @@ export const SECRET_SETTINGS = [
   'natsUrl',
   'metricsToken',
   'fallbackKey',
+  'gridKey',
 ] as const;
 
 /** `databaseUrl` → `TORE_DATABASE_URL`. */

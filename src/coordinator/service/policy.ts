@@ -37,6 +37,11 @@ export function policyWarnings(config: CoordinatorConfig): string[] {
     warnings.push('accessPolicy is "institution" and nobody can come in: set administratorToken, or list keys.');
   }
   warnings.push(...fallbackWarnings(config));
+  if (config.gridSource !== 'static' && (config.gridKey === null || config.gridRegions.length === 0)) {
+    warnings.push(
+      `gridSource is ${config.gridSource}, which needs gridKey and gridRegions; the built-in table counts.`,
+    );
+  }
   if (config.natsUrl !== null && config.databaseUrl === null) {
     warnings.push('natsUrl is set without databaseUrl: replicas need one PostgreSQL database together.');
   }

@@ -46,7 +46,7 @@ export function gridRoutes(app: ApiServer, services: CoordinatorServices): void 
   app.get('/grid/states', (): GridStates => ({
     regions: grid.ranked(),
     weights: { load: 0.4, carbon: 0.4, renewable: 0.2 },
-    source: 'static',
+    source: services.config.gridSource,
   }));
 
   app.get('/grid/score/:region', { schema: { params: RegionParams } }, (request, reply) => {

@@ -12,15 +12,19 @@ export const GridStateView = Type.Object({
   load_factor: Share,
   carbon_intensity: Share,
   renewable_fraction: Share,
-  /** `static` for the built-in table, `update` for a value given by `POST /grid/states/update`. */
+  /** `static` for the built-in table, `update` for a value given by `POST /grid/states/update`, `entsoe`, `electricity-maps`. */
   source: Type.String(),
+  /** When it was given or measured. */
   updated_at: Type.String(),
+  /** Null for the built-in table. */
+  age_seconds: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
 });
 export type GridStateView = Static<typeof GridStateView>;
 
 export const GridStates = Type.Object({
   regions: Type.Array(GridStateView),
   weights: Type.Object({ load: Type.Number(), carbon: Type.Number(), renewable: Type.Number() }),
+  /** Where live values come from; `static` where nowhere. */
   source: Type.String(),
 });
 export type GridStates = Static<typeof GridStates>;
