@@ -18,7 +18,7 @@ const SCREENS: readonly Screen[] = [
 ];
 
 /** Parts of Contribute beside the one it opens with. */
-const CONTRIBUTE_TABS = ['models'] as const;
+const CONTRIBUTE_TABS = ['models', 'computers'] as const;
 
 /** Pixels the page is wider than its window. */
 function sidewaysOverflow(page: Page): Promise<number> {

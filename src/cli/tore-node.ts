@@ -12,8 +12,10 @@ import {
   fileSecretStore,
   forkEngine,
   HEADLESS_HELP,
+  keepLogTail,
   LocalApi,
   readHeadlessOptions,
+  startRemoteHost,
   type HeadlessCommand,
   type NodeLogger,
 } from '../node';
@@ -99,13 +101,14 @@ async function offerApi(
   return api;
 }
 
-function run(command: Extract<HeadlessCommand, { kind: 'run' }>): void {
-  const { dataFolder, preferences, json, apiPort } = command;
-  const logger = createLogger();
+async function run(command: Extract<HeadlessCommand, { kind: 'run' }>): Promise<void> {
+  const { dataFolder, preferences, json, apiPort, remote } = command;
+  const { logger, tail } = keepLogTail(createLogger());
+  const secretStore = fileSecretStore(join(dataFolder, 'node.key'));
   const node = new ContributorNode({
     dataFolder,
     appVersion: version,
-    secretStore: fileSecretStore(join(dataFolder, 'node.key')),
+    secretStore,
     startEngine: forkEngine(fileURLToPath(new URL('engine-process.js', import.meta.url)), fork),
     hardwareReader: systeminformation,
     preferences,
@@ -115,6 +118,18 @@ function run(command: Extract<HeadlessCommand, { kind: 'run' }>): void {
   });
   printStates(node, json);
   const api = apiPort === null ? null : offerApi(node, dataFolder, apiPort, logger);
+  // Its lines go where people look; a program that reads standard output expects states there.
+  const onText = (text: string): void => void process.stderr.write(`${text}\n`);
+  const remoteHost =
+    remote === null
+      ? null
+      : await startRemoteHost(remote, { node, appVersion: version, dataFolder, secretStore, tail, onText, logger });
+  if (remoteHost?.ok === false) {
+    complain(remoteHost.error);
+    process.exitCode = 2;
+    await (await api)?.close();
+    return;
+  }
   let stopping = false;
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     if (stopping) process.exit(1);
@@ -122,6 +137,7 @@ function run(command: Extract<HeadlessCommand, { kind: 'run' }>): void {
     logger.info('Stopping', { signal });
     setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
     await (await api)?.close();
+    await remoteHost?.value.close();
     await node.stop();
     process.stdout.write(json ? `${JSON.stringify({ state: { kind: 'off' } })}\n` : 'Stopped.\n', () =>
       process.exit(0),
@@ -143,5 +159,5 @@ if (!command.ok) {
 } else if (command.value.kind === 'new-api-key') {
   await makeApiKey(command.value);
 } else {
-  run(command.value);
+  await run(command.value);
 }

@@ -4,6 +4,7 @@ import type { Result } from '../protocol/result';
 import { ADMINISTRATION_CALLS, type AdministrationCallValues } from './administration-calls';
 import type { ConversationView, CostEstimate } from './chat';
 import { DEEP_LINK_CALLS, type DeepLinkCallValues } from './deep-links';
+import { HOST_CALLS, type HostCallValues } from './hosts';
 import { LanguageChoice } from './language';
 import { MODEL_CALLS, type ModelCallValues } from './models';
 import { OWN_MODEL_CALLS, type OwnModelCallValues } from './own-models';
@@ -98,6 +99,7 @@ export const CALL_SCHEMAS = {
   'ledger:verify': Nothing,
   /** Asks where to write; gives false when the dialog was closed. */
   'ledger:export': Type.Object({ format: Type.Union([Type.Literal('csv'), Type.Literal('jsonl')]) }),
+  ...HOST_CALLS,
   ...MODEL_CALLS,
   ...SYSTEM_CALLS,
   ...POLICY_CALL_SCHEMAS,
@@ -125,6 +127,7 @@ interface CallValues
   extends
     AdministrationCallValues,
     DeepLinkCallValues,
+    HostCallValues,
     LibraryCallValues,
     LocalApiCallValues,
     ModelCallValues,

@@ -5,6 +5,7 @@ export * from './chat';
 export * from './snapshot';
 export * from './administration-calls';
 export * from './local-api-calls';
+export * from './hosts';
 export * from './models';
 export * from './system-calls';
 export * from './trust';

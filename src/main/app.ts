@@ -17,6 +17,7 @@ import systemInformation from 'systeminformation';
 import { ContributorNode } from '../node';
 import { toMicroGft } from '../protocol/compute/micro-gft';
 import { languageOf } from '../contract/language';
+import type { AppPlaces, RunningApp } from './app-places';
 import { finish } from './finish';
 import { registerAppCalls } from './ipc/calls/app-calls';
 import { registerAdministrationCalls } from './ipc/calls/administration-calls';
@@ -35,8 +36,9 @@ import { startConversations } from './services/start-conversations';
 import { CoordinatorService } from './services/coordinator-service';
 import { DeepLinkDesk } from './services/deep-links/deep-link-desk';
 import { EventList } from './services/event-list';
-import { dataFolders, type ShippedFiles } from './services/folders';
+import { dataFolders } from './services/folders';
 import { headlessNodeCommand } from './services/headless-node-command';
+import { startHosts } from './services/hosts/start-hosts';
 import { identityStore } from './services/identity-store';
 import { initialSnapshot } from './services/initial-snapshot';
 import { KeepAwake } from './services/keep-awake';
@@ -67,39 +69,12 @@ import { openElectronDocumentStore } from './storage/electron-document-store';
 import { textsOf, type Texts } from './texts/texts';
 import { FileDialogs } from './windows/file-dialogs';
 import { MainWindow } from './windows/main-window';
-import type { PageAddress } from './windows/page-address';
 
 /** Enough for a first chat before anything was earned (tore-0001, opening grant). */
 const OPENING_GRANT_GFT = 10;
 
 /** Colour behind the page until it is drawn, as its own surfaces. */
 const BACKGROUND = { light: '#FAF8F4', dark: '#14161A' } as const;
-
-export interface AppPlaces {
-  readonly userData: string;
-  readonly shipped: ShippedFiles;
-  /** Folder of the built entries of main and its processes. */
-  readonly entryFolder: string;
-  readonly preload: string;
-  readonly address: PageAddress;
-  /** What the app was started with. */
-  readonly arguments: readonly string[];
-  /** Ends the app in order, then does something in its place. */
-  readonly endThen: (act: () => void) => void;
-}
-
-export interface RunningApp {
-  /** Brings the window to the front. */
-  show(): void;
-  /** Takes files that were opened from the desktop into the library and shows them. */
-  openFiles(paths: readonly string[]): void;
-  /** Shows links of the app that were opened from outside; nothing happens before the person agrees. */
-  openLinks(links: readonly string[]): void;
-  /** From now on closing the window ends it. */
-  prepareToQuit(): void;
-  /** Saves and ends everything. */
-  close(): Promise<void>;
-}
 
 /** Builds the services, connects them and opens the window. Called once, when Electron is ready. */
 export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp> {
@@ -423,6 +398,8 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   });
   models.registerCalls(calls);
   system.registerCalls(calls);
+  const hosts = await startHosts({ file: folders.hosts, userData: places.userData, vault, log });
+  hosts.registerCalls(calls);
   registerCalls(calls);
   research.registerCalls(calls);
   const localApi = new LocalApiService({
@@ -475,6 +452,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       power.close();
       surroundings.close();
       system.close();
+      hosts.close();
       keepAwake.close();
       policy.close();
       await finish('node', nodeService.close(), log);

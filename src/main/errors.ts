@@ -14,6 +14,7 @@ import { failure, type Failure } from '../protocol/result';
  * | chat | `conversation-unknown`, `conversation-busy`, `nothing-to-retry`, `nothing-to-stop`, `question-too-long` |
  * | links of the app | `link-invalid`, `link-unknown` |
  * | updates | `update-failed`, `update-refused` |
+ * | computers | `host-refused` |
  * | models | `model-invalid`, `model-in-use` |
  * | library | `address-refused`, `fetch-failed`, `checksum-mismatch`, `draft-failed` |
  * | sessions | `session-missing`, `session-model-missing`, `session-model-busy` |
@@ -45,6 +46,7 @@ export type MainErrorCode =
   | 'link-unknown'
   | 'update-failed'
   | 'update-refused'
+  | 'host-refused'
   | 'model-invalid'
   | 'model-in-use'
   | 'address-refused'

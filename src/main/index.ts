@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { app, protocol } from 'electron';
-import { startApp, type RunningApp } from './app';
+import { startApp } from './app';
+import type { RunningApp } from './app-places';
 import { reasonOf } from './errors';
 import { dataFolders, shippedFiles } from './services/folders';
 import { LINK_SCHEME, linksOfArguments } from './services/deep-links/read-deep-link';

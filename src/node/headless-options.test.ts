@@ -105,4 +105,20 @@ describe('readHeadlessOptions', () => {
       value: { kind: 'new-api-key', name: 'editor', dataFolder: resolve('/d') },
     });
   });
+
+  it('reads where paired apps may steer the node', () => {
+    const args = ['--coordinator=http://127.0.0.1:1', '--model=m'];
+    expect(readHeadlessOptions(args, {})).toMatchObject({ ok: true, value: { remote: null } });
+    expect(readHeadlessOptions([...args, '--remote-control=127.0.0.1:7450'], {})).toMatchObject({
+      ok: true,
+      value: { remote: { host: '127.0.0.1', port: 7_450, pair: false } },
+    });
+    expect(readHeadlessOptions([...args, '--remote-control=[::]:7450', '--pair'], {})).toMatchObject({
+      ok: true,
+      value: { remote: { host: '::', port: 7_450, pair: true } },
+    });
+    for (const wrong of ['--remote-control=7450', '--remote-control=a:b', '--remote-control=x:70000', '--pair']) {
+      expect(readHeadlessOptions([...args, wrong], {})).toMatchObject({ ok: false });
+    }
+  });
 });

@@ -6,6 +6,7 @@ import { success, type Result } from '../protocol/result';
 import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from './contributor-options';
 import { nodeFailure, type NodeErrorCode } from './errors';
 import type { LayerChoice } from './policy/run-policy';
+import type { RemotePreferences } from './remote/start-remote-host';
 import { HUB_PREFIX, readHubName } from './shard/hub-model';
 
 /** What the command line of `tore-node` asks for. */
@@ -19,6 +20,8 @@ export type HeadlessCommand =
       readonly dataFolder: string;
       /** Port of the OpenAI-compatible endpoint on loopback; null: not offered. */
       readonly apiPort: number | null;
+      /** Where paired apps may see and steer this node; null: nowhere. */
+      readonly remote: RemotePreferences | null;
       /** State changes as JSON lines instead of sentences. */
       readonly json: boolean;
       readonly preferences: NodePreferences;
@@ -62,6 +65,10 @@ Usage: tore-node --coordinator URL (--model ID | --model-folder FOLDER) [options
   --share-layers-kbs N        of shards learns this computer's address; at most N kB/s for all readers (default: 1000)
   --api-port PORT         offer an OpenAI-compatible endpoint on 127.0.0.1 that spends this node's GFT
   --new-api-key NAME      make a key for that endpoint, print it and end
+  --remote-control ADDR:PORT  let a paired app see this node's state and log, pause and resume it (off by default).
+                            127.0.0.1:7450 for this computer, 0.0.0.0:7450 for the network; what travels is
+                            encrypted, and only apps that were paired by the code shown here are let in
+  --pair                  show a pairing code although an app is paired already
   --json                  one JSON line per change of state instead of a sentence
   --help, --version
 
@@ -71,8 +78,8 @@ Running it is your consent to the following.
   models, memory size, measured speed, the layers it serves and, if given, the region. It holds no name or account.
   Who holds the first layers can read the prompts of others, who holds the last ones their answers; the same is true
   of your prompts on their computers. Activations of the layers between leak some of both.
-  It listens on no port unless one of --activation-…, --direct-… or --share-layers-… is given or the coordinator has no
-  WebSocket.`;
+  It listens on no port unless one of --remote-control, --activation-…, --direct-… or --share-layers-… is given or the
+  coordinator has no WebSocket.`;
 
 function refuse(message: string): ReturnType<typeof nodeFailure> {
   return nodeFailure('input-invalid', message, { suggestion: 'Run tore-node --help.' });
@@ -82,6 +89,13 @@ function readWholeNumber(text: string, minimum: number, maximum: number): number
   if (!/^\d{1,9}$/.test(text)) return null;
   const number = Number(text);
   return number >= minimum && number <= maximum ? number : null;
+}
+
+function readRemote(text: string, pair: boolean): RemotePreferences | null {
+  const match = /^(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9.-]{1,253})):(\d{1,5})$/.exec(text);
+  const port = readWholeNumber(match?.[3] ?? '', 0, 65_535);
+  const host = match?.[1] ?? match?.[2];
+  return host === undefined || port === null ? null : { host, port, pair };
 }
 
 function readLayers(text: string): LayerChoice | null {
@@ -124,6 +138,8 @@ export function readHeadlessOptions(
         'share-layers-port': { type: 'string' },
         'share-layers-kbs': { type: 'string' },
         'api-port': { type: 'string' },
+        'remote-control': { type: 'string' },
+        pair: { type: 'boolean', default: false },
         'new-api-key': { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -163,6 +179,11 @@ export function readHeadlessOptions(
   if (port === null) return refuse('--activation-port takes a number from 0 to 65535.');
   const apiPort = values['api-port'] === undefined ? null : readWholeNumber(values['api-port'], 0, 65_535);
   if (values['api-port'] !== undefined && apiPort === null) return refuse('--api-port takes a number from 0 to 65535.');
+  const remote = values['remote-control'] === undefined ? null : readRemote(values['remote-control'], values.pair);
+  if (values['remote-control'] !== undefined && remote === null) {
+    return refuse('--remote-control takes an address and a port, as 127.0.0.1:7450 or 0.0.0.0:7450.');
+  }
+  if (values.pair && remote === null) return refuse('--pair goes with --remote-control.');
   const directPort = readWholeNumber(values['direct-port'] ?? '0', 0, 65_535);
   if (directPort === null) return refuse('--direct-port takes a number from 0 to 65535.');
   const layersPort = readWholeNumber(values['share-layers-port'] ?? '0', 0, 65_535);
@@ -183,6 +204,7 @@ export function readHeadlessOptions(
     kind: 'run',
     dataFolder,
     apiPort,
+    remote,
     json: values.json,
     preferences: {
       coordinatorUrl: coordinator,

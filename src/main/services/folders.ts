@@ -17,6 +17,8 @@ export interface DataFolders {
   readonly ownModels: string;
   /** The list of imported and fetched models. */
   readonly models: string;
+  /** The list of paired computers. */
+  readonly hosts: string;
   readonly node: string;
   readonly coordinatorFolder: string;
   readonly coordinatorDatabase: string;
@@ -35,6 +37,7 @@ export function dataFolders(userData: string): DataFolders {
     sessions: join(userData, 'sessions'),
     ownModels: join(userData, 'own-models.json'),
     models: join(userData, 'models.json'),
+    hosts: join(userData, 'hosts.json'),
     node: join(userData, 'node'),
     coordinatorFolder: join(userData, 'coordinator'),
     coordinatorDatabase: join(userData, 'coordinator', 'coordinator.sqlite'),

@@ -6,7 +6,7 @@ import { callOrNotify } from './notify';
 export const PAUSE_CHOICES = ['minutes15', 'hour1', 'hours4', 'untilMorning', 'untilResumed'] as const;
 export type PauseChoice = (typeof PAUSE_CHOICES)[number];
 
-/** Minutes of a choice from now on; null is without an end. */
+/** Minutes of a choice from a moment on; null is without an end. */
 function pauseMinutes(choice: PauseChoice, nowMs: number): number | null {
   switch (choice) {
     case 'minutes15':
@@ -22,12 +22,17 @@ function pauseMinutes(choice: PauseChoice, nowMs: number): number | null {
   }
 }
 
+/** Minutes of a choice from now on; null is without an end. */
+export function minutesOf(choice: PauseChoice): number | null {
+  return pauseMinutes(choice, Date.now());
+}
+
 /** Pauses from now on: everything, or one device. */
 export async function pauseFor(
   choice: PauseChoice,
   target: DeviceId | 'all' = 'all',
   finishFirst = false,
 ): Promise<void> {
-  const minutes = pauseMinutes(choice, Date.now());
+  const minutes = minutesOf(choice);
   await callOrNotify('pause', 'policy:snooze', { target, minutes, finishFirst });
 }

@@ -5,6 +5,7 @@ import { contribute } from './en/contribute';
 import { dashboard } from './en/dashboard';
 import { discovery } from './en/discovery';
 import { frame } from './en/frame';
+import { hosts } from './en/hosts';
 import { ledger } from './en/ledger';
 import { pause } from './en/pause';
 import { library } from './en/library';
@@ -25,6 +26,7 @@ export const en = {
   challenges,
   chat,
   discovery,
+  hosts,
   ledger,
   models,
   sessions,

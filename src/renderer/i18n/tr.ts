@@ -5,6 +5,7 @@ import { contribute } from './tr/contribute';
 import { dashboard } from './tr/dashboard';
 import { discovery } from './tr/discovery';
 import { frame } from './tr/frame';
+import { hosts } from './tr/hosts';
 import { ledger } from './tr/ledger';
 import { pause } from './tr/pause';
 import { library } from './tr/library';
@@ -25,6 +26,7 @@ export const tr = {
   challenges,
   chat,
   discovery,
+  hosts,
   ledger,
   models,
   sessions,

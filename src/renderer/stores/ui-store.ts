@@ -2,7 +2,7 @@ import { create } from 'zustand';
 import type { ScreenName } from '../../contract';
 
 /** Parts of the Contribute screen. */
-export const CONTRIBUTE_TABS = ['rules', 'models'] as const;
+export const CONTRIBUTE_TABS = ['rules', 'models', 'computers'] as const;
 export type ContributeTab = (typeof CONTRIBUTE_TABS)[number];
 
 interface UiStore {

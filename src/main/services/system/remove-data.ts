@@ -8,6 +8,7 @@ const OWN = [
   'state.json',
   'secrets.json',
   'models.json',
+  'hosts.json',
   'own-models.json',
   'conversations',
   'library',

@@ -1,8 +1,9 @@
 import { Tabs } from '@mantine/core';
-import { IconAdjustments, IconStack2, type Icon } from '@tabler/icons-react';
+import { IconAdjustments, IconServer2, IconStack2, type Icon } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
 import { Screen } from '../../components/Screen';
 import { CONTRIBUTE_TABS, showContributeTab, useUiStore, type ContributeTab } from '../../stores/ui-store';
+import { HostsTab } from '../hosts/HostsTab';
 import { ModelsTab } from '../models/ModelsTab';
 import classes from './Contribute.module.css';
 import { DevicesCard } from './DevicesCard';
@@ -11,7 +12,7 @@ import { LimitsCard } from './LimitsCard';
 import { PolicyCard } from './PolicyCard';
 import { PolicyRules } from './PolicyRules';
 
-const ICONS: Record<ContributeTab, Icon> = { rules: IconAdjustments, models: IconStack2 };
+const ICONS: Record<ContributeTab, Icon> = { rules: IconAdjustments, models: IconStack2, computers: IconServer2 };
 
 function RulesTab() {
   return (
@@ -25,7 +26,11 @@ function RulesTab() {
   );
 }
 
-const CONTENTS: Record<ContributeTab, () => React.JSX.Element> = { rules: RulesTab, models: ModelsTab };
+const CONTENTS: Record<ContributeTab, () => React.JSX.Element> = {
+  rules: RulesTab,
+  models: ModelsTab,
+  computers: HostsTab,
+};
 
 /** What this computer gives, and how much. */
 export function Contribute() {

@@ -5,6 +5,7 @@ export const contribute = {
   tab: {
     rules: 'Rules and devices',
     models: 'Models and shards',
+    computers: 'Computers',
   },
   hardware: {
     title: 'This computer',

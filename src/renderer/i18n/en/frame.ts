@@ -128,6 +128,7 @@ export const frame = {
     measure: 'The hardware was not measured',
     update: 'The update did not go on',
     removeData: 'Nothing was removed',
+    host: 'The computer was not changed',
     importModel: 'The model was not added',
     readModels: 'The models could not be read',
     removeModel: 'The model was not removed',

@@ -5,6 +5,7 @@ export const contribute = {
   tab: {
     rules: 'Kurallar ve aygıtlar',
     models: 'Modeller ve parçalar',
+    computers: 'Bilgisayarlar',
   },
   hardware: {
     title: 'Bu bilgisayar',

@@ -128,6 +128,7 @@ export const frame = {
     measure: 'Donanım ölçülmedi',
     update: 'Güncelleme ilerlemedi',
     removeData: 'Hiçbir şey kaldırılmadı',
+    host: 'Bilgisayar değiştirilmedi',
     importModel: 'Model eklenmedi',
     readModels: 'Modeller okunamadı',
     removeModel: 'Model kaldırılmadı',

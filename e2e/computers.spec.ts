@@ -1,0 +1,53 @@
+// Another computer without a window: paired by the code its terminal shows, seen, paused, resumed, removed.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expectAccessible } from './accessible';
+import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
+import { expect, test } from './fixtures';
+import { startHeadlessNode } from './headless-node';
+
+test('a headless node is paired, steered and removed from the window', async ({ tore }) => {
+  test.setTimeout(240_000);
+  const { window } = tore;
+  const dataFolder = await mkdtemp(join(tmpdir(), 'tore-rack-'));
+  await completeWelcome(window);
+  const node = startHeadlessNode(await readJoinDetails(window), dataFolder, ['--remote-control=127.0.0.1:0']);
+  try {
+    const said = (): string => node.output.join('');
+    await expect.poll(said, { timeout: READY_TIMEOUT_MS }).toMatch(/Pairing code/);
+    await expect.poll(said, { timeout: READY_TIMEOUT_MS }).toMatch(/Remote control listens/);
+    const code = /Pairing code: (\S+)/.exec(said())?.[1] ?? '';
+    const address = /Remote control listens on (\S+?)\./.exec(said().replace('127.0.0.1', 'localhost'))?.[1] ?? '';
+    await openScreen(window, 'contribute');
+    await window.getByTestId('contribute-tab-computers').click();
+    await window.getByTestId('host-address').fill(address.replace('localhost', '127.0.0.1'));
+    await window.getByTestId('host-code').fill('AAAA-AAAA-AAAA');
+    await window.getByTestId('host-pair').click();
+    await expect(window.getByText(/did not take this code/)).toBeVisible();
+    await window.getByTestId('host-code').fill(code);
+    await window.getByTestId('host-pair').click();
+    const state = window.getByTestId('host-state');
+    await expect(state).toContainText('Serving', { timeout: READY_TIMEOUT_MS });
+    await expectAccessible(window, 'a paired computer');
+    await tore.screenshot('computers');
+    await window.getByTestId('host-pause').click();
+    await window.getByTestId('host-pause-untilResumed').click();
+    await expect(state).toContainText('Paused', { timeout: READY_TIMEOUT_MS });
+    await expect.poll(said).toContain('"kind":"paused"');
+    await window
+      .getByRole('button', { name: /^Resume/ })
+      .last()
+      .click();
+    await expect(state).toContainText('Serving', { timeout: READY_TIMEOUT_MS });
+    await window.getByRole('button', { name: /^Log of/ }).click();
+    await expect(window.getByText(/An app was paired/)).toBeVisible();
+    await window.keyboard.press('Escape');
+    await window.getByRole('button', { name: /^Remove/ }).click();
+    await window.getByTestId('host-remove-confirm').click();
+    await expect(window.getByTestId('host')).toHaveCount(0);
+  } finally {
+    await node.kill();
+    await rm(dataFolder, { recursive: true, force: true });
+  }
+});

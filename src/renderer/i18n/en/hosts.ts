@@ -1,0 +1,26 @@
+/** The person's other machines, steered from this window. */
+export const hosts = {
+  title: 'Your other computers',
+  hint: 'Machines that run tore-node without a window. They keep working when this app is closed; here you see and steer them.',
+  emptyTitle: 'No computer yet',
+  empty: 'A computer appears here once it is paired.',
+  failedTitle: 'The list could not be read',
+  asking: 'Asking it.',
+  layers: 'layers {{layers}} of {{total}}, {{model}}',
+  served_one: '{{shown}} request served',
+  served_other: '{{shown}} requests served',
+  pauseOf: 'Pause {{name}}',
+  resumeOf: 'Resume {{name}}',
+  log: 'Log',
+  logOf: 'Log of {{name}}',
+  logEmpty: 'It has written nothing yet.',
+  removeOf: 'Remove {{name}}',
+  removeTitle: 'Remove {{name}}?',
+  removeHint: 'It goes on working. To steer it again, it has to be paired anew with a code from its terminal.',
+  addTitle: 'Pair a computer',
+  addHint:
+    'Start it there with the option below; its terminal shows a code that is good for ten minutes. What travels is encrypted, and both remember each other’s key.',
+  address: 'Address and port',
+  code: 'Pairing code',
+  pair: 'Pair',
+} as const;

@@ -1,0 +1,26 @@
+/** Kişinin öteki makineleri, bu pencereden yönetilir. */
+export const hosts = {
+  title: 'Öteki bilgisayarlarınız',
+  hint: 'Penceresiz tore-node çalıştıran makineler. Bu uygulama kapalıyken de çalışırlar; burada görür ve yönetirsiniz.',
+  emptyTitle: 'Henüz bilgisayar yok',
+  empty: 'Bir bilgisayar eşleştirilince burada görünür.',
+  failedTitle: 'Liste okunamadı',
+  asking: 'Soruluyor.',
+  layers: '{{model}}, {{total}} katmandan {{layers}}',
+  served_one: '{{shown}} istek karşılandı',
+  served_other: '{{shown}} istek karşılandı',
+  pauseOf: '{{name}} bilgisayarını duraklat',
+  resumeOf: '{{name}} bilgisayarını sürdür',
+  log: 'Günlük',
+  logOf: '{{name}} günlüğü',
+  logEmpty: 'Henüz bir şey yazmadı.',
+  removeOf: '{{name}} bilgisayarını kaldır',
+  removeTitle: '{{name}} kaldırılsın mı?',
+  removeHint: 'Çalışmayı sürdürür. Yeniden yönetmek için uçbirimindeki bir kodla yeniden eşleştirmek gerekir.',
+  addTitle: 'Bilgisayar eşleştir',
+  addHint:
+    'Orada aşağıdaki seçenekle başlatın; uçbirimi on dakika geçerli bir kod gösterir. Gidip gelen her şey şifrelidir ve ikisi de birbirinin anahtarını hatırlar.',
+  address: 'Adres ve kapı',
+  code: 'Eşleştirme kodu',
+  pair: 'Eşleştir',
+} as const;
