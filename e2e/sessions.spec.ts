@@ -204,6 +204,19 @@ test('two labs hold a session: both models answer, a cost is settled, anybody ca
     await expect(ada.window.getByTestId('statement-checked')).toContainText('1 entry confirmed', WITHIN);
     await ada.screenshot('sessions-costs');
 
+    // The same model answers in Chat, beside the network, and there as well nobody pays for it with GFT.
+    await openScreen(ben.window, 'chat');
+    await chooseOption(ben.window, 'chat-model', /^helper$/);
+    await ben.window.getByTestId('composer-input').fill('And what is a layer?');
+    await expect(ben.window.getByTestId('estimate-line')).toContainText('paid to your provider', WITHIN);
+    await ben.window.getByTestId('composer-send').click();
+    await expect(ben.window.getByTestId('answer-facts')).toContainText('your own model', WITHIN);
+    await expect(ben.window.getByTestId('answer-facts')).toContainText('helper-1');
+    expect(asked).toHaveLength(2);
+    expect(asked[1]).toContain('And what is a layer?');
+    await ben.screenshot('chat-own-model');
+    await openScreen(ben.window, 'sessions');
+
     // Everybody has the same order.
     const seen = await observer.read(sessionId);
     expect(seen.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);

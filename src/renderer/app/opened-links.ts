@@ -2,7 +2,7 @@ import type { DeepLink } from '../../contract';
 import { takeSessionLink } from '../stores/sessions-store';
 import { callTore } from '../stores/tore-api';
 import { askToJoin } from '../stores/link-store';
-import { showScreen } from '../stores/ui-store';
+import { showScreen, useUiStore } from '../stores/ui-store';
 import { notifyFailure } from './notify';
 
 /** Shows a link of the app that was opened from outside. Each kind asks before anything is contacted or changed. */
@@ -25,8 +25,20 @@ async function takeLinks(): Promise<void> {
   }
 }
 
-/** Follows the links main is given; returns the function that ends it. */
+/**
+ * Follows the links main is given; returns the function that ends it. Until Welcome is over they wait: nobody joins anything
+ * before they know what this app is.
+ */
 export function startOpenedLinks(): () => void {
-  void takeLinks();
-  return window.tore.on('links-opened', () => void takeLinks());
+  const take = (): void => {
+    if (useUiStore.getState().welcomeOpen === false) void takeLinks();
+  };
+  take();
+  const ends = [
+    window.tore.on('links-opened', take),
+    useUiStore.subscribe((now, before) => {
+      if (now.welcomeOpen !== before.welcomeOpen) take();
+    }),
+  ];
+  return () => ends.forEach((end) => end());
 }

@@ -206,7 +206,8 @@ function ConfirmDialog({ agreementId, kind, onClose }: ConfirmDialogProps) {
             reason: '',
             effectiveAt: new Date().toISOString(),
           });
-    if (result.ok) onClose();
+    // It has ended all the same when the other party could not be told; the note says what to do about that.
+    if (result.ok || result.error.code === 'other-not-told') onClose();
   };
   return (
     <Modal opened onClose={onClose} title={t(`discovery.agreements.${kind}Title`)} centered>

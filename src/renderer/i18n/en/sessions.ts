@@ -77,7 +77,7 @@ export const sessions = {
   askModel: 'Ask my model about this turn',
   edited: 'Edited in {{seq}}',
   editOf: 'Edit of {{seq}}',
-  replyTo: 'In reply to {{name}}, turn {{seq}}',
+  replyTo: 'In reply to turn {{seq}} of {{name}}',
   modelOf: '{{name}}’s model',
   you: 'you',
   unverified: 'Not signed by its author',

@@ -18,6 +18,7 @@ export const errors: Readonly<Record<string, string>> = {
   'process-gone': 'Yardımcı süreç beklenmedik biçimde bitti; yeniden başlatılıyor.',
   'coordinator-start-failed': 'Bu bilgisayardaki koordinatör başlatılamadı.',
   'link-invalid': 'Bağlantı geçerli değil.',
+  'other-not-told': 'Anlaşma sona erdi, ama öteki tarafa haber verilemedi. Bildirimi dosya olarak kaydedip gönderin.',
   'link-unknown': 'Bağlantının türü tanınmıyor.',
   // The coordinator
   'not-connected': 'Koordinatöre bağlı değil. Bağlantı kurulunca yeniden deneyin.',
