@@ -20,6 +20,7 @@ import type { Cashier, Hold, RequestEnd, Settled } from './cashier';
 import type { HopFailure } from './hop-driver';
 import { PipelineRun, type PipelineEnd } from './pipeline-run';
 import type { PipelineTeams } from './pipeline-team';
+import { ReuseScopes } from './reuse-scopes';
 import { ReplayMemory, SpanRecorder } from './span-recorder';
 
 /** A request as both borders hand it in. */
@@ -125,6 +126,8 @@ export class GenerateService {
   private fallback: Fallback | null = null;
   private onEnd: (result: CoordinatorResult<GenerateOutcome>) => void = () => undefined;
 
+  private readonly reuseScopes: ReuseScopes;
+
   constructor(
     private readonly config: CoordinatorConfig,
     private readonly nodes: NodeStore,
@@ -146,6 +149,7 @@ export class GenerateService {
       },
       () => clock.nowMs(),
     );
+    this.reuseScopes = new ReuseScopes(random, clock);
   }
 
   /**
@@ -403,6 +407,7 @@ export class GenerateService {
         maxNewTokens,
         text: 'prompt' in admitted.text ? admitted.text : { messages: admitted.text.messages },
         // A shard that takes over has to draw the same numbers, so they are settled here.
+        reuseScope: this.reuseScopes.of(request),
         sampling: { ...request.sampling, seed: request.sampling.seed ?? seedFrom(this.random) },
       },
       plan,

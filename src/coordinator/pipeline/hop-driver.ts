@@ -19,6 +19,8 @@ export interface HopContext {
   /** What the first shard tokenizes; null on a hop that takes over from a lost one. */
   readonly text: { readonly prompt: string } | { readonly messages: readonly ChatMessage[] } | null;
   readonly sampling: Sampling;
+  /** Stands for the requester towards nodes; null: nothing may be kept for another request. */
+  readonly reuseScope: string | null;
   readonly openTimeoutMs: number;
   /** Longest silence of a node that has a step to do. */
   readonly stepTimeoutMs: number;

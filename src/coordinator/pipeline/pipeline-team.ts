@@ -21,6 +21,8 @@ export interface TeamRequest {
   readonly maxNewTokens: number;
   readonly text: { readonly prompt: string } | { readonly messages: readonly ChatMessage[] };
   readonly sampling: Sampling;
+  /** Stands for the requester towards nodes; null: nothing may be kept for another request. */
+  readonly reuseScope: string | null;
 }
 
 /** The nodes of one attempt, and where others come from when one of them is lost. */
@@ -111,6 +113,7 @@ export class PipelineTeams {
       maxNewTokens: request.maxNewTokens,
       text: takesOver ? null : request.text,
       sampling: request.sampling,
+      reuseScope: request.reuseScope,
       openTimeoutMs: this.config.openTimeoutSeconds * 1_000,
       stepTimeoutMs: this.config.stepTimeoutSeconds * 1_000,
       stepLimitMs: this.config.stepLimitSeconds * 1_000,

@@ -81,6 +81,7 @@ export class RelayHop implements HopDriver, RelayListener {
       layer_end: context.range.layer_end,
       activation_dtype: context.dtype,
       max_new_tokens: context.maxNewTokens,
+      ...(context.reuseScope === null ? {} : { reuse_scope: context.reuseScope }),
       ...(context.text === null ? { takes_over: true } : {}),
       ...(tokenizes && context.text !== null
         ? 'prompt' in context.text

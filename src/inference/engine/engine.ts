@@ -126,6 +126,11 @@ export interface OpenSequenceRequest {
    * the cache is filled with passes that do not sample.
    */
   readonly answered?: AnsweredSoFar | undefined;
+  /**
+   * Who may reuse what this sequence computes of its prompt, and whose earlier prompts it may reuse: sequences of the same
+   * scope that begin with exactly the same chunks. The answers are the same bits either way. Without it nothing is kept.
+   */
+  readonly reuseScope?: string | undefined;
 }
 
 /** Tokens of an answer, the first of which was sampled when the cache held `promptPositions`. */
@@ -219,6 +224,10 @@ export interface EngineMetrics {
   readonly openSequences: number;
   /** KV memory allocated now, over all shards. */
   readonly kvBytes: number;
+  /** Memory of chunks of earlier prompts that are kept for their requesters; it gives way to open sequences. */
+  readonly prefixBytes: number;
+  /** Positions that were taken from there instead of computed, by the shards that are loaded. */
+  readonly reusedPositions: number;
   /** KV memory promised to open sequences. */
   readonly kvReservedBytes: number;
   /** Positions that went through a shard since the engine started, counted once per shard. */

@@ -6,8 +6,10 @@ import type { ModelFolder } from '../models/model-folder';
 import { CacheBudget } from '../runtime/cache-budget';
 import type { KeyValueCache } from '../runtime/key-value-pool';
 import { PassQueue } from '../runtime/pass-queue';
+import { PrefixChain, PrefixStore, type KeptChunk } from '../runtime/prefix-store';
 import { countPositions, type ShardInput } from '../runtime/sequence-pass';
 import { allFinite, type ShardSession } from '../runtime/shard-session';
+import { PREFILL_CHUNK_POSITIONS } from '../shards/estimate-shard';
 import { TextTokenizer } from '../tokenizer/text-tokenizer';
 import {
   MAX_DRAFT_IDS,
@@ -30,6 +32,8 @@ interface Sequence {
   readonly cache: KeyValueCache;
   readonly maxPositions: number;
   readonly generation: Generation | undefined;
+  /** Of a sequence whose requester may reuse what they sent before. */
+  readonly prefix: PrefixChain | undefined;
   busy: boolean;
   closed: boolean;
 }
@@ -48,6 +52,7 @@ export class LoadedShard {
   readonly #session: ShardSession;
   readonly #budget: CacheBudget;
   readonly #queue: PassQueue;
+  readonly #prefixes = new PrefixStore();
   readonly #sequences = new Map<string, Sequence>();
   #tokenizer: Result<TextTokenizer, EngineErrorCode> | undefined;
 
@@ -72,6 +77,16 @@ export class LoadedShard {
     let bytes = 0;
     for (const { cache } of this.#sequences.values()) bytes += cache.allocatedBytes;
     return bytes;
+  }
+
+  /** Memory of chunks of earlier prompts. */
+  get prefixBytes(): number {
+    return this.#prefixes.bytes;
+  }
+
+  /** Positions that were taken from earlier prompts instead of computed. */
+  get reusedPositions(): number {
+    return this.#prefixes.reusedPositions;
   }
 
   /** Passes that wait for their turn. */
@@ -110,10 +125,12 @@ export class LoadedShard {
     }
     const promised = this.#budget.promise(request.sequenceId, request.maxPositions);
     if (!promised.ok) return promised;
+    this.#prefixes.shrinkTo(this.#budget.freeBytes);
     this.#sequences.set(request.sequenceId, {
       cache: this.#session.createCache(),
       maxPositions: request.maxPositions,
       generation,
+      prefix: request.reuseScope === undefined ? undefined : new PrefixChain(request.reuseScope),
       busy: false,
       closed: false,
     });
@@ -139,6 +156,9 @@ export class LoadedShard {
     if (!drafts.ok) return drafts;
     if (request.position < sequence.cache.length) sequence.cache.rewind(request.position);
     if (request.sample !== false) sequence.generation?.rewind(request.position);
+    const key = this.#prefixKey(sequence, request, input.value);
+    const kept = key === null ? undefined : this.#prefixes.take(key);
+    if (key !== null && kept !== undefined) return success(reuse(sequence, key, kept));
     sequence.busy = true;
     try {
       const pass = this.#session.begin(sequence.cache, input.value, 1 + drafts.value.length);
@@ -146,6 +166,7 @@ export class LoadedShard {
       if (!run.ok) return run;
       const { computeMs } = run.value;
       const output = this.#answer(sequence, request, run.value.output, computeMs);
+      if (key !== null && !sequence.closed) this.#keepPrefix(sequence, request.position, key, output);
       record({ positions, computeMs, tokens: output.kind === 'token' ? output.tokens.length : 0 });
       return success(output);
     } finally {
@@ -165,6 +186,20 @@ export class LoadedShard {
   async release(): Promise<void> {
     for (const sequenceId of this.#sequences.keys()) this.closeSequence(sequenceId);
     await this.#session.release();
+  }
+
+  /** Name of the chunk of a prompt an input is, where it may be kept and found again; null for all other inputs. */
+  #prefixKey({ prefix, generation }: Sequence, { position, sample }: ForwardRequest, input: ShardInput): string | null {
+    // What leads to logits or tokens is not kept.
+    const isForwarded = !this.#session.givesLogits || (generation !== undefined && sample === false);
+    return prefix === undefined || !isForwarded ? null : prefix.keyOf(position, input);
+  }
+
+  #keepPrefix({ cache, prefix }: Sequence, position: number, key: string, output: ForwardOutput): void {
+    prefix?.extend(key);
+    const keyValues = cache.copy(position, PREFILL_CHUNK_POSITIONS);
+    const activation = output.kind === 'activation' ? output.activation.slice() : null;
+    this.#prefixes.put(key, { keyValues, output: activation }, this.#budget.freeBytes);
   }
 
   #answer(sequence: Sequence, request: ForwardRequest, values: Float32Array, computeMs: number): ForwardOutput {
@@ -252,6 +287,16 @@ export class LoadedShard {
       return engineFailure('input-invalid', 'The activation holds numbers that are not finite.');
     return success({ kind: 'activation', activation, positions });
   }
+}
+
+/** Puts a kept chunk into the cache, and answers what computing it answered. */
+function reuse({ cache, prefix }: Sequence, key: string, { keyValues, output }: KeptChunk): ForwardOutput {
+  const positions = PREFILL_CHUNK_POSITIONS;
+  cache.reserve(cache.length + positions);
+  cache.append(keyValues, positions);
+  prefix?.extend(key);
+  if (output === null) return { kind: 'filled', positions, computeMs: 0 };
+  return { kind: 'activation', activation: output.slice(), positions, computeMs: 0 };
 }
 
 function checkReadiness(

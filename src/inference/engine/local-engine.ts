@@ -155,6 +155,8 @@ export class LocalEngine implements Engine {
       loadedShards: shards.length,
       openSequences: sum((shard) => shard.openSequences),
       kvBytes: sum((shard) => shard.kvBytes),
+      prefixBytes: sum((shard) => shard.prefixBytes),
+      reusedPositions: sum((shard) => shard.reusedPositions),
       kvReservedBytes: sum((shard) => shard.kvReservedBytes),
       positionsProcessed: this.#positionsProcessed,
       tokensSampled: this.#tokensSampled,

@@ -74,6 +74,7 @@ export const METHOD_INPUTS = {
     shardKey: Text,
     sequenceId: Text,
     maxPositions: Type.Number(),
+    reuseScope: OptionalText,
     sampling: Type.Optional(Type.Union([Sampling, Type.Undefined()])),
     maxNewTokens: Type.Optional(
       Type.Union([Type.Integer({ minimum: 1, maximum: SAMPLING_LIMITS.maxNewTokens }), Type.Undefined()]),

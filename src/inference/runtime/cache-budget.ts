@@ -8,7 +8,8 @@ const MAX_SEQUENCES = 256;
 
 /**
  * KV memory promised to the open sequences of a shard. Promises are made for a sequence's whole length when it opens: a
- * request that was let in never runs out of memory halfway.
+ * request that was let in never runs out of memory halfway. What is not promised may hold chunks of earlier prompts, which
+ * give way.
  */
 export class CacheBudget {
   readonly #limitBytes: number;
@@ -26,6 +27,11 @@ export class CacheBudget {
     return sum;
   }
 
+  /** What may be used for something that can be given up. */
+  get freeBytes(): number {
+    return this.#limitBytes - this.promisedBytes;
+  }
+
   promise(sequenceId: string, maxPositions: number): Result<void, EngineErrorCode> {
     if (this.#promised.size >= MAX_SEQUENCES) {
       return engineFailure('sequence-limit', `This shard already serves ${MAX_SEQUENCES} sequences.`, {
@@ -33,7 +39,7 @@ export class CacheBudget {
       });
     }
     const bytes = cacheCapacity(maxPositions) * this.#bytesPerPosition;
-    const free = this.#limitBytes - this.promisedBytes;
+    const free = this.freeBytes;
     if (bytes > free) {
       return engineFailure(
         'kv-budget',

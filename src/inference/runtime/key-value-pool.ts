@@ -138,6 +138,26 @@ export class KeyValuePool {
     }
   }
 
+  /** Reads keys and values back as `write` takes them for positions in one row. */
+  read(positions: number, place: number): CacheNumbers {
+    const size = this.#headSize;
+    const read = this.#newNumbers(this.#buffers.length * this.#heads * positions * size);
+    for (const [index, buffer] of this.#buffers.entries()) {
+      for (let head = 0; head < this.#heads; head++) {
+        const target = (index * this.#heads + head) * positions * size;
+        for (let done = 0; done < positions;) {
+          const page = Math.floor((place + done) / PAGE_POSITIONS);
+          const inPage = (place + done) % PAGE_POSITIONS;
+          const count = Math.min(positions - done, PAGE_POSITIONS - inPage);
+          const start = ((page * this.#heads + head) * PAGE_POSITIONS + inPage) * size;
+          read.set(buffer.subarray(start, start + count * size), target + done * size);
+          done += count;
+        }
+      }
+    }
+    return read;
+  }
+
   #newNumbers(count: number): CacheNumbers {
     return this.#type === 'float32' ? new Float32Array(count) : new Uint16Array(count);
   }
@@ -232,6 +252,12 @@ export class KeyValueCache {
     const place = this.#pages.start * PAGE_POSITIONS + this.#length;
     this.#pool.write(newKeyValues, rows, row, positions, place);
     this.#length += positions;
+  }
+
+  /** A copy of the keys and values of positions it holds, as `append` takes them. */
+  copy(position: number, positions: number): CacheNumbers {
+    if (position + positions > this.#length) throw new Error('a cache has no copies of what it does not hold');
+    return this.#pool.read(positions, this.#pages.start * PAGE_POSITIONS + position);
   }
 
   /** Forgets the positions from `length` on. */

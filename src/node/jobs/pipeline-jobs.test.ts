@@ -93,13 +93,24 @@ const step = (position: number, input_ids: number[], number = 1, purpose: StepPu
 const begin = (requestId = id(1)): PipelineMessage => ({ type: 'pipeline-begin', request_id: requestId, positions: 6 });
 
 describe('PipelineJobs', () => {
+  it('lets the engine reuse prompts of the same scope', async () => {
+    const { jobs, reports, open, engine } = await createJobs(0, 3);
+    const scope = 'a-name-of-a-requester';
+    jobs.handle(open({ reuse_scope: scope }));
+    await until(() => reports.length === 1);
+    jobs.handle(begin());
+    expect([...engine.sequences.values()][0]?.open).toMatchObject({ reuseScope: scope });
+  });
+
   it('tokenizes on the first hop and passes hidden states on', async () => {
     const { jobs, reports, frames, open, engine } = await createJobs(0, 1);
     jobs.handle(open());
     await until(() => reports.length === 1);
     expect(reports[0]).toEqual({ type: 'pipeline-opened', request_id: id(1), hop: 0, input_ids: [33, 34] });
     jobs.handle(begin());
-    expect([...engine.sequences.values()][0]?.open).toMatchObject({ maxPositions: 6 });
+    const [sequence] = engine.sequences.values();
+    expect(sequence?.open).toMatchObject({ maxPositions: 6 });
+    expect(sequence?.open).not.toHaveProperty('reuseScope');
     jobs.handle(step(0, [33, 34]));
     await until(() => frames.length === 1);
     expect(decodeActivationFrame(frames[0] ?? new Uint8Array())).toMatchObject({

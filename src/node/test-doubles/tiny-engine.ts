@@ -183,6 +183,8 @@ export class TinyEngine implements Engine {
       loadedShards: this.shards.size,
       openSequences: this.sequences.size,
       kvBytes: 0,
+      prefixBytes: 0,
+      reusedPositions: 0,
       kvReservedBytes: 0,
       positionsProcessed: 0,
       tokensSampled: 0,

@@ -48,6 +48,11 @@ export const PipelineOpenMessage = message('pipeline-open', {
   layer_end: Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxLayers }),
   activation_dtype: Type.Enum(ACTIVATION_DTYPES),
   max_new_tokens: Type.Integer({ minimum: 1, maximum: SAMPLING_LIMITS.maxNewTokens }),
+  /**
+   * The same for requests of one requester, without saying whose, and for no others: a node may answer a prompt's beginning
+   * from what it computed for an earlier request of the same scope. Left out: nothing is kept of this request.
+   */
+  reuse_scope: Type.Optional(Type.String({ minLength: 16, maxLength: 100 })),
   /** The shard takes over from a lost one: its text was tokenized before. */
   takes_over: Type.Optional(Type.Boolean()),
   /** First shard only: what to tokenize. */
