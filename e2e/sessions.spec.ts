@@ -135,6 +135,7 @@ test('two labs hold a session: both models answer, a cost is settled, anybody ca
     await ada.window.getByTestId('session-title').fill('Assay planning');
     await ada.window.getByTestId('session-display-name').fill('Ada');
     await ada.window.locator('input[type=file]').first().setInputFiles(agreementFile);
+    await expect(ada.window.getByRole('button', { name: 'labs.tore2-agreement.json' })).toBeVisible();
     await ada.window.getByTestId('session-create').click();
     await expect(ada.window.getByTestId('session-input')).toBeVisible(WITHIN);
 

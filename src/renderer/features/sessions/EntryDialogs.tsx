@@ -42,6 +42,14 @@ export function NewSessionDialog({ opened, under, onClose }: NewSessionDialogPro
   const [agreement, setAgreement] = useState<AgreementText | null>(under);
   const [error, setError] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
+  const [reading, setReading] = useState(false);
+  // Nobody opens a session without the agreement they have just chosen.
+  const choose = async (file: File): Promise<void> => {
+    setReading(true);
+    const text = await file.text();
+    setAgreement({ name: file.name, text });
+    setReading(false);
+  };
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);
@@ -110,7 +118,7 @@ export function NewSessionDialog({ opened, under, onClose }: NewSessionDialogPro
             accept=".json,application/json"
             inputProps={{ 'aria-label': t('sessions.create.chooseAgreement') }}
             onChange={(file) => {
-              if (file !== null) void file.text().then((text) => setAgreement({ name: file.name, text }));
+              if (file !== null) void choose(file);
             }}
           >
             {(props) => (
@@ -127,7 +135,7 @@ export function NewSessionDialog({ opened, under, onClose }: NewSessionDialogPro
           </Button>
           <Button
             type="submit"
-            loading={busy}
+            loading={busy || reading}
             disabled={title.trim() === '' || name.trim() === ''}
             data-testid="session-create"
           >
