@@ -51,6 +51,8 @@ export default defineConfig({
   },
   renderer: {
     root: source('renderer'),
+    // The pages of help are read from resources.
+    server: { fs: { allow: [source('..')] } },
     plugins: [react()],
     css: { postcss: { plugins: [mantinePreset(), simpleVariables({ variables: breakpoints })] } },
     build: {

@@ -48,6 +48,8 @@ export type Screen =
   | 'sessions'
   | 'discovery'
   | 'ledger'
+  | 'statistics'
+  | 'help'
   | 'administration'
   | 'settings';
 

@@ -13,7 +13,9 @@ const SCREENS: readonly Screen[] = [
   'sessions',
   'discovery',
   'ledger',
+  'statistics',
   'administration',
+  'help',
   'settings',
 ];
 

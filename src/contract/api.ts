@@ -37,7 +37,9 @@ export const SCREEN_NAMES = [
   'sessions',
   'discovery',
   'ledger',
+  'statistics',
   'administration',
+  'help',
   'settings',
 ] as const;
 export type ScreenName = (typeof SCREEN_NAMES)[number];

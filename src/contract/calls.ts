@@ -11,10 +11,12 @@ import { OWN_MODEL_CALLS, type OwnModelCallValues } from './own-models';
 import { SESSION_CALLS, type SessionCallValues } from './sessions';
 import { LOCAL_API_CALLS, LocalApiSettings, type LocalApiCallValues } from './local-api-calls';
 import { LIBRARY_CALL_SCHEMAS, type LibraryCallValues } from './library-calls';
+import { NotificationSettings, RECORD_CALLS, StatisticsSettings, type RecordCallValues } from './records';
 import { POLICY_CALL_SCHEMAS, type PolicyCallValues } from './policy-calls';
 import { ChatSettings, CoordinatorChoice, ContributionSettings, TextScale, ThemeChoice } from './settings';
 import { SYSTEM_CALLS, UpdateSettings, type SystemCallValues } from './system-calls';
 import type { AppSnapshot, JoinDetails, LedgerPage, LedgerVerification } from './snapshot';
+import { SUPPORT_CALLS, type SupportCallValues } from './support';
 import { TRUST_CALL_SCHEMAS, type TrustCallValues } from './trust-calls';
 
 /** Codes of failures main reports to a window. Failures of other rooms pass through with their own codes. */
@@ -47,6 +49,8 @@ export const SettingsPatch = Type.Object(
     policy: Type.Optional(Type.Partial(PolicyPreferences, { additionalProperties: false })),
     chat: Type.Optional(Type.Partial(ChatSettings)),
     localApi: Type.Optional(LocalApiSettings),
+    notifications: Type.Optional(Type.Partial(NotificationSettings)),
+    statistics: Type.Optional(Type.Partial(StatisticsSettings)),
   },
   { additionalProperties: false },
 );
@@ -110,6 +114,8 @@ export const CALL_SCHEMAS = {
   ...OWN_MODEL_CALLS,
   ...SESSION_CALLS,
   ...DEEP_LINK_CALLS,
+  ...RECORD_CALLS,
+  ...SUPPORT_CALLS,
 } as const satisfies Record<string, TSchema>;
 
 export type Channel = keyof typeof CALL_SCHEMAS;
@@ -133,8 +139,10 @@ interface CallValues
     ModelCallValues,
     OwnModelCallValues,
     PolicyCallValues,
+    RecordCallValues,
     SessionCallValues,
     SystemCallValues,
+    SupportCallValues,
     TrustCallValues {
   'app:get-snapshot': { readonly revision: number; readonly snapshot: AppSnapshot };
   'app:copy-text': null;

@@ -15,4 +15,6 @@ export * from './deep-links';
 export * from './calls';
 export * from './library';
 export * from './policy';
+export * from './records';
+export * from './support';
 export * from './api';

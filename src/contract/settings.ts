@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { DEFAULT_NOTIFICATIONS, DEFAULT_STATISTICS, NotificationSettings, StatisticsSettings } from './records';
 import { DEFAULT_LOCAL_API, LocalApiSettings } from './local-api-calls';
 import { LanguageChoice } from './language';
 import { MoveConsent } from './models';
@@ -91,6 +92,8 @@ export const Settings = Type.Object({
   chat: ChatSettings,
   /** The endpoint for other programs of this computer. */
   localApi: LocalApiSettings,
+  notifications: NotificationSettings,
+  statistics: StatisticsSettings,
 });
 export type Settings = Static<typeof Settings>;
 
@@ -119,4 +122,6 @@ export const DEFAULT_SETTINGS: Settings = {
   policy: DEFAULT_POLICY,
   chat: { maxNewTokens: 160, temperature: 0, topK: 0, topP: 1, seed: null },
   localApi: DEFAULT_LOCAL_API,
+  notifications: DEFAULT_NOTIFICATIONS,
+  statistics: DEFAULT_STATISTICS,
 };

@@ -1,6 +1,7 @@
 import type { NodeSnapshot } from '../protocol/compute/node-snapshot';
 import type { Failure } from '../protocol/result';
 import type { ConversationSummary } from './chat';
+import type { CoordinatorNotice } from './records';
 import type { Settings } from './settings';
 
 /** The coordinator this app runs itself. */
@@ -99,6 +100,8 @@ export interface AppSnapshot {
   readonly conversations: readonly ConversationSummary[];
   /** Newest first, at most 100. */
   readonly events: readonly AppEvent[];
+  /** Word from the coordinator that was not read yet, newest first, at most 5. */
+  readonly unreadNotices: readonly CoordinatorNotice[];
 }
 
 /** An ordered change; a renderer that sees a gap in `revision` asks for the whole snapshot again. */

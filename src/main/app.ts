@@ -14,21 +14,17 @@ import {
   shell,
 } from 'electron';
 import systemInformation from 'systeminformation';
-import { ContributorNode } from '../node';
 import { toMicroGft } from '../protocol/compute/micro-gft';
 import { languageOf } from '../contract/language';
 import type { AppPlaces, RunningApp } from './app-places';
 import { finish } from './finish';
 import { registerAppCalls } from './ipc/calls/app-calls';
-import { registerAdministrationCalls } from './ipc/calls/administration-calls';
-import { registerLocalApiCalls } from './ipc/calls/local-api-calls';
 import { CallRegistry } from './ipc/call-registry';
 import { registerBaseCalls } from './ipc/register-base-calls';
 import { createSendEvent } from './ipc/send-event';
 import { EmbeddedCoordinator } from './processes/embedded-coordinator';
 import { EngineHost } from './processes/engine-host';
 import { startUtilityProcess } from './processes/utility-process';
-import { AdministrationService } from './services/administration-service';
 import { AccessTokens } from './services/access-tokens';
 import { AppMemory, loadAppMemory } from './services/app-memory';
 import { nodeAnswerSource } from './services/chat/node-answer-source';
@@ -36,20 +32,20 @@ import { startConversations } from './services/start-conversations';
 import { CoordinatorService } from './services/coordinator-service';
 import { DeepLinkDesk } from './services/deep-links/deep-link-desk';
 import { EventList } from './services/event-list';
+import { createContributor } from './services/create-contributor';
+import { createLocalApi } from './services/create-local-api';
 import { dataFolders } from './services/folders';
 import { headlessNodeCommand } from './services/headless-node-command';
 import { startHosts } from './services/hosts/start-hosts';
-import { identityStore } from './services/identity-store';
 import { initialSnapshot } from './services/initial-snapshot';
 import { KeepAwake } from './services/keep-awake';
-import { LocalApiService } from './services/local-api-service';
 import type { Log } from './services/log';
 import { loadShelf } from './services/models/shelf-document';
 import { startModels } from './services/models/start-models';
-import { nodeLogger } from './services/node-logger';
 import { NodeService } from './services/node-service';
 import { neededReadings, PolicyService } from './services/policy-service';
 import { PowerService } from './services/power';
+import { startRecords, type RunningRecords } from './services/records/start-records';
 import { PauseMemory } from './services/requested-pause';
 import { SecretVault } from './services/secret-vault';
 import { startResearch } from './services/start-research';
@@ -132,7 +128,12 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   );
   const events = new EventList(timers, (list) => snapshots.update({ events: list }));
   const texts = (): Texts => textsOf(languageOf(settings.current.language, app.getPreferredSystemLanguages()));
-  const addEvent: EventList['add'] = (kind, text) => events.add(kind, text);
+  const dialogs = new FileDialogs(() => window.browserWindow, texts);
+  let records: RunningRecords | null = null;
+  const addEvent: EventList['add'] = (kind, text) => {
+    events.add(kind, text);
+    records?.onEvent(kind, text);
+  };
   for (const notice of notices) addEvent('notice', notice);
 
   // --- Processes --------------------------------------------------------------------------------------------------
@@ -182,23 +183,14 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     log,
   });
   const nodeService = new NodeService({
-    createNode: (preferences, readings) =>
-      new ContributorNode({
-        dataFolder: folders.node,
-        appVersion: app.getVersion(),
-        secretStore: identityStore(vault),
-        startEngine: engines.startEngine,
-        hardwareReader: systemInformation,
-        preferences,
-        readings,
-        logger: nodeLogger(log.child({ process: 'node' })),
-      }),
+    createNode: createContributor({ dataFolder: folders.node, appVersion: app.getVersion(), vault, engines, log }),
     shippedModelFolder: places.shipped.model,
     settings: settings.current,
     power: power.readings,
     pauses,
     onSnapshot: (node) => {
       snapshots.update({ node });
+      records?.onSnapshot(node);
       const { state, nodeId, coordinator } = node;
       const seen = [state.kind, nodeId, coordinator.url, coordinator.transport].join('|');
       if (seen !== lastSeen) {
@@ -232,8 +224,27 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     settings: () => settings.current,
     power: () => power.readings,
     memory,
+    onDevice: (text) => records?.addLogEntry('snooze', text),
+    texts,
     timers,
   });
+  records = startRecords({
+    folders,
+    shippedModel: places.shipped.model,
+    startEngine: engines.startEngine,
+    node: nodeService,
+    surroundings,
+    policy,
+    settings,
+    snapshots,
+    addEvent,
+    dialogs,
+    window,
+    texts,
+    timers,
+    log,
+  });
+  for (const { kind, text } of events.events.toReversed()) records.onEvent(kind, text);
   const models = startModels({
     folders,
     document: shelfDocument,
@@ -279,7 +290,6 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   });
 
   // --- Library and Chat -------------------------------------------------------------------------------------------
-  const dialogs = new FileDialogs(() => window.browserWindow, texts);
   const { library, chat, takeOldConversations, registerCalls } = startConversations({
     folders,
     temporaryFolder: app.getPath('temp'),
@@ -393,35 +403,20 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     chat,
     ownModels,
     dialogs,
+    embedded,
+    administratorToken,
+    vault,
     retry,
     timers,
   });
   models.registerCalls(calls);
+  records.registerCalls(calls);
   system.registerCalls(calls);
   const hosts = await startHosts({ file: folders.hosts, userData: places.userData, vault, log });
   hosts.registerCalls(calls);
   registerCalls(calls);
   research.registerCalls(calls);
-  const localApi = new LocalApiService({
-    node: nodeService.node,
-    folder: folders.node,
-    settings: () => settings.current.localApi,
-    saveSettings: (localApiSettings) => settings.update({ localApi: localApiSettings }),
-    now: () => timers.now(),
-    logger: nodeLogger(log.child({ part: 'local endpoint' })),
-  });
-  registerLocalApiCalls(calls, localApi);
-  registerAdministrationCalls(
-    calls,
-    new AdministrationService({
-      choice: () => settings.current.coordinator,
-      embedded: () => embedded.state,
-      embeddedToken: administratorToken,
-      ownNodeId: () => nodeService.snapshot().nodeId,
-      vault,
-      now: () => timers.now(),
-    }),
-  );
+  const localApi = createLocalApi(calls, { node: nodeService, folder: folders.node, settings, timers, log });
 
   // --- Start ------------------------------------------------------------------------------------------------------
   snapshots.update({ node: nodeService.snapshot() });
@@ -456,6 +451,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       keepAwake.close();
       policy.close();
       await finish('node', nodeService.close(), log);
+      await finish('records', records?.close() ?? Promise.resolve(), log);
       await Promise.all([finish('engine', engines.close(), log), finish('coordinator', coordinators.close(), log)]);
       tray.close();
     },

@@ -6,7 +6,7 @@ import { failure, type Failure } from '../protocol/result';
  *
  * | group | codes |
  * |---|---|
- * | calls of a window | `sender-refused`, `payload-invalid`, `internal` |
+ * | calls of a window | `sender-refused`, `payload-invalid`, `internal`, `cancelled`, `report-outdated` |
  * | files | `disk-full`, `disk-denied`, `disk-failed`, `file-invalid` |
  * | secrets | `secret-unreadable` |
  * | processes | `process-failed`, `process-gone`, `coordinator-start-failed` |
@@ -23,6 +23,8 @@ export type MainErrorCode =
   | 'sender-refused'
   | 'payload-invalid'
   | 'internal'
+  | 'cancelled'
+  | 'report-outdated'
   | 'disk-full'
   | 'disk-denied'
   | 'disk-failed'

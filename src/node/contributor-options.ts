@@ -101,5 +101,5 @@ export interface ContributorEvents {
   readonly challenge: ChallengeRecord;
   readonly coverage: Omit<Extract<CoordinatorEvent, { kind: 'coverage' }>, 'kind'>;
   /** Something worth telling a person, in one sentence. */
-  readonly notice: { readonly text: string };
+  readonly notice: { readonly text: string; readonly from: 'node' | 'coordinator' };
 }

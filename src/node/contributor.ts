@@ -289,7 +289,7 @@ export class ContributorNode {
 
   private notice(text: string): void {
     this.logger.info(text);
-    this.events.notice.emit({ text });
+    this.events.notice.emit({ text, from: 'node' });
   }
 
   private decide(): RunDecision {
@@ -522,7 +522,7 @@ export class ContributorNode {
       case 'coverage':
         return this.events.coverage.emit(event);
       case 'notice':
-        return this.notice(event.text);
+        return this.events.notice.emit({ text: event.text, from: 'coordinator' });
     }
   }
 }

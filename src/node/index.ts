@@ -7,6 +7,7 @@ export { isLoopbackUrl, modelPath, parseCoordinatorUrl } from './coordinator-cli
 export { CoordinatorHttp } from './coordinator-client/http-requests';
 export { probeCoordinator } from './coordinator-client/probe';
 export { engineOverPort, forkEngine, type StartEngine } from './engine-process-spawner';
+export type { Engine } from '../inference';
 export { nodeFailure } from './errors';
 export type { HardwareReader } from './hardware/hardware-facts';
 export { fileSecretStore, type SecretStore } from './identity/secret-store';

@@ -44,10 +44,10 @@ export class NodeView {
     this.announce();
   }
 
-  /** Counts one token this node helped to make. */
-  countStep(): void {
+  /** Counts one token this node helped to make, and the work it took. */
+  countStep(flops: number): void {
     this.throughput.record(this.clock.now());
-    this.set({ tokensServed: this.facts.tokensServed + 1 });
+    this.set({ tokensServed: this.facts.tokensServed + 1, flopsServed: this.facts.flopsServed + flops });
   }
 
   countServed(): void {

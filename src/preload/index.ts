@@ -171,6 +171,17 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'own-models:list': true,
   'own-models:save': true,
   'own-models:remove': true,
+  'statistics:get': true,
+  'statistics:export': true,
+  'log:get-page': true,
+  'log:export': true,
+  'notices:get': true,
+  'notices:mark-read': true,
+  'self-test:get': true,
+  'self-test:start': true,
+  'self-test:cancel': true,
+  'report:prepare': true,
+  'report:save': true,
 };
 const EVENTS: Readonly<Record<EventName, true>> = {
   'snapshot-updated': true,

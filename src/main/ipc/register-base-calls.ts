@@ -1,4 +1,6 @@
+import type { EmbeddedCoordinator } from '../processes/embedded-coordinator';
 import type { AccessTokens } from '../services/access-tokens';
+import { AdministrationService } from '../services/administration-service';
 import type { ChatService } from '../services/chat/chat-service';
 import { CostEstimator } from '../services/chat/cost-estimator';
 import type { CoordinatorService } from '../services/coordinator-service';
@@ -6,11 +8,13 @@ import { LedgerService } from '../services/ledger-service';
 import type { NodeService } from '../services/node-service';
 import type { OwnModelsService } from '../services/own-models/own-models-service';
 import type { PolicyService } from '../services/policy-service';
+import type { SecretVault } from '../services/secret-vault';
 import type { SettingsService } from '../services/settings-service';
 import type { SnapshotService } from '../services/snapshot-service';
 import type { Timers } from '../services/timers';
 import type { FileDialogs } from '../windows/file-dialogs';
 import type { CallRegistry } from './call-registry';
+import { registerAdministrationCalls } from './calls/administration-calls';
 import { registerChatCalls } from './calls/chat-calls';
 import { registerCoordinatorCalls } from './calls/coordinator-calls';
 import { registerLedgerCalls } from './calls/ledger-calls';
@@ -28,11 +32,14 @@ export interface BaseServices {
   readonly chat: ChatService;
   readonly ownModels: OwnModelsService;
   readonly dialogs: FileDialogs;
+  readonly embedded: EmbeddedCoordinator;
+  readonly administratorToken: string;
+  readonly vault: SecretVault;
   readonly retry: () => void;
   readonly timers: Timers;
 }
 
-/** The calls about settings, the node, its coordinator, the chat and the ledger. Other features register their own. */
+/** The calls about settings, the node, its coordinator and its administration, the chat and the ledger. Other features register their own. */
 export function registerBaseCalls(calls: CallRegistry, services: BaseServices): void {
   const { settings, accessTokens, snapshots, coordinators, policy, nodeService, chat, ownModels, retry, timers } =
     services;
@@ -51,12 +58,7 @@ export function registerBaseCalls(calls: CallRegistry, services: BaseServices): 
     retry,
     measureHardware: () => nodeService.node.measureHardware(),
   });
-  registerPolicyCalls(calls, {
-    view: () => policy.view(),
-    preview: (changes, pauseOnBattery) => policy.preview(changes, pauseOnBattery),
-    snooze: (target, minutes, finishFirst) => policy.snooze(target, minutes, finishFirst),
-    resume: (target) => policy.resume(target),
-  });
+  registerPolicyCalls(calls, policy);
   registerCoordinatorCalls(calls, {
     check: (url) => coordinators.check(url),
     joinDetails: () => coordinators.joinDetails(),
@@ -75,6 +77,17 @@ export function registerBaseCalls(calls: CallRegistry, services: BaseServices): 
     new LedgerService(nodeService, {
       saveFile: (name, ending) => services.dialogs.saveFile('export', name, ending),
       download: (path, file) => nodeService.download(path, file),
+    }),
+  );
+  registerAdministrationCalls(
+    calls,
+    new AdministrationService({
+      choice: () => settings.current.coordinator,
+      embedded: () => services.embedded.state,
+      embeddedToken: services.administratorToken,
+      ownNodeId: () => nodeService.snapshot().nodeId,
+      vault: services.vault,
+      now: () => timers.now(),
     }),
   );
 }

@@ -6,6 +6,8 @@ export interface DataFolders {
   readonly settings: string;
   readonly memory: string;
   readonly secrets: string;
+  /** Statistics, event log and notices. */
+  readonly records: string;
   /** Conversations of earlier versions, one file each; the library has them now. */
   readonly conversations: string;
   readonly library: string;
@@ -30,6 +32,7 @@ export function dataFolders(userData: string): DataFolders {
     settings: join(userData, 'settings.json'),
     memory: join(userData, 'state.json'),
     secrets: join(userData, 'secrets.json'),
+    records: join(userData, 'records', 'records.sqlite'),
     conversations: join(userData, 'conversations'),
     library: join(userData, 'library'),
     libraryFiles: join(userData, 'library', 'files'),

@@ -17,5 +17,6 @@ export function initialSnapshot(facts: {
     coverage: null,
     conversations: [],
     events: [],
+    unreadNotices: [],
   };
 }

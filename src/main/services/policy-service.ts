@@ -1,5 +1,6 @@
 import type { PolicyPreview, PolicyView } from '../../contract/policy';
 import type { Settings } from '../../contract/settings';
+import type { Texts } from '../texts/texts';
 import type { DeviceId, PolicyPreferences } from '../../protocol/compute/run-preferences';
 import type { AppMemory } from './app-memory';
 import type { NodeService } from './node-service';
@@ -17,6 +18,9 @@ export interface PolicyServiceOptions {
   readonly settings: () => Settings;
   readonly power: () => PowerReadings;
   readonly memory: AppMemory;
+  /** A single device was snoozed or resumed; of the whole node its state tells. */
+  readonly onDevice: (text: string) => void;
+  readonly texts: () => Texts;
   readonly timers: Timers;
 }
 
@@ -62,14 +66,20 @@ export class PolicyService {
     const { node, surroundings } = this.#options;
     if (finishFirst) node.node.finishBeforeNextPause();
     if (target === 'all') node.pause(minutes);
-    else node.pauseDevice(target, minutes);
+    else {
+      node.pauseDevice(target, minutes);
+      this.#options.onDevice(this.#options.texts().records.deviceSnoozed(target, minutes));
+    }
     surroundings().refresh();
   }
 
   resume(target: DeviceId | 'all'): void {
     const { node, surroundings } = this.#options;
     if (target === 'all') node.resume();
-    else node.resumeDevice(target);
+    else {
+      node.resumeDevice(target);
+      this.#options.onDevice(this.#options.texts().records.deviceResumed(target));
+    }
     surroundings().refresh();
   }
 

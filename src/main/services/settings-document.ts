@@ -23,7 +23,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 export function migrateSettings(document: unknown): unknown {
   if (!isRecord(document) || !isRecord(document['settings'])) return document;
   const stored = document['settings'];
-  const within = (key: 'contribution' | 'policy' | 'chat'): unknown =>
+  const within = (key: 'contribution' | 'policy' | 'chat' | 'notifications' | 'statistics'): unknown =>
     isRecord(stored[key]) ? { ...DEFAULT_SETTINGS[key], ...stored[key] } : (stored[key] ?? DEFAULT_SETTINGS[key]);
   return Value.Clean(Settings, {
     ...DEFAULT_SETTINGS,
@@ -31,6 +31,8 @@ export function migrateSettings(document: unknown): unknown {
     contribution: within('contribution'),
     policy: within('policy'),
     chat: within('chat'),
+    notifications: within('notifications'),
+    statistics: within('statistics'),
   });
 }
 
@@ -68,5 +70,7 @@ export function patchSettings(settings: Settings, patch: SettingsPatch): Setting
     contribution: { ...settings.contribution, ...patch.contribution },
     policy: { ...settings.policy, ...patch.policy },
     chat: { ...settings.chat, ...patch.chat },
+    notifications: { ...settings.notifications, ...patch.notifications },
+    statistics: { ...settings.statistics, ...patch.statistics },
   };
 }

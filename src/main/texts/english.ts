@@ -1,8 +1,12 @@
-import { describePauseReason } from '../../protocol/compute/pause-reason';
+import { describePauseReason, deviceText } from '../../protocol/compute/pause-reason';
 import type { LayersOfModel, Texts } from './texts';
 
 function layersOf({ start, end, model }: LayersOfModel): string {
   return `${start === end ? `layer ${start}` : `layers ${start}-${end}`} of ${model}`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count.toLocaleString('en-US')} ${what}${count === 1 ? '' : 's'}`;
 }
 
 const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
@@ -60,6 +64,28 @@ export const english: Texts = {
     uncovered: (model, layers, count) => `Nobody holds ${count === 1 ? 'layer' : 'layers'} ${layers} of ${model}.`,
     layersHere: (model) => `The layers of ${model} are on this computer.`,
   },
+  records: {
+    newVersion: (version) => `Tore ${version} runs for the first time.`,
+    damaged: (path) =>
+      `The file of statistics and the event log was damaged. It was kept as ${path}, and a new one begun.`,
+    connected: (name, transport) => `Connected to ${name} over ${transport === 'http' ? 'HTTP' : 'a WebSocket'}.`,
+    served: (requests, tokens) => `Served ${counted(requests, 'request')} with ${counted(tokens, 'token')}.`,
+    failed: (requests) => `${counted(requests, 'request')} failed here.`,
+    deviceSnoozed: (device, minutes) =>
+      `You paused ${deviceText(device)} ${minutes === null ? 'until it is resumed' : `for ${minutes} min`}.`,
+    deviceResumed: (device) => `You resumed ${deviceText(device)}.`,
+    problem: 'Tore cannot work',
+    milestone: 'A milestone',
+    milestones: {
+      requests: (count) =>
+        count === 1
+          ? 'This computer helped to answer its first question.'
+          : `${counted(count, 'request')} served since the beginning.`,
+      teraflops: (count) => `${counted(count, 'teraFLOP')} of work done since the beginning.`,
+      gft: (count) => `${count.toLocaleString('en-US')} GFT earned since the beginning.`,
+      hours: (count) => `${counted(count, 'hour')} of serving since the beginning.`,
+    },
+  },
   dialogs: {
     export: 'Export',
     exportFolder: 'Choose a folder to export into',
@@ -69,5 +95,8 @@ export const english: Texts = {
     keyBackup: 'Choose the backup of a key',
     record: 'Choose a discovery record',
     agreement: 'Choose an agreement',
+    statistics: 'Save statistics',
+    eventLog: 'Save the event log',
+    report: 'Save the report',
   },
 };

@@ -1,7 +1,9 @@
 import type { Language } from '../../contract/language';
 import type { LayerRange } from '../../protocol/compute/model';
-import type { ChallengeRecord } from '../../protocol/compute/node-snapshot';
+import type { Milestone } from '../../contract/records';
+import type { ChallengeRecord, CoordinatorTransport } from '../../protocol/compute/node-snapshot';
 import type { PauseReason } from '../../protocol/compute/pause-reason';
+import type { DeviceId } from '../../protocol/compute/run-preferences';
 import { english } from './english';
 import { turkish } from './turkish';
 
@@ -55,6 +57,21 @@ export interface Texts {
     uncovered(model: string, layers: string, count: number): string;
     layersHere(model: string): string;
   };
+  readonly records: {
+    newVersion(version: string): string;
+    /** @param path - where the damaged file was put */
+    damaged(path: string): string;
+    connected(name: string, transport: CoordinatorTransport): string;
+    served(requests: number, tokens: number): string;
+    failed(requests: number): string;
+    /** @param minutes - null lasts until resumed */
+    deviceSnoozed(device: DeviceId, minutes: number | null): string;
+    deviceResumed(device: DeviceId): string;
+    /** Titles of notifications of the system. */
+    readonly problem: string;
+    readonly milestone: string;
+    readonly milestones: Readonly<Record<Milestone['kind'], (count: number) => string>>;
+  };
   readonly dialogs: {
     readonly export: string;
     readonly exportFolder: string;
@@ -64,6 +81,9 @@ export interface Texts {
     readonly keyBackup: string;
     readonly record: string;
     readonly agreement: string;
+    readonly statistics: string;
+    readonly eventLog: string;
+    readonly report: string;
   };
 }
 

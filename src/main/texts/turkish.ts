@@ -6,6 +6,8 @@ function layersOf({ start, end, model }: LayersOfModel): string {
   return `${model} katman ${start === end ? String(start) : `${start}-${end}`}`;
 }
 
+const grouped = (count: number): string => count.toLocaleString('tr');
+
 /** A device at the beginning of a sentence. */
 function device(id: DeviceId): string {
   if (id === 'cpu') return 'İşlemci';
@@ -121,6 +123,27 @@ export const turkish: Texts = {
     uncovered: (model, layers) => `${model} modelinin ${layers} numaralı katmanlarını kimse sunmuyor.`,
     layersHere: (model) => `${model} modelinin katmanları bu bilgisayarda.`,
   },
+  records: {
+    newVersion: (version) => `Tore ${version} ilk kez çalışıyor.`,
+    damaged: (path) => `İstatistik ve olay günlüğü dosyası bozuktu. ${path} olarak saklandı, yenisine başlandı.`,
+    connected: (name, transport) => `${name} ile bağlantı kuruldu (${transport === 'http' ? 'HTTP' : 'WebSocket'}).`,
+    served: (requests, tokens) => `${grouped(requests)} istek yanıtlandı, ${grouped(tokens)} token.`,
+    failed: (requests) => `${grouped(requests)} istek burada başarısız oldu.`,
+    deviceSnoozed: (id, minutes) =>
+      `${device(id)}: siz duraklattınız, ${minutes === null ? 'sürdürene dek' : `${minutes} dk`}.`,
+    deviceResumed: (id) => `${device(id)}: siz sürdürdünüz.`,
+    problem: 'Tore çalışamıyor',
+    milestone: 'Bir kilometre taşı',
+    milestones: {
+      requests: (count) =>
+        count === 1
+          ? 'Bu bilgisayar ilk sorunun yanıtlanmasına yardım etti.'
+          : `Baştan beri ${grouped(count)} istek yanıtlandı.`,
+      teraflops: (count) => `Baştan beri ${grouped(count)} teraFLOP iş yapıldı.`,
+      gft: (count) => `Baştan beri ${grouped(count)} GFT kazanıldı.`,
+      hours: (count) => `Baştan beri ${grouped(count)} saat hizmet verildi.`,
+    },
+  },
   dialogs: {
     export: 'Dışa aktar',
     exportFolder: 'Dışa aktarılacak klasörü seçin',
@@ -130,5 +153,8 @@ export const turkish: Texts = {
     keyBackup: 'Bir anahtarın yedeğini seçin',
     record: 'Bir keşif kaydı seçin',
     agreement: 'Bir anlaşma seçin',
+    statistics: 'İstatistiği kaydet',
+    eventLog: 'Olay günlüğünü kaydet',
+    report: 'Raporu kaydet',
   },
 };

@@ -36,7 +36,7 @@ export class ActivationDoor {
         shard: () => keeper.served,
         engine: () => keeper.engine,
         onActiveChanged: (active) => view.set({ requestsActive: active }),
-        onStep: () => view.countStep(),
+        onStep: (flops) => view.countStep(flops),
         onServed: () => view.countServed(),
         onFailed: () => view.countFailed(),
       },

@@ -28,7 +28,7 @@ export interface ActivationServerHost {
   shard(): ServedShard | null;
   engine(): Engine | null;
   onActiveChanged(active: number): void;
-  onStep(): void;
+  onStep(flops: number): void;
   onServed(): void;
   onFailed(): void;
 }
@@ -147,7 +147,7 @@ export function createActivationServer(host: ActivationServerHost, logger: NodeL
         engine,
         shard,
         sequenceId: `http-${randomUUID()}`,
-        onStep: () => host.onStep(),
+        onStep: (flops) => host.onStep(flops),
         signal: gone.signal,
       });
       if (!result.ok) {

@@ -21,7 +21,7 @@ export interface ForwardRun {
   readonly engine: Engine;
   readonly shard: ServedShard;
   readonly sequenceId: string;
-  readonly onStep: () => void;
+  readonly onStep: (flops: number) => void;
   /** The caller went away. */
   readonly signal: AbortSignal;
 }
@@ -78,7 +78,8 @@ async function pass(call: ForwardCall, run: ForwardRun, wantedTokens: number): P
     if (run.signal.aborted) return nodeFailure('cancelled', 'The caller went away.');
     const output = await engine.forward({ shardKey, sequenceId, position, input });
     if (!output.ok) return output;
-    run.onStep();
+    const positions = 'inputIds' in input ? input.inputIds.length : input.positions;
+    run.onStep(countFlops(shape, range, positions, position, output.value.kind === 'activation' ? 0 : 1));
     if (output.value.kind === 'activation') {
       const flops = countFlops(shape, range, call.positions, 0, 0);
       return success({ kind: 'activation', activation: output.value.activation, flops });

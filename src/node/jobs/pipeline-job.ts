@@ -1,4 +1,5 @@
 import type { Engine, ForwardInput, ForwardOutput } from '../../inference';
+import { countFlops } from '../../protocol/compute/flops';
 import { success, type Failure, type Result } from '../../protocol/result';
 import { encodeActivationFrame, frameByteLength, type StepPurpose } from '../../protocol/wire/activation-frame';
 import { WIRE_LIMITS } from '../../protocol/wire/limits';
@@ -33,7 +34,7 @@ export interface JobSurroundings {
   readonly shard: ServedShard;
   readonly sender: JobSender;
   readonly logger: NodeLogger;
-  onStep(): void;
+  onStep(flops: number): void;
   /** The job failed by itself and is over. */
   onFailed(job: PipelineJob, error: Failure): void;
 }
@@ -270,8 +271,16 @@ export class PipelineJob {
     if (this.closed) return;
     if (!output.ok) return this.fail(output.error);
     this.stepsDone += 1;
-    this.around.onStep();
+    this.around.onStep(this.flopsOf(step));
     await this.pass(step, output.value);
+  }
+
+  /** What a pass takes; the head is applied to the last position, or to every guess it verifies. */
+  private flopsOf({ purpose, position, input }: JobStep): number {
+    const { handle, manifest } = this.around.shard;
+    const positions = 'inputIds' in input ? input.inputIds.length : input.positions;
+    const logits = purpose === 'verify' ? positions : purpose === 'sample' ? 1 : 0;
+    return countFlops(manifest.shape, handle.range, positions, position, logits);
   }
 
   /** Passes a result on: hidden states to the next hop, tokens to the coordinator, or only that it is done. */

@@ -23,14 +23,17 @@ async function createJobs(start: number, end: number, links: JobLinks | null = n
   if (!loaded.ok) throw new Error(loaded.error.message);
   const reports: PipelineReport[] = [];
   const frames: Uint8Array[] = [];
-  const counts = { active: 0, steps: 0, served: 0, failed: 0 };
+  const counts = { active: 0, steps: 0, flops: 0, served: 0, failed: 0 };
   const jobs = new PipelineJobs(
     engine,
     { handle: loaded.value, manifest: engine.manifest, chosenBy: 'user' },
     { report: (message) => reports.push(message), sendActivation: async (bytes) => void frames.push(bytes) },
     {
       onActiveChanged: (active) => (counts.active = active),
-      onStep: () => (counts.steps += 1),
+      onStep: (flops) => {
+        counts.steps += 1;
+        counts.flops += flops;
+      },
       onServed: () => (counts.served += 1),
       onFailed: () => (counts.failed += 1),
     },
@@ -143,7 +146,9 @@ describe('PipelineJobs', () => {
     expect([...engine.sequences.values()][0]?.open).toMatchObject({ maxPositions: 6, maxNewTokens: 4 });
     jobs.handle({ type: 'pipeline-close', request_id: id(1), reason: 'stop' });
     await until(() => engine.sequences.size === 0);
-    expect(counts).toEqual({ active: 0, steps: 2, served: 1, failed: 0 });
+    // Three positions through two layers of 80 products (2 × 16 of attention, 2 × 24 fed forward) with 1 + 2 + 3 attended
+    // positions at 8 each, and the head of 2 × 2 × 64 once for each token.
+    expect(counts).toEqual({ active: 0, steps: 2, flops: 2 * (3 * 80 + 6 * 8) + 2 * 256, served: 1, failed: 0 });
   });
 
   it.each<[string, Partial<Open>, string]>([

@@ -13,8 +13,8 @@ import { PipelineJob, type JobSender, type OpenMessage, type OutgoingLink } from
 export interface JobObserver {
   /** The number of open requests changed. */
   onActiveChanged(active: number): void;
-  /** A shard pass that led to one token finished. */
-  onStep(): void;
+  /** A shard pass that led to one token finished; `flops` by `countFlops`. */
+  onStep(flops: number): void;
   onServed(): void;
   onFailed(error: Failure): void;
 }
@@ -150,7 +150,7 @@ export class PipelineJobs {
         shard,
         sender,
         logger,
-        onStep: () => this.observer.onStep(),
+        onStep: (flops) => this.observer.onStep(flops),
         onFailed: (failed, error) => {
           this.forget(failed);
           this.observer.onFailed(error);

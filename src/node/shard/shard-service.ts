@@ -309,7 +309,7 @@ export class ShardService {
           view.set({ requestsActive: active });
           this.options.onActiveChanged();
         },
-        onStep: () => view.countStep(),
+        onStep: (flops) => view.countStep(flops),
         onServed: () => view.countServed(),
         onFailed: () => view.countFailed(),
       },

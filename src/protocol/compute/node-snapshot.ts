@@ -104,6 +104,8 @@ export interface NodeSnapshot {
   readonly requestsServed: number;
   readonly requestsFailed: number;
   readonly tokensServed: number;
+  /** Floating-point operations of the passes run here for others, counted from shapes by `countFlops`. */
+  readonly flopsServed: number;
   /** Requests whose pipeline this node is part of right now. */
   readonly requestsActive: number;
   /** Decode steps per second over the last seconds of work, null while idle. */
@@ -128,5 +130,6 @@ export const NO_NODE_FACTS: NodeFacts = {
   requestsServed: 0,
   requestsFailed: 0,
   tokensServed: 0,
+  flopsServed: 0,
   requestsActive: 0,
 };

@@ -1,7 +1,17 @@
-import { IconKeyboard, IconMessagePlus, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react';
+import i18next from 'i18next';
+import {
+  IconFileReport,
+  IconHeartRateMonitor,
+  IconHelpCircle,
+  IconKeyboard,
+  IconMessagePlus,
+  IconPlayerPause,
+  IconPlayerPlay,
+} from '@tabler/icons-react';
 import { SCREEN_NAMES } from '../../contract';
 import { useSnapshotStore } from '../stores/snapshot-store';
-import { CONTRIBUTE_TABS, setShortcutsOpen, showContributeTab, showScreen } from '../stores/ui-store';
+import { helpPages } from '../features/help/help-pages';
+import { CONTRIBUTE_TABS, setShortcutsOpen, showContributeTab, showHelp, showScreen } from '../stores/ui-store';
 import { registerCommands } from './commands';
 import { callOrNotify } from './notify';
 import { PAUSE_CHOICES, pauseFor } from './pause-choices';
@@ -80,5 +90,30 @@ export function registerBaseCommands(): () => void {
       },
     ]),
   ];
+  ends.push(
+    registerCommands('help', (t) => [
+      ...helpPages(i18next.language === 'tr' ? 'tr' : 'en').map(({ topic, title }) => ({
+        id: `help:${topic}`,
+        group: t('help.palette'),
+        label: title,
+        icon: IconHelpCircle,
+        run: () => showHelp(topic),
+      })),
+      {
+        id: 'help:self-test',
+        group: t('help.palette'),
+        label: t('help.selfTest.title'),
+        icon: IconHeartRateMonitor,
+        run: () => showHelp('self-test'),
+      },
+      {
+        id: 'help:report',
+        group: t('help.palette'),
+        label: t('help.report.title'),
+        icon: IconFileReport,
+        run: () => showHelp('report'),
+      },
+    ]),
+  );
   return () => ends.forEach((end) => end());
 }

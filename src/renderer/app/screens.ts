@@ -1,6 +1,8 @@
 import {
   IconBooks,
+  IconChartBar,
   IconCpu,
+  IconHelpCircle,
   IconLayoutDashboard,
   IconListDetails,
   IconMessage,
@@ -18,8 +20,10 @@ import { Chat } from '../features/chat/Chat';
 import { Contribute } from '../features/contribute/Contribute';
 import { Dashboard } from '../features/dashboard/Dashboard';
 import { Discovery } from '../features/discovery/Discovery';
+import { Help } from '../features/help/Help';
 import { Ledger } from '../features/ledger/Ledger';
 import { Library } from '../features/library-screen/Library';
+import { Statistics } from '../features/statistics/Statistics';
 import { Sessions } from '../features/sessions/Sessions';
 import { Settings } from '../features/settings/Settings';
 
@@ -40,7 +44,9 @@ export const SCREENS: Readonly<Record<ScreenName, ScreenDefinition>> = {
   discovery: { group: 'upper', icon: IconUsersGroup, Content: Discovery },
   sessions: { group: 'upper', icon: IconMessages, Content: Sessions },
   ledger: { group: 'upper', icon: IconListDetails, Content: Ledger },
+  statistics: { group: 'upper', icon: IconChartBar, Content: Statistics },
   administration: { group: 'lower', icon: IconServerCog, Content: Administration },
+  help: { group: 'lower', icon: IconHelpCircle, Content: Help },
   settings: { group: 'lower', icon: IconSettings, Content: Settings },
 };
 

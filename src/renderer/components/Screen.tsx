@@ -1,4 +1,6 @@
 import type { ReactNode } from 'react';
+import type { HelpPlace } from '../stores/ui-store';
+import { HelpButton } from './HelpButton';
 import classes from './Screen.module.css';
 
 interface ScreenProps {
@@ -8,10 +10,12 @@ interface ScreenProps {
   readonly children: ReactNode;
   /** The title is read by screen readers only: the first card says it in its own way. */
   readonly titleHidden?: boolean;
+  /** The page of help that belongs to it. */
+  readonly help?: HelpPlace;
 }
 
 /** A scrolling page of cards. */
-export function Screen({ title, lead, actions, children, titleHidden = false }: ScreenProps) {
+export function Screen({ title, lead, actions, children, titleHidden = false, help }: ScreenProps) {
   return (
     <div className={classes.scroll} role="region" aria-label={title} tabIndex={0}>
       <div className={classes.page}>
@@ -21,6 +25,7 @@ export function Screen({ title, lead, actions, children, titleHidden = false }: 
             {lead !== undefined && <p className={classes.lead}>{lead}</p>}
           </div>
           {actions}
+          {help !== undefined && <HelpButton place={help} />}
         </header>
         {children}
       </div>

@@ -10,6 +10,7 @@ export interface Formats {
   readonly clock: Intl.DateTimeFormat;
   readonly day: Intl.DateTimeFormat;
   readonly dayAndYear: Intl.DateTimeFormat;
+  readonly monthAndYear: Intl.DateTimeFormat;
   readonly exact: Intl.DateTimeFormat;
   readonly weekday: Intl.DateTimeFormat;
   readonly units: { readonly ms: string; readonly s: string; readonly min: string; readonly h: string };
@@ -23,6 +24,7 @@ function formatsOf(numbers: string, dates: string, words: Pick<Formats, 'decimal
     clock: new Intl.DateTimeFormat(dates, { hour: '2-digit', minute: '2-digit' }),
     day: new Intl.DateTimeFormat(dates, { day: 'numeric', month: 'short' }),
     dayAndYear: new Intl.DateTimeFormat(dates, { day: 'numeric', month: 'short', year: 'numeric' }),
+    monthAndYear: new Intl.DateTimeFormat(dates, { month: 'short', year: 'numeric' }),
     exact: new Intl.DateTimeFormat(dates, { dateStyle: 'medium', timeStyle: 'medium' }),
     weekday: new Intl.DateTimeFormat(dates, { weekday: 'long' }),
   };

@@ -1,6 +1,6 @@
 import type { TFunction } from 'i18next';
 import { formats } from './language';
-import { formatFixed, NARROW_SPACE } from './numbers';
+import { formatCount, formatFixed, NARROW_SPACE } from './numbers';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -18,6 +18,11 @@ export function formatClock(at: Date): string {
 /** `22 Nov`. */
 export function formatDay(at: Date): string {
   return formats().day.format(at);
+}
+
+/** `Nov 2026`. */
+export function formatMonth(at: Date): string {
+  return formats().monthAndYear.format(at);
 }
 
 /** `22 Nov 2026`, for days that may lie in any year. */
@@ -90,4 +95,12 @@ export function formatTimeLeft(seconds: number): string {
   const rest = minutes % 60;
   const hours = `${Math.floor(minutes / 60)}${NARROW_SPACE}${units.h}`;
   return rest === 0 ? hours : `${hours} ${rest}${NARROW_SPACE}${units.min}`;
+}
+
+/** A length of time as `45 min`, `3.5 h`. */
+export function formatHours(seconds: number): string {
+  const hours = seconds / 3_600;
+  const { units } = formats();
+  if (hours < 1) return `${Math.round(seconds / 60)}${NARROW_SPACE}${units.min}`;
+  return `${hours < 10 ? formatFixed(hours, 1) : formatCount(Math.round(hours))}${NARROW_SPACE}${units.h}`;
 }

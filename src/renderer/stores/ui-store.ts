@@ -16,7 +16,18 @@ interface UiStore {
   readonly composerFocusRequests: number;
   /** Whether the list of keyboard shortcuts is on show. */
   readonly shortcutsOpen: boolean;
+  /** The part of Statistics on show. */
+  readonly statisticsTab: StatisticsTab;
+  /** The part of Help on show. */
+  readonly helpPlace: HelpPlace;
 }
+
+export const STATISTICS_TABS = ['figures', 'log', 'notices'] as const;
+/** Pages of help, in the order of reading: `resources/help/<language>/<topic>.md`. */
+export const HELP_TOPICS = ['start', 'rules', 'earning', 'statistics', 'privacy', 'problems'] as const;
+export type HelpTopic = (typeof HELP_TOPICS)[number];
+export type HelpPlace = HelpTopic | 'self-test' | 'report';
+export type StatisticsTab = (typeof STATISTICS_TABS)[number];
 
 const RAIL_KEY = 'tore.rail-collapsed';
 
@@ -27,6 +38,8 @@ export const useUiStore = create<UiStore>(() => ({
   welcomeOpen: null,
   composerFocusRequests: 0,
   shortcutsOpen: false,
+  statisticsTab: 'figures',
+  helpPlace: 'start',
 }));
 
 export function showScreen(screen: ScreenName): void {
@@ -53,4 +66,12 @@ export function setShortcutsOpen(shortcutsOpen: boolean): void {
 
 export function focusComposer(): void {
   useUiStore.setState(({ composerFocusRequests }) => ({ composerFocusRequests: composerFocusRequests + 1 }));
+}
+
+export function showStatistics(statisticsTab: StatisticsTab): void {
+  useUiStore.setState({ screen: 'statistics', statisticsTab });
+}
+
+export function showHelp(helpPlace: HelpPlace): void {
+  useUiStore.setState({ screen: 'help', helpPlace });
 }

@@ -146,9 +146,9 @@ describe('sensors', () => {
   });
 
   it('reads what nvidia-smi prints', () => {
-    expect(parseNvidiaQuery('65, 12\n[N/A], 0\n')).toEqual([
-      { celsius: 65, percent: 12 },
-      { celsius: null, percent: 0 },
+    expect(parseNvidiaQuery('65, 12, 84.20\n[N/A], 0, [N/A]\n')).toEqual([
+      { celsius: 65, percent: 12, watts: 84.2 },
+      { celsius: null, percent: 0, watts: null },
     ]);
   });
 });

@@ -67,18 +67,19 @@ export class PowerFromEnergy {
 export interface GraphicsReading {
   readonly celsius: number | null;
   readonly percent: number | null;
+  readonly watts: number | null;
 }
 
-/** What `nvidia-smi --query-gpu=temperature.gpu,utilization.gpu --format=csv,noheader,nounits` prints, by card. */
+/** What `nvidia-smi --query-gpu=temperature.gpu,utilization.gpu,power.draw --format=csv,noheader,nounits` prints, by card. */
 export function parseNvidiaQuery(text: string): readonly GraphicsReading[] {
   return text
     .split('\n')
     .filter((line) => line.trim() !== '')
     .map((line) => {
-      const [celsius, percent] = line.split(',').map((part) => {
+      const [celsius, percent, watts] = line.split(',').map((part) => {
         const value = part.trim();
         return value === '' || !Number.isFinite(Number(value)) ? null : Number(value);
       });
-      return { celsius: celsius ?? null, percent: percent ?? null };
+      return { celsius: celsius ?? null, percent: percent ?? null, watts: watts ?? null };
     });
 }

@@ -13,7 +13,7 @@ import { openMeteredReader, type MeteredReader } from './metered';
 import { otherUse, processorTimes, type ProcessorTimes } from './processor-use';
 import { listPrograms, runningOf } from './programs';
 import { run } from './run-tool';
-import { parseNvidiaQuery, PowerFromEnergy, readLinuxCelsius, readLinuxJoules } from './sensors';
+import { parseNvidiaQuery, PowerFromEnergy, type GraphicsReading, readLinuxCelsius, readLinuxJoules } from './sensors';
 
 /** What is read here and told to the node. */
 export type SurroundingReadings = Pick<
@@ -84,6 +84,7 @@ export class Surroundings {
   #readers: Readers | null = null;
   #opening: Promise<Readers> | null = null;
   #ownCpuPercent: number | null = null;
+  #graphicsWatts: number | null = null;
   #times: ProcessorTimes | null = null;
   #slowAtMs = 0;
   #diskAtMs = 0;
@@ -109,6 +110,18 @@ export class Surroundings {
       freeDiskMb,
       usedDiskMb,
     };
+  }
+
+  /** What the first graphics card draws, where its maker's tool tells. */
+  get graphicsWatts(): number | null {
+    return this.#graphicsWatts;
+  }
+
+  /** Whether a program fills the screen now, also where no rule asks for it. */
+  async readFullScreen(): Promise<boolean | null> {
+    if (this.#options.injected !== null) return this.#readings.fullScreen;
+    this.#opening ??= this.#open();
+    return (await this.#opening).fullScreen.read();
   }
 
   get readings(): SurroundingReadings {
@@ -191,21 +204,27 @@ export class Surroundings {
     const { platform } = this.#options;
     const linux = platform === 'linux';
     const wantsHeat = linux && (policy.maxCpuCelsius !== null || watched);
-    const [celsius, joules, fullScreen, running, metered, gpus] = await Promise.all([
+    const [celsius, joules, fullScreen, running, metered, cards] = await Promise.all([
       wantsHeat ? readLinuxCelsius('/sys/class/hwmon') : null,
-      linux && (policy.maxWatts !== null || watched) ? readLinuxJoules('/sys/class/powercap/intel-rapl:0') : null,
+      linux ? readLinuxJoules('/sys/class/powercap/intel-rapl:0') : null,
       policy.pauseOnFullScreen ? readers.fullScreen.read() : null,
       policy.exclusivePrograms.length === 0 ? [] : listPrograms(platform),
       policy.pauseOnMetered && !coordinatorIsLocal ? readers.metered.read() : null,
-      graphicsPresent ? readGraphics(ownRequestsRun) : {},
+      graphicsPresent ? readGraphics() : [],
     ]);
+    this.#graphicsWatts = cards[0]?.watts ?? null;
     return {
       cpu: { celsius, otherPercent: this.#readOtherUse() },
       watts: this.#power.next(joules, nowMs),
       fullScreen,
       exclusiveRunning: runningOf(policy.exclusivePrograms, running),
       metered,
-      gpus,
+      gpus: Object.fromEntries(
+        cards.map(({ celsius: heat, percent }, index) => [
+          `gpu${index}`,
+          { celsius: heat, otherPercent: ownRequestsRun ? null : percent },
+        ]),
+      ),
     };
   }
 
@@ -226,13 +245,8 @@ export class Surroundings {
   }
 }
 
-/** Heat and use of graphics processors, where the maker's tool tells. */
-async function readGraphics(ownRequestsRun: boolean): Promise<NodeReadings['gpus']> {
-  const query = ['--query-gpu=temperature.gpu,utilization.gpu', '--format=csv,noheader,nounits'];
-  const text = await run('nvidia-smi', query).catch(() => '');
-  const cards = parseNvidiaQuery(text).map(({ celsius, percent }, index) => [
-    `gpu${index}`,
-    { celsius, otherPercent: ownRequestsRun ? null : percent },
-  ]);
-  return Object.fromEntries(cards) as NodeReadings['gpus'];
+/** Heat, use and power of graphics processors, where the maker's tool tells. */
+async function readGraphics(): Promise<readonly GraphicsReading[]> {
+  const query = ['--query-gpu=temperature.gpu,utilization.gpu,power.draw', '--format=csv,noheader,nounits'];
+  return parseNvidiaQuery(await run('nvidia-smi', query).catch(() => ''));
 }

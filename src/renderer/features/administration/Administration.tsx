@@ -11,7 +11,7 @@ import { CoveragePanel } from './CoveragePanel';
 import { MembersPanel } from './MembersPanel';
 import { NodesPanel } from './NodesPanel';
 import { PolicyPanel } from './PolicyPanel';
-import { useReading } from './use-reading';
+import { useReading } from '../../stores/use-reading';
 import { ChallengesPanel, RequestsPanel } from './WorkPanels';
 
 function NodesTab() {

@@ -11,7 +11,7 @@ import { formatExactTime, formatMoment } from '../../format/times';
 import { useNow } from '../../stores/use-now';
 import classes from './Administration.module.css';
 import { Panel } from './Panel';
-import { useReading } from './use-reading';
+import { useReading } from '../../stores/use-reading';
 
 /** The newest entries of everybody's accounts, and a check of the whole chain. */
 export function AuditPanel() {

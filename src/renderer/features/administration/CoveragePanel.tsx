@@ -4,7 +4,7 @@ import { EmptyState } from '../../components/EmptyState';
 import { LayerLegend, LayerStrip } from '../../components/LayerStrip';
 import classes from './Administration.module.css';
 import { Panel } from './Panel';
-import { useReading } from './use-reading';
+import { useReading } from '../../stores/use-reading';
 
 const REFRESH_MS = 10_000;
 

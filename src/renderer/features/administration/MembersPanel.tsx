@@ -10,7 +10,7 @@ import { formatMoment } from '../../format/times';
 import { useNow } from '../../stores/use-now';
 import classes from './Administration.module.css';
 import { Panel } from './Panel';
-import { useReading } from './use-reading';
+import { useReading } from '../../stores/use-reading';
 
 const DEFAULT_DAYS = 14;
 

@@ -13,7 +13,7 @@ import { formatMoment } from '../../format/times';
 import { useNow } from '../../stores/use-now';
 import classes from './Administration.module.css';
 import { Panel } from './Panel';
-import { useReading } from './use-reading';
+import { useReading } from '../../stores/use-reading';
 
 const REFRESH_MS = 10_000;
 const STATUSES = ['all', 'active', 'suspended', 'deregistered'] as const;

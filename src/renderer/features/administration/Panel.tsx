@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import type { WindowChannel } from '../../../contract';
 import { FailedState } from '../../components/FailedState';
 import { Section } from '../../components/Section';
-import type { Reading } from './use-reading';
+import type { Reading } from '../../stores/use-reading';
 
 interface PanelProps<Name extends WindowChannel> {
   readonly title: string;

@@ -7,7 +7,7 @@ import { callOrNotify } from '../../app/notify';
 import { CopyButton } from '../../components/CopyButton';
 import classes from './Administration.module.css';
 import { Panel } from './Panel';
-import { useReading } from './use-reading';
+import { useReading } from '../../stores/use-reading';
 
 function Editor({ policy }: { readonly policy: Readonly<Record<string, unknown>> }) {
   const { t } = useTranslation();

@@ -7,7 +7,7 @@ import { formatExactTime, formatMoment } from '../../format/times';
 import { useNow } from '../../stores/use-now';
 import classes from './Administration.module.css';
 import { Panel } from './Panel';
-import { useReading } from './use-reading';
+import { useReading } from '../../stores/use-reading';
 
 const REQUESTS_REFRESH_MS = 2_000;
 const CHALLENGES_REFRESH_MS = 10_000;

@@ -91,7 +91,7 @@ export function Challenges() {
   const { passed, failed, waiting } = summarizeChallenges(challenges);
   const figures = { passed: formatCount(passed), failed: formatCount(failed), waiting: formatCount(waiting) };
   return (
-    <Screen title={t('challenges.title')} lead={t('challenges.lead')}>
+    <Screen help="earning" title={t('challenges.title')} lead={t('challenges.lead')}>
       <Section
         title={
           challenges.length === 0

@@ -41,7 +41,7 @@ export function Contribute() {
     if (picked !== undefined) showContributeTab(picked);
   };
   return (
-    <Screen title={t('contribute.title')} lead={t('contribute.lead')}>
+    <Screen help="rules" title={t('contribute.title')} lead={t('contribute.lead')}>
       <Tabs value={tab} onChange={pick} keepMounted={false}>
         <Tabs.List aria-label={t('contribute.tabs')} className={classes.tabs ?? ''}>
           {CONTRIBUTE_TABS.map((name) => {

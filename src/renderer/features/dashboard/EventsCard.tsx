@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Anchor, Button } from '@mantine/core';
 import {
   IconAlertTriangle,
   IconArrowDownLeft,
@@ -18,6 +18,7 @@ import { Section } from '../../components/Section';
 import { formatCount } from '../../format/numbers';
 import { formatAgo, formatExactTime } from '../../format/times';
 import { useSnapshot } from '../../stores/snapshot-store';
+import { showStatistics } from '../../stores/ui-store';
 import { useNow } from '../../stores/use-now';
 import classes from './Dashboard.module.css';
 
@@ -56,7 +57,14 @@ export function EventsCard() {
   const nowMs = useNow(REFRESH_MS);
   const shown = all ? events : events.slice(0, SHOWN_AT_FIRST);
   return (
-    <Section title={t('dashboard.events.title')}>
+    <Section
+      title={t('dashboard.events.title')}
+      actions={
+        <Anchor component="button" type="button" size="sm" onClick={() => showStatistics('log')}>
+          {t('dashboard.events.log')}
+        </Anchor>
+      }
+    >
       {events.length === 0 ? (
         <EmptyState icon={IconHistory} title={t('dashboard.events.emptyTitle')}>
           {t('dashboard.events.empty')}

@@ -74,7 +74,7 @@ function Content() {
 export function Ledger() {
   const { t } = useTranslation();
   return (
-    <Screen title={t('ledger.title')} lead={t('ledger.lead')}>
+    <Screen help="earning" title={t('ledger.title')} lead={t('ledger.lead')}>
       <Content />
     </Screen>
   );

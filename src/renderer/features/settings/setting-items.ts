@@ -4,7 +4,9 @@ import { AboutRow } from './AboutRow';
 import { AccessTokenRow } from './AccessTokenRow';
 import { CoordinatorRow } from './CoordinatorRow';
 import { JoinRow } from './JoinRow';
+import { EnergyRow } from './EnergyRow';
 import { LocalApiRow } from './LocalApiRow';
+import { NotificationsRow } from './NotificationsRow';
 import type { SearchableSetting } from './search-settings';
 import {
   ChatDefaultsRow,
@@ -49,6 +51,8 @@ export function useSettingItems(): SettingItem[] {
       | 'updates'
       | 'removeData'
       | 'quit'
+      | 'notifications'
+      | 'energy'
       | 'chat'
       | 'localApi'
       | 'about',
@@ -68,12 +72,14 @@ export function useSettingItems(): SettingItem[] {
       : [item('coordinator', 'accessToken', AccessTokenRow)]),
     item('contribution', 'region', RegionRow),
     item('contribution', 'limits', LimitsRow),
+    item('contribution', 'energy', EnergyRow),
     item('window', 'theme', ThemeRow),
     item('window', 'language', LanguageRow),
     item('window', 'textScale', TextScaleRow),
     item('window', 'tray', TrayRow),
     item('window', 'start', StartRow),
     item('window', 'hidden', HiddenRow),
+    item('window', 'notifications', NotificationsRow),
     item('window', 'quit', QuitRow),
     item('chat', 'chat', ChatDefaultsRow),
     item('chat', 'localApi', LocalApiRow),

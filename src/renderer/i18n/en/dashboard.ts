@@ -72,6 +72,7 @@ export const dashboard = {
   },
   events: {
     title: 'Recent events',
+    log: 'Event log',
     showAll_one: 'Show all {{shown}}',
     showAll_other: 'Show all {{shown}}',
     showFewer: 'Show fewer',

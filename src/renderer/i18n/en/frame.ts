@@ -23,7 +23,9 @@ export const frame = {
     discovery: 'Discovery',
     sessions: 'Sessions',
     ledger: 'Ledger',
+    statistics: 'Statistics',
     administration: 'Coordinator',
+    help: 'Help',
     settings: 'Settings',
   },
   common: {
@@ -172,5 +174,8 @@ export const frame = {
     ownModel: 'The model was not changed',
     exportSession: 'Nothing was exported',
     saveFile: 'The file was not saved',
+    notices: 'The notice was not marked',
+    selfTest: 'The self-test did not start',
+    report: 'There is no report',
   },
 } as const;

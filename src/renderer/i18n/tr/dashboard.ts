@@ -73,6 +73,7 @@ export const dashboard = {
   },
   events: {
     title: 'Son olaylar',
+    log: 'Olay günlüğü',
     showAll_one: 'Tümünü göster ({{shown}})',
     showAll_other: 'Tümünü göster ({{shown}})',
     showFewer: 'Daha az göster',

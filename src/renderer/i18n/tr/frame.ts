@@ -23,7 +23,9 @@ export const frame = {
     discovery: 'Keşif',
     sessions: 'Oturumlar',
     ledger: 'Defter',
+    statistics: 'İstatistik',
     administration: 'Koordinatör',
+    help: 'Yardım',
     settings: 'Ayarlar',
   },
   common: {
@@ -172,5 +174,8 @@ export const frame = {
     ownModel: 'Model değiştirilmedi',
     exportSession: 'Hiçbir şey dışa aktarılmadı',
     saveFile: 'Dosya kaydedilmedi',
+    notices: 'Duyuru işaretlenmedi',
+    selfTest: 'Öz sınama başlamadı',
+    report: 'Rapor yok',
   },
 } as const;

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
-import type { CallInput, CallOutput, WindowChannel } from '../../../contract';
-import type { Failure } from '../../../protocol/result';
-import { callTore } from '../../stores/tore-api';
+import type { CallInput, CallOutput, WindowChannel } from '../../contract';
+import type { Failure } from '../../protocol/result';
+import { callTore } from './tore-api';
 
 type Value<Name extends WindowChannel> = Extract<CallOutput<Name>, { ok: true }>['value'];
 

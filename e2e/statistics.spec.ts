@@ -1,0 +1,62 @@
+// What this computer did is counted, kept and explained: figures, log, and both over a restart.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ask, completeWelcome, openScreen, READY_TIMEOUT_MS } from './actions';
+import { expect, test, type ToreApp } from './fixtures';
+
+/** Answers the next question for a file name without the system's dialog, which no test can use. */
+async function saveAs(tore: ToreApp, path: string): Promise<void> {
+  await tore.electron.evaluate(({ dialog }, filePath) => {
+    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
+  }, path);
+}
+
+test('work is counted, logged with its reasons, exported and kept', async ({ launchTore }) => {
+  test.setTimeout(300_000);
+  const tore = await launchTore();
+  const { window } = tore;
+  await completeWelcome(window);
+  await openScreen(window, 'chat');
+  await ask(window, 'What is GFT?');
+  await expect(window.getByTestId('answer-facts').last()).toContainText('GFT', { timeout: READY_TIMEOUT_MS });
+
+  await openScreen(window, 'statistics');
+  // Figures are written once a minute.
+  const requests = window.getByTestId('statistics-metric-requests');
+  await expect(requests).toContainText('1', { timeout: READY_TIMEOUT_MS });
+  await expect(window.getByTestId('statistics-metric-flops')).toContainText('FLOP');
+  await expect(window.getByTestId('earning-reasons')).toContainText('Figures go back');
+  await window.getByTestId('statistics-metric-uptime').click();
+  await window.getByRole('button', { name: 'Show as table' }).click();
+  await expect(window.getByRole('table').first()).toContainText('This time');
+  await tore.screenshot('statistics-table');
+  const csv = join(tore.profile, 'statistics.csv');
+  await saveAs(tore, csv);
+  await window.getByRole('button', { name: 'Save as CSV' }).click();
+  await expect(window.getByText('Saved as')).toBeVisible();
+  const lines = (await readFile(csv, 'utf8')).trim().split('\r\n');
+  expect(lines).toHaveLength(15);
+  const column = lines[0]?.split(',').indexOf('requests') ?? -1;
+  expect(lines.slice(1).reduce((sum, line) => sum + Number(line.split(',')[column]), 0)).toBe(1);
+
+  await window.getByTestId('statistics-tab-log').click();
+  const log = window.getByTestId('event-log');
+  await expect(log).toContainText('Connected to This computer over a WebSocket.');
+  await expect(log).toContainText('Serving layers 0-7 of tore-tiny');
+  await tore.screenshot('event-log');
+  await window.getByTestId('log-search').fill('websocket connected');
+  await expect(log.getByRole('listitem')).toHaveCount(1);
+  const jsonl = join(tore.profile, 'log.jsonl');
+  await saveAs(tore, jsonl);
+  await window.getByRole('button', { name: 'Save', exact: true }).click();
+  await window.getByRole('menuitem', { name: /JSON/ }).click();
+  await expect(window.getByText('1 line saved as')).toBeVisible();
+  expect(JSON.parse(await readFile(jsonl, 'utf8'))).toMatchObject({ kind: 'connection' });
+  await tore.close();
+
+  const again = await launchTore({ profile: tore.profile });
+  await openScreen(again.window, 'statistics');
+  await expect(again.window.getByTestId('statistics-metric-requests')).toContainText('1', {
+    timeout: READY_TIMEOUT_MS,
+  });
+});
