@@ -191,6 +191,12 @@ describe('the HTTP table', () => {
     const rest = await get(`/inference/suggest/${MODEL}?vram_gb=8`);
     expect(rest.body).toMatchObject({ layer_start: 4, layer_end: 7 });
     expect((await get(`/inference/suggest/${MODEL}?vram_gb=0.0001`)).status).toBe(400);
+    // Moving there would fill what is missing, but leave a gap behind; a second holder of the same layers may go.
+    expect((await get(`/inference/suggest/${MODEL}?vram_gb=8&node_id=${a}`)).body['move']).toBeNull();
+    const spare = await registerNode('key-b');
+    await post('/inference/shards/register', shard(spare, 0, 3));
+    const moved = await get(`/inference/suggest/${MODEL}?vram_gb=8&node_id=${spare}`);
+    expect(moved.body['move']).toEqual({ layer_start: 4, layer_end: 7, gain: null });
     const wide = await get(`/inference/cost/estimate?model_id=${MODEL}&max_new_tokens=64&precision=fp32`);
     const half = await get(`/inference/cost/estimate?model_id=${MODEL}&max_new_tokens=64&precision=fp16`);
     expect(wide.body).toEqual({

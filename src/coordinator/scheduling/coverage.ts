@@ -3,6 +3,8 @@ export interface HeldRange {
   readonly layerStart: number;
   readonly layerEnd: number;
   readonly manifestHash: string | null;
+  /** Work it does in a time, in any one unit; 1 where it is not known. */
+  readonly throughput?: number;
 }
 
 /** Which layers of a model are held, and whether they make a pipeline. */
@@ -24,6 +26,17 @@ export function holdersPerLayer(ranges: readonly HeldRange[], totalLayers: numbe
     }
   }
   return holders;
+}
+
+/** Throughput of each layer: the sum over its holders, 0 for a missing one. Index = layer. */
+export function layerStrengths(ranges: readonly HeldRange[], totalLayers: number): number[] {
+  const strengths = Array.from<number>({ length: totalLayers }).fill(0);
+  for (const { layerStart, layerEnd, throughput = 1 } of ranges) {
+    for (let layer = Math.max(0, layerStart); layer <= Math.min(totalLayers - 1, layerEnd); layer += 1) {
+      strengths[layer] = (strengths[layer] ?? 0) + throughput;
+    }
+  }
+  return strengths;
 }
 
 /** `0-3, 6` for [0, 1, 2, 3, 6]. */

@@ -3,6 +3,7 @@ import type { LayerRange } from '../../protocol/compute/model';
 import type { KnownModel, ModelCatalogue } from '../models/model-catalogue';
 import type { Allocations } from './allocations';
 import { reportCoverage, type CoverageReport } from './coverage';
+import { proposeMove, type PlacementMove } from './placement';
 import { choosePipeline, minimumShare, type ShardCandidate } from './pipeline-choice';
 import type { ShardView, ViewedShard } from './shard-view';
 import { memoryRequiredBytes, suggestRange } from './suggest';
@@ -54,6 +55,11 @@ function plannedHop(held: ViewedShard): PlannedHop {
     multiplier: held.multiplier,
     reliability: held.reliability,
   };
+}
+
+/** Layers a node does for a token in a millisecond, as far as it can be relied on. */
+function throughputOf(held: ViewedShard): number {
+  return held.reliability / Math.max(held.layerMs, Number.EPSILON);
 }
 
 function isOfKind(held: ShardCandidate, kind: PipelineKind): boolean {
@@ -114,16 +120,22 @@ export class Scheduler {
   async suggest(
     modelId: string,
     memoryBytes: number,
-  ): Promise<{ range: LayerRange; requiredBytes: number; model: KnownModel } | null | undefined> {
+    nodeId?: string,
+  ): Promise<
+    { range: LayerRange; requiredBytes: number; model: KnownModel; move: PlacementMove | null } | null | undefined
+  > {
     const model = this.catalogue.find(modelId);
     if (model === undefined) return undefined;
     // A new node will most likely cut its shard from the first manifest; foreign shards without one cannot join it.
     const online = (await this.view.shardsOf(modelId)).filter((held) => held.isActive);
-    const joinable = online.filter((held) => held.manifestHash === model.manifestHash);
-    const held = joinable.length > 0 ? joinable : online;
+    const joinable = online
+      .filter((held) => held.manifestHash === model.manifestHash)
+      .map((held) => ({ ...held, throughput: throughputOf(held) }));
+    const held = joinable.length > 0 ? joinable : online.map((one) => ({ ...one, throughput: throughputOf(one) }));
+    const move = nodeId === undefined ? null : proposeMove(model.manifest, held, nodeId);
     const range = suggestRange(model.manifest, held, memoryBytes);
     if (range === null) return null;
-    return { range, requiredBytes: memoryRequiredBytes(model.manifest, range), model };
+    return { range, requiredBytes: memoryRequiredBytes(model.manifest, range), model, move };
   }
 
   private choose(modelId: string, shards: readonly ViewedShard[], wish: PlanWish): PipelinePlan | null {

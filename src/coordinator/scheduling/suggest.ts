@@ -1,5 +1,5 @@
 import type { LayerRange, ModelManifest } from '../../protocol/compute/model';
-import { holdersPerLayer, type HeldRange } from './coverage';
+import { layerStrengths, type HeldRange } from './coverage';
 
 /** Scratch memory and fragments beside the weights, as a share of them. */
 const WORKING_MEMORY_FACTOR = 1.2;
@@ -12,7 +12,7 @@ const CACHE_BYTES_PER_VALUE = 4;
  * Tells the bytes a node needs to serve a range: its weights with working memory, and the KV cache of one sequence.
  * Sums are prepared once, because the search below asks for every range of the model.
  */
-function memoryOfRanges(manifest: ModelManifest): (layerStart: number, layerEnd: number) => number {
+export function memoryOfRanges(manifest: ModelManifest): (layerStart: number, layerEnd: number) => number {
   const bytesBefore = [0];
   for (const bytes of manifest.bytes_per_layer) bytesBefore.push((bytesBefore.at(-1) ?? 0) + bytes);
   const { shape } = manifest;
@@ -31,6 +31,9 @@ export function memoryRequiredBytes(manifest: ModelManifest, range: LayerRange):
   return memoryOfRanges(manifest)(range.layer_start, range.layer_end);
 }
 
+/** Layers within a tenth of the weakest throughput count as weakest too. */
+const AS_WEAK = 1.1;
+
 /** How good a range would be for the cooperative; compared field by field, larger first. */
 type Score = readonly number[];
 
@@ -43,7 +46,7 @@ function isBetter(score: Score, best: Score): boolean {
 }
 
 /** Borders that shards reach without gap from layer 0 (`fromStart`) and from which they reach the end (`toEnd`). */
-function joinableBorders(
+export function joinableBorders(
   ranges: readonly HeldRange[],
   totalLayers: number,
 ): { readonly fromStart: readonly boolean[]; readonly toEnd: readonly boolean[] } {
@@ -73,8 +76,8 @@ export function suggestRange(
   memoryBytes: number,
 ): LayerRange | null {
   const totalLayers = manifest.total_layers;
-  const holders = holdersPerLayer(ranges, totalLayers);
-  const weakest = Math.min(...holders);
+  const strengths = layerStrengths(ranges, totalLayers);
+  const weakest = Math.min(...strengths);
   const { fromStart, toEnd } = joinableBorders(ranges, totalLayers);
   const memoryOf = memoryOfRanges(manifest);
   const hasPipeline = fromStart[totalLayers] === true;
@@ -85,7 +88,7 @@ export function suggestRange(
       // Memory grows with the range, so the first end that does not fit ends this start.
       if (memoryOf(start, end) > memoryBytes) break;
       const layers = end - start + 1;
-      if (holders[end] === weakest) weak += 1;
+      if ((strengths[end] ?? 0) <= weakest * AS_WEAK) weak += 1;
       const joinsStart = fromStart[start] === true;
       const joinsEnd = toEnd[end + 1] === true;
       const completes = joinsStart && joinsEnd;

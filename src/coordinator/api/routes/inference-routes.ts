@@ -23,7 +23,10 @@ const REFERENCE_NODE_BYTES = 8 * BYTES_PER_GB;
 const MAX_LISTED_MISSING = 10;
 const MAX_MODEL_ID_LENGTH = 200;
 
-const SuggestQuery = Type.Object({ vram_gb: Type.Number({ minimum: 0, maximum: 1_000_000, default: 8 }) });
+const SuggestQuery = Type.Object({
+  node_id: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  vram_gb: Type.Number({ minimum: 0, maximum: 1_000_000, default: 8 }),
+});
 export const CostQuery = Type.Object({
   model_id: Type.String({ minLength: 1, maxLength: 200 }),
   max_new_tokens: Type.Integer({ minimum: 1, maximum: SAMPLING_LIMITS.maxNewTokens }),
@@ -132,7 +135,7 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
 
   app.get('/inference/suggest/*', { schema: { querystring: SuggestQuery } }, async (request, reply) => {
     const modelId = restOfPath(request.params, MAX_MODEL_ID_LENGTH);
-    const suggestion = await scheduler.suggest(modelId, request.query.vram_gb * BYTES_PER_GB);
+    const suggestion = await scheduler.suggest(modelId, request.query.vram_gb * BYTES_PER_GB, request.query.node_id);
     if (suggestion === undefined) return sendResult(reply, unknownModel(modelId));
     if (suggestion === null) {
       return sendResult(
@@ -140,7 +143,7 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
         refuse('memory-insufficient', `Not even one layer of ${modelId} fits into ${request.query.vram_gb} GB.`),
       );
     }
-    const { range, requiredBytes, model } = suggestion;
+    const { range, requiredBytes, model, move } = suggestion;
     const answer: LayerSuggestion = {
       model_id: modelId,
       layer_start: range.layer_start,
@@ -148,6 +151,9 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
       layer_count: range.layer_end - range.layer_start + 1,
       total_layers: model.manifest.total_layers,
       vram_required_gb: Number((requiredBytes / BYTES_PER_GB).toFixed(6)),
+      ...(request.query.node_id === undefined
+        ? {}
+        : { move: move === null ? null : { ...move.range, gain: Number.isFinite(move.gain) ? move.gain : null } }),
     };
     return reply.send(answer);
   });

@@ -56,6 +56,21 @@ export const LayerSuggestion = Type.Object({
   layer_count: Type.Integer({ minimum: 1 }),
   total_layers: Type.Integer({ minimum: 1 }),
   vram_required_gb: Type.Number({ minimum: 0 }),
+  /**
+   * For a node that serves already, where the query names one: layers it should hold instead of its own, or null where it
+   * helps best. It may decline by staying. `gain`: throughput of the weakest layer relative to now; null where the move
+   * fills missing layers.
+   */
+  move: Type.Optional(
+    Type.Union([
+      Type.Object({
+        layer_start: Type.Integer({ minimum: 0 }),
+        layer_end: Type.Integer({ minimum: 0 }),
+        gain: Type.Union([Type.Number({ minimum: 1 }), Type.Null()]),
+      }),
+      Type.Null(),
+    ]),
+  ),
 });
 export type LayerSuggestion = Static<typeof LayerSuggestion>;
 
