@@ -116,7 +116,7 @@ export function SessionList({ onDialog, onPick }: SessionListProps) {
         </p>
       )}
       {list !== null && list.offers.length > 0 && (
-        <section aria-label={t('sessions.offers')}>
+        <section className={classes.offers} aria-label={t('sessions.offers')}>
           <h3 className={classes.label}>{t('sessions.offers')}</h3>
           <ul className={classes.items}>
             {list.offers.map((offer) => (
