@@ -111,6 +111,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       surroundings.refresh();
     },
     onClosed: () => app.quit(),
+    onRecovery: (text) => addEvent('notice', text),
     memory,
     timers,
     log,
@@ -160,6 +161,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       modelFolders: [places.shipped.model],
     }),
     onPort: (coordinatorPort) => memory.remember({ coordinatorPort }),
+    onCrash: (text) => addEvent('notice', text),
     onState: (embeddedCoordinator) => {
       snapshots.update({ embeddedCoordinator });
       if (embeddedCoordinator.kind === 'failed') addEvent('error', embeddedCoordinator.error.message);

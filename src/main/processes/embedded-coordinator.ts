@@ -18,6 +18,8 @@ export interface EmbeddedCoordinatorOptions {
   /** The port it listens on, to be preferred next time. */
   readonly onPort: (port: number) => void;
   readonly onState: (state: EmbeddedCoordinatorState) => void;
+  /** It ended by itself and is started again; the sentence says so. */
+  readonly onCrash: (text: string) => void;
   readonly log: Log;
   readonly timers: Timers;
 }
@@ -93,8 +95,11 @@ export class EmbeddedCoordinator {
       case 'stopped':
         this.#set({ kind: 'off' });
         break;
-      case 'starting':
       case 'restarting':
+        this.#options.onCrash(state.error.message);
+        this.#set({ kind: 'starting' });
+        break;
+      case 'starting':
         this.#set({ kind: 'starting' });
         break;
       case 'running':

@@ -18,6 +18,8 @@ export interface LibraryHostOptions {
   readonly folder: string;
   /** The library cannot be used, until the app is started again or the person asks to try again. */
   readonly onFailed: (error: Failure) => void;
+  /** Its process ended by itself and is started again; the sentence says so. */
+  readonly onCrash: (text: string) => void;
   readonly log: Log;
   readonly timers: Timers;
 }
@@ -98,6 +100,7 @@ export class LibraryHost {
       this.#client = null;
     }
     if (state.kind === 'failed') this.#options.onFailed(state.error);
+    if (state.kind === 'restarting') this.#options.onCrash(state.error.message);
     if (state.kind === 'starting' || state.kind === 'restarting') return;
     for (const resume of this.#waiting.splice(0)) resume();
   }

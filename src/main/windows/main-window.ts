@@ -22,6 +22,8 @@ export interface MainWindowOptions {
   readonly onVisibility: (visible: boolean) => void;
   /** The window was closed for good and the app should end. */
   readonly onClosed: () => void;
+  /** The page died and was loaded again, or was given up; the sentence says which. */
+  readonly onRecovery: (text: string) => void;
   readonly memory: AppMemory;
   readonly timers: Timers;
   readonly log: Log;
@@ -171,9 +173,13 @@ export class MainWindow {
       this.#window = null;
       this.#options.onVisibility(false);
       window.destroy();
+      this.#options.onRecovery(
+        'The window kept failing and was closed. The work goes on; open it again from the tray.',
+      );
       return;
     }
     this.#load(window);
+    this.#options.onRecovery('The window stopped working and was opened again. Nothing was lost.');
   }
 
   #rememberSoon(): void {

@@ -45,6 +45,7 @@ export class LibraryFeature {
       start: options.start,
       folder: options.folder,
       onFailed: (error) => options.addEvent('error', error.message),
+      onCrash: (text) => options.addEvent('notice', text),
       log,
       timers,
     });
