@@ -83,14 +83,6 @@ export interface ModelFitView {
   }[];
 }
 
-/** What happens when the coordinator asks this computer to serve other layers. */
-export const MoveConsent = Type.Union([
-  Type.Literal('always'),
-  Type.Literal('idle'),
-  Type.Literal('ask'),
-  Type.Literal('never'),
-]);
-
 const ModelKey = Type.String({ minLength: 1, maxLength: 220 });
 const Choice = Type.Object({
   key: ModelKey,

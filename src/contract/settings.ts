@@ -2,7 +2,6 @@ import { Type, type Static } from 'typebox';
 import { DEFAULT_NOTIFICATIONS, DEFAULT_STATISTICS, NotificationSettings, StatisticsSettings } from './records';
 import { DEFAULT_LOCAL_API, LocalApiSettings } from './local-api-calls';
 import { LanguageChoice } from './language';
-import { MoveConsent } from './models';
 import { DEFAULT_UPDATES, UpdateSettings } from './system-calls';
 import { MODEL_LIMITS } from '../protocol/compute/model';
 import { DEFAULT_POLICY, PolicyPreferences } from '../protocol/compute/run-preferences';
@@ -53,8 +52,8 @@ export const ContributionSettings = Type.Object({
   modelFolder: Type.Union([Type.String({ minLength: 1, maxLength: 4_000 }), Type.Null()]),
   /** A model of the coordinator's list to serve, whose layers are fetched; it comes before the folder. */
   modelId: Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()]),
-  /** What happens when the coordinator asks this computer to serve other layers. */
-  moveConsent: MoveConsent,
+  /** Activations go to the neighbours of a pipeline without the way over the coordinator; they learn the address. */
+  directLinks: Type.Boolean(),
 });
 export type ContributionSettings = Static<typeof ContributionSettings>;
 
@@ -117,7 +116,7 @@ export const DEFAULT_SETTINGS: Settings = {
     layerChoice: { kind: 'automatic' },
     modelFolder: null,
     modelId: null,
-    moveConsent: 'idle',
+    directLinks: false,
   },
   policy: DEFAULT_POLICY,
   chat: { maxNewTokens: 160, temperature: 0, topK: 0, topP: 1, seed: null },

@@ -111,10 +111,16 @@ export class ContributorNode {
       this.shards.engineGone(reason);
       this.wake.signal();
     });
-    this.doors = new NodeDoors(this.keeper, this.view, this.logger, {
-      onFrame: (requestId, bytes) => this.shards.handleActivation(bytes, requestId),
-      onLinkLost: (requestId) => this.shards.linkLost(requestId),
-    });
+    this.doors = new NodeDoors(
+      this.keeper,
+      this.view,
+      this.logger,
+      {
+        onFrame: (requestId, bytes) => this.shards.handleActivation(bytes, requestId),
+        onLinkLost: (requestId) => this.shards.linkLost(requestId),
+      },
+      this.traffic,
+    );
     this.shards = new ShardService({
       links: this.doors.direct,
       keeper: this.keeper,

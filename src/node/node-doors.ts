@@ -4,6 +4,7 @@ import { ActivationDoor } from './activation-server/activation-door';
 import { systemClock } from './clock';
 import type { NodePreferences } from './contributor-options';
 import type { CoordinatorConnection } from './coordinator-client/coordinator-client';
+import type { LinkTraffic } from './direct/dial-link';
 import { DirectDoor } from './direct/direct-door';
 import { LayerDoor } from './layers/layer-door';
 import type { NodeLogger } from './logger';
@@ -28,13 +29,14 @@ export class NodeDoors {
   private readonly http: ActivationDoor;
   private readonly layers: LayerDoor;
 
-  constructor(keeper: ShardKeeper, view: NodeView, logger: NodeLogger, guests: DoorGuests) {
+  constructor(keeper: ShardKeeper, view: NodeView, logger: NodeLogger, guests: DoorGuests, traffic: LinkTraffic) {
     this.http = new ActivationDoor(keeper, view, logger);
     this.layers = new LayerDoor(() => keeper.sharedModel, systemClock, logger);
     this.direct = new DirectDoor(
       (requestId, bytes) => guests.onFrame(requestId, bytes),
       (requestId) => guests.onLinkLost(requestId),
       logger,
+      traffic,
     );
   }
 

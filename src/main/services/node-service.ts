@@ -26,6 +26,9 @@ const BYTES_PER_MEBIBYTE = 1_048_576;
 /** After this long without a token the node is idle; it says nothing by itself when it becomes so. */
 const IDLE_AFTER_MS = 4_000;
 
+/** Direct links listen wherever this computer can be reached, on a port of the system's choice. */
+const EVERY_ADDRESS = { host: '0.0.0.0', port: 0, announcedHost: null } as const;
+
 /** Layers that come back within this time, as in a reconnection, are not worth a line. */
 const COVERAGE_CALM_MS = 3_000;
 
@@ -229,6 +232,7 @@ export class NodeService implements CoordinatorSource {
       modelFolder: contribution.modelId === null ? this.#modelFolder() : null,
       modelId: contribution.modelId,
       activationServer: DEFAULT_ACTIVATION_SERVER,
+      directLinks: contribution.directLinks ? EVERY_ADDRESS : null,
       policy: this.#settings.policy,
       pauseOnBattery: contribution.pauseOnBattery,
       cpuThreads: contribution.cpuThreads,

@@ -4,6 +4,12 @@ import { readRecord, readText } from '../coordinator-client/reading';
 import type { OutgoingLink } from '../jobs/pipeline-job';
 import { DIRECT_LIMITS, DIRECT_PATH, DIRECT_SUBPROTOCOL, proofOf, sealer } from './link-protocol';
 
+/** Counts bytes of a direction and says how long to wait for the next ones; the node's traffic meter. */
+export interface LinkTraffic {
+  sent(bytes: number): number;
+  received(bytes: number): number;
+}
+
 /** A link to the next hop: connects at once, and sends what waits for it when it stands. */
 export class DialedLink implements OutgoingLink {
   problem = 'it was closed';
@@ -17,6 +23,7 @@ export class DialedLink implements OutgoingLink {
     requestId: string,
     peer: DirectPeer,
     private readonly onLost: () => void,
+    private readonly traffic: LinkTraffic,
   ) {
     const host = peer.host.includes(':') ? `[${peer.host}]` : peer.host;
     this.socket = new WebSocket(`ws://${host}:${peer.port}${DIRECT_PATH}`, [DIRECT_SUBPROTOCOL], {
@@ -32,6 +39,8 @@ export class DialedLink implements OutgoingLink {
     const seal = await this.ready;
     if (seal === null || this.hasFailed || this.isClosed) return false;
     const sealed = seal(frame);
+    const waitMs = this.traffic.sent(sealed.byteLength);
+    if (waitMs > 0) await new Promise<void>((resolve) => void setTimeout(resolve, waitMs).unref());
     if (this.socket.bufferedAmount < DIRECT_LIMITS.highWaterBytes) {
       this.socket.send(sealed);
       return true;

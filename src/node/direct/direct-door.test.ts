@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket, type RawData } from 'ws';
+import { TrafficMeter } from '../coordinator-client/traffic-meter';
 import { silentLogger } from '../logger';
+import { ManualClock } from '../test-doubles/manual-clock';
 import { DirectDoor } from './direct-door';
 import { opener, proofOf, sealer } from './link-protocol';
 
@@ -16,12 +18,13 @@ afterEach(async () => {
   for (const door of doors.splice(0)) await door.close();
 });
 
-async function openDoor() {
+async function openDoor(traffic = new TrafficMeter(new ManualClock())) {
   const frames: [string, string][] = [];
   const door = new DirectDoor(
     (requestId, bytes) => frames.push([requestId, Buffer.from(bytes).toString('utf8')]),
     () => undefined,
     silentLogger,
+    traffic,
   );
   doors.push(door);
   const opened = await door.open({ host: '127.0.0.1', port: 0, announcedHost: null });
@@ -62,6 +65,21 @@ describe('the door for other nodes', () => {
       [REQUEST, 'one'],
       [REQUEST, 'two'],
     ]);
+  });
+
+  it('counts what goes over a link, on both sides', async () => {
+    const received = new TrafficMeter(new ManualClock());
+    const sent = new TrafficMeter(new ManualClock());
+    const { door, frames, port } = await openDoor(received);
+    const { door: other } = await openDoor(sent);
+    door.admit(REQUEST, SECRET);
+    const outgoing = other.dial(REQUEST, { node_id: 'next', host: '127.0.0.1', port, secret: SECRET });
+    expect(await outgoing.send(new Uint8Array(1_000))).toBe(true);
+    await until(() => frames.length === 1);
+    // Sealing adds its tag.
+    expect(sent.total).toEqual({ sent: 1_016, received: 0 });
+    expect(received.total).toEqual({ sent: 0, received: 1_016 });
+    outgoing.close();
   });
 
   it.each<[string, (nonce: string) => string | Buffer]>([

@@ -13,7 +13,7 @@ import { announcedAddress } from '../activation-server/announced-address';
 import type { OutgoingLink } from '../jobs/pipeline-job';
 import type { JobLinks } from '../jobs/pipeline-jobs';
 import type { NodeLogger } from '../logger';
-import { DialedLink } from './dial-link';
+import { DialedLink, type LinkTraffic } from './dial-link';
 import { DIRECT_LIMITS, DIRECT_PATH, DIRECT_SUBPROTOCOL, isProof, opener } from './link-protocol';
 
 /** A WebSocket close code for who does not hold the secret. */
@@ -35,11 +35,13 @@ export class DirectDoor implements JobLinks {
   /**
    * @param onFrame - takes a frame of one request
    * @param onLinkLost - the link of a request to its next hop failed
+   * @param traffic - counts what goes over these links, and holds it back to the person's limits
    */
   constructor(
     private readonly onFrame: (requestId: string, bytes: Uint8Array) => void,
     private readonly onLinkLost: (requestId: string) => void,
     private readonly logger: NodeLogger,
+    private readonly traffic: LinkTraffic,
   ) {}
 
   /** Listens where the preferences say; does nothing when it does already. */
@@ -89,7 +91,7 @@ export class DirectDoor implements JobLinks {
   }
 
   dial(requestId: string, peer: DirectPeer): OutgoingLink {
-    return new DialedLink(requestId, peer, () => this.onLinkLost(requestId));
+    return new DialedLink(requestId, peer, () => this.onLinkLost(requestId), this.traffic);
   }
 
   admit(requestId: string, secret: string): void {
@@ -133,6 +135,11 @@ export class DirectDoor implements JobLinks {
     admission.socket = socket;
     const open = opener(admission.secret, nonce);
     socket.on('message', (data: RawData, isBinary) => {
+      const waitMs = this.traffic.received((data as Buffer).byteLength);
+      if (waitMs > 0) {
+        socket.pause();
+        setTimeout(() => socket.resume(), waitMs).unref();
+      }
       const frame = isBinary ? open(data as Buffer) : null;
       if (frame !== null) this.onFrame(requestId, frame);
       else socket.close(NOT_ADMITTED);

@@ -7,6 +7,7 @@ import type { CoordinatorConnection, CoordinatorEvent } from '../coordinator-cli
 import type { NodeIdentity } from '../identity/node-identity';
 import { DirectDoor } from '../direct/direct-door';
 import { PipelineJobs } from '../jobs/pipeline-jobs';
+import { TrafficMeter } from '../coordinator-client/traffic-meter';
 import { silentLogger } from '../logger';
 import type { ServedShard } from '../shard/served-shard';
 
@@ -51,6 +52,7 @@ export class BareNode {
     },
     (requestId) => this.jobs?.linkLost(requestId),
     silentLogger,
+    new TrafficMeter(systemClock),
   );
 
   private constructor(

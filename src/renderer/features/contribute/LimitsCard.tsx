@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { MEMORY_BUDGET_MB } from '../../../contract';
 import { changeSettings } from '../../app/change-settings';
 import { NumberField } from '../../components/NumberField';
+import { SavedSwitch } from '../../components/SavedSwitch';
 import { Section } from '../../components/Section';
 import { SettingRow } from '../../components/SettingRow';
 import { formatCount } from '../../format/numbers';
@@ -51,7 +52,7 @@ function ThreadsControl() {
 /** How much of this computer may be used. */
 export function LimitsCard() {
   const { t } = useTranslation();
-  const { memoryBudgetMb } = useSnapshot(({ settings }) => settings.contribution);
+  const { memoryBudgetMb, directLinks } = useSnapshot(({ settings }) => settings.contribution);
   return (
     <Section title={t('contribute.limits.title')}>
       <div>
@@ -71,6 +72,14 @@ export function LimitsCard() {
             onCommit={async (value) =>
               value !== null && (await changeSettings({ contribution: { memoryBudgetMb: value } }))
             }
+          />
+        </SettingRow>
+        <SettingRow title={t('contribute.limits.direct')} hint={t('contribute.limits.directHint')}>
+          <SavedSwitch
+            label={t('contribute.limits.direct')}
+            checked={directLinks}
+            onSave={(checked) => changeSettings({ contribution: { directLinks: checked } })}
+            testId="direct-links"
           />
         </SettingRow>
         <SettingRow title={t('contribute.limits.threads')} hint={t('contribute.limits.threadsHint')}>

@@ -78,6 +78,9 @@ export const contribute = {
     memory: 'Memory for layers',
     memoryHint: 'In MB. A change reloads the shard with as many layers as fit.',
     memoryError: 'Between {{minimum}} and {{maximum}} MB.',
+    direct: 'Direct links to neighbours',
+    directHint:
+      'Activations go straight to the next computer of a pipeline, which is quicker. Those computers learn your address, and a port is open to who can reach it; only the named neighbour is let in, and it counts towards your bandwidth.',
     threads: 'Processor threads',
     threadsAutomatic: 'Chosen by the engine',
     threadsFixed: 'Fixed',

@@ -77,14 +77,6 @@ export const models = {
     failed: 'Stopped at {{done}}: {{reason}}',
     retryAt: 'Tries again in {{left}}.',
   },
-  move: {
-    title: 'When the coordinator asks for other layers',
-    hint: 'A cooperative balances who holds what. Moving reloads the shard; a question under way is finished first.',
-    always: 'Always move',
-    idle: 'Move while the computer is idle',
-    ask: 'Ask me',
-    never: 'Never move',
-  },
   disk: {
     title: 'Disk',
     fetched: 'Fetched layers',

@@ -77,6 +77,9 @@ export const contribute = {
     memory: 'Katmanlar için bellek',
     memoryHint: 'MB olarak. Değişiklik parçayı sığdığı kadar katmanla yeniden yükler.',
     memoryError: '{{minimum}} ile {{maximum}} MB arasında.',
+    direct: 'Komşulara doğrudan bağlantı',
+    directHint:
+      'Etkinleşmeler işlem hattındaki sonraki bilgisayara doğrudan gider; bu daha hızlıdır. O bilgisayarlar adresinizi öğrenir ve ulaşabilene bir kapı açılır; yalnızca adı geçen komşu içeri alınır ve bant genişliğinizden sayılır.',
     threads: 'İşlemci iş parçacıkları',
     threadsAutomatic: 'Motor seçer',
     threadsFixed: 'Sabit',

@@ -77,14 +77,6 @@ export const models = {
     failed: '{{done}} konumunda durdu: {{reason}}',
     retryAt: '{{left}} sonra yeniden dener.',
   },
-  move: {
-    title: 'Koordinatör başka katman isterse',
-    hint: 'Kooperatif, kimin neyi tuttuğunu dengeler. Taşınma parçayı yeniden yükler; süren soru önce bitirilir.',
-    always: 'Her zaman taşın',
-    idle: 'Bilgisayar boştayken taşın',
-    ask: 'Bana sor',
-    never: 'Hiç taşınma',
-  },
   disk: {
     title: 'Disk',
     fetched: 'İndirilen katmanlar',
