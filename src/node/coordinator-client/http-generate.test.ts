@@ -44,6 +44,22 @@ describe('generateOverHttp', () => {
     expect(texts).toEqual(['a', 'b']);
   });
 
+  it('tells the place in the line', async () => {
+    const http = await answering(200, 'text/event-stream', [
+      'event: queued\ndata: {"request_id":"r","position":2,"waiting":3}\n\n',
+      'event: queued\ndata: {"request_id":"r","position":0}\n\n',
+      'event: queued\ndata: {"request_id":"r","position":1}\n\n',
+      'event: finished\ndata: {"text":"ab","tokens":2,"backend":"fallback"}\n\n',
+    ]);
+    const places: unknown[] = [];
+    const outcome = await generateOverHttp(http, 'node', request, { onQueued: (place) => places.push(place) });
+    expect(places).toEqual([
+      { position: 2, waiting: 3 },
+      { position: 1, waiting: 1 },
+    ]);
+    expect(outcome).toMatchObject({ ok: true, value: { backend: 'fallback' } });
+  });
+
   it('reports an error in the stream and a stream that breaks off', async () => {
     const failed = await answering(200, 'text/event-stream', ['event: error\ndata: {"detail":"A node left."}\n\n']);
     expect(await generateOverHttp(failed, 'node', request, {})).toMatchObject({ error: { message: 'A node left.' } });

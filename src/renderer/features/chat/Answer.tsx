@@ -99,7 +99,11 @@ export function Answer({ conversationId, entry, isLast, modelId }: AnswerProps) 
   return (
     <article className={classes.answer} aria-label={t('chat.answer')} aria-busy={inProgress}>
       {state.kind === 'waiting' && (
-        <p className={classes.waiting} role="status" data-testid="answer-waiting">
+        <p
+          className={classes.waiting}
+          role={state.position === undefined ? undefined : 'status'}
+          data-testid="answer-waiting"
+        >
           <span className={classes.caret} aria-hidden="true" />
           {state.position === undefined
             ? t('chat.waiting')

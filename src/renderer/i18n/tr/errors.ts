@@ -113,6 +113,7 @@ export const errors: Readonly<Record<string, string>> = {
   'node-lost': 'Yanıt verilirken bir düğüm ayrıldı.',
   'node-timeout': 'Bir düğüm zamanında yanıt vermedi.',
   'node-failed': 'Bir düğümde hata oldu.',
+  'coordinator-busy': 'Koordinatör şu anda dolu. Biraz sonra yeniden deneyin.',
   'too-many-requests': 'Aynı anda çok istek var. Biraz bekleyin.',
   'request-unknown': 'İstek bulunamadı; bitmiş olabilir.',
   'request-exists': 'Bu istek zaten sürüyor.',
