@@ -87,6 +87,10 @@ export class PipelineJob {
   private readonly expected = new Map<number, Arrival<readonly number[] | null>>();
   private ready: Promise<Result<void>> | null = null;
   private tail: Promise<void> = Promise.resolve();
+  /** The step the engine works on. */
+  private running: number | null = null;
+  /** One timer for all steps: making one costs more than a decode step has to spare. */
+  private signs: NodeJS.Timeout | null = null;
 
   constructor(
     readonly open: OpenMessage,
@@ -193,6 +197,7 @@ export class PipelineJob {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    if (this.signs !== null) clearInterval(this.signs);
     this.link?.close();
     this.begun.settle(null);
     for (const arrival of this.expected.values()) arrival.settle(null);
@@ -256,18 +261,18 @@ export class PipelineJob {
       const text = 'Token ids go to the first shard, activations to the others.';
       return this.fail(nodeFailure('hop-mismatch', text).error);
     }
-    const timer = setInterval(() => this.reportProgress(step.step, 'working'), PROGRESS_EVERY_MS);
+    this.running = step.step;
+    this.signs ??= setInterval(() => this.giveSign(), PROGRESS_EVERY_MS);
     const { engine, shard } = this.around;
-    const output = await engine
-      .forward({
-        shardKey: shard.handle.shardKey,
-        sequenceId: this.sequenceId,
-        position: step.position,
-        input: step.input,
-        ...(step.purpose === 'sample' || step.purpose === 'verify' ? {} : { sample: false }),
-        ...(draftIds === null ? {} : { draftIds }),
-      })
-      .finally(() => clearInterval(timer));
+    const output = await engine.forward({
+      shardKey: shard.handle.shardKey,
+      sequenceId: this.sequenceId,
+      position: step.position,
+      input: step.input,
+      ...(step.purpose === 'sample' || step.purpose === 'verify' ? {} : { sample: false }),
+      ...(draftIds === null ? {} : { draftIds }),
+    });
+    this.running = null;
     if (this.closed) return;
     if (!output.ok) return this.fail(output.error);
     this.stepsDone += 1;
@@ -329,6 +334,10 @@ export class PipelineJob {
     if (await link.send(frame)) return true;
     this.linkLost();
     return false;
+  }
+
+  private giveSign(): void {
+    if (this.running !== null) this.reportProgress(this.running, 'working');
   }
 
   private reportProgress(step: number, state: 'working' | 'done'): void {
