@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,10 +8,12 @@ import { fileURLToPath } from 'node:url';
 import { createCoordinator } from '../src/coordinator';
 import { LocalEngine } from '../src/inference/engine/local-engine';
 import { TORE_TINY } from '../src/inference/testdata/tore-tiny';
-import { writeCheckpoint } from '../src/inference/testdata/random-checkpoint';
 import { BareNode } from '../src/node/test-doubles/bare-node';
 import { readServerSentEvents } from '../src/node/coordinator-client/server-sent-events';
 import { ACTIVATION_DTYPES, codingError } from '../src/protocol/wire/activation-coding';
+import { LARGE_HIDDEN_SIZE, LAYERS, writeLargeModel, writeSmallModel } from './support/folder-models';
+import { median } from './support/measured-model';
+import { writeReport, type ReportRow } from './support/report';
 
 /**
  * Pipelines of real processes: a coordinator and nodes with an engine thread each, connected over WebSockets. The
@@ -21,25 +23,6 @@ import { ACTIVATION_DTYPES, codingError } from '../src/protocol/wire/activation-
  */
 const [caseText = 'all', roundsText = '7', roleText] = process.argv.slice(2);
 const ROUNDS = Number.parseInt(roundsText, 10);
-
-/** 8 layers of hidden size 1,024: 107 million random weights. */
-const LAYERS = 8;
-const FIELDS = {
-  architectures: ['LlamaForCausalLM'],
-  model_type: 'llama',
-  hidden_size: 1_024,
-  intermediate_size: 2_816,
-  num_hidden_layers: LAYERS,
-  num_attention_heads: 16,
-  num_key_value_heads: 4,
-  head_dim: 64,
-  rms_norm_eps: 1e-5,
-  rope_theta: 10_000,
-  max_position_embeddings: 4_096,
-  tie_word_embeddings: false,
-  hidden_act: 'silu',
-  torch_dtype: 'float32',
-};
 
 interface CoordinatorRole {
   readonly role: 'coordinator';
@@ -218,10 +201,6 @@ async function ask(
   };
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-}
-
 function row(...cells: readonly string[]): void {
   console.log(`| ${cells.join(' | ')} |`);
 }
@@ -241,40 +220,23 @@ async function takeTurns(
   return timings;
 }
 
-function ratio(of: readonly Timing[], to: readonly Timing[], read: (timing: Timing) => number): number {
-  return median(of.map((timing, round) => read(to[round] ?? timing) / read(timing)));
+/** Tokens per second by what `read` says a token took, in milliseconds; ratios are of the same round. */
+function rowOf(
+  name: string,
+  of: readonly Timing[],
+  to: readonly Timing[],
+  read: (timing: Timing) => number,
+): ReportRow {
+  return {
+    name,
+    ours: 1_000 / median(of.map(read)),
+    baseline: 1_000 / median(to.map(read)),
+    ratio: median(of.map((timing, round) => read(to[round] ?? timing) / read(timing))),
+  };
 }
 
 const GREEDY = { temperature: 0, top_k: 0, top_p: 1 };
 const SAMPLED = { temperature: 1.2, top_k: 0, top_p: 1 };
-
-let bigModel: string | null = null;
-async function bigFolder(): Promise<string> {
-  if (bigModel !== null) return bigModel;
-  bigModel = join(cacheFolder, 'bench-model');
-  const { vocab_size, bos_token_id } = await tinyTokenizer();
-  await writeCheckpoint(bigModel, { ...FIELDS, vocab_size, bos_token_id }, { seed: 3 });
-  return bigModel;
-}
-
-/** So small that the lines between the processes take nearly all the time. */
-async function smallFolder(): Promise<string> {
-  const folder = join(cacheFolder, 'small-model');
-  const { vocab_size, bos_token_id } = await tinyTokenizer();
-  const shape = {
-    hidden_size: 128,
-    intermediate_size: 256,
-    num_attention_heads: 4,
-    num_key_value_heads: 2,
-    head_dim: 32,
-  };
-  await writeCheckpoint(folder, { ...FIELDS, ...shape, vocab_size, bos_token_id }, { seed: 5 });
-  return folder;
-}
-
-async function tinyTokenizer(): Promise<Record<string, unknown>> {
-  return JSON.parse(await readFile(join(TORE_TINY, 'config.json'), 'utf8')) as Record<string, unknown>;
-}
 
 async function endAll(): Promise<void> {
   for (const child of children.splice(0)) child.kill('SIGKILL');
@@ -282,33 +244,37 @@ async function endAll(): Promise<void> {
 }
 
 async function benchHops(): Promise<void> {
-  const modelFolder = await bigFolder();
+  const modelFolder = await writeLargeModel(cacheFolder);
   const shared = { modelFolder, layers: LAYERS };
   const arrangements = [
     await arrange({ ...shared, name: 'one node', spans: 1 }),
     await arrange({ ...shared, name: 'two nodes, relayed', spans: 2 }),
     await arrange({ ...shared, name: 'two nodes, relayed, int8 activations', spans: 2, activationDtype: 'int8' }),
+    await arrange({ ...shared, name: 'two nodes, link of their own', spans: 2, isDirect: true }),
+    await arrange({ ...shared, name: 'four nodes, relayed', spans: 4 }),
   ];
   const body = { model_id: 'bench-model', prompt: 'once upon a time', max_new_tokens: 64, sampling: GREEDY };
   const timings = await takeTurns(arrangements, () => body);
   const [whole = []] = timings;
-  console.log('\n### A hop in the pipeline: decode, hidden 1,024, int8 weights, one thread a node\n');
-  row('arrangement', 'tokens/s', 'to one node', 'a hop more, ms');
-  row('---', '---', '---', '---');
-  for (const [index, own] of timings.entries()) {
-    const extra = median(own.map((timing, round) => timing.msPerToken - (whole[round]?.msPerToken ?? 0)));
-    row(
-      arrangements[index]?.name ?? '',
-      (1_000 / median(own.map((timing) => timing.msPerToken))).toFixed(1),
-      ratio(own, whole, (timing) => timing.msPerToken).toFixed(3),
-      extra.toFixed(2),
-    );
-  }
+  const hopMs = timings.map((own) =>
+    median(own.map((timing, round) => timing.msPerToken - (whole[round]?.msPerToken ?? 0))),
+  );
+  const more = arrangements.map(({ name }, index) => `${name} ${(hopMs[index] ?? 0).toFixed(2)} ms`).slice(1);
+  await writeReport({
+    name: 'hops',
+    title: 'A hop in the pipeline: decoding at hidden size 1,024',
+    unit: 'tokens/s',
+    baselineName: 'one node',
+    note: `int8 weights, one thread a node, medians of ${ROUNDS} paired rounds. A hop more costs: ${more.join('; ')}.`,
+    rows: timings.map((own, index) =>
+      rowOf(arrangements[index]?.name ?? '', own, whole, (timing) => timing.msPerToken),
+    ),
+  });
   await endAll();
 }
 
 async function benchPrefill(): Promise<void> {
-  const modelFolder = await bigFolder();
+  const modelFolder = await writeLargeModel(cacheFolder);
   const shared = { modelFolder, layers: LAYERS };
   const arrangements = [
     await arrange({ ...shared, name: 'one node', spans: 1 }),
@@ -322,34 +288,33 @@ async function benchPrefill(): Promise<void> {
   const body = { model_id: 'bench-model', prompt: prompt.join(''), max_new_tokens: 1, sampling: GREEDY };
   const timings = await takeTurns(arrangements, () => body);
   const [whole = []] = timings;
-  console.log('\n### Prefill of a long prompt, int8 weights, one thread a node\n');
-  row('arrangement', 'first token, ms', 'to one node');
-  row('---', '---', '---');
-  for (const [index, own] of timings.entries()) {
-    row(
-      arrangements[index]?.name ?? '',
-      median(own.map((timing) => timing.firstTokenMs)).toFixed(0),
-      ratio(own, whole, (timing) => timing.firstTokenMs).toFixed(2),
-    );
-  }
+  await writeReport({
+    name: 'prefill',
+    title: 'A prompt of 2,000 tokens over nodes of one thread each',
+    unit: 'tokens/s',
+    baselineName: 'one node',
+    note: `int8 weights, medians of ${ROUNDS} paired rounds; from the question to the first token.`,
+    rows: timings.map((own, index) =>
+      rowOf(arrangements[index]?.name ?? '', own, whole, (timing) => timing.firstTokenMs / 2_000),
+    ),
+  });
   await endAll();
 }
 
 async function benchDrafts(): Promise<void> {
-  const modelFolder = await smallFolder();
-  console.log('\n### Guessing ahead over two nodes, a model that costs next to nothing\n');
-  row('between nodes, ms', 'text', 'plain, tokens/s', 'guessing, tokens/s', 'ratio');
-  row('---', '---', '---', '---', '---');
+  const modelFolder = await writeSmallModel(cacheFolder);
+  const rows: ReportRow[] = [];
   for (const latencyMs of [0, 20, 80]) {
     const shared = { modelFolder, layers: LAYERS, spans: 2, latencyMs };
     const arrangements = [
       await arrange({ ...shared, name: 'plain' }),
-      await arrange({ ...shared, name: 'guessing', maxDraftTokens: 16 }),
+      await arrange({ ...shared, name: 'guessing', maxDraftTokens: 15 }),
     ];
-    // Random weights decoded greedily go round in circles; sampled hot they never repeat.
+    // Random weights decoded greedily go round in circles, these ones soon; sampled hot from few tokens, pairs come again
+    // by chance and go on differently.
     const cases = [
       ['repetitive', { prompt: 'once upon a time', sampling: GREEDY }],
-      ['random', { prompt: 'zebra', sampling: SAMPLED }],
+      ['random', { prompt: 'zebra', sampling: { ...SAMPLED, top_k: 4 } }],
     ] as const;
     for (const [name, body] of cases) {
       const timings = await takeTurns(arrangements, (round) => ({
@@ -359,16 +324,18 @@ async function benchDrafts(): Promise<void> {
         sampling: { ...body.sampling, seed: round + 1 },
       }));
       const [plain = [], guessing = []] = timings;
-      row(
-        String(latencyMs),
-        name,
-        (1_000 / median(plain.map((timing) => timing.msPerToken))).toFixed(1),
-        (1_000 / median(guessing.map((timing) => timing.msPerToken))).toFixed(1),
-        ratio(guessing, plain, (timing) => timing.msPerToken).toFixed(2),
-      );
+      rows.push(rowOf(`${latencyMs} ms between nodes, ${name}`, guessing, plain, (timing) => timing.msPerToken));
     }
     await endAll();
   }
+  await writeReport({
+    name: 'guessing',
+    title: 'Guessing ahead over two nodes, a model that costs next to nothing',
+    unit: 'tokens/s',
+    baselineName: 'without guesses',
+    note: `Answers of 96 tokens, medians of ${ROUNDS} paired rounds.`,
+    rows,
+  });
 }
 
 async function benchStall(): Promise<void> {
@@ -396,7 +363,7 @@ async function benchStall(): Promise<void> {
 }
 
 async function benchCoding(): Promise<void> {
-  const modelFolder = await bigFolder();
+  const modelFolder = await writeLargeModel(cacheFolder);
   const engine = new LocalEngine();
   const range = { layer_start: 0, layer_end: LAYERS / 2 - 1 };
   const loaded = await engine.loadShard({ folder: modelFolder, range, cacheFolder, memoryBudgetBytes: 2 ** 31 });
@@ -410,7 +377,7 @@ async function benchCoding(): Promise<void> {
   row('element type', 'relative error (RMS)', 'largest difference');
   row('---', '---', '---');
   for (const dtype of ACTIVATION_DTYPES) {
-    const { relative, largest } = codingError(output.value.activation, FIELDS.hidden_size, dtype);
+    const { relative, largest } = codingError(output.value.activation, LARGE_HIDDEN_SIZE, dtype);
     row(dtype, relative.toExponential(1), largest.toExponential(1));
   }
   await engine.close();

@@ -1,25 +1,28 @@
 import { fork } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'vite';
 import { EngineClient, portToForkedProcess, type Engine, type ForwardInput } from '../src/inference';
 import { LocalEngine } from '../src/inference/engine/local-engine';
+import { TORE_TINY } from '../src/inference/testdata/tore-tiny';
+import { LAYERS, writeLargeModel } from './support/folder-models';
+import { median } from './support/measured-model';
+import { writeReport } from './support/report';
 
 /**
- * Tokens per second of the shipped model whole and split, with all shards in this process and with one engine process
- * per shard. All arrangements answer the same question in every round, in turn, so that what else the machine does
+ * Tokens per second of a model whole and split, with all shards in this process and with one engine process per shard: of
+ * the shipped model, or of a larger one of hidden size 1,024. All arrangements answer the same question in every round, in turn, so that what else the machine does
  * meets each of them; the ratios are of the same round. The wire between machines is not part of it.
  *
- * `node scripts/bench.mjs shards [rounds] [threads per session] [fp32|int8|int4]`
+ * `node scripts/bench.mjs shards [rounds] [threads per session] [fp32|int8|int4] [tiny|large]`
  */
-const [roundsText = '7', threadsText = '1', precisionText = 'fp32'] = process.argv.slice(2);
+const [roundsText = '7', threadsText = '1', precisionText = 'fp32', modelText = 'tiny'] = process.argv.slice(2);
 const ROUNDS = Number.parseInt(roundsText, 10);
 const THREADS = Number.parseInt(threadsText, 10);
 const PRECISION = (['int8', 'int4'] as const).find((known) => known === precisionText) ?? 'fp32';
-const LAYERS = 8;
-const SHARD_COUNTS = [1, 2, 8] as const;
-const MESSAGES = [{ role: 'user', content: 'tell me a story about Ada' }] as const;
+const SHARD_COUNTS = [1, 2, 4] as const;
+const PROMPT = 'tell me a story about Ada';
 const MAX_NEW_TOKENS = 120;
 
 interface Stage {
@@ -38,6 +41,7 @@ const cacheFolder = await mkdtemp(join(tmpdir(), 'tore-bench-'));
 const buildParent = join(project, 'node_modules', '.cache');
 await mkdir(buildParent, { recursive: true });
 const buildFolder = await mkdtemp(join(buildParent, 'bench-engine-'));
+const modelFolder = modelText === 'large' ? await writeLargeModel(cacheFolder) : TORE_TINY;
 const engines: Engine[] = [];
 try {
   await buildEngineProcess();
@@ -46,7 +50,7 @@ try {
   for (const count of SHARD_COUNTS) arrangements.push(await arrange('a process per shard', count, startProcess));
   for (const arrangement of arrangements) await answer(arrangement.stages);
   for (let round = 0; round < ROUNDS; round++) await runRound(arrangements);
-  printTable(arrangements);
+  await report(arrangements);
 } finally {
   for (const engine of engines) await engine.close();
   await rm(cacheFolder, { recursive: true, force: true });
@@ -84,7 +88,7 @@ async function arrange(place: string, count: number, start: () => Engine): Promi
     const engine = shared ?? start();
     if (shared === undefined) engines.push(engine);
     const loaded = await engine.loadShard({
-      folder: join(project, 'resources', 'models', 'tore-tiny'),
+      folder: modelFolder,
       range: { layer_start: (index * LAYERS) / count, layer_end: ((index + 1) * LAYERS) / count - 1 },
       cacheFolder,
       memoryBudgetBytes: 1 << 30,
@@ -111,7 +115,7 @@ async function runRound(arrangements: readonly Arrangement[]): Promise<void> {
 async function answer(stages: readonly Stage[]): Promise<{ tokens: number; firstTokenMs: number; decodeMs: number }> {
   const [first] = stages;
   if (first === undefined) throw new Error('a pipeline has at least one stage');
-  const tokenized = await first.engine.tokenize(first.shardKey, { messages: MESSAGES });
+  const tokenized = await first.engine.tokenize(first.shardKey, { prompt: PROMPT });
   if (!tokenized.ok) throw new Error(tokenized.error.message);
   const sampling = { temperature: 0, top_k: 0, top_p: 1 };
   const options = { sequenceId: 'bench', maxPositions: 256, sampling, maxNewTokens: MAX_NEW_TOKENS };
@@ -155,21 +159,23 @@ async function pass(
   throw new Error('the last stage gave no token');
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-}
-
-function printTable(arrangements: readonly Arrangement[]): void {
-  const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
-  console.log(
-    `tore-tiny, ${PRECISION}, ${availableParallelism()} cores (${processor}), ${THREADS} thread(s) per session, medians of ${ROUNDS} rounds\n`,
-  );
-  console.log('| shards | where | decode, tokens/s | to whole | first token, ms |');
-  console.log('|---|---|---|---|---|');
-  for (const { place, stages, figures } of arrangements) {
-    const speed = median(figures.map((figure) => figure.tokensPerSecond)).toFixed(0);
-    const ratio = median(figures.map((figure) => figure.ratio)).toFixed(2);
-    const first = median(figures.map((figure) => figure.firstTokenMs)).toFixed(1);
-    console.log(`| ${stages.length} | ${place} | ${speed} | ${ratio} | ${first} |`);
-  }
+async function report(arrangements: readonly Arrangement[]): Promise<void> {
+  const whole = median((arrangements[0]?.figures ?? []).map((figure) => figure.tokensPerSecond));
+  const firstToken = arrangements.map(({ place, stages, figures }) => {
+    const ms = median(figures.map(({ firstTokenMs }) => firstTokenMs));
+    return `${stages.length} in ${place} ${ms.toFixed(1)} ms`;
+  });
+  await writeReport({
+    name: `shards-${modelText}-${PRECISION}`,
+    title: `Decoding whole and in shards: ${modelText === 'large' ? 'hidden size 1,024' : 'the shipped model'}, ${PRECISION}`,
+    unit: 'tokens/s',
+    baselineName: 'whole in this process',
+    note: `${THREADS} thread(s) per session, medians of ${ROUNDS} paired rounds. First token: ${firstToken.join('; ')}.`,
+    rows: arrangements.map(({ place, stages, figures }) => ({
+      name: `${stages.length} shards, ${place}`,
+      ours: median(figures.map((figure) => figure.tokensPerSecond)),
+      baseline: whole,
+      ratio: median(figures.map((figure) => figure.ratio)),
+    })),
+  });
 }
