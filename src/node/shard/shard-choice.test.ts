@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { storedBytes } from '../../protocol/compute/stored-bytes';
-import { chooseRange, memoryBudget, smallerRange } from './shard-choice';
+import { chooseRange, fitRange, memoryBudget, smallerRange } from './shard-choice';
 import { tinyManifest } from '../test-doubles/tiny-model';
 
 const manifest = tinyManifest({ layers: 8, bytesPerLayer: 100, embeddingBytes: 50, headBytes: 30 });
@@ -56,6 +56,18 @@ describe('memory', () => {
     expect(memoryBudget(500, 1_000)).toBe(500);
     expect(memoryBudget(5_000, 1_000)).toBe(1_000);
     expect(memoryBudget(null, 1_000)).toBe(600);
+  });
+
+  it('takes what fits of a range where it may, and says what that needs', () => {
+    const { shape } = manifest;
+    const whole = fitRange(range(0, 7), shape, { device: 'cpu', budgetBytes: 1e12 }, true);
+    expect(whole).toMatchObject({ range: range(0, 7), fit: { fits: true } });
+    const needed = (end: number): number =>
+      fitRange(range(0, end), shape, { device: 'cpu', budgetBytes: 1e12 }, true).fit?.estimate.totalBytes ?? 0;
+    const device = { device: 'cpu', budgetBytes: needed(2) };
+    expect(fitRange(range(0, 7), shape, device, true)).toMatchObject({ range: range(0, 2), fit: { fits: true } });
+    expect(fitRange(range(0, 7), shape, device, false)).toMatchObject({ range: range(0, 7), fit: { fits: false } });
+    expect(fitRange(range(0, 7), shape, { device: 'cpu', budgetBytes: 1 }, true).range).toEqual(range(0, 7));
   });
 
   it('halves a range until one layer is left', () => {

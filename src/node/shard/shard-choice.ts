@@ -1,4 +1,5 @@
-import type { LayerRange, ModelManifest } from '../../protocol/compute/model';
+import { fitModel, type DeviceBudget, type DeviceFit } from '../../inference';
+import type { LayerRange, ModelManifest, ModelShape } from '../../protocol/compute/model';
 import type { ShardReport } from '../../protocol/compute/node-snapshot';
 import { storedBytes } from '../../protocol/compute/stored-bytes';
 import { success, type Result } from '../../protocol/result';
@@ -52,6 +53,22 @@ export function chooseRange(
   let end = last;
   while (end > 0 && storedBytes(manifest, { layer_start: 0, layer_end: end }) > budgetBytes) end -= 1;
   return success({ range: { layer_start: 0, layer_end: end }, chosenBy: 'coordinator' });
+}
+
+/**
+ * A chosen range, or where the node may choose fewer layers and these do not fit, the longest part from its beginning that
+ * does, with what was expected of it.
+ */
+export function fitRange(
+  range: LayerRange,
+  shape: ModelShape,
+  device: DeviceBudget,
+  mayShrink: boolean,
+): { readonly range: LayerRange; readonly fit: DeviceFit | undefined } {
+  const exact = ({ precision }: DeviceFit): boolean => precision === 'fp32';
+  const fit = fitModel(shape, [device], range).find(exact);
+  if (fit === undefined || fit.fits || fit.largestRange === null || !mayShrink) return { range, fit };
+  return { range: fit.largestRange, fit: fitModel(shape, [device], fit.largestRange).find(exact) };
 }
 
 /** The first half of a range, for when the whole did not fit; null when there is nothing smaller. */

@@ -1,5 +1,5 @@
 import type { LoadedModel, ModelSource } from '../../inference';
-import type { LayerRange } from '../../protocol/compute/model';
+import type { LayerRange, ModelManifest } from '../../protocol/compute/model';
 import type { TransportOffer } from '../../protocol/compute/http/shards';
 import type { Failure, Result } from '../../protocol/result';
 import { success } from '../../protocol/result';
@@ -19,7 +19,7 @@ import type { NodeView } from '../node-view';
 import type { LayerChoice } from '../policy/run-policy';
 import { readHubName } from './hub-model';
 import { readOfferedModel, type OfferedModel } from './offered-model';
-import { chooseRange, memoryBudget } from './shard-choice';
+import { chooseRange, fitRange, memoryBudget, type ChosenRange } from './shard-choice';
 import type { ShardKeeper } from './shard-keeper';
 import { reportShard, type ServedShard } from './served-shard';
 
@@ -173,16 +173,17 @@ export class ShardService {
       const { manifest } = source.value;
       const suggestion =
         wish.layerChoice.kind === 'automatic' ? await this.askForSuggestion(manifest.model_id, budgetBytes) : null;
-      const chosen = chooseRange(wish.layerChoice, manifest, suggestion, budgetBytes);
-      if (!chosen.ok) return chosen;
+      const wished = chooseRange(wish.layerChoice, manifest, suggestion, budgetBytes);
+      if (!wished.ok) return wished;
+      const chosen = this.fit(wished.value, manifest, budgetBytes, wish);
       if (signal.aborted) return nodeFailure('cancelled', 'Loading was cancelled.');
-      const model = await this.obtainLayers(source.value, chosen.value.range, signal);
+      const model = await this.obtainLayers(source.value, chosen.range, signal);
       if (!model.ok) return model;
-      view.apply({ type: 'load-started', modelId: manifest.model_id, range: chosen.value.range });
+      view.apply({ type: 'load-started', modelId: manifest.model_id, range: chosen.range });
       const loaded = await keeper.load(
         {
           model: model.value,
-          chosen: chosen.value,
+          chosen,
           memoryBudgetBytes: budgetBytes,
           cpuThreads: wish.cpuThreads,
           providers: wish.providers,
@@ -199,6 +200,24 @@ export class ShardService {
     } finally {
       this.loading = null;
     }
+  }
+
+  /** Fits the range into the memory before anything is fetched or cut for it, and writes down what is expected of it. */
+  private fit(wished: ChosenRange, manifest: ModelManifest, budgetBytes: number, wish: ShardWish): ChosenRange {
+    const { hardware } = this.options.view.snapshot();
+    const isMeasured = hardware !== null && hardware.memoryGigabytesPerSecond > 0 && hardware.matmulGflops > 0;
+    const measured = isMeasured
+      ? { memoryGigabytesPerSecond: hardware.memoryGigabytesPerSecond, matmulGflopsPerSecond: hardware.matmulGflops }
+      : undefined;
+    const device = { device: wish.providers?.[0] ?? 'cpu', budgetBytes, measured };
+    const { range, fit } = fitRange(wished.range, manifest.shape, device, wish.layerChoice.kind === 'automatic');
+    this.options.logger.info('Layers were chosen', {
+      range: `${range.layer_start}-${range.layer_end}`,
+      budgetBytes,
+      neededBytes: fit?.estimate.totalBytes,
+      expectedTokensPerSecond: fit?.tokensPerSecond ?? undefined,
+    });
+    return { ...wished, range };
   }
 
   /** What is to be served: a folder that was read, or a model whose layers are still to be fetched. */
