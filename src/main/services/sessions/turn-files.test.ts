@@ -55,7 +55,7 @@ describe('files in turns', () => {
 
   it('are not saved when they are not what their author signed', () => {
     const [part] = posted([{ name: 'a.png', base64: PNG.toString('base64') }]);
-    const changed = { ...part, data: Buffer.from('other').toString('base64') } as ContentPart;
+    const changed = Object.assign({}, part, { data: Buffer.from('other').toString('base64') });
     expect(fileOfTurn(turnWith([changed]), 0)).toMatchObject({ ok: false, error: { code: 'checksum-mismatch' } });
     const bare = { type: 'file', name: 'a.png', size_bytes: 3 } as ContentPart;
     expect(fileOfTurn(turnWith([bare]), 0)).toMatchObject({ ok: false, error: { code: 'file-invalid' } });
