@@ -9,6 +9,7 @@ import type {
   PolicyCheck,
   PolicyView,
 } from '../protocol/compute/http/admin';
+import type { FederationView, PeerView, StatementViews } from '../protocol/federation/administration';
 import type { LedgerAudit, LedgerVerification } from '../protocol/compute/http/tokens';
 import type { ModelCoverage } from './snapshot';
 
@@ -22,6 +23,8 @@ export interface AdministrationView {
 }
 
 const Nothing = Type.Null();
+/** A linked coordinator, by its configured name. */
+const PeerName = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100 }) });
 const NodeId = Type.Object({ nodeId: Type.String({ minLength: 1, maxLength: 200 }) });
 /** Rows of one page of nodes. */
 export const ADMINISTRATION_PAGE = 100;
@@ -61,6 +64,11 @@ export const ADMINISTRATION_CALLS = {
   'administration:revoke-invitation': Type.Object({ invitationId: Type.String({ minLength: 1, maxLength: 200 }) }),
   'administration:get-policy': Nothing,
   'administration:check-policy': Type.Object({ text: Type.String({ maxLength: MAX_POLICY_LENGTH }) }),
+  'administration:get-federation': Nothing,
+  'administration:cut-peer': PeerName,
+  'administration:resume-peer': PeerName,
+  'administration:get-statements': PeerName,
+  'administration:reconcile': PeerName,
   'administration:audit': Nothing,
   'administration:verify': Nothing,
 } as const satisfies Record<string, TSchema>;
@@ -83,6 +91,13 @@ export interface AdministrationCallValues {
   'administration:revoke-invitation': null;
   'administration:get-policy': PolicyView;
   'administration:check-policy': PolicyCheck;
+  'administration:get-federation': FederationView;
+  'administration:cut-peer': PeerView;
+  'administration:resume-peer': PeerView;
+  /** The newest first. */
+  'administration:get-statements': StatementViews;
+  /** The running day, compared with the peer's ledger now. */
+  'administration:reconcile': StatementViews;
   'administration:audit': LedgerAudit;
   'administration:verify': LedgerVerification;
 }

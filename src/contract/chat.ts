@@ -23,6 +23,17 @@ export interface AnswerFacts {
   readonly tokensPerSecond: number | null;
   readonly durationMs: number | null;
   readonly settledCost: { readonly microGft: number; readonly ledgerRef: string; readonly confirmedAt: string } | null;
+  /** Present when another coordinator answered, under an agreement. */
+  readonly servedBy?: ServingCoordinator;
+}
+
+/** Who answered instead of the own nodes, and what it came to between the two coordinators. */
+export interface ServingCoordinator {
+  readonly name: string;
+  readonly amount: number;
+  readonly unit: string;
+  /** Where it is booked there; null when nothing was produced. */
+  readonly peerRef: string | null;
 }
 
 /** State of one answer; text that arrived is kept in every state. */

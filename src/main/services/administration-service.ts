@@ -15,6 +15,7 @@ import {
   PolicyCheck,
   PolicyView,
 } from '../../protocol/compute/http/admin';
+import { FederationView, PeerView, StatementViews } from '../../protocol/federation/administration';
 import { LedgerAudit, LedgerVerification } from '../../protocol/compute/http/tokens';
 import { success, type Result } from '../../protocol/result';
 import { mainFailure } from '../errors';
@@ -145,6 +146,22 @@ export class AdministrationService {
     return this.#read({ method: 'POST', path: '/admin/policy/check', body }, PolicyCheck);
   }
 
+  federation(): Promise<Result<FederationView>> {
+    return this.#read({ path: '/admin/federation' }, FederationView);
+  }
+
+  setPeer(name: string, act: 'cut' | 'resume'): Promise<Result<PeerView>> {
+    return this.#read({ method: 'POST', path: `${peerPath(name)}/${act}`, body: {} }, PeerView);
+  }
+
+  statements(name: string): Promise<Result<StatementViews>> {
+    return this.#read({ path: `${peerPath(name)}/statements` }, StatementViews);
+  }
+
+  reconcile(name: string): Promise<Result<StatementViews>> {
+    return this.#read({ method: 'POST', path: `${peerPath(name)}/reconcile`, body: {} }, StatementViews);
+  }
+
   audit(): Promise<Result<LedgerAudit>> {
     return this.#read({ path: `/tokens/ledger/audit?limit=${AUDITED_ENTRIES}` }, LedgerAudit);
   }
@@ -203,6 +220,10 @@ export class AdministrationService {
       suggestion: 'Enter the token its operator gave you.',
     });
   }
+}
+
+function peerPath(name: string): string {
+  return `/admin/federation/peers/${encodeURIComponent(name)}`;
 }
 
 function tokenName(url: string): string {

@@ -1,3 +1,5 @@
+import { Value } from 'typebox/value';
+import { FederatedAnswer } from '../../protocol/compute/http/federated-answer';
 import type { FinishReason } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import type { GenerateOutcome, PipelineHop } from '../../protocol/wire/messages';
@@ -69,6 +71,7 @@ export function readGenerateOutcome(value: unknown, request: GenerateRequest): G
     model_id: readText(record['model_id'], 200) ?? request.modelId,
     ledger_ref: readText(record['ledger_ref'], 200),
     confirmed_at: readTime(record['confirmed_at']),
+    ...(Value.Check(FederatedAnswer, record['federation']) ? { federation: record['federation'] } : {}),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { FederatedAnswer } from '../../protocol/compute/http/federated-answer';
 import type { GenerateOutcome } from '../../protocol/wire/messages';
 import type { CompletionRequest } from './completion-requests';
 
@@ -16,6 +17,8 @@ export interface Usage {
   readonly total_tokens: number;
   /** Null where the coordinator keeps no accounts. */
   readonly tore_cost: SettledCost | null;
+  /** Present when another coordinator answered, under an agreement. */
+  readonly tore_served_by?: FederatedAnswer;
 }
 
 const OBJECT_NAMES = {
@@ -36,6 +39,7 @@ export function usageOf(outcome: GenerateOutcome): Usage {
       ledgerRef === null || confirmedAt === null
         ? null
         : { amount: outcome.gft_deducted, unit: 'GFT', ledger_ref: ledgerRef, confirmed_at: confirmedAt },
+    ...(outcome.federation === undefined ? {} : { tore_served_by: outcome.federation }),
   };
 }
 

@@ -20,6 +20,11 @@ export function registerAdministrationCalls(calls: CallRegistry, administration:
   );
   calls.registerCall('administration:get-policy', () => administration.policy());
   calls.registerCall('administration:check-policy', ({ text }) => administration.checkPolicy(text));
+  calls.registerCall('administration:get-federation', () => administration.federation());
+  calls.registerCall('administration:cut-peer', ({ name }) => administration.setPeer(name, 'cut'));
+  calls.registerCall('administration:resume-peer', ({ name }) => administration.setPeer(name, 'resume'));
+  calls.registerCall('administration:get-statements', ({ name }) => administration.statements(name));
+  calls.registerCall('administration:reconcile', ({ name }) => administration.reconcile(name));
   calls.registerCall('administration:audit', () => administration.audit());
   calls.registerCall('administration:verify', () => administration.verify());
 }

@@ -47,6 +47,14 @@ const AnswerFactsRecord = Type.Object({
     Type.Object({ microGft: Type.Integer(), ledgerRef: Type.String(), confirmedAt: Type.String() }),
     Type.Null(),
   ]),
+  servedBy: Type.Optional(
+    Type.Object({
+      name: Type.String(),
+      amount: Type.Number(),
+      unit: Type.String(),
+      peerRef: Type.Union([Type.String(), Type.Null()]),
+    }),
+  ),
 });
 const AnswerRecord = Type.Object({
   state: AnswerStateRecord,

@@ -1,4 +1,4 @@
-import type { AnswerHop } from '../../../contract/chat';
+import type { AnswerHop, ServingCoordinator } from '../../../contract/chat';
 import type { ChatMessage } from '../../../protocol/compute/model';
 import type { Result } from '../../../protocol/result';
 import { mainFailure } from '../../errors';
@@ -40,6 +40,8 @@ export interface AnswerOutcome {
   readonly durationMs: number;
   /** Null where no ledger of GFT has confirmed a cost. */
   readonly settledCost: { readonly microGft: number; readonly ledgerRef: string; readonly confirmedAt: string } | null;
+  /** Present when another coordinator answered, under an agreement. */
+  readonly servedBy?: ServingCoordinator;
 }
 
 /** Where answers come from: the cooperative's models, or those of a provider the person has an account with. */

@@ -1,9 +1,15 @@
-import type { AnswerHop } from '../../../contract/chat';
+import type { AnswerHop, ServingCoordinator } from '../../../contract/chat';
+import type { FederatedAnswer } from '../../../protocol/compute/http/federated-answer';
 import type { PipelineHop } from '../../../protocol/wire/messages';
 import { toMicroGft } from '../../../protocol/compute/micro-gft';
 import { success } from '../../../protocol/result';
 import type { ContributorPort } from '../node-service';
 import type { AnswerSource } from './answer-source';
+
+function servingOf(answer: FederatedAnswer): ServingCoordinator {
+  const { coordinator: name, amount, unit, peer_ledger_ref: peerRef } = answer;
+  return { name, amount, unit, peerRef };
+}
 
 /** Answers through the node's connection to its coordinator. */
 export function nodeAnswerSource(
@@ -63,6 +69,7 @@ export function nodeAnswerSource(
         outputTokens: outcome.tokens,
         durationMs: outcome.latency_ms,
         settledCost: settled ? { microGft: toMicroGft(outcome.gft_deducted), ledgerRef, confirmedAt } : null,
+        ...(outcome.federation === undefined ? {} : { servedBy: servingOf(outcome.federation) }),
       });
     },
   };

@@ -125,6 +125,7 @@ export class RunningAnswer {
       tokensPerSecond: speed ?? (outcome.outputTokens > 0 ? wholeSpeed : null),
       durationMs: outcome.durationMs,
       settledCost: outcome.settledCost,
+      ...(outcome.servedBy === undefined ? {} : { servedBy: outcome.servedBy }),
     };
   }
 

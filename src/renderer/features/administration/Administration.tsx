@@ -10,6 +10,7 @@ import { AuditPanel } from './AuditPanel';
 import { CoveragePanel } from './CoveragePanel';
 import { MembersPanel } from './MembersPanel';
 import { NodesPanel } from './NodesPanel';
+import { PeersPanel } from './PeersPanel';
 import { PolicyPanel } from './PolicyPanel';
 import { useReading } from '../../stores/use-reading';
 import { ChallengesPanel, RequestsPanel } from './WorkPanels';
@@ -28,6 +29,7 @@ const TABS = [
   ['requests', RequestsPanel],
   ['challenges', ChallengesPanel],
   ['members', MembersPanel],
+  ['peers', PeersPanel],
   ['policy', PolicyPanel],
   ['audit', AuditPanel],
 ] as const;

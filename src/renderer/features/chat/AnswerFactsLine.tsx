@@ -2,7 +2,7 @@ import { IconArrowRight } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
 import type { AnswerFacts, AnswerHop } from '../../../contract';
 import { Amount } from '../../components/Amount';
-import { formatCount, formatLayers, formatSpeed, shortenId } from '../../format/numbers';
+import { formatCount, formatLayers, formatSpeed, formatWireAmount, shortenId } from '../../format/numbers';
 import { formatDuration, formatExactTime } from '../../format/times';
 import { useSnapshot } from '../../stores/snapshot-store';
 import classes from './Answer.module.css';
@@ -34,7 +34,7 @@ export function AnswerFactsLine({ facts, finished }: AnswerFactsLineProps) {
   const { t } = useTranslation();
   const model = useSnapshot(({ models }) => models.find(({ modelId }) => modelId === facts.modelId) ?? null);
   const tokenMode = useSnapshot(({ node }) => node.coordinator.tokenMode);
-  const { hops, settledCost } = facts;
+  const { hops, settledCost, servedBy } = facts;
   const isOwn = OWN_MODEL.test(facts.modelId);
   return (
     <div className={classes.facts} data-testid="answer-facts">
@@ -66,6 +66,15 @@ export function AnswerFactsLine({ facts, finished }: AnswerFactsLineProps) {
       {facts.tokensPerSecond !== null && (
         <span className={classes.fact} title={facts.durationMs === null ? undefined : formatDuration(facts.durationMs)}>
           {t('chat.speed', { speed: formatSpeed(facts.tokensPerSecond) })}
+        </span>
+      )}
+      {servedBy !== undefined && (
+        <span
+          className={classes.fact}
+          title={t('chat.servedByTitle', { entry: servedBy.peerRef ?? '' })}
+          data-testid="answer-served-by"
+        >
+          {t('chat.servedBy', { name: servedBy.name, amount: formatWireAmount(servedBy.amount), unit: servedBy.unit })}
         </span>
       )}
       {settledCost !== null && (

@@ -66,6 +66,8 @@ export const chat = {
   tokens_other: '{{shown}} tokens',
   tokensTitle: '{{input}} tokens in, {{output}} tokens out',
   speed: '{{speed}} tok/s',
+  servedBy: 'answered by {{name}} for {{amount}} {{unit}}',
+  servedByTitle: 'What the two coordinators settled with each other; booked there as {{entry}}',
   settledWord: 'settled',
   settledTitle: 'Settled in the ledger {{time}}, entry {{entry}}',
   free: 'no cost',

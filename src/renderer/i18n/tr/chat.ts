@@ -65,6 +65,8 @@ export const chat = {
   tokens_other: '{{shown}} token',
   tokensTitle: '{{input}} token girdi, {{output}} token çıktı',
   speed: '{{speed}} token/sn',
+  servedBy: '{{name}} yanıtladı: {{amount}} {{unit}}',
+  servedByTitle: 'İki koordinatörün birbiriyle kesinleştirdiği; oradaki kayıt {{entry}}',
   settledWord: 'kesinleşti',
   settledTitle: 'Defterde kesinleşme: {{time}}, kayıt {{entry}}',
   free: 'ücretsiz',
