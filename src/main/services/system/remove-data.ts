@@ -16,7 +16,7 @@ const OWN = [
   'sessions',
   'node',
   'coordinator',
-  'statistics',
+  'records',
   'logs',
 ] as const;
 
