@@ -62,7 +62,8 @@ import { trayActions } from './services/tray-actions';
 import { buildTrayModel } from './services/tray-model';
 import { openOwnModels, ownModelAnswerSource } from './services/own-models/start-own-models';
 import { openElectronDocumentStore } from './storage/electron-document-store';
-import { textsOf, type Texts } from './texts/texts';
+import type { Texts } from './texts/texts';
+import { textsOf } from './texts/texts-of';
 import { FileDialogs } from './windows/file-dialogs';
 import { MainWindow } from './windows/main-window';
 

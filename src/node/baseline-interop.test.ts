@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContributorNode } from './contributor';
 import { DEFAULT_ACTIVATION_SERVER } from './contributor-options';
 import { fileSecretStore } from './identity/secret-store';
-import { DEFAULT_RUN_PREFERENCES } from './policy/run-policy';
+import { DEFAULT_RUN_PREFERENCES } from './policy/policy-inputs';
 import { BaselineCoordinator } from './test-doubles/baseline-coordinator';
 import { ManualClock, until } from './test-doubles/manual-clock';
 import { tinyEngines } from './test-doubles/tiny-engine';

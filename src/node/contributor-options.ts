@@ -6,7 +6,7 @@ import type { HardwareReader } from './hardware/hardware-facts';
 import type { SecretStore } from './identity/secret-store';
 import type { NodeLogger } from './logger';
 import type { NodeReadings } from './policy/readings';
-import type { RunPreferences } from './policy/run-policy';
+import type { RunPreferences } from './policy/policy-inputs';
 import type { ChallengeRecord } from '../protocol/compute/node-snapshot';
 
 /** The HTTP server through which coordinators without a WebSocket reach this node. */

@@ -7,7 +7,7 @@ import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from './contributor-o
 import type { HardwareReader } from './hardware/hardware-facts';
 import { fileSecretStore } from './identity/secret-store';
 import type { NodeReadings } from './policy/readings';
-import { DEFAULT_RUN_PREFERENCES } from './policy/run-policy';
+import { DEFAULT_RUN_PREFERENCES } from './policy/policy-inputs';
 import { until } from './test-doubles/manual-clock';
 import {
   SocketCoordinator,

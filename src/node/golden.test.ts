@@ -10,7 +10,7 @@ import { ContributorNode } from './contributor';
 import { DEFAULT_ACTIVATION_SERVER } from './contributor-options';
 import type { StartEngine } from './engine-process-spawner';
 import { fileSecretStore } from './identity/secret-store';
-import { DEFAULT_RUN_PREFERENCES, type LayerChoice } from './policy/run-policy';
+import { DEFAULT_RUN_PREFERENCES, type LayerChoice } from './policy/policy-inputs';
 import { until } from './test-doubles/manual-clock';
 import { SocketCoordinator } from './test-doubles/socket-coordinator';
 

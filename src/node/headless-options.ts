@@ -5,7 +5,7 @@ import { DEFAULT_POLICY, type PolicyPreferences } from '../protocol/compute/run-
 import { success, type Result } from '../protocol/result';
 import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from './contributor-options';
 import { nodeFailure, type NodeErrorCode } from './errors';
-import type { LayerChoice } from './policy/run-policy';
+import type { LayerChoice } from './policy/policy-inputs';
 import type { RemotePreferences } from './remote/start-remote-host';
 import { HUB_PREFIX, readHubName } from './shard/hub-model';
 

@@ -5,22 +5,15 @@ import type { FetchLayersRequest } from '../models/fetch/fetch-layers';
 import type { HubModel, HubRequest } from '../models/fetch/hub-listing';
 import type { ImportHubRequest } from '../models/fetch/import-hub';
 import type { ShardPrecision } from '../shards/weight-layout';
+import type { LongCallOptions } from '../long-call';
 
 export type { EngineErrorCode } from '../errors';
 export type { FetchLayersRequest } from '../models/fetch/fetch-layers';
 export type { HubModel, HubRequest } from '../models/fetch/hub-listing';
 export type { ImportHubRequest } from '../models/fetch/import-hub';
+export type { LongCallOptions, ProgressCallback } from '../long-call';
 export type { ModelSource } from '../models/fetch/http-ranges';
 export type { ShardPrecision } from '../shards/weight-layout';
-
-/** Progress of long work: a fraction from 0 to 1 and what is being done, in plain words. */
-export type ProgressCallback = (fraction: number, label: string) => void;
-
-/** Long work reports progress and can be stopped; a stopped call fails with `cancelled` and leaves nothing behind. */
-export interface LongCallOptions {
-  readonly onProgress?: ProgressCallback | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 export interface ReadModelOptions extends LongCallOptions {
   /** That of `LoadShardRequest`. */

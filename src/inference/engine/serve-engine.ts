@@ -2,7 +2,8 @@ import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
-import type { Engine, LongCallOptions } from './engine';
+import type { LongCallOptions } from '../long-call';
+import type { Engine } from './engine';
 import { callCheck, callIdOf, cancelCheck, METHOD_INPUTS, type EngineMethod } from './messages';
 import type { Port } from './port';
 

@@ -6,7 +6,7 @@ import { ModelManifest } from '../../protocol/compute/model';
 import { MANIFEST_FILE, type WeightIndex } from '../../protocol/compute/weight-index';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, type EngineErrorCode } from '../errors';
-import type { LongCallOptions } from '../engine/engine';
+import type { LongCallOptions } from '../long-call';
 import { readGgufTokenizer } from '../tokenizer/gguf-tokenizer';
 import { readTokenizerFiles, type TokenizerFiles } from '../tokenizer/tokenizer-files';
 import { parseModelConfig, type DecoderConfig } from './config';

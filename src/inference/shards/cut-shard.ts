@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
-import type { LongCallOptions } from '../engine/engine';
+import type { LongCallOptions } from '../long-call';
 import { cancelledFailure, engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import type { ModelFolder } from '../models/model-folder';
 import type { TensorSource } from '../models/weight-store';

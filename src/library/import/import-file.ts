@@ -1,7 +1,8 @@
 import { asResult, LibraryError, throwIfCancelled, type LibraryResult } from '../store/errors';
 import { AssetIndex } from './asset-index';
 import { examineEntry, type Examined } from './examine-entry';
-import { openCollection, type FileCollection, type FileEntry } from './file-collection';
+import type { FileCollection, FileEntry } from './file-collection';
+import { openCollection } from './open-collection';
 import { importEntry } from './import-entry';
 import { ReportCollector, type ImportReport } from './import-report';
 import type { ImportProgress, ImportSink } from './import-sink';

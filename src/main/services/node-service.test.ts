@@ -5,7 +5,7 @@ import type { NodeSnapshot, NodeState } from '../../protocol/compute/node-snapsh
 import { success } from '../../protocol/result';
 import { ManualTimers, settle } from '../test-doubles/manual-timers';
 import { RecordingLog } from '../test-doubles/recording-log';
-import { textsOf } from '../texts/texts';
+import { textsOf } from '../texts/texts-of';
 import { AppMemory, EMPTY_MEMORY, type AppMemoryDocument } from './app-memory';
 import { initialSnapshot } from './initial-snapshot';
 import { NodeService, type ContributorPort } from './node-service';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeState } from '../../protocol/compute/node-snapshot';
 import type { Language } from '../../contract/language';
-import { textsOf } from '../texts/texts';
+import { textsOf } from '../texts/texts-of';
 import { buildTrayModel, pauseMinutes, type TrayModel } from './tray-model';
 
 const clock = (time: string): string => time.slice(11, 16);

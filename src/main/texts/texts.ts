@@ -1,11 +1,8 @@
-import type { Language } from '../../contract/language';
 import type { LayerRange } from '../../protocol/compute/model';
 import type { Milestone } from '../../contract/records';
 import type { ChallengeRecord, CoordinatorTransport } from '../../protocol/compute/node-snapshot';
 import type { PauseReason } from '../../protocol/compute/pause-reason';
 import type { DeviceId } from '../../protocol/compute/run-preferences';
-import { english } from './english';
-import { turkish } from './turkish';
 
 /** A range of layers of a model, both ends inclusive. */
 export interface LayersOfModel {
@@ -89,9 +86,3 @@ export interface Texts {
 
 /** Which title a file dialog has. */
 export type DialogTitle = keyof Texts['dialogs'];
-
-const TEXTS: Readonly<Record<Language, Texts>> = { en: english, tr: turkish };
-
-export function textsOf(language: Language): Texts {
-  return TEXTS[language];
-}

@@ -1,15 +1,8 @@
 import type { PauseReason } from '../../protocol/compute/pause-reason';
 import type { DeviceId, DeviceMode, PolicyPreferences } from '../../protocol/compute/run-preferences';
 import type { HeldLimits } from './hysteresis';
-import type { RunPreferences, RunReadings } from './run-policy';
+import type { RunPreferences, RunReadings } from './policy-inputs';
 import { nextScheduleChange, scheduleAllows } from './schedule';
-
-/** What is known of one device; null is what cannot be read here. */
-export interface DeviceReading {
-  readonly celsius: number | null;
-  /** Use by programs other than this one, 0 to 100. */
-  readonly otherPercent: number | null;
-}
 
 /** How far below its limit a value must fall before work resumes. */
 export const HYSTERESIS = { celsius: 5, watts: 0.9, otherPercent: 0.7, batteryPercent: 5 } as const;

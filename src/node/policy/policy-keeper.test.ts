@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_RUN_PREFERENCES } from './run-policy';
+import { DEFAULT_RUN_PREFERENCES } from './policy-inputs';
 import { PolicyKeeper } from './policy-keeper';
 
 describe('PolicyKeeper', () => {

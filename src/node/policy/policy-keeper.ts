@@ -1,7 +1,8 @@
 import type { HardwareReport } from '../../protocol/compute/node-snapshot';
 import type { DeviceId } from '../../protocol/compute/run-preferences';
 import { isLoopbackUrl } from '../coordinator-client/coordinator-url';
-import { decideRun, NO_POLICY_MEMORY, type DeviceReading, type RunDecision, type RunPreferences } from './run-policy';
+import type { DeviceReading, RunPreferences } from './policy-inputs';
+import { decideRun, NO_POLICY_MEMORY, type RunDecision } from './run-policy';
 import { DEFAULT_READINGS, type NodeReadings } from './readings';
 
 /** Nothing is known of a device whose reading was not given. */

@@ -1,4 +1,4 @@
-import type { RunReadings } from './run-policy';
+import type { RunReadings } from './policy-inputs';
 
 /** What the surroundings tell the node; the clock's time and suspension it knows itself. */
 export type NodeReadings = Omit<RunReadings, 'nowMs' | 'suspended' | 'coordinatorIsLocal'>;

@@ -2,15 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_POLICY, type PolicyPreferences } from '../../protocol/compute/run-preferences';
 import { PRESETS, presetOf } from '../../protocol/compute/run-presets';
 import { DEFAULT_READINGS } from './readings';
-import {
-  decideRun,
-  DEFAULT_RUN_PREFERENCES,
-  RESUME_CALM_MS,
-  type PolicyMemory,
-  type RunDecision,
-  type RunPreferences,
-  type RunReadings,
-} from './run-policy';
+import { DEFAULT_RUN_PREFERENCES, type RunPreferences, type RunReadings } from './policy-inputs';
+import { decideRun, RESUME_CALM_MS, type PolicyMemory, type RunDecision } from './run-policy';
 
 const now = Date.parse('2026-01-02T12:00:00Z');
 const fine: RunReadings = {

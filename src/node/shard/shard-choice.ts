@@ -4,7 +4,7 @@ import type { ShardReport } from '../../protocol/compute/node-snapshot';
 import { storedBytes } from '../../protocol/compute/stored-bytes';
 import { success, type Result } from '../../protocol/result';
 import { nodeFailure, type NodeErrorCode } from '../errors';
-import type { LayerChoice } from '../policy/run-policy';
+import type { LayerChoice } from '../policy/policy-inputs';
 
 /** Share of the free memory used when the person set no limit: other programs keep working. */
 const SHARE_OF_FREE_MEMORY = 0.6;

@@ -16,7 +16,7 @@ import { PipelineJobs, type JobLinks } from '../jobs/pipeline-jobs';
 import type { HubPreferences } from '../contributor-options';
 import type { NodeLogger } from '../logger';
 import type { NodeView } from '../node-view';
-import type { LayerChoice } from '../policy/run-policy';
+import type { LayerChoice } from '../policy/policy-inputs';
 import { readHubName } from './hub-model';
 import { readOfferedModel, type OfferedModel } from './offered-model';
 import { chooseRange, fitRange, memoryBudget, type ChosenRange } from './shard-choice';

@@ -6,7 +6,7 @@ import type { LayerRange, ModelManifest } from '../../../protocol/compute/model'
 import { MANIFEST_FILE, WEIGHT_INDEX_FILE, WeightIndex } from '../../../protocol/compute/weight-index';
 import { storedBytes } from '../../../protocol/compute/stored-bytes';
 import { success, type Result } from '../../../protocol/result';
-import type { LongCallOptions } from '../../engine/engine';
+import type { LongCallOptions } from '../../long-call';
 import { cancelledFailure, engineFailure, reasonOf, type EngineErrorCode } from '../../errors';
 import { checkRange } from '../../shards/estimate-shard';
 import { diskFailure, formatBytes } from '../../shards/shard-files';

@@ -4,7 +4,7 @@ import { mkdir, open, rename, rm, stat, statfs, writeFile, type FileHandle } fro
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { success, type Result } from '../../../protocol/result';
-import type { LongCallOptions } from '../../engine/engine';
+import type { LongCallOptions } from '../../long-call';
 import { cancelledFailure, engineFailure, type EngineErrorCode } from '../../errors';
 import { diskFailure, formatBytes } from '../../shards/shard-files';
 import { fileExists } from '../file-reading';

@@ -12,7 +12,7 @@ import { success, type Result } from '../../../protocol/result';
 import { mainFailure } from '../../errors';
 import { ManualTimers } from '../../test-doubles/manual-timers';
 import { RecordingLog } from '../../test-doubles/recording-log';
-import { textsOf } from '../../texts/texts';
+import { textsOf } from '../../texts/texts-of';
 import type { AnswerListeners, AnswerOutcome, AnswerRequest } from './answer-source';
 import { ChatService } from './chat-service';
 import { textOf } from './conversation-document';

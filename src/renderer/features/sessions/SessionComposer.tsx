@@ -8,8 +8,8 @@ import { SESSION_LIMITS } from '../../../protocol/session/limits';
 import { callOrNotify } from '../../app/notify';
 import { setSessionDraft, useSessionsStore } from '../../stores/sessions-store';
 import { callTore } from '../../stores/tore-api';
-import type { Target } from './SessionRoom';
 import classes from './Sessions.module.css';
+import type { TurnTarget } from './turn-target';
 
 const MAX_FILE_BYTES = SESSION_LIMITS.maxFileBytes;
 const MAX_TEXT_LENGTH = 500_000;
@@ -18,8 +18,8 @@ const TYPING_ENDS_MS = 4_000;
 
 interface SessionComposerProps {
   readonly view: SessionView;
-  readonly target: Target | null;
-  readonly onTarget: (target: Target | null) => void;
+  readonly target: TurnTarget | null;
+  readonly onTarget: (target: TurnTarget | null) => void;
 }
 
 /** Tells the others that somebody is writing, and when it is over. */

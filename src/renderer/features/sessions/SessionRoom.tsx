@@ -20,17 +20,10 @@ import { SessionComposer } from './SessionComposer';
 import { SidePanel } from './SidePanel';
 import classes from './Sessions.module.css';
 import { TurnList } from './TurnList';
+import type { TurnTarget } from './turn-target';
 
 /** Below this width the side panel opens over the turns. */
 const NARROW = '(max-width: 980px)';
-
-/** What the next turn points to. */
-export interface Target {
-  readonly kind: 'reply' | 'edit';
-  readonly turnId: string;
-  readonly seq: number;
-  readonly text: string;
-}
 
 interface SessionRoomProps {
   readonly view: SessionView;
@@ -84,7 +77,7 @@ export function SessionRoom({ view, onOpenList }: SessionRoomProps) {
   const [drawerOpen, setDrawerOpen] = useState(false);
   const [inviting, setInviting] = useState(false);
   const [question, setQuestion] = useState<Question | null>(null);
-  const [target, setTarget] = useState<Target | null>(null);
+  const [target, setTarget] = useState<TurnTarget | null>(null);
   const [searching, setSearching] = useState(false);
   const [query, setQuery] = useState('');
   const { state, turns } = view;

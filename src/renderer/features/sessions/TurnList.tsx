@@ -8,9 +8,9 @@ import { editedTurnOf, type PostedTurn } from '../../../protocol/session/session
 import type { Turn } from '../../../protocol/session/session';
 import { callTore } from '../../stores/tore-api';
 import { useStickToBottom } from '../chat/use-stick-to-bottom';
-import type { Target } from './SessionRoom';
 import classes from './Sessions.module.css';
 import { RefusedRow, StreamRow, TurnRow, WaitingRow } from './TurnRow';
+import type { TurnTarget } from './turn-target';
 
 type Row =
   | { readonly kind: 'turn'; readonly key: string; readonly turn: Turn }
@@ -26,7 +26,7 @@ interface TurnListProps {
   /** The turns to show: all, or those that were found. */
   readonly shown: readonly Turn[];
   readonly searching: boolean;
-  readonly onTarget: (target: Target) => void;
+  readonly onTarget: (target: TurnTarget) => void;
 }
 
 function rowsOf(view: SessionView, shown: readonly Turn[], searching: boolean): Row[] {

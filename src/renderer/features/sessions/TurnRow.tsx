@@ -22,8 +22,8 @@ import { formatBytes, formatCount } from '../../format/numbers';
 import { formatClock, formatExactTime } from '../../format/times';
 import { authorStyle } from './author-colour';
 import { SaveFileButton } from './SaveFileButton';
-import type { Target } from './SessionRoom';
 import classes from './Sessions.module.css';
+import type { TurnTarget } from './turn-target';
 
 interface FrameProps {
   readonly view: SessionView;
@@ -137,7 +137,7 @@ interface TurnRowProps {
   readonly byId: ReadonlyMap<string, Turn>;
   /** The newest turn that puts other text in place of this one. */
   readonly edit: Turn | null;
-  readonly onTarget: (target: Target) => void;
+  readonly onTarget: (target: TurnTarget) => void;
 }
 
 /** One numbered turn. */
@@ -152,7 +152,7 @@ export function TurnRow({ view, turn, byId, edit, onTarget }: TurnRowProps) {
   const text = textOf(edit ?? turn);
   const cost = turn.inference_cost;
   const model = modelNameOf(turn);
-  const target = (kind: Target['kind']): void => onTarget({ kind, turnId: turn.id, seq: turn.seq, text });
+  const target = (kind: TurnTarget['kind']): void => onTarget({ kind, turnId: turn.id, seq: turn.seq, text });
   return (
     <Frame
       view={view}
