@@ -147,6 +147,17 @@ function settlement(of: Json, signer: Signer = files.a.signer): Json {
   };
 }
 
+function modelOfA() {
+  return {
+    model_id: 'org/model-of-a',
+    friendly_name: 'Model of A',
+    manifest_hash: 'a'.repeat(64),
+    shape: testManifest().shape,
+    template_bytes: 0,
+    available: true,
+  };
+}
+
 describe('a greeting', () => {
   it('of a stranger, with a stolen name, or under another agreement leads to no link', async () => {
     const cases: [string, Partial<Greeting>, string][] = [
@@ -291,15 +302,8 @@ describe('a linked peer', () => {
     await expectReason('message-invalid');
     expect(peer.closed).toBeNull();
 
-    const { shape } = testManifest();
-    const model = {
-      model_id: 'org/model-of-a',
-      friendly_name: 'Model of A',
-      manifest_hash: 'a'.repeat(64),
-      shape,
-      template_bytes: 0,
-      available: true,
-    };
+    const model = modelOfA();
+    const { shape } = model;
     peer.send({ type: 'summary', models: [model], capacity: { requests: 9, running: 0 }, records: [] });
     await expect.poll(async () => (await peerView('A'))['models'], WITHIN).toHaveLength(1);
     // Two GFLOP of the formula of tore-0001 at fp16 are one GFT; the agreement counts two node-hours for it.
@@ -344,6 +348,28 @@ describe('a linked peer', () => {
     lie = {};
     expect(await ask()).toMatchObject({ ok: true, value: { text: 'A', federation: { amount: due } } });
     expect((await peerView('A'))['settled']).toMatchObject({ consumed: { requests: 1, amount: due } });
+  });
+
+  it('that links again and does not say what it serves is waited for, and its models stay known', async () => {
+    const { peer } = await link();
+    const model = modelOfA();
+    peer.send({ type: 'summary', models: [model], capacity: { requests: 1, running: 0 }, records: [] });
+    await expect.poll(async () => (await peerView('A'))['models'], WITHIN).toHaveLength(1);
+    peer.drop();
+    await expect.poll(async () => (await peerView('A'))['models'], WITHIN).toHaveLength(0);
+    await link();
+    const user = await WsNode.connect(target.url);
+    nodes.push(user);
+    await user.register();
+    const asked = await user.call({
+      type: 'generate',
+      request_id: randomUUID(),
+      model_id: 'org/model-of-a',
+      prompt: 'hello',
+      max_new_tokens: 2,
+      sampling: { temperature: 0, top_k: 0, top_p: 1 },
+    });
+    expect(asked).toMatchObject({ ok: false, error: { code: 'peer-unavailable', retryable: true } });
   });
 
   it('is out at once when the agreement is terminated, and stays out', async () => {

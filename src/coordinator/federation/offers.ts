@@ -95,9 +95,9 @@ export class Offers {
     this.told.delete(peer);
   }
 
-  /** A peer without a link that served a model when there was one. */
+  /** A peer that served a model over an earlier link, and has none now or has not yet said what it serves over it. */
   awayWith(modelId: string): Peer | null {
-    for (const [peer, { models }] of this.past) if (peer.link === null && models.has(modelId)) return peer;
+    for (const [peer, { models }] of this.past) if (!this.offers.has(peer) && models.has(modelId)) return peer;
     return null;
   }
 
