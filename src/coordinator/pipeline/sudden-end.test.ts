@@ -1,13 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startKillableCoordinator, type KillableCoordinator } from '../testing/killable-coordinator';
 import { serveFirst, serveLast, WsNode } from '../testing/ws-node';
 
 /* A coordinator process is killed under load, again and again, and started over the same database. */
@@ -17,46 +11,10 @@ type Json = Record<string, unknown>;
 const ENDS = 20;
 const ASKERS = 4;
 const GRANT_GFT = 1_000;
-const PROJECT = resolve(import.meta.dirname, '../../..');
 
-let folder = '';
-let buildFolder = '';
-let port = 0;
-let child: ChildProcess;
+let coordinator: KillableCoordinator;
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port: free } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return free;
-}
-
-async function startProcess(): Promise<void> {
-  const options = {
-    databaseFile: join(folder, 'coordinator.sqlite'),
-    port,
-    modelFolders: ['/models/test'],
-    openingGrantMicroGft: GRANT_GFT * 1_000_000,
-    firstChallengeAfterSeconds: 3_600,
-    rateLimitPerMinute: 1_000_000,
-    replacementWaitSeconds: 5,
-  };
-  child = spawn(process.execPath, [join(buildFolder, 'coordinator.mjs'), JSON.stringify(options)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (child.stdout === null) throw new Error('the process has no output');
-  await once(child.stdout, 'data');
-}
-
-async function endSuddenly(): Promise<void> {
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
-}
-
-const url = (): string => `http://127.0.0.1:${port}`;
+const url = (): string => coordinator.url;
 
 async function getJson(path: string): Promise<Json> {
   return (await (await fetch(url() + path)).json()) as Json;
@@ -106,29 +64,9 @@ async function callOrLoss(node: WsNode, message: Json): Promise<Json | null> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tore-sudden-'));
-  const cache = join(PROJECT, 'node_modules', '.cache');
-  await mkdir(cache, { recursive: true });
-  buildFolder = await mkdtemp(join(cache, 'coordinator-'));
-  await build({
-    root: PROJECT,
-    configFile: false,
-    logLevel: 'warn',
-    build: {
-      ssr: join(PROJECT, 'src/coordinator/testing/test-model-coordinator.ts'),
-      outDir: buildFolder,
-      target: 'node20',
-      rolldownOptions: { output: { entryFileNames: 'coordinator.mjs' } },
-    },
-  });
-  port = await freePort();
-  await startProcess();
+  coordinator = await startKillableCoordinator(GRANT_GFT * 1_000_000);
 });
-afterAll(async () => {
-  await endSuddenly();
-  await rm(folder, { recursive: true, force: true });
-  await rm(buildFolder, { recursive: true, force: true });
-});
+afterAll(() => coordinator.remove());
 
 describe('a coordinator that is killed', () => {
   it(`keeps the chain and every balance right, over ${ENDS} ends under load`, async () => {
@@ -177,8 +115,8 @@ describe('a coordinator that is killed', () => {
       // Under load: answers arrive before and, at an odd moment, while the process ends.
       await expect.poll(() => outcomes.size, { timeout: 30_000, interval: 5 }).toBeGreaterThan(before + 2);
       await sleep((end * 7) % 40);
-      await endSuddenly();
-      await startProcess();
+      await coordinator.kill();
+      await coordinator.start();
     }
     load.isOver = true;
     await Promise.all([...asking, ...keeping]);
