@@ -8,8 +8,8 @@ import { readHandshakeMessage } from '../../protocol/trust/handshake-message';
 import { signStatement } from '../../protocol/trust/statement';
 import { callAt, post, type Answer } from '../testing/foreign-client';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
+import { KEY_OF_B } from '../testing/signed-agreement';
 import { WsNode } from '../testing/ws-node';
-import { createPrivateKey } from 'node:crypto';
 
 const mallory = testParty(66, 'Mallory');
 let nowMs = T0 + 60_000;
@@ -77,9 +77,7 @@ describe('the relay', () => {
   });
 
   it('tells a connected key that something waits, though it serves nothing', async () => {
-    const seed = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 2)]);
-    const privateKey = createPrivateKey({ key: seed, format: 'der', type: 'pkcs8' });
-    const connection = await WsNode.connect(running.url, { publicKey: B.signer.publicKey, privateKey });
+    const connection = await WsNode.connect(running.url, KEY_OF_B);
     await send(new Pair().sent.proposer[0]);
     await expect.poll(() => connection.messages.some(({ type }) => type === 'inbox-changed')).toBe(true);
     connection.socket.close();

@@ -3,13 +3,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { nodeCryptography } from '../../keys/ed25519';
+import { B, Pair, T0 } from '../../keys/testing/handshake-pair';
+import { signStatement } from '../../protocol/trust/statement';
 import { hashManifest } from '../../inference/models/model-folder';
 import {
   buildCoordinatorProgram,
   startCoordinatorProcess,
   type CoordinatorProcess,
 } from '../testing/coordinator-process';
+import { callAt, post } from '../testing/foreign-client';
 import { SessionClient } from '../testing/session-client';
+import { KEY_OF_A, KEY_OF_B, signedAgreement } from '../testing/signed-agreement';
 import { findNatsServer, startNats } from '../testing/nats-server';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
 import { freshLocation, testEngine, type TestLocation } from '../testing/test-database';
@@ -176,6 +181,49 @@ describe.runIf(canRun)('two replicas over one database', () => {
     const entered = await moved.ask({ type: 'session-enter', session_id: sessionId, after_seq: last });
     expect((entered['turns'] as Json[]).map((turn) => turn['seq'])).toEqual([last + 1]);
     for (const client of [ada, moved]) client.drop();
+  });
+
+  it('offer a session under an agreement to the party connected to the other, and let it in', async () => {
+    const [one, two] = urls();
+    const ada = await SessionClient.connect(one, 'Ada', KEY_OF_A);
+    const ben = await SessionClient.connect(two, 'Ben', KEY_OF_B);
+    const sessionId = await ada.create({ agreement: signedAgreement() });
+    const { offer } = (await ben.socket.next('session-offered')) as { offer: Json };
+    expect(offer).toMatchObject({ session_id: sessionId, opened_by: 'Ada' });
+    await ben.join(sessionId);
+    expect(await ben.post(sessionId, ben.turn(sessionId, 'Here.'))).toBe(1);
+    await ada.socket.next('session-turns', ({ turns }) => (turns as Json[]).some((turn) => turn['seq'] === 1));
+    for (const client of [ada, ben]) client.drop();
+  });
+
+  it('tell a party at the other at once that a handshake message waits, and hand it over there', async () => {
+    const clock = { nowMs: () => T0 + 60_000 };
+    const settings = { ...storage.options, natsUrl: nats.url };
+    const pair = [await startTestCoordinator(settings, { clock }), await startTestCoordinator(settings, { clock })];
+    const [here, there] = pair as [TestCoordinator, TestCoordinator];
+    try {
+      const waiting = await connect(there.url, KEY_OF_B);
+      callAt(here.url);
+      const [proposal] = new Pair().sent.proposer;
+      expect((await post('/handshakes/messages', proposal)).status).toBeLessThan(300);
+      await waiting.next('inbox-changed');
+      callAt(there.url);
+      const asked = {
+        tore_spec: 'tore-0002',
+        type: 'inbox-request',
+        coordinator_id: there.coordinatorId,
+        node_id: B.nodeId,
+        public_key: B.signer.publicKey,
+        after: 0,
+        acknowledge: 0,
+        limit: 100,
+        issued_at: new Date(clock.nowMs()).toISOString(),
+      };
+      const box = await post('/handshakes/inbox', signStatement(asked, B.signer, nodeCryptography));
+      expect(box.body).toMatchObject({ messages: [{ message: proposal }] });
+    } finally {
+      for (const { coordinator } of pair) await coordinator.stop();
+    }
   });
 
   it('share what one learns of the grid', async () => {

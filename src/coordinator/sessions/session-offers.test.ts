@@ -1,15 +1,11 @@
-import { createPrivateKey } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeCryptography as cryptography } from '../../keys/ed25519';
-import { A, accepted, B, got } from '../../keys/testing/handshake-pair';
-import { signAgreement } from '../../protocol/signing/sign-document';
-import type { Agreement } from '../../protocol/trust/agreement';
-import { agreementOfHandshake } from '../../protocol/trust/agreement-of-handshake';
+import { A, got } from '../../keys/testing/handshake-pair';
 import { agreementHash, signTermination } from '../../protocol/trust/termination';
 import { callAt, call } from '../testing/foreign-client';
 import { SessionClient } from '../testing/session-client';
+import { KEY_OF_A, KEY_OF_B, signedAgreement } from '../testing/signed-agreement';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
-import type { TestKey } from '../testing/ws-node';
 
 let running: TestCoordinator;
 beforeEach(async () => {
@@ -18,28 +14,10 @@ beforeEach(async () => {
 });
 afterEach(() => running.coordinator.stop());
 
-function keyOf(seedFill: number, publicKey: string): TestKey {
-  const seed = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, seedFill)]);
-  return { publicKey, privateKey: createPrivateKey({ key: seed, format: 'der', type: 'pkcs8' }) };
-}
-
-function signedAgreement(): Agreement {
-  const terms = {
-    purpose: 'Plan an assay.',
-    resources: [],
-    cost: { unit: 'GFT' },
-    data_handling: 'Inside.',
-    effective_at: '2020-01-01T00:00:00.000Z',
-    termination: 'Any time.',
-  };
-  const draft = got(agreementOfHandshake(accepted().known.proposer, { id: 'g1', terms }));
-  return got(signAgreement(got(signAgreement(draft, A.signer, cryptography)), B.signer, cryptography));
-}
-
 async function people() {
   return {
-    ada: await SessionClient.connect(running.url, 'Ada', keyOf(1, A.signer.publicKey)),
-    ben: await SessionClient.connect(running.url, 'Ben', keyOf(2, B.signer.publicKey)),
+    ada: await SessionClient.connect(running.url, 'Ada', KEY_OF_A),
+    ben: await SessionClient.connect(running.url, 'Ben', KEY_OF_B),
     eve: await SessionClient.connect(running.url, 'Eve'),
   };
 }

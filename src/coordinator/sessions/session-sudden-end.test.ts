@@ -103,8 +103,13 @@ describe('a session whose host is killed between service and confirmation', () =
         ada.turn(sessionId, 'ABC', { author: 'model', ...(cost === null ? {} : { inference_cost: cost }) });
       if (outcome === null) {
         const pending = {
-          ...{ amount: 0.000001, unit: 'GFT', model_id: request.model_id, coordinator_id: coordinatorId },
-          ...{ input_tokens: 5, output_tokens: 3, ledger_ref: request.request_id },
+          amount: 0.000001,
+          unit: 'GFT',
+          model_id: request.model_id,
+          coordinator_id: coordinatorId,
+          input_tokens: 5,
+          output_tokens: 3,
+          ledger_ref: request.request_id,
           confirmed_at: new Date().toISOString(),
         };
         expect(await ada.refusal({ type: 'session-post', session_id: sessionId, turn: answer(pending) })).toBe(
