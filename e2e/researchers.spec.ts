@@ -7,7 +7,15 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
 import { expect, test, type ToreApp } from './fixtures';
-import { agree, createKey, joinCoordinator, openDiscovery, openHandshake, publishRecord } from './trust-actions';
+import {
+  agree,
+  callTore,
+  createKey,
+  joinCoordinator,
+  openDiscovery,
+  openHandshake,
+  publishRecord,
+} from './trust-actions';
 
 const run = promisify(execFile);
 const tore = (...args: string[]): Promise<{ stderr: string }> =>
@@ -31,8 +39,28 @@ test('two researchers find each other, test each other, and sign what anybody ca
   const { url, accessToken } = await readJoinDetails(a.window);
   const b = await launchTore();
   await completeWelcome(b.window);
-  await joinCoordinator(b.window, url, accessToken);
+  // Each at a coordinator of its own: one joins a session at the other's by a link and the token that one asks for.
+  await openScreen(a.window, 'sessions');
+  await a.window.getByTestId('session-begin').click();
+  await a.window.getByTestId('session-title').fill('Spectra and words');
+  await a.window.getByTestId('session-display-name').fill('Ada');
+  await a.window.getByTestId('session-create').click();
+  await expect(a.window.getByTestId('session-input')).toBeVisible({ timeout: READY_TIMEOUT_MS });
+  await a.window.getByTestId('session-invite').click();
+  await a.window.getByTestId('invitation-make').click();
+  const link = (await a.window.getByTestId('invitation-link').innerText()).trim();
+  await a.window.keyboard.press('Escape');
+  await openScreen(b.window, 'sessions');
+  await b.window.getByTestId('session-begin-join').click();
+  await b.window.getByTestId('session-link').fill(link);
+  await b.window.getByTestId('session-join-name').fill('Ben');
+  await b.window.getByTestId('session-join').click();
+  await b.window.getByTestId('session-join-token').fill(accessToken);
+  await b.window.getByTestId('session-join').click();
+  await expect(b.window.getByTestId('session-input')).toBeVisible({ timeout: READY_TIMEOUT_MS });
+  await expect(a.window.getByTestId('session-person')).toHaveCount(2, { timeout: READY_TIMEOUT_MS });
 
+  await joinCoordinator(b.window, url, accessToken);
   await openDiscovery(a.window, 'find');
   await look(a, 'discovery-empty');
   const keyOfA = await createKey(a.window, 'Spectra Lab', 'University of the North');
@@ -52,23 +80,6 @@ test('two researchers find each other, test each other, and sign what anybody ca
   await look(a, 'discovery-handshake');
   await openDiscovery(a.window, 'policies');
   await look(a, 'discovery-policies');
-
-  // Under the agreement one opens a session; the other sees it without a link, and joins without a code.
-  await openDiscovery(a.window, 'agreements');
-  await a.window.getByTestId('agreement-session').click();
-  await a.window.getByTestId('session-title').fill('Spectra and words');
-  await a.window.getByTestId('session-display-name').fill('Ada');
-  await a.window.getByTestId('session-create').click();
-  await expect(a.window.getByTestId('session-input')).toBeVisible({ timeout: READY_TIMEOUT_MS });
-  await openScreen(b.window, 'sessions');
-  await expect(b.window.getByTestId('session-offer')).toContainText('Spectra and words', { timeout: READY_TIMEOUT_MS });
-  await look(b, 'sessions-offer');
-  await b.window.getByTestId('session-offer-join').click();
-  await b.window.getByTestId('session-join-name').fill('Ben');
-  await b.window.getByTestId('session-join').click();
-  await expect(b.window.getByTestId('session-input')).toBeVisible({ timeout: READY_TIMEOUT_MS });
-  await expect(a.window.getByTestId('session-person')).toHaveCount(2, { timeout: READY_TIMEOUT_MS });
-  await expect(b.window.getByTestId('session-offer')).toHaveCount(0);
 
   const file = join(folder, 'signed.tore2-agreement.json');
   await a.electron.evaluate(({ dialog }, path) => {

@@ -1,4 +1,5 @@
-// A group session over two apps and a third program: an agreement, two models, a settled cost, an export anybody can check.
+// Two labs that never met, from the search to the export: two apps with profiles and keys of their own, one coordinator,
+// and a third program that joins as an observer and verifies everything offline.
 import { execFile } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -9,11 +10,9 @@ import { promisify } from 'node:util';
 import type { Page } from '@playwright/test';
 import { SessionClient } from '../src/coordinator/testing/session-client';
 import { newTestKey } from '../src/coordinator/testing/ws-node';
-import { nodeEd25519, signerOfSeed } from '../src/keys/ed25519';
-import { signAgreement } from '../src/protocol/signing/sign-document';
-import type { Agreement } from '../src/protocol/trust/agreement';
 import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
 import { expect, test, type ToreApp } from './fixtures';
+import { agree, createKey, joinCoordinator, openDiscovery, publishRecord } from './trust-actions';
 
 const run = promisify(execFile);
 const WITHIN = { timeout: READY_TIMEOUT_MS };
@@ -53,49 +52,6 @@ async function startModelServer(answer: string): Promise<{ server: Server; url: 
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, asked };
 }
 
-/** The signer of an app's key, from its profile: without a key ring in the test its secrets are in the clear. */
-async function signerOf(app: ToreApp): Promise<ReturnType<typeof signerOfSeed>> {
-  const vault = JSON.parse(await readFile(join(app.profile, 'secrets.json'), 'utf8')) as {
-    secrets: Record<string, { encrypted: boolean; value: string }>;
-  };
-  const secret = vault.secrets['node-identity'];
-  if (secret === undefined || secret.encrypted) throw new Error('the key of the app cannot be read here');
-  const stored = Buffer.from(Buffer.from(secret.value, 'base64').toString('utf8'), 'base64');
-  const bytes = stored.length === 68 ? stored : Buffer.from(secret.value, 'base64');
-  return signerOfSeed(bytes.subarray(4, 36));
-}
-
-async function agreementOf(first: ToreApp, second: ToreApp): Promise<Agreement> {
-  const [ada, ben] = [await signerOf(first), await signerOf(second)];
-  const draft: Agreement = {
-    tore_spec: 'tore-0002',
-    type: 'agreement',
-    id: '019cb1a0-3c00-7000-8000-0000000000aa',
-    parties: [
-      { node_id: 'lab-a', public_key: ada.publicKey, name: 'Ada', institution: 'Lab A' },
-      { node_id: 'lab-b', public_key: ben.publicKey, name: 'Ben', institution: 'Lab B' },
-    ],
-    governance_mode: 'voluntary',
-    handshake_ref: null,
-    evidence: [],
-    terms: {
-      purpose: 'Plan an assay together.',
-      resources: [],
-      cost: { unit: 'credits', rate: 1_000_000 },
-      data_handling: 'Nothing leaves the two labs.',
-      effective_at: '2020-01-01T00:00:00Z',
-      termination: 'By either side, in writing.',
-    },
-    status: 'active',
-    metadata: {},
-    signatures: [],
-  };
-  const once = signAgreement(draft, ada, nodeEd25519);
-  const twice = once.ok ? signAgreement(once.value, ben, nodeEd25519) : once;
-  if (!twice.ok) throw new Error(twice.error.message);
-  return twice.value;
-}
-
 async function post(window: Page, text: string): Promise<void> {
   await window.getByTestId('session-input').fill(text);
   await window.getByTestId('session-send').click();
@@ -113,10 +69,10 @@ async function saveNextTo(app: ToreApp, path: string): Promise<void> {
   }, path);
 }
 
-test('two labs hold a session: both models answer, a cost is settled, anybody can verify the export', async ({
+test('two labs find each other, agree and hold a session whose models, costs and signatures anybody can check', async ({
   launchTore,
 }) => {
-  test.setTimeout(360_000);
+  test.setTimeout(480_000);
   const folder = await mkdtemp(join(tmpdir(), 'tore-session-'));
   const { server, url, asked } = await startModelServer('A shard is a range of layers of one model.');
   const observers: SessionClient[] = [];
@@ -128,39 +84,40 @@ test('two labs hold a session: both models answer, a cost is settled, anybody ca
     await expect(ada.window.getByTestId('session-begin')).toBeVisible();
     await ada.screenshot('sessions-empty');
 
-    // Ada opens a session on the agreement both labs have signed.
-    const agreementFile = join(folder, 'labs.tore2-agreement.json');
-    await writeFile(agreementFile, JSON.stringify(await agreementOf(ada, ben)));
-    await ada.window.getByTestId('session-begin').click();
+    // They publish, find each other, test each other, and sign terms that count in credits.
+    const details = await readJoinDetails(ada.window);
+    await joinCoordinator(ben.window, details.url, details.accessToken);
+    const keys = [
+      await createKey(ada.window, 'Spectra Lab', 'University of the North'),
+      await createKey(ben.window, 'Corpus Group', 'Institute of the South'),
+    ];
+    expect(keys[0]).not.toBe(keys[1]);
+    await publishRecord(ada.window, 'science', 'chemistry', 'org/chem-7b');
+    await publishRecord(ben.window, 'language', 'sour_dough', 'org/words-1b');
+    await agree(ada.window, ben.window, 'Corpus Group', { unit: 'credits', rate: 1_000_000 });
+
+    // Ada opens a session under what they signed; Ben sees it there, and joins without a code.
+    await openDiscovery(ada.window, 'agreements');
+    await ada.window.getByTestId('agreement-session').click();
     await ada.window.getByTestId('session-title').fill('Assay planning');
     await ada.window.getByTestId('session-display-name').fill('Ada');
-    await ada.window.locator('input[type=file]').first().setInputFiles(agreementFile);
-    await expect(ada.window.getByRole('button', { name: 'labs.tore2-agreement.json' })).toBeVisible();
     await ada.window.getByTestId('session-create').click();
     await expect(ada.window.getByTestId('session-input')).toBeVisible(WITHIN);
-
-    // Ben joins with a link; Ada's coordinator wants its token as well.
-    await ada.window.getByTestId('session-invite').click();
-    await ada.window.getByTestId('invitation-make').click();
-    const link = (await ada.window.getByTestId('invitation-link').innerText()).trim();
-    await ada.screenshot('sessions-invite');
-    await ada.window.keyboard.press('Escape');
-    const details = await readJoinDetails(ada.window);
-    await openScreen(ada.window, 'sessions');
     await openScreen(ben.window, 'sessions');
-    await ben.window.getByTestId('session-begin-join').click();
-    await ben.window.getByTestId('session-link').fill(link);
+    await expect(ben.window.getByTestId('session-offer')).toContainText('Assay planning', WITHIN);
+    await ben.screenshot('sessions-offer');
+    await ben.window.getByTestId('session-offer-join').click();
     await ben.window.getByTestId('session-join-name').fill('Ben');
     await ben.window.getByTestId('session-join').click();
-    await ben.window.getByTestId('session-join-token').fill(details.accessToken);
-    await ben.window.getByTestId('session-join').click();
     await expect(ben.window.getByTestId('session-input')).toBeVisible(WITHIN);
+    await expect(ben.window.getByTestId('session-offer')).toHaveCount(0);
 
     // A third program watches.
     await ada.window.getByTestId('session-invite').click();
     await ada.window.getByText('Observer', { exact: true }).click();
     await ada.window.getByTestId('invitation-make').click();
     const watching = (await ada.window.getByTestId('invitation-link').innerText()).trim();
+    await ada.screenshot('sessions-invite');
     await ada.window.keyboard.press('Escape');
     const sessionId = /session\/([0-9a-f-]{36})/.exec(watching)?.[1] ?? '';
     const headers = { authorization: `Bearer ${details.accessToken}` };
@@ -240,7 +197,16 @@ test('two labs hold a session: both models answer, a cost is settled, anybody ca
       .toBeGreaterThan(0);
     const { stdout } = await run(process.execPath, [TORE, 'verify', file, '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ verified: true, signatures: 4, unsigned: 0 });
+    const agreementFile = join(folder, 'labs.tore2-agreement.json');
+    await saveNextTo(ada, agreementFile);
+    await openDiscovery(ada.window, 'agreements');
+    await ada.window.getByTestId('agreement-export').click();
+    await expect.poll(() => readFile(agreementFile, 'utf8').catch(() => ''), WITHIN).toContain('"signatures"');
+    const agreed = await run(process.execPath, [TORE, 'verify', agreementFile]);
+    for (const key of keys) expect(agreed.stderr).toContain(key);
+    const { id: agreementId } = JSON.parse(await readFile(agreementFile, 'utf8')) as { id: string };
     const text = await readFile(file, 'utf8');
+    expect(JSON.parse(text)).toMatchObject({ agreement_ref: agreementId });
     expect(text.match(/"inference_cost"/g)).toHaveLength(1);
     expect(text).not.toContain(details.accessToken);
     const forged = join(folder, 'forged.tore3.json');

@@ -9,24 +9,25 @@ export async function openDiscovery(window: Page, tab: DiscoveryTab): Promise<vo
   await window.getByTestId(`discovery-tab-${tab}`).click();
 }
 
-/** Points an app at another coordinator, as Settings does, without contributing to it. */
-export async function joinCoordinator(window: Page, url: string, accessToken: string): Promise<void> {
+/** Makes a call of the window's API, and fails when it is refused. */
+async function callTore(window: Page, channel: string, input: unknown): Promise<void> {
   await window.evaluate(
-    async ([address, token]) => {
+    async ([name, value]) => {
       const { tore } = globalThis as unknown as {
         tore: { call(channel: string, input: unknown): Promise<{ ok: boolean; error?: { message: string } }> };
       };
-      for (const [channel, input] of [
-        // The token first: it waits for the coordinator that is chosen next.
-        ['settings:set-access-token', { accessToken: token }],
-        ['settings:update', { coordinator: { kind: 'remote', url: address } }],
-      ] as const) {
-        const result = await tore.call(channel, input);
-        if (!result.ok) throw new Error(result.error?.message);
-      }
+      const result = await tore.call(name, value);
+      if (!result.ok) throw new Error(result.error?.message);
     },
-    [url, accessToken] as const,
+    [channel, input] as const,
   );
+}
+
+/** Points an app at another coordinator, as Settings does, without contributing to it. */
+export async function joinCoordinator(window: Page, url: string, accessToken: string): Promise<void> {
+  // The token first: it waits for the coordinator that is chosen next.
+  await callTore(window, 'settings:set-access-token', { accessToken });
+  await callTore(window, 'settings:update', { coordinator: { kind: 'remote', url } });
 }
 
 /** Creates the party's key and returns its id. */
@@ -106,8 +107,14 @@ export async function accept(window: Page): Promise<void> {
   await window.getByTestId('decide-confirm').click();
 }
 
+/** In what an agreement counts costs. */
+export interface AgreedCost {
+  readonly unit: string;
+  readonly rate: number;
+}
+
 /** From a search to an agreement both have signed: `a` proposes and offers, `b` joins and signs. */
-export async function agree(a: Page, b: Page, nameOfB: string): Promise<void> {
+export async function agree(a: Page, b: Page, nameOfB: string, cost?: AgreedCost): Promise<void> {
   await propose(a, nameOfB, 'See whether our models fit together.');
   await openHandshake(b);
   await b.getByTestId('handshake-join').click();
@@ -123,6 +130,10 @@ export async function agree(a: Page, b: Page, nameOfB: string): Promise<void> {
   await accept(b);
   await expectPhase(a, 'Accepted by both');
   await a.getByTestId('handshake-offer').click();
+  if (cost !== undefined) {
+    await a.getByTestId('agreement-unit').fill(cost.unit);
+    await a.getByTestId('agreement-rate').fill(String(cost.rate));
+  }
   await a.getByTestId('agreement-offer').click();
   await openDiscovery(b, 'agreements');
   await b.getByTestId('agreement-sign').click({ timeout: READY_TIMEOUT_MS });

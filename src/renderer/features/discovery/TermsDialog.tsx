@@ -148,6 +148,7 @@ export function TermsDialog({ handshake, renews, onClose }: TermsDialogProps) {
             value={costUnit}
             maxLength={300}
             onChange={(event) => set({ costUnit: event.currentTarget.value })}
+            data-testid="agreement-unit"
           />
           <NumberInput
             className={classes.grow ?? ''}
@@ -156,6 +157,7 @@ export function TermsDialog({ handshake, renews, onClose }: TermsDialogProps) {
             value={draft.costRate ?? ''}
             min={0}
             onChange={(value) => set({ costRate: typeof value === 'number' ? value : null })}
+            data-testid="agreement-rate"
           />
         </div>
         <TextInput
