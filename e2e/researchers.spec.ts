@@ -7,15 +7,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
 import { expect, test, type ToreApp } from './fixtures';
-import {
-  agree,
-  callTore,
-  createKey,
-  joinCoordinator,
-  openDiscovery,
-  openHandshake,
-  publishRecord,
-} from './trust-actions';
+import { agree, createKey, joinCoordinator, openDiscovery, openHandshake, publishRecord } from './trust-actions';
 
 const run = promisify(execFile);
 const tore = (...args: string[]): Promise<{ stderr: string }> =>

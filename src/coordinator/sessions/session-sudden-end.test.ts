@@ -133,7 +133,9 @@ describe('a session whose host is killed between service and confirmation', () =
     const exported = (await (await fetch(host.url + path, { headers: sign('GET', path, '') })).json()) as Json;
     const turns = (exported['session'] as Json)['turns'] as Json[];
     expect(turns).toHaveLength(ENDS);
-    const costs = turns.flatMap((turn) => (turn['inference_cost'] as Json | null | undefined) ?? []);
+    const costs = turns.flatMap(({ inference_cost: cost }) =>
+      cost === undefined || cost === null ? [] : [cost as Json],
+    );
     expect(costs.map((cost) => [cost['ledger_ref'], cost['amount']])).toEqual(
       words.map((word) => [word['ledger_ref'], word['gft']]),
     );
