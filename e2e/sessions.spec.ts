@@ -205,6 +205,22 @@ test('two labs find each other, agree and hold a session whose models, costs and
     const agreed = await run(process.execPath, [TORE, 'verify', agreementFile]);
     for (const key of keys) expect(agreed.stderr).toContain(key);
     const { id: agreementId } = JSON.parse(await readFile(agreementFile, 'utf8')) as { id: string };
+    // A second session under the same agreement knows what all of them have cost.
+    await ada.window.getByTestId('agreement-session').click();
+    await ada.window.getByTestId('session-title').fill('Second meeting');
+    await ada.window.getByTestId('session-display-name').fill('Ada');
+    await ada.window.getByTestId('session-create').click();
+    await chooseOption(ada.window, 'own-model-select', /network/i);
+    await post(ada.window, 'What is a layer?');
+    await ada.window.getByTestId('own-model-ask').click();
+    await expect(ada.window.getByTestId('turn-cost')).toContainText('credits', WITHIN);
+    await ada.window.getByText('Costs', { exact: true }).click();
+    await expect(ada.window.getByTestId('statement-agreement')).toContainText(
+      'Under this agreement, 2 sessions',
+      WITHIN,
+    );
+    await ada.screenshot('sessions-agreement-costs');
+
     const text = await readFile(file, 'utf8');
     expect(JSON.parse(text)).toMatchObject({ agreement_ref: agreementId });
     expect(text.match(/"inference_cost"/g)).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import type { CheckedLine, SessionStatement } from '../protocol/session/session-costs';
+import type { AgreementTotals, CheckedLine, SessionStatement } from '../protocol/session/session-costs';
 import type { SessionParticipant, Turn } from '../protocol/session/session';
 import type { PostedTurn, SessionRole } from '../protocol/session/session-host';
 import type { Failure } from '../protocol/result';
@@ -116,6 +116,8 @@ export interface SessionListView {
 export interface StatementView {
   readonly statement: SessionStatement;
   readonly checked: readonly CheckedLine[] | null;
+  /** All sessions under the session's agreement that this computer has; null without an agreement. */
+  readonly underAgreement: AgreementTotals | null;
 }
 
 /** Before a model is asked: what it will cost, as far as it can be known. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { InferenceCost, Turn } from './session';
-import { amountInUnit, checkStatement, costTermsOf, GFT_TERMS, statementOf } from './session-costs';
+import { agreementTotalsOf, amountInUnit, checkStatement, costTermsOf, GFT_TERMS, statementOf } from './session-costs';
 
 function turn(seq: number, participant: string, amount: number | null, unit = 'GFT'): Turn {
   const cost: InferenceCost = {
@@ -56,6 +56,26 @@ describe('a statement', () => {
         expect(total?.amount).toBe(Number(sum) / 1_000_000);
       }),
     );
+  });
+
+  it('is summed over every session under the same agreement, known by its signatures', () => {
+    const agreement = (id: string, ...values: string[]) =>
+      ({ id, signatures: values.map((value) => ({ value })) }) as unknown as Parameters<typeof agreementTotalsOf>[0];
+    const under = (signed: ReturnType<typeof agreement> | null, amount: number) => ({
+      agreement: signed,
+      turns: [turn(1, 'p', amount, 'credits'), turn(2, 'q', null)],
+    });
+    const sessions = [
+      under(agreement('a', 'x', 'y'), 0.1),
+      under(agreement('a', 'y', 'x'), 0.2),
+      under(agreement('a', 'forged'), 7),
+      under(agreement('b', 'x', 'y'), 7),
+      under(null, 7),
+    ];
+    expect(agreementTotalsOf(agreement('a', 'x', 'y'), sessions)).toEqual({
+      sessions: 2,
+      totals: [{ unit: 'credits', amount: 0.3, turns: 2, inputTokens: 6, outputTokens: 4 }],
+    });
   });
 
   it('is checked line by line against the ledger', () => {

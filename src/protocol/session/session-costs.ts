@@ -105,6 +105,32 @@ export function statementOf(
   };
 }
 
+/** What all sessions under one agreement have cost so far, as far as they are known here. */
+export interface AgreementTotals {
+  readonly sessions: number;
+  readonly totals: readonly CostTotal[];
+}
+
+function isSameAgreement(left: Agreement, right: Agreement): boolean {
+  const valuesOf = ({ signatures }: Agreement): string =>
+    signatures
+      .map(({ value }) => value)
+      .sort()
+      .join();
+  return left.id === right.id && valuesOf(left) === valuesOf(right);
+}
+
+/** Sums the settled costs of every session under an agreement. Its signatures tell it from another of the same id. */
+export function agreementTotalsOf(
+  agreement: Agreement,
+  sessions: readonly { readonly agreement: Agreement | null; readonly turns: readonly Turn[] }[],
+): AgreementTotals {
+  const under = sessions.filter(
+    (session) => session.agreement !== null && isSameAgreement(session.agreement, agreement),
+  );
+  return { sessions: under.length, totals: totalsOf(under.flatMap(({ turns }) => turns)) };
+}
+
 /** What the ledger said about one line. */
 export interface CheckedLine {
   readonly seq: number;

@@ -14,7 +14,7 @@ import type { ContentPart } from '../../../protocol/conversation/content';
 import { readDocument } from '../../../protocol/documents/read-document';
 import { writeDocument } from '../../../protocol/documents/write-document';
 import { shouldAnswer } from '../../../protocol/session/answer-rules';
-import { checkStatement, statementOf } from '../../../protocol/session/session-costs';
+import { agreementTotalsOf, checkStatement, statementOf } from '../../../protocol/session/session-costs';
 import { readSessionLink, writeSessionLink } from '../../../protocol/session/session-link';
 import type { SessionRole } from '../../../protocol/session/session-host';
 import type { Agreement } from '../../../protocol/trust/agreement';
@@ -248,11 +248,14 @@ export class SessionsService {
     const session = this.client.session(sessionId);
     if (session === null) return missing();
     const statement = statementOf(session.head, session.participants, session.turns, this.now());
+    const { agreement } = session;
+    const underAgreement = agreement === null ? null : agreementTotalsOf(agreement, this.client.sessions);
     const words = await this.client.costs(sessionId);
-    if (!words.ok) return success({ statement, checked: null });
+    if (!words.ok) return success({ statement, underAgreement, checked: null });
     const { coordinator_id: coordinatorId, cost_unit: unit, cost_rate: rate } = session.head;
     return success({
       statement,
+      underAgreement,
       checked: checkStatement(statement.lines, words.value, { coordinatorId, terms: { unit, rate } }),
     });
   }

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { SessionView, StatementView } from '../../../contract';
 import type { CostTotal } from '../../../protocol/session/session-costs';
-import { formatCount } from '../../format/numbers';
+import { formatCount, formatWireAmount } from '../../format/numbers';
 import { callTore } from '../../stores/tore-api';
 import { authorStyle } from './author-colour';
 import classes from './Sessions.module.css';
@@ -15,7 +15,7 @@ function Totals({ totals }: { readonly totals: readonly CostTotal[] }) {
       {totals.map((total) => (
         <p key={total.unit} className={classes.total}>
           <strong>
-            {total.amount} {total.unit}
+            {formatWireAmount(total.amount)} {total.unit}
           </strong>
           <span className={classes.quiet}>
             {t('sessions.panel.tokens', {
@@ -48,6 +48,18 @@ function Checked({ checked }: Pick<StatementView, 'checked'>) {
   );
 }
 
+/** The sum over all sessions under the agreement; one session alone is its own sum. */
+function UnderAgreement({ under }: { readonly under: StatementView['underAgreement'] }) {
+  const { t } = useTranslation();
+  if (under === null || under.sessions < 2) return null;
+  return (
+    <div data-testid="statement-agreement">
+      <p className={classes.label}>{t('sessions.panel.underAgreement', { count: under.sessions })}</p>
+      <Totals totals={under.totals} />
+    </div>
+  );
+}
+
 /** What the session cost, by participant, checked against the host's ledger. */
 export function StatementPanel({ view }: { readonly view: SessionView }) {
   const { t } = useTranslation();
@@ -71,8 +83,10 @@ export function StatementPanel({ view }: { readonly view: SessionView }) {
   if (lines.length === 0) return <p className={classes.quiet}>{t('sessions.panel.noCosts')}</p>;
   return (
     <div className={classes.statement}>
-      <p className={classes.label}>{t('sessions.panel.total')}</p>
-      <Totals totals={totals} />
+      <div>
+        <p className={classes.label}>{t('sessions.panel.total')}</p>
+        <Totals totals={totals} />
+      </div>
       <ul className={classes.people}>
         {participants.map((person) => (
           <li
@@ -86,6 +100,7 @@ export function StatementPanel({ view }: { readonly view: SessionView }) {
         ))}
       </ul>
       <Checked checked={statement.checked} />
+      <UnderAgreement under={statement.underAgreement} />
     </div>
   );
 }

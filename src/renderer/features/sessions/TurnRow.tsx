@@ -87,7 +87,7 @@ function CostChip({ cost }: { readonly cost: InferenceCost }) {
     <Tooltip label={hint}>
       <span className={classes.chip} tabIndex={0} data-testid="turn-cost">
         <IconReceipt2 size={13} stroke={1.5} aria-hidden="true" />
-        {t('sessions.settled')} {cost.amount} {cost.unit}
+        {t('sessions.settled')} {formatWireAmount(cost.amount)} {cost.unit}
       </span>
     </Tooltip>
   );

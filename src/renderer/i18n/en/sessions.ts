@@ -139,6 +139,8 @@ export const sessions = {
     unchecked: 'The host cannot be asked now; these are the entries as the turns carry them.',
     problem_one: '{{count}} entry is not confirmed by the ledger',
     problem_other: '{{count}} entries are not confirmed by the ledger',
+    underAgreement_one: 'Under this agreement, {{count}} session',
+    underAgreement_other: 'Under this agreement, {{count}} sessions',
     tokens: '{{input}} tokens read, {{output}} written',
   },
   model: {

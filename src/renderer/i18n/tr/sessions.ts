@@ -139,6 +139,8 @@ export const sessions = {
     unchecked: 'Ev sahibine şu anda sorulamıyor; bunlar iletilerin taşıdığı kayıtlardır.',
     problem_one: 'defter {{count}} kaydı onaylamıyor',
     problem_other: 'defter {{count}} kaydı onaylamıyor',
+    underAgreement_one: 'Bu anlaşma altında {{count}} oturum',
+    underAgreement_other: 'Bu anlaşma altında {{count}} oturum',
     tokens: '{{input}} token okundu, {{output}} token yazıldı',
   },
   model: {
