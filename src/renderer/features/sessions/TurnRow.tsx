@@ -18,7 +18,7 @@ import { editedTurnOf, type PostedTurn } from '../../../protocol/session/session
 import { callOrNotify } from '../../app/notify';
 import { CopyButton } from '../../components/CopyButton';
 import { MarkdownText } from '../../components/message/MarkdownText';
-import { formatBytes, formatCount } from '../../format/numbers';
+import { formatBytes, formatCount, formatWireAmount } from '../../format/numbers';
 import { formatClock, formatExactTime } from '../../format/times';
 import { authorStyle } from './author-colour';
 import { SaveFileButton } from './SaveFileButton';
