@@ -35,6 +35,7 @@ async function serve(location: string): Promise<void> {
       ...(isServer ? { databaseUrl: location } : { databaseFile: location }),
       modelFolders: ['/models/test'],
       maxConnections: 100_000,
+      maxConnectionsPerAddress: 100_000,
       rateLimitPerMinute: 10_000_000,
       challengeEverySeconds: 86_400,
       firstChallengeAfterSeconds: 86_400,

@@ -95,6 +95,11 @@ export const CoordinatorConfig = Type.Object({
   sessionMinutes: Type.Number({ minimum: 1, maximum: 1_440, default: 60 }),
   /** The coordinator runs proofs of work itself, on the models of `modelFolders`; it takes its own processor time. */
   ownChecks: Type.Boolean({ default: false }),
+  /**
+   * Share of requests of which the work of one node is done again, unannounced, by the coordinator (`ownChecks`) or an
+   * independent node. 0 does none; requests under agreements are left out in any case.
+   */
+  workCheckRate: Type.Number({ minimum: 0, maximum: 1, default: 0.05 }),
   tokenEconomy: Type.Boolean({ default: true }),
   /**
    * Key that signs checkpoints of the ledger (PEM). A SQLite database has one of its own beside it unless this says
@@ -163,6 +168,8 @@ export const CoordinatorConfig = Type.Object({
   /** `GET /docs`: the description of the API, for people and as OpenAPI. */
   apiPage: Type.Boolean({ default: false }),
   maxConnections: Type.Integer({ minimum: 1, maximum: 100_000, default: 10_000 }),
+  /** Of one address, so that a single machine cannot take all of them; behind a proxy see `trustedProxies`. */
+  maxConnectionsPerAddress: Type.Integer({ minimum: 1, maximum: 100_000, default: 500 }),
   maxRequests: Type.Integer({ minimum: 1, maximum: 10_000, default: 64 }),
   maxRequestsPerNode: Type.Integer({ minimum: 1, maximum: 1_000, default: 8 }),
   /** A server with the chat completions interface of OpenAI, as `https://host/v1`; null: none. */

@@ -203,6 +203,7 @@ export function createCoordinator(
       await untilIdle(services, STOP_GRACE_MS);
       await services.federation?.stop();
       services.desk.stop();
+      await services.workChecks.stop();
       services.cashier.stop();
       await services.maintenance.stop();
       await services.gridRefresh.stop();

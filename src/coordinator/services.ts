@@ -5,7 +5,11 @@ import { SessionStore } from './access/session-store';
 import { ChallengeService } from './challenges/challenge-service';
 import { ChallengeStore } from './challenges/challenge-store';
 import { NO_OWN_RUNS, OwnRuns, startOwnEngine, type ReferenceRuns } from './challenges/own-runs';
+import { IndependentHolders } from './challenges/independent-holders';
 import { ProofService } from './challenges/proof-service';
+import { RepeatedWork } from './challenges/repeated-work';
+import { mayCopyWork } from './challenges/work-owner';
+import { WorkChecks } from './challenges/work-checks';
 import type { Clock, Random } from './clock';
 import type { CoordinatorConfig } from './config';
 import { Federation } from './federation/federation';
@@ -68,6 +72,7 @@ export interface CoordinatorServices extends TrustServices {
   readonly gridRefresh: GridRefresh;
   readonly challenges: ChallengeService;
   readonly ownRuns: ReferenceRuns;
+  readonly workChecks: WorkChecks;
   readonly cashier: Cashier;
   readonly generation: GenerateService;
   readonly desk: AnswerDesk;
@@ -156,7 +161,8 @@ export function createServices(
   const shards = new ShardService(registry, catalogue, nodes, reach, config, random);
   const challengeStore = new ChallengeStore(database, clock, standings);
   const ownRuns = config.ownChecks ? new OwnRuns(startOwnEngine, logger) : NO_OWN_RUNS;
-  const proofs = new ProofService(challengeStore, nodes, registry, catalogue, ownRuns, config, clock, random, logger);
+  const holders = new IndependentHolders(nodes, registry, random);
+  const proofs = new ProofService(challengeStore, holders, registry, catalogue, ownRuns, config, clock, random, logger);
   const challenges = new ChallengeService(
     challengeStore,
     nodes,
@@ -170,12 +176,28 @@ export function createServices(
   );
   const warnings = new ExpiryWarnings(database, reach, clock);
   const cashier = new Cashier(database, ledger, reach, config, clock);
+  const trust = createTrustServices(database, coordinatorId, config, clock, reach);
+  const workChecks = new WorkChecks(
+    {
+      registry,
+      holders,
+      runs: ownRuns,
+      repeated: new RepeatedWork(reach, router, allocations, random),
+      mayCopy: mayCopyWork(database, nodes, trust.agreements),
+      found: (finding) => challenges.recordWorkCheck(finding),
+    },
+    config.workCheckRate,
+    clock,
+    random,
+    logger,
+  );
   const generation = new GenerateService(
     config,
     nodes,
     scheduler,
     cashier,
     challenges,
+    workChecks,
     new PipelineTeams(config, scheduler, performance, reach, router, random),
     clock,
     random,
@@ -202,7 +224,6 @@ export function createServices(
   replicas?.connectRooms(rooms);
   const calls = new NodeCalls(access, nodeService, nodes, shards, registry, challenges, generation, desk);
   hub.connectServices(calls, coverage, rooms);
-  const trust = createTrustServices(database, coordinatorId, config, clock, reach);
   access.addSource(trust.agreements);
   const doorkeeper = new Doorkeeper(access, hub);
   const federation =
@@ -270,6 +291,7 @@ export function createServices(
     gridRefresh,
     challenges,
     ownRuns,
+    workChecks,
     cashier,
     generation,
     desk,

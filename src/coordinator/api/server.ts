@@ -84,7 +84,7 @@ export async function createServer(services: CoordinatorServices, tls: TlsFiles 
         : reply.code(403).send({ detail: 'Web pages may not connect here.' }),
     handler: (_request, reply) =>
       reply.code(426).header('upgrade', 'websocket').send({ detail: 'This address takes WebSocket connections.' }),
-    wsHandler: (socket) => services.hub.accept(socket),
+    wsHandler: (socket, request) => services.hub.accept(socket, request.ip),
   });
   serviceRoutes(app, services);
   accessRoutes(app, services);

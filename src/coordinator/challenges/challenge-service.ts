@@ -20,10 +20,12 @@ import type { NodeStore } from '../nodes/node-store';
 import type { NodeNotifications } from '../notifications';
 import type { RegisteredShard, ShardRegistry } from '../scheduling/shard-registry';
 import type { ProofService } from './proof-service';
+import type { WorkFinding } from './work-checks';
 import {
   CHALLENGE_TYPE,
   FAULT_TYPE,
   PROOF_TYPE,
+  WORK_CHECK_TYPE,
   type ChallengeStore,
   type TaskRow,
   type Verdict,
@@ -62,9 +64,21 @@ function taskView(row: TaskRow): TaskView {
   };
 }
 
+/** What a comparison or a failed request said, for administrators. */
+function findingOf(row: TaskRow): string | null {
+  if (row.task_type === FAULT_TYPE) return row.prompt;
+  return row.task_type === PROOF_TYPE || row.task_type === WORK_CHECK_TYPE ? row.result_hash : null;
+}
+
 function equalHashes(left: string, right: string): boolean {
   const [leftBytes, rightBytes] = [Buffer.from(left), Buffer.from(right)];
   return leftBytes.length === rightBytes.length && timingSafeEqual(leftBytes, rightBytes);
+}
+
+function workCheckMessage(passed: boolean): string {
+  return passed
+    ? 'Work for a request was done again elsewhere, with the same result.'
+    : 'Work for a request was done again elsewhere, with another result; the reliability was reduced.';
 }
 
 /**
@@ -210,20 +224,31 @@ export class ChallengeService {
     layerEnd: number;
     what: string;
   }): Promise<void> {
+    await this.recordDecided(fault, { task_type: FAULT_TYPE, status: 'failed', prompt: fault.what, result_hash: null });
+  }
+
+  /** Real work was done again elsewhere: what that says of a node counts like a proof. */
+  async recordWorkCheck(found: WorkFinding): Promise<void> {
+    const status = found.passed ? 'verified' : 'failed';
+    const told = { task_type: WORK_CHECK_TYPE, status, prompt: '', result_hash: found.finding } as const;
+    await this.recordDecided(found, told);
+  }
+
+  private async recordDecided(
+    where: Pick<WorkFinding, 'nodeId' | 'modelId' | 'layerStart' | 'layerEnd'>,
+    told: Pick<TaskRow, 'task_type' | 'prompt' | 'result_hash'> & { readonly status: 'verified' | 'failed' },
+  ): Promise<void> {
     const now = timestampOf(this.clock.nowMs());
     const verdict = await this.store.recordDecided({
       id: this.random.uuid(),
-      node_id: fault.nodeId,
-      task_type: FAULT_TYPE,
+      node_id: where.nodeId,
       channel: 'ws',
-      model_id: fault.modelId,
-      layer_start: fault.layerStart,
-      layer_end: fault.layerEnd,
-      prompt: fault.what,
+      model_id: where.modelId,
+      layer_start: where.layerStart,
+      layer_end: where.layerEnd,
       expected_hash: '',
       flops_estimated: 0,
-      status: 'failed',
-      result_hash: null,
+      ...told,
       flops_delivered: null,
       execution_time_ms: null,
       created_at: now,
@@ -274,7 +299,7 @@ export class ChallengeService {
       layer_start: row.layer_start,
       layer_end: row.layer_end,
       status: row.status,
-      finding: row.task_type === FAULT_TYPE ? row.prompt : row.task_type === PROOF_TYPE ? row.result_hash : null,
+      finding: findingOf(row),
       created_at: row.created_at,
       completed_at: row.completed_at,
     }));
@@ -315,6 +340,7 @@ export class ChallengeService {
 
   private messageOf(verdict: Verdict): string {
     if (verdict.suspendedNow) return 'The node is suspended: too many of its answers were wrong or missing.';
+    if (verdict.task.task_type === WORK_CHECK_TYPE) return workCheckMessage(verdict.task.status === 'verified');
     switch (verdict.task.status) {
       case 'verified':
         return 'The challenge was passed.';

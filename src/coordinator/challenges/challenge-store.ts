@@ -19,6 +19,8 @@ export interface Verdict {
 
 export const CHALLENGE_TYPE = 'inference_challenge';
 export const PROOF_TYPE = 'proof_of_work';
+/** Real work that was done again elsewhere. */
+export const WORK_CHECK_TYPE = 'work_check';
 export const FAULT_TYPE = 'pipeline_fault';
 
 /** Tasks and what follows from their verdicts. */
@@ -151,7 +153,7 @@ export class ChallengeStore {
       .selectFrom('tasks')
       .select((build) => ['status', build.fn.countAll<number>().as('tasks')])
       .where('node_id', '=', nodeId)
-      .where('task_type', 'in', [CHALLENGE_TYPE, PROOF_TYPE])
+      .where('task_type', 'in', [CHALLENGE_TYPE, PROOF_TYPE, WORK_CHECK_TYPE])
       .groupBy('status')
       .execute();
     const countOf = (...statuses: string[]): number =>

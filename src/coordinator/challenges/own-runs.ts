@@ -1,13 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Engine, ShardHandle } from '../../inference';
-import { runProof } from '../../inference/proof/run-proof';
+import type { Engine, EngineErrorCode, ShardHandle } from '../../inference';
+import { repeatWork, runProof } from '../../inference/proof/run-proof';
 import type { FingerprintRow, ProofPrecision } from '../../protocol/compute/activation-fingerprint';
 import type { LayerRange } from '../../protocol/compute/model';
+import type { Result } from '../../protocol/result';
 import { Turnstile } from '../turnstile';
 import type { Logger } from '../logger';
 import type { KnownModel } from '../models/model-catalogue';
+import { repeatedSteps, type SampledWork } from './work-sample';
 
 /** Weights and scratch memory of the one shard the coordinator holds for its own checks. */
 const MEMORY_BUDGET_BYTES = 4 * 1024 ** 3;
@@ -23,14 +25,24 @@ export interface ReferenceRuns {
     precision: ProofPrecision,
     seed: string,
   ): Promise<readonly FingerprintRow[] | null>;
+  /** What comes out where real work is done again, for its compared steps; null when it could not be run. */
+  repeat(
+    model: KnownModel,
+    range: LayerRange,
+    precision: ProofPrecision,
+    work: SampledWork,
+  ): Promise<readonly FingerprintRow[] | null>;
   /** Frees what the runs hold. */
   close(): Promise<void>;
 }
+
+type Rows = Result<readonly FingerprintRow[], EngineErrorCode>;
 
 /** A coordinator that has no models, or was not allowed to run them. */
 export const NO_OWN_RUNS: ReferenceRuns = {
   canRun: () => false,
   run: () => Promise.resolve(null),
+  repeat: () => Promise.resolve(null),
   close: () => Promise.resolve(),
 };
 
@@ -70,13 +82,33 @@ export class OwnRuns implements ReferenceRuns {
     precision: ProofPrecision,
     seed: string,
   ): Promise<readonly FingerprintRow[] | null> {
+    return this.onShard(model, range, precision, (engine, shard) => runProof(engine, shard, model.manifest, seed));
+  }
+
+  repeat(
+    model: KnownModel,
+    range: LayerRange,
+    precision: ProofPrecision,
+    work: SampledWork,
+  ): Promise<readonly FingerprintRow[] | null> {
+    return this.onShard(model, range, precision, (engine, shard) =>
+      repeatWork(engine, shard, repeatedSteps(work), work.compared),
+    );
+  }
+
+  private onShard(
+    model: KnownModel,
+    range: LayerRange,
+    precision: ProofPrecision,
+    work: (engine: Engine, shard: ShardHandle) => Promise<Rows>,
+  ): Promise<readonly FingerprintRow[] | null> {
     return this.turns.run(async () => {
-      const { folder, manifest } = model;
+      const { folder } = model;
       if (folder === undefined) return null;
       this.engine ??= await this.startEngine();
       const shard = await this.load(this.engine, folder, model, range, precision);
       if (shard === null) return null;
-      const rows = await runProof(this.engine, shard, manifest, seed);
+      const rows = await work(this.engine, shard);
       if (rows.ok) return rows.value;
       this.logger.warn({ code: rows.error.code }, 'an own check could not be run');
       return null;

@@ -5,9 +5,9 @@ import { timestampOf, type Clock, type Random } from '../clock';
 import type { CoordinatorConfig } from '../config';
 import type { Logger } from '../logger';
 import type { KnownModel, ModelCatalogue } from '../models/model-catalogue';
-import type { NodeStore } from '../nodes/node-store';
 import type { RegisteredShard, ShardRegistry } from '../scheduling/shard-registry';
 import { PROOF_TYPE, type ChallengeStore, type TaskRow, type Verdict } from './challenge-store';
+import type { IndependentHolders } from './independent-holders';
 import type { ReferenceRuns } from './own-runs';
 import { judgeByMajority, judgeByReference, type GivenProof } from './proof-judge';
 
@@ -37,7 +37,7 @@ export type ProofOutcome =
 export class ProofService {
   constructor(
     private readonly store: ChallengeStore,
-    private readonly nodes: NodeStore,
+    private readonly holders: IndependentHolders,
     private readonly registry: ShardRegistry,
     private readonly catalogue: ModelCatalogue,
     private readonly runs: ReferenceRuns,
@@ -54,7 +54,7 @@ export class ProofService {
   async create(shard: RegisteredShard): Promise<TaskRow[]> {
     const model = this.modelOf(shard);
     if (model === null) return [];
-    const peers = this.runs.canRun(model) ? [] : await this.independentHolders(shard, new Set([shard.nodeId]));
+    const peers = this.runs.canRun(model) ? [] : await this.holders.of(shard, new Set([shard.nodeId]));
     const [peer] = peers;
     if (!this.runs.canRun(model) && peer === undefined) return [];
     const group = this.random.uuid();
@@ -134,9 +134,7 @@ export class ProofService {
     const asked = new Set(group.map((one) => one.node_id));
     const shard = this.registry.shardsOfNode(task.node_id).find((one) => one.modelId === task.model_id);
     const [third] =
-      shard === undefined || model === null || asked.size >= MAX_PEERS
-        ? []
-        : await this.independentHolders(shard, asked);
+      shard === undefined || model === null || asked.size >= MAX_PEERS ? [] : await this.holders.of(shard, asked);
     if (third !== undefined && model !== null && task.proof_group !== null) {
       const more = this.taskOf(third, model, task.proof_group, task.prompt);
       await this.store.insert(more);
@@ -152,28 +150,6 @@ export class ProofService {
 
   private modelOf(shard: RegisteredShard): KnownModel | null {
     return this.catalogue.variants(shard.modelId).find((model) => model.manifestHash === shard.manifestHash) ?? null;
-  }
-
-  /** Online nodes with exactly these layers of this manifest, each on a machine of its own. */
-  private async independentHolders(shard: RegisteredShard, asked: ReadonlySet<string>): Promise<RegisteredShard[]> {
-    const holders = this.registry
-      .shardsOfModel(shard.modelId)
-      .filter(
-        (other) =>
-          !asked.has(other.nodeId) &&
-          other.manifestHash === shard.manifestHash &&
-          other.layerStart === shard.layerStart &&
-          other.layerEnd === shard.layerEnd &&
-          this.registry.reach(other)?.kind === 'ws-relay',
-      );
-    const rows = await this.nodes.findAll([...asked, ...holders.map((holder) => holder.nodeId)]);
-    const machines = new Set([...asked].map((nodeId) => rows.get(nodeId)?.fingerprint ?? nodeId));
-    const offset = holders.length === 0 ? 0 : (this.random.bytes(1)[0] ?? 0) % holders.length;
-    // Beginning somewhere else each time, so that two nodes cannot count on being compared with each other.
-    return [...holders.slice(offset), ...holders.slice(0, offset)].filter((holder) => {
-      const row = rows.get(holder.nodeId);
-      return row !== undefined && row.status === 'active' && !machines.has(row.fingerprint ?? row.id);
-    });
   }
 
   private taskOf(shard: RegisteredShard, model: KnownModel, group: string, seed: string): TaskRow {

@@ -10,6 +10,7 @@ export const CLOSE_REASONS = {
   tooLarge: { code: 1009, reason: 'the message is too large' },
   tooManyCalls: { code: 4429, reason: 'too many unanswered calls' },
   tooManyConnections: { code: 4429, reason: 'too many connections' },
+  addressFull: { code: 4429, reason: 'too many connections from this address; close some and come again' },
   tooSlow: { code: 4408, reason: 'the connection takes in data too slowly' },
   internal: { code: 1011, reason: 'an internal error' },
 } as const;

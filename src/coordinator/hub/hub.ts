@@ -16,6 +16,7 @@ import type { NodeLink, NodeLinks, RelayEvent, RelayRouter } from '../pipeline/r
 import type { ShardRegistry } from '../scheduling/shard-registry';
 import { StorageError } from '../storage/storage-error';
 import { COORDINATOR_VERSION } from '../version';
+import { AddressCount } from './address-count';
 import { CLOSE_REASONS, withDetail } from './close-reason';
 import type { CoverageFeed } from './coverage-feed';
 import { EventLog, type EventDraft } from './event-log';
@@ -62,6 +63,7 @@ export class Hub implements NodeLinks, NodeNotifications {
   /** The last call of each session that is being answered. */
   private readonly tails = new WeakMap<Session, Promise<void>>();
   private readonly connections = new Set<NodeConnection>();
+  private readonly addresses = new AddressCount();
   private calls: NodeCalls | null = null;
   private coverage: Pick<CoverageFeed, 'request' | 'greet'> | null = null;
   private rooms: SessionRooms | null = null;
@@ -92,8 +94,13 @@ export class Hub implements NodeLinks, NodeNotifications {
     this.observer = observer;
   }
 
-  /** Takes a new socket over: greets it and waits for the proof of its key. */
-  accept(socket: WebSocket): void {
+  /**
+   * Takes a new socket over: greets it and waits for the proof of its key.
+   *
+   * @param address - where it comes from; a machine may only have so many
+   */
+  accept(socket: WebSocket, address: string): void {
+    const leaveAddress = this.addresses.enter(address);
     const nonce = Buffer.from(this.random.bytes(NONCE_BYTES)).toString('base64');
     let session: Session | null = null;
     let participant: ParticipantConnection | null = null;
@@ -125,6 +132,7 @@ export class Hub implements NodeLinks, NodeNotifications {
       },
       closed: () => {
         clearTimeout(timer);
+        leaveAddress();
         this.connections.delete(connection);
         if (session?.connection === connection) this.lose(session);
         if (participant !== null) this.rooms?.lost(participant);
@@ -134,14 +142,10 @@ export class Hub implements NodeLinks, NodeNotifications {
       },
     });
     this.connections.add(connection);
-    if (this.connections.size > this.config.maxConnections) {
-      connection.close(CLOSE_REASONS.tooManyConnections);
-      return;
-    }
-    if (socket.protocol !== WEBSOCKET_SUBPROTOCOL) {
-      connection.close(CLOSE_REASONS.badSubprotocol);
-      return;
-    }
+    const { maxConnections, maxConnectionsPerAddress } = this.config;
+    if (this.connections.size > maxConnections) return connection.close(CLOSE_REASONS.tooManyConnections);
+    if (this.addresses.of(address) > maxConnectionsPerAddress) return connection.close(CLOSE_REASONS.addressFull);
+    if (socket.protocol !== WEBSOCKET_SUBPROTOCOL) return connection.close(CLOSE_REASONS.badSubprotocol);
     void connection.send({
       type: 'hello',
       protocol: 'tore.v1',

@@ -5,6 +5,7 @@ import type { ChatMessage, Sampling } from '../../protocol/compute/model';
 import { success } from '../../protocol/result';
 import type { GenerateOutcome, PipelineHop } from '../../protocol/wire/messages';
 import type { ChallengeService } from '../challenges/challenge-service';
+import type { WorkChecks } from '../challenges/work-checks';
 import { timestampOf, type Clock, type Random } from '../clock';
 import type { CoordinatorConfig } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
@@ -134,6 +135,7 @@ export class GenerateService {
     private readonly scheduler: Scheduler,
     private readonly cashier: Cashier,
     private readonly challenges: ChallengeService,
+    private readonly workChecks: Pick<WorkChecks, 'choose'>,
     private readonly teams: PipelineTeams,
     private readonly clock: Clock,
     private readonly random: Random,
@@ -389,7 +391,7 @@ export class GenerateService {
     );
   }
 
-  private attempt(
+  private async attempt(
     admitted: Admitted,
     plan: PipelinePlan,
     attempt: number,
@@ -399,6 +401,7 @@ export class GenerateService {
     const { request, model } = admitted;
     const { manifest } = model;
     const maxNewTokens = Math.min(request.maxNewTokens, Math.max(1, manifest.context_length - 1));
+    const sampled = await this.workChecks.choose(request, plan);
     const team = this.teams.assemble(
       {
         // A second attempt meets nodes that still close the first one, so it goes under a name of its own.
@@ -409,6 +412,7 @@ export class GenerateService {
         // A shard that takes over has to draw the same numbers, so they are settled here.
         reuseScope: this.reuseScopes.of(request),
         sampling: { ...request.sampling, seed: request.sampling.seed ?? seedFrom(this.random) },
+        watched: sampled,
       },
       plan,
       (planned, failure) => this.noteFailure(admitted, planned, failure),
@@ -435,7 +439,16 @@ export class GenerateService {
       drafts: { maxDraftTokens: this.config.maxDraftTokens },
       signal,
     });
-    return run.run().finally(() => team.dismiss());
+    let isWell = false;
+    try {
+      const end = await run.run();
+      isWell = end.state.kind === 'finished';
+      return end;
+    } finally {
+      team.dismiss();
+      if (isWell) sampled?.check();
+      else sampled?.drop();
+    }
   }
 
   private async settle(

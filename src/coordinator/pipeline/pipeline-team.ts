@@ -11,6 +11,7 @@ import { HttpHop } from './http-driver';
 import type { RepairSources } from './pipeline-repair';
 import { RelayHop } from './relay-driver';
 import type { NodeLinks, RelayRouter } from './relay-router';
+import { WatchedHop, type WatchedPlace } from './watched-hop';
 
 const LINK_SECRET_BYTES = 32;
 
@@ -23,6 +24,8 @@ export interface TeamRequest {
   readonly sampling: Sampling;
   /** Stands for the requester towards nodes; null: nothing may be kept for another request. */
   readonly reuseScope: string | null;
+  /** A hop somebody looks at; its activations go over the coordinator. */
+  readonly watched: WatchedPlace | null;
 }
 
 /** The nodes of one attempt, and where others come from when one of them is lost. */
@@ -48,12 +51,19 @@ export class PipelineTeams {
     const { scheduler } = this;
     const modelId = request.model.manifest.model_id;
     const finishers = [scheduler.allocations.begin(plan.hops.map((hop) => hop.nodeId))];
-    const peers = plan.hops.map((planned, index) => this.peerAfter(planned, plan.hops[index + 1]));
+    const { watched } = request;
+    const peers = plan.hops.map((planned, index) =>
+      watched !== null && (index === watched.hop || index + 1 === watched.hop)
+        ? null
+        : this.peerAfter(planned, plan.hops[index + 1]),
+    );
     const hopOf = (planned: PlannedHop, hop: number, hops: number, takesOver: boolean): ChainHop => {
       const next = takesOver ? null : (peers[hop] ?? null);
       const previousSecret = takesOver ? null : (peers[hop - 1]?.secret ?? null);
       const context = this.contextOf(request, plan, planned, { hop, hops, takesOver, links: { next, previousSecret } });
-      const driver = this.driverOf(context, planned);
+      const worked = this.driverOf(context, planned);
+      const isWatched = !takesOver && hop === watched?.hop;
+      const driver = isWatched ? new WatchedHop(worked, watched.watch(context)) : worked;
       const shown = previousSecret === null ? planned : { ...planned, isDirect: true };
       const chained: ChainHop = { planned: shown, driver, isLinked: next !== null };
       if (driver instanceof RelayHop) {

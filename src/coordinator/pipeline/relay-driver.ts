@@ -160,7 +160,7 @@ export class RelayHop implements HopDriver, RelayListener {
             position,
             input_ids: [...input.inputIds],
           })
-        : link.sendFrame(readdressFrame(input.bytes, { hop: this.hop, step, purpose }));
+        : link.sendFrame(readdressFrame(input.bytes, { requestId: this.pipelineId, hop: this.hop, step, purpose }));
     void leaving.then((sent) => {
       if (!sent) this.lose();
     });

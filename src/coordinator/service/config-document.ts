@@ -67,6 +67,7 @@ const SECTIONS: readonly Section[] = [
       ['institutionKeys', 'Keys of the institution itself; agreements with it let their other parties in.'],
       ['rateLimitPerMinute', 'HTTP calls of one address, and calls of one key, per minute.'],
       ['maxConnections', 'WebSocket connections of nodes at the same time.'],
+      ['maxConnectionsPerAddress', 'Of one address at the same time; behind a proxy name it in trustedProxies.'],
       ['bodyLimitBytes', 'Largest body of an HTTP call, in bytes.'],
     ],
   ],
@@ -99,6 +100,10 @@ const SECTIONS: readonly Section[] = [
       [
         'ownChecks',
         'true lets the coordinator run proofs of work itself on the models of modelFolders, which takes processor time of its own process. Without it nodes with the same layers are compared with each other.',
+      ],
+      [
+        'workCheckRate',
+        'Share of requests, 0 to 1, of which the work of one node is done again without notice, by the coordinator with ownChecks or by another node with the same layers. Requests under agreements are never copied for this. 0 does none.',
       ],
       [
         'replayBytesPerRequest',

@@ -3,8 +3,6 @@ import type { ForwardInput } from '../engine/engine';
 
 /** Passes of one proof: a prefill, then single positions, so that the KV cache takes part as in real work. */
 export const PROOF_STEPS = [8, 1, 1, 1] as const;
-/** Positions a sequence of a proof needs. */
-export const PROOF_POSITIONS = PROOF_STEPS.reduce<number>((sum, positions) => sum + positions, 0);
 
 /**
  * Spread of random hidden states. Small beside what layers add, so that the output is the layers' work and hardly the

@@ -82,12 +82,13 @@ describe('activation frames', () => {
 
   it('go on under another address with the same payload', () => {
     const original = encodeActivationFrame(frame({ dtype: 'int8' }));
-    const changes = { hop: 5, step: 65_535, purpose: 'verify' } as const;
+    const requestId = 'ffffffff-0000-7a11-9c22-000000000001';
+    const changes = { requestId, hop: 5, step: 65_535, purpose: 'verify' } as const;
     const decoded = decodeActivationFrame(readdressFrame(original, changes));
     const before = decodeActivationFrame(original);
     if (!decoded.ok || !before.ok) throw new Error('both decode');
     expect(decoded.value).toEqual({ ...before.value, ...changes });
-    expect(before.value).toMatchObject({ hop: 1, step: 3, purpose: 'sample' });
+    expect(before.value).toMatchObject({ requestId: REQUEST_ID, hop: 1, step: 3, purpose: 'sample' });
   });
 
   it('name what is wrong with hostile bytes', () => {

@@ -180,14 +180,20 @@ export function decodeActivationFrame(bytes: Uint8Array): Result<ActivationFrame
   return success({ ...header.value, values });
 }
 
-/** The same frame for another hop or purpose, with the payload untouched and unread. */
+/** The same frame for another hop, purpose or request, with the payload untouched and unread. */
 export function readdressFrame(
   bytes: Uint8Array,
-  changes: { readonly hop: number; readonly step: number; readonly purpose: StepPurpose },
+  changes: {
+    readonly hop: number;
+    readonly step: number;
+    readonly purpose: StepPurpose;
+    readonly requestId: string;
+  },
 ): Uint8Array {
   const copy = Uint8Array.from(bytes);
   const view = new DataView(copy.buffer);
   view.setUint16(6, STEP_PURPOSES.indexOf(changes.purpose), true);
+  writeUuid(view, 8, changes.requestId);
   view.setUint16(24, changes.hop, true);
   view.setUint16(26, changes.step, true);
   return copy;
