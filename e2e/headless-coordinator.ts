@@ -7,10 +7,15 @@ const projectDirectory = resolve(import.meta.dirname, '..');
 /** The access token every coordinator of a test asks for. */
 export const HEADLESS_TOKEN = 'a-token-for-this-test-only';
 
-/** Starts `tore-coordinator` on a free port and resolves with its address once it prints it. */
+/**
+ * Starts `tore-coordinator` on a free port and resolves with its address once it prints it.
+ *
+ * @param settings - more of them, as variables of its environment
+ */
 export async function startCoordinator(
   folder: string,
   modelFolder = resolve(projectDirectory, 'resources/models/tore-tiny'),
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<{ process: ChildProcess; url: string }> {
   const child = spawn(
     process.execPath,
@@ -21,7 +26,7 @@ export async function startCoordinator(
       '--opening-grant=4',
       `--model-folder=${modelFolder}`,
     ],
-    { env: { ...process.env, TORE_ACCESS_TOKEN: HEADLESS_TOKEN }, stdio: ['ignore', 'pipe', 'inherit'] },
+    { env: { ...process.env, TORE_ACCESS_TOKEN: HEADLESS_TOKEN, ...settings }, stdio: ['ignore', 'pipe', 'inherit'] },
   );
   let printed = '';
   child.stdout.setEncoding('utf8');

@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox';
+import { InvitationCode } from '../protocol/compute/http/access';
 import { PolicyPreferences } from '../protocol/compute/run-preferences';
 import type { Result } from '../protocol/result';
 import { ADMINISTRATION_CALLS, type AdministrationCallValues } from './administration-calls';
@@ -71,6 +72,7 @@ export const CALL_SCHEMAS = {
   'settings:set-access-token': Type.Object({
     accessToken: Type.Union([Type.String({ minLength: 1, maxLength: 4_000 }), Type.Null()]),
   }),
+  'settings:set-invitation': Type.Object({ invitation: Type.Union([InvitationCode, Type.Null()]) }),
   'coordinator:check': Type.Object({ url: Type.String({ minLength: 1, maxLength: 2_000 }) }),
   'coordinator:get-join-details': Nothing,
   'node:pause': Type.Object({ minutes: Type.Union([Type.Integer({ minimum: 1, maximum: 10_080 }), Type.Null()]) }),
@@ -150,6 +152,7 @@ interface CallValues
   'welcome:accept': null;
   'settings:update': null;
   'settings:set-access-token': null;
+  'settings:set-invitation': null;
   'coordinator:check': CoordinatorCheck;
   'coordinator:get-join-details': JoinDetails;
   'node:pause': null;

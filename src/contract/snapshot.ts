@@ -90,6 +90,8 @@ export interface AppSnapshot {
   readonly settings: Settings;
   /** Whether an access token for the remote coordinator is stored. */
   readonly hasRemoteAccessToken: boolean;
+  /** Whether an invitation to the remote coordinator is stored. */
+  readonly hasInvitation: boolean;
   /** Whether secrets are encrypted by the system's key store; false: kept in a file only this user can read. */
   readonly secretsEncrypted: boolean;
   readonly embeddedCoordinator: EmbeddedCoordinatorState;

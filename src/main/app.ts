@@ -38,6 +38,7 @@ import { dataFolders } from './services/folders';
 import { headlessNodeCommand } from './services/headless-node-command';
 import { startHosts } from './services/hosts/start-hosts';
 import { initialSnapshot } from './services/initial-snapshot';
+import { Invitations } from './services/invitations';
 import { KeepAwake } from './services/keep-awake';
 import type { Log } from './services/log';
 import { loadShelf } from './services/models/shelf-document';
@@ -93,6 +94,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   const { vault } = opened;
   for (const notice of [loadedSettings.notice, opened.notice]) if (notice !== null) notices.push(notice);
   const accessTokens = new AccessTokens(vault);
+  const invitations = new Invitations(vault);
   const pauses = new PauseMemory(memory, timers);
 
   // --- What a window shows ---------------------------------------------------------------------------------------
@@ -123,6 +125,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
       appVersion: app.getVersion(),
       settings: settings.current,
       hasRemoteAccessToken: accessTokens.hasRemote(settings.current.coordinator),
+      hasInvitation: invitations.has(settings.current.coordinator),
       secretsEncrypted: vault.encrypted,
     }),
     send,
@@ -270,6 +273,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   const coordinators = new CoordinatorService({
     embedded,
     accessTokens,
+    invitations,
     embeddedToken: embeddedToken.value,
     settings: settings.current,
     onTarget: (target) => {
@@ -373,6 +377,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     snapshots.update({
       settings: current,
       hasRemoteAccessToken: accessTokens.hasRemote(current.coordinator),
+      hasInvitation: invitations.has(current.coordinator),
     });
     coordinators.applySettings(current);
     nodeService.applySettings(current);
@@ -399,6 +404,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
   registerBaseCalls(calls, {
     settings,
     accessTokens,
+    invitations,
     snapshots,
     coordinators,
     policy,

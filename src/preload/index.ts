@@ -10,6 +10,7 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'welcome:accept': true,
   'settings:update': true,
   'settings:set-access-token': true,
+  'settings:set-invitation': true,
   'coordinator:check': true,
   'coordinator:get-join-details': true,
   'node:pause': true,

@@ -4,6 +4,7 @@ import { AdministrationService } from '../services/administration-service';
 import type { ChatService } from '../services/chat/chat-service';
 import { CostEstimator } from '../services/chat/cost-estimator';
 import type { CoordinatorService } from '../services/coordinator-service';
+import type { Invitations } from '../services/invitations';
 import { LedgerService } from '../services/ledger-service';
 import type { NodeService } from '../services/node-service';
 import type { OwnModelsService } from '../services/own-models/own-models-service';
@@ -25,6 +26,7 @@ import { registerSettingsCalls } from './calls/settings-calls';
 export interface BaseServices {
   readonly settings: SettingsService;
   readonly accessTokens: AccessTokens;
+  readonly invitations: Invitations;
   readonly snapshots: SnapshotService;
   readonly coordinators: CoordinatorService;
   readonly policy: PolicyService;
@@ -41,13 +43,19 @@ export interface BaseServices {
 
 /** The calls about settings, the node, its coordinator and its administration, the chat and the ledger. Other features register their own. */
 export function registerBaseCalls(calls: CallRegistry, services: BaseServices): void {
-  const { settings, accessTokens, snapshots, coordinators, policy, nodeService, chat, ownModels, retry, timers } =
+  const { settings, accessTokens, invitations, snapshots, coordinators, policy, nodeService, chat, ownModels } =
     services;
+  const { retry, timers } = services;
   registerSettingsCalls(calls, {
     settings,
     accessTokens,
-    onAccessToken: () => {
-      snapshots.update({ hasRemoteAccessToken: accessTokens.hasRemote(settings.current.coordinator) });
+    invitations,
+    onSecret: () => {
+      const { coordinator } = settings.current;
+      snapshots.update({
+        hasRemoteAccessToken: accessTokens.hasRemote(coordinator),
+        hasInvitation: invitations.has(coordinator),
+      });
       coordinators.update();
     },
     timers,

@@ -85,8 +85,11 @@ export class AccessTokens {
   }
 }
 
+/** What secrets of a coordinator are kept by: a socket address names the same one as its web address. */
+export function coordinatorOrigin(url: string): string {
+  return originOf(url.replace(/^ws/i, 'http')) ?? url;
+}
+
 function nameFor(url: string): string {
-  // A socket address names the same coordinator as its web address.
-  const origin = originOf(url.replace(/^ws/i, 'http')) ?? url;
-  return `${REMOTE_TOKEN_PREFIX}${origin}`;
+  return `${REMOTE_TOKEN_PREFIX}${coordinatorOrigin(url)}`;
 }

@@ -9,7 +9,13 @@ import { initialSnapshot } from './initial-snapshot';
 import { LedgerService, type LedgerExports } from './ledger-service';
 import { ModelsService } from './models-service';
 
-const facts = { appVersion: '1', settings: DEFAULT_SETTINGS, hasRemoteAccessToken: false, secretsEncrypted: true };
+const facts = {
+  appVersion: '1',
+  settings: DEFAULT_SETTINGS,
+  hasRemoteAccessToken: false,
+  hasInvitation: false,
+  secretsEncrypted: true,
+};
 
 function source(answers: Record<string, unknown>, changes: Partial<NodeSnapshot> = {}) {
   const asked: string[] = [];

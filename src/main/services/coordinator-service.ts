@@ -6,11 +6,13 @@ import { success, type Result } from '../../protocol/result';
 import { mainFailure } from '../errors';
 import type { EmbeddedCoordinator } from '../processes/embedded-coordinator';
 import type { AccessTokens } from './access-tokens';
+import type { Invitations } from './invitations';
 import type { CoordinatorTarget } from './node-service';
 
 export interface CoordinatorServiceOptions {
   readonly embedded: Pick<EmbeddedCoordinator, 'state' | 'start' | 'stop' | 'restart'>;
   readonly accessTokens: AccessTokens;
+  readonly invitations: Pick<Invitations, 'of'>;
   /** The embedded coordinator's token of this run. */
   readonly embeddedToken: string;
   readonly settings: Settings;
@@ -59,7 +61,7 @@ export class CoordinatorService {
     if (this.#settings.coordinator.kind === 'embedded') this.#options.embedded.start();
   }
 
-  /** Decides anew: the embedded coordinator changed its state, or a token was entered. */
+  /** Decides anew: the embedded coordinator changed its state, or a token or an invitation was entered. */
   update(): void {
     this.#deciding = this.#deciding.then(async () => {
       const target = await this.#decide();
@@ -105,9 +107,11 @@ export class CoordinatorService {
       return state.kind === 'failed' ? { kind: 'unavailable', error: state.error } : { kind: 'starting' };
     }
     const token = await accessTokens.remote(coordinator.url);
-    return token.ok
-      ? { kind: 'known', url: coordinator.url, accessToken: token.value }
-      : { kind: 'unavailable', error: token.error };
+    if (!token.ok) return { kind: 'unavailable', error: token.error };
+    const invitation = this.#options.invitations.of(coordinator.url);
+    return invitation.ok
+      ? { kind: 'known', url: coordinator.url, accessToken: token.value, invitation: invitation.value }
+      : { kind: 'unavailable', error: invitation.error };
   }
 }
 

@@ -7,6 +7,7 @@ export function initialSnapshot(facts: {
   readonly appVersion: string;
   readonly settings: Settings;
   readonly hasRemoteAccessToken: boolean;
+  readonly hasInvitation: boolean;
   readonly secretsEncrypted: boolean;
 }): AppSnapshot {
   return {

@@ -28,7 +28,13 @@ class FakeNode {
     this.readings = readings;
   }
   snapshot = (): NodeSnapshot => ({
-    ...initialSnapshot({ appVersion: '1', settings: agreed, hasRemoteAccessToken: false, secretsEncrypted: true }).node,
+    ...initialSnapshot({
+      appVersion: '1',
+      settings: agreed,
+      hasRemoteAccessToken: false,
+      hasInvitation: false,
+      secretsEncrypted: true,
+    }).node,
     state: this.state,
   });
   onSnapshot = (listener: (snapshot: NodeSnapshot) => void): (() => void) => {

@@ -34,7 +34,13 @@ const COVERAGE_CALM_MS = 3_000;
 
 /** Where the node's coordinator is, as far as it is known. */
 export type CoordinatorTarget =
-  | { readonly kind: 'known'; readonly url: string; readonly accessToken: string | null }
+  | {
+      readonly kind: 'known';
+      readonly url: string;
+      readonly accessToken: string | null;
+      /** Lets this computer in where members alone may connect. */
+      readonly invitation?: string | null;
+    }
   /** The embedded coordinator is starting. */
   | { readonly kind: 'starting' }
   | { readonly kind: 'unavailable'; readonly error: Extract<EmbeddedCoordinatorState, { kind: 'failed' }>['error'] };
@@ -141,7 +147,8 @@ export class NodeService implements CoordinatorSource {
     this.#target = target;
     if (target.kind === 'known') {
       this.#known = target;
-      this.node.updatePreferences({ coordinatorUrl: target.url, accessToken: target.accessToken });
+      const { url, accessToken, invitation = null } = target;
+      this.node.updatePreferences({ coordinatorUrl: url, accessToken, invitation });
       this.#run(true);
       // It may be waiting for its next attempt at a coordinator that has just come back.
       this.wokeUp();
@@ -229,6 +236,7 @@ export class NodeService implements CoordinatorSource {
     return {
       coordinatorUrl: this.#known?.url ?? '',
       accessToken: this.#known?.accessToken ?? null,
+      invitation: this.#known?.invitation ?? null,
       modelFolder: contribution.modelId === null ? this.#modelFolder() : null,
       modelId: contribution.modelId,
       activationServer: DEFAULT_ACTIVATION_SERVER,

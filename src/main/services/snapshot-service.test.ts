@@ -13,6 +13,7 @@ function createService() {
       appVersion: '1',
       settings: DEFAULT_SETTINGS,
       hasRemoteAccessToken: false,
+      hasInvitation: false,
       secretsEncrypted: true,
     }),
     (name, payload) => {

@@ -4,6 +4,7 @@ import { parseCoordinatorUrl } from '../../../node';
 import { success, type Result } from '../../../protocol/result';
 import { mainFailure } from '../../errors';
 import type { AccessTokens } from '../../services/access-tokens';
+import type { Invitations } from '../../services/invitations';
 import type { SettingsService } from '../../services/settings-service';
 import { isoTime, type Timers } from '../../services/timers';
 import type { CallRegistry } from '../call-registry';
@@ -11,13 +12,14 @@ import type { CallRegistry } from '../call-registry';
 export interface SettingsCallDependencies {
   readonly settings: SettingsService;
   readonly accessTokens: AccessTokens;
-  /** An access token was set or removed. */
-  readonly onAccessToken: () => void;
+  readonly invitations: Invitations;
+  /** An access token or an invitation was set or removed. */
+  readonly onSecret: () => void;
   readonly timers: Timers;
 }
 
 export function registerSettingsCalls(calls: CallRegistry, dependencies: SettingsCallDependencies): void {
-  const { settings, accessTokens, onAccessToken, timers } = dependencies;
+  const { settings, accessTokens, invitations, onSecret, timers } = dependencies;
   calls.registerCall('welcome:accept', ({ region }) =>
     asNull(settings.accept(settings.current.consentAt ?? isoTime(timers.now()), region)),
   );
@@ -27,7 +29,12 @@ export function registerSettingsCalls(calls: CallRegistry, dependencies: Setting
   });
   calls.registerCall('settings:set-access-token', async ({ accessToken }) => {
     const saved = await accessTokens.setRemote(settings.current.coordinator, accessToken);
-    if (saved.ok) onAccessToken();
+    if (saved.ok) onSecret();
+    return asNull(saved);
+  });
+  calls.registerCall('settings:set-invitation', async ({ invitation }) => {
+    const saved = await invitations.set(settings.current.coordinator, invitation);
+    if (saved.ok) onSecret();
     return asNull(saved);
   });
 }

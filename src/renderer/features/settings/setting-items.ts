@@ -3,6 +3,7 @@ import { useSnapshot } from '../../stores/snapshot-store';
 import { AboutRow } from './AboutRow';
 import { AccessTokenRow } from './AccessTokenRow';
 import { CoordinatorRow } from './CoordinatorRow';
+import { InvitationRow } from './InvitationRow';
 import { JoinRow } from './JoinRow';
 import { EnergyRow } from './EnergyRow';
 import { LocalApiRow } from './LocalApiRow';
@@ -38,6 +39,7 @@ export function useSettingItems(): SettingItem[] {
     name:
       | 'coordinator'
       | 'accessToken'
+      | 'invitation'
       | 'join'
       | 'economy'
       | 'region'
@@ -69,7 +71,7 @@ export function useSettingItems(): SettingItem[] {
     item('coordinator', 'coordinator', CoordinatorRow),
     ...(embedded
       ? [item('coordinator', 'join', JoinRow), item('coordinator', 'economy', EconomyRow)]
-      : [item('coordinator', 'accessToken', AccessTokenRow)]),
+      : [item('coordinator', 'accessToken', AccessTokenRow), item('coordinator', 'invitation', InvitationRow)]),
     item('contribution', 'region', RegionRow),
     item('contribution', 'limits', LimitsRow),
     item('contribution', 'energy', EnergyRow),

@@ -9,6 +9,7 @@ import { failureText } from '../../format/failures';
 import { formatCount } from '../../format/numbers';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { callTore } from '../../stores/tore-api';
+import { invitationCodeOf } from '../../format/invitation-code';
 import classes from './Welcome.module.css';
 
 /** Puts the field and its button side by side, below the label. */
@@ -25,8 +26,12 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
   const [url, setUrl] = useState(settings.coordinator.kind === 'remote' ? settings.coordinator.url : '');
   const [found, setFound] = useState<CoordinatorCheck | null>(null);
   const [urlError, setUrlError] = useState<string | null>(null);
+  const [invitation, setInvitation] = useState('');
   const [busy, setBusy] = useState<'check' | 'accept' | null>(null);
 
+  const isJoining = url.trim() !== '';
+  const code = invitation.trim() === '' || !isJoining ? null : invitationCodeOf(invitation);
+  const invitationValid = !isJoining || invitation.trim() === '' || code !== null;
   const memoryValid =
     typeof memoryMb === 'number' &&
     Number.isInteger(memoryMb) &&
@@ -47,7 +52,7 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
   };
 
   const accept = async (): Promise<void> => {
-    if (!memoryValid) return;
+    if (!memoryValid || !invitationValid) return;
     setBusy('accept');
     const remote = url.trim() === '' ? null : (found ?? (await check()));
     if (url.trim() === '' || remote !== null) {
@@ -56,7 +61,12 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
         contribution: { memoryBudgetMb: memoryMb },
         coordinator: remote === null ? { kind: 'embedded' } : { kind: 'remote', url: remote.url },
       });
-      if (saved.ok) await callOrNotify('accept', 'welcome:accept', { region });
+      // Kept for the coordinator that is chosen now, and before the first attempt to connect.
+      const invited =
+        saved.ok && code !== null
+          ? await callOrNotify('accept', 'settings:set-invitation', { invitation: code })
+          : saved;
+      if (invited.ok) await callOrNotify('accept', 'welcome:accept', { region });
     }
     setBusy(null);
   };
@@ -139,6 +149,18 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
             )}
           </div>
         </div>
+        {isJoining && (
+          <TextInput
+            label={t('welcome.where.invitation')}
+            description={t('welcome.where.invitationHint')}
+            value={invitation}
+            onChange={(event) => setInvitation(event.currentTarget.value)}
+            autoComplete="off"
+            spellCheck={false}
+            error={invitationValid ? null : t('settings.invitation.invalid')}
+            data-testid="welcome-invitation"
+          />
+        )}
       </div>
       <div className={classes.actions}>
         <Button variant="default" size="md" onClick={onBack}>
@@ -148,7 +170,7 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
           className={classes.push}
           size="md"
           loading={busy === 'accept'}
-          disabled={!memoryValid || busy === 'check'}
+          disabled={!memoryValid || !invitationValid || busy === 'check'}
           data-testid="welcome-accept"
           onClick={() => void accept()}
         >

@@ -30,6 +30,8 @@ export const welcome = {
     join: 'Join a cooperative',
     joinHint: 'Optional. Left empty, Tore runs a coordinator of its own on this computer.',
     joinPlaceholder: 'https://coordinator.example.org',
+    invitation: 'Invitation code',
+    invitationHint: 'Only where members alone may connect; otherwise leave it empty.',
     found: '{{name}} {{version}} answers.',
     foundTokens: 'It keeps GFT accounts.',
     foundNoTokens: 'It keeps no GFT accounts.',

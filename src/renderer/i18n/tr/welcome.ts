@@ -30,6 +30,8 @@ export const welcome = {
     join: 'Bir kooperatife katıl',
     joinHint: 'İsteğe bağlı. Boş bırakılırsa Tore bu bilgisayarda kendi koordinatörünü çalıştırır.',
     joinPlaceholder: 'https://coordinator.example.org',
+    invitation: 'Davet kodu',
+    invitationHint: 'Yalnızca üyelerin bağlanabildiği yerlerde gerekir; yoksa boş bırakın.',
     found: '{{name}} {{version}} yanıt veriyor.',
     foundTokens: 'GFT hesabı tutuyor.',
     foundNoTokens: 'GFT hesabı tutmuyor.',
