@@ -1,5 +1,5 @@
-import type { Message as DBusMessage, MessageBus } from 'dbus-next';
 import { reasonOf } from '../../errors';
+import { openBus } from './desktop-bus';
 
 /** A reading, or why this system does not give it. */
 export type Support = { readonly kind: 'yes' } | { readonly kind: 'no'; readonly why: string };
@@ -49,20 +49,6 @@ const SOURCES: readonly Source[] = [
 
 type Ask = (source: Source) => Promise<unknown>;
 
-function asker(bus: MessageBus, Message: typeof DBusMessage): Ask {
-  return async (source) => {
-    const reply = await bus.call(
-      new Message({
-        destination: source.name,
-        path: source.path,
-        interface: source.interface,
-        member: source.method,
-      }),
-    );
-    return reply?.body[0];
-  };
-}
-
 function secondsOf(answer: unknown, source: Source): number | null {
   const amount = typeof answer === 'bigint' ? Number(answer) : answer;
   return typeof amount === 'number' && Number.isFinite(amount) && amount >= 0 ? amount / source.perSecond : null;
@@ -97,11 +83,10 @@ export async function findIdleSource(ask: Ask): Promise<IdleReader> {
 /** Idle time of a Wayland session, asked of the desktop over D-Bus. */
 async function waylandIdle(): Promise<IdleReader> {
   try {
-    const { default: dbus } = await import('dbus-next');
-    const bus = dbus.sessionBus();
-    // Without a listener a lost bus would end the program.
-    bus.on('error', () => undefined);
-    return await findIdleSource(asker(bus, dbus.Message));
+    const call = await openBus('session');
+    return await findIdleSource(({ name, path, interface: of, method }) =>
+      call({ destination: name, path, interface: of, member: method }),
+    );
   } catch (thrown) {
     return {
       support: { kind: 'no', why: `The session bus cannot be reached (${reasonOf(thrown)}).` },

@@ -1,4 +1,5 @@
 import { reasonOf } from '../../errors';
+import { openBus } from './desktop-bus';
 import type { Support } from './idle-time';
 import { run } from './run-tool';
 
@@ -16,12 +17,10 @@ export function meteredOf(value: unknown): boolean | null {
 const cannot = (why: string): MeteredReader => ({ support: { kind: 'no', why }, read: () => Promise.resolve(null) });
 
 async function networkManager(): Promise<MeteredReader> {
-  const { default: dbus } = await import('dbus-next');
-  const bus = dbus.systemBus();
-  bus.on('error', () => undefined);
-  const ask = async (): Promise<boolean | null> => {
-    const reply = await bus.call(
-      new dbus.Message({
+  const call = await openBus('system');
+  const ask = async (): Promise<boolean | null> =>
+    meteredOf(
+      await call({
         destination: 'org.freedesktop.NetworkManager',
         path: '/org/freedesktop/NetworkManager',
         interface: 'org.freedesktop.DBus.Properties',
@@ -30,9 +29,6 @@ async function networkManager(): Promise<MeteredReader> {
         body: ['org.freedesktop.NetworkManager', 'Metered'],
       }),
     );
-    const variant: unknown = reply?.body[0];
-    return meteredOf(variant instanceof dbus.Variant ? variant.value : variant);
-  };
   await ask();
   return { support: { kind: 'yes' }, read: () => ask().catch(() => null) };
 }

@@ -4,7 +4,7 @@ import { useReducedMotion } from '@mantine/hooks';
 import { useTranslation } from 'react-i18next';
 import type { StatisticsView } from '../../../contract';
 import { bucketName, metricText, metricTick } from './metric-text';
-import { metricValue, type Metric } from './metrics';
+import { metricValue, plotFactor, type Metric } from './metrics';
 import classes from './Statistics.module.css';
 
 interface StatisticsChartProps {
@@ -35,6 +35,8 @@ export function StatisticsChart({ view, metric, compared, asTable }: StatisticsC
     (top, row) => ((row.now ?? 0) > (top.now ?? 0) ? row : top),
     rows[0] ?? { name: '', now: 0 },
   );
+  const largest = Math.max(0, ...rows.flatMap(({ now, before }) => [now ?? 0, compared ? (before ?? 0) : 0]));
+  const factor = plotFactor(metric, largest);
   const table = (
     <Table verticalSpacing={4} className={classes.table ?? ''}>
       <Table.Caption>
@@ -71,7 +73,11 @@ export function StatisticsChart({ view, metric, compared, asTable }: StatisticsC
       >
         <BarChart
           h={HEIGHT_PX}
-          data={rows.map(({ name, now, before }) => ({ name, now: now ?? 0, before: before ?? 0 }))}
+          data={rows.map(({ name, now, before }) => ({
+            name,
+            now: (now ?? 0) * factor,
+            before: (before ?? 0) * factor,
+          }))}
           dataKey="name"
           series={[
             ...(compared
@@ -81,8 +87,12 @@ export function StatisticsChart({ view, metric, compared, asTable }: StatisticsC
           ]}
           withLegend={compared}
           legendProps={{ verticalAlign: 'bottom', height: 28 }}
-          valueFormatter={(value) => metricText(t, metric, value)}
-          yAxisProps={{ tickFormatter: (value: number) => metricTick(metric, value), width: 68 }}
+          valueFormatter={(value) => metricText(t, metric, value / factor)}
+          yAxisProps={{
+            tickFormatter: (value: number) => metricTick(metric, value, factor),
+            allowDecimals: metric !== 'requests',
+            width: 68,
+          }}
           xAxisProps={{ minTickGap: 24 }}
           barProps={{ isAnimationActive: !still, animationDuration: 180, radius: [3, 3, 0, 0] }}
           barChartProps={{ accessibilityLayer: false, margin: { top: 8, right: 0, bottom: 0, left: 0 } }}

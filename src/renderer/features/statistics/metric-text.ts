@@ -1,6 +1,7 @@
 import type { TFunction } from 'i18next';
 import type { StatisticsRange } from '../../../contract';
 import { MICRO_GFT_PER_GFT } from '../../../protocol/compute/micro-gft';
+import { formats } from '../../format/language';
 import { formatAmount, formatCount, formatFixed, formatPercent, formatTick, NARROW_SPACE } from '../../format/numbers';
 import { formatClock, formatDay, formatHours, formatMonth } from '../../format/times';
 import type { Metric } from './metrics';
@@ -41,9 +42,16 @@ export function metricText(t: TFunction, metric: Metric, value: number | null): 
   }
 }
 
-/** A figure at the axis, short. */
-export function metricTick(metric: Metric, value: number): string {
+/**
+ * A figure at the axis, short.
+ * @param factor - of `plotFactor`, by which the figure was multiplied
+ */
+export function metricTick(metric: Metric, value: number, factor: number): string {
   if (metric === 'renewable') return formatPercent(value);
+  if (metric === 'uptime') {
+    const { units } = formats();
+    return `${formatTick(value)}${NARROW_SPACE}${factor === 1 ? units.h : units.min}`;
+  }
   return metric === 'flops' ? withPrefix(value) : formatTick(value);
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NO_WORK, type StatisticsBucket } from '../../../contract';
-import { changeSince, metricValue, sumOf } from './metrics';
+import { changeSince, metricValue, plotFactor, sumOf } from './metrics';
 
 const bucket = (work: Partial<StatisticsBucket['work']>, runningSeconds = 0): StatisticsBucket => ({
   startMs: 0,
@@ -27,6 +27,12 @@ describe('figures', () => {
     expect(metricValue('reliability', two)).toBe(0.6);
     expect(metricValue('renewable', two)).toBe(0.25);
     expect(metricValue('reliability', bucket({}))).toBeNull();
+  });
+
+  it('of less than an hour are plotted in minutes, others as they are', () => {
+    expect(plotFactor('uptime', 0.4)).toBe(60);
+    expect(plotFactor('uptime', 1)).toBe(1);
+    expect(plotFactor('energy', 0.4)).toBe(1);
   });
 
   it('compare with the time before where there was something', () => {

@@ -35,6 +35,13 @@ export function metricValue(metric: Metric, { work }: Pick<Sums, 'work'>): numbe
   }
 }
 
+const MINUTES_PER_HOUR = 60;
+
+/** What figures are multiplied by for the plot, so that its axis has round numbers: hours become minutes below one. */
+export function plotFactor(metric: Metric, largest: number): number {
+  return metric === 'uptime' && largest < 1 ? MINUTES_PER_HOUR : 1;
+}
+
 /** The sums of several buckets. */
 export function sumOf(buckets: readonly StatisticsBucket[]): Sums {
   const work: Record<string, number> = {};
