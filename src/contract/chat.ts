@@ -101,4 +101,6 @@ export interface CostEstimate {
   /** Null where the coordinator keeps no token accounts. */
   readonly estimatedMicroGft: number | null;
   readonly balanceMicroGft: number | null;
+  /** The price of the fallback server, which was chosen. */
+  readonly isFallback?: boolean;
 }

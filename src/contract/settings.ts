@@ -57,6 +57,10 @@ export const ContributionSettings = Type.Object({
 });
 export type ContributionSettings = Static<typeof ContributionSettings>;
 
+/** Who answers in Chat: whoever the coordinator finds, nodes alone, or its operator's server outside alone. */
+export const ANSWERED_BY = ['automatic', 'nodes', 'fallback'] as const;
+export type AnsweredBy = (typeof ANSWERED_BY)[number];
+
 /** How answers are sampled in Chat. Temperature 0 always gives the most likely answer. */
 export const ChatSettings = Type.Object({
   maxNewTokens: Type.Integer({ minimum: 1, maximum: 32_768 }),
@@ -64,6 +68,7 @@ export const ChatSettings = Type.Object({
   topK: Type.Integer({ minimum: 0, maximum: 1_000 }),
   topP: Type.Number({ exclusiveMinimum: 0, maximum: 1 }),
   seed: Type.Union([Type.Integer({ minimum: 0, maximum: 4_294_967_295 }), Type.Null()]),
+  answeredBy: Type.Enum(ANSWERED_BY),
 });
 export type ChatSettings = Static<typeof ChatSettings>;
 
@@ -119,7 +124,7 @@ export const DEFAULT_SETTINGS: Settings = {
     directLinks: false,
   },
   policy: DEFAULT_POLICY,
-  chat: { maxNewTokens: 160, temperature: 0, topK: 0, topP: 1, seed: null },
+  chat: { maxNewTokens: 160, temperature: 0, topK: 0, topP: 1, seed: null, answeredBy: 'automatic' },
   localApi: DEFAULT_LOCAL_API,
   notifications: DEFAULT_NOTIFICATIONS,
   statistics: DEFAULT_STATISTICS,

@@ -74,6 +74,7 @@ export interface CoordinatorServices extends TrustServices {
   readonly ownRuns: ReferenceRuns;
   readonly workChecks: WorkChecks;
   readonly cashier: Cashier;
+  readonly fallback: FallbackService;
   readonly generation: GenerateService;
   readonly desk: AnswerDesk;
   readonly hub: Hub;
@@ -203,7 +204,8 @@ export function createServices(
     random,
     logger,
   );
-  generation.fallBackTo(new FallbackService(config, nodes, cashier, clock, logger));
+  const fallback = new FallbackService(config, nodes, cashier, clock, logger);
+  generation.fallBackTo(fallback);
   const desk = new AnswerDesk(generation, config.requesterGraceSeconds * 1_000, logger);
   const coverage = new CoverageFeed(
     catalogue,
@@ -293,6 +295,7 @@ export function createServices(
     ownRuns,
     workChecks,
     cashier,
+    fallback,
     generation,
     desk,
     hub,

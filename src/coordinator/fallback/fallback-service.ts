@@ -53,6 +53,12 @@ export class FallbackService {
     this.names = fallbackNames(settings.fallbackModels);
   }
 
+  /** What a token of prompt or answer costs, in micro-GFT; null where the fallback does not answer for a model. */
+  pricePerToken(modelId: string): number | null {
+    const { fallbackBaseUrl, fallbackMicroGftPerToken } = this.settings;
+    return fallbackBaseUrl !== null && this.names.has(modelId) ? fallbackMicroGftPerToken : null;
+  }
+
   /** For a request that nobody here can answer. */
   readonly whenUnavailable: Elsewhere = (request) =>
     this.settings.fallbackUse === 'unavailable' ? this.forced(request) : null;

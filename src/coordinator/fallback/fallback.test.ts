@@ -106,6 +106,21 @@ const forced = { force_backend: 'fallback' };
 const balance = async (): Promise<number> => Number((await get(`/tokens/${node}/balance`)).body['balance']);
 
 describe('the fallback server', () => {
+  it('says its price beforehand, by tokens and whatever the precision, where it answers for the model', async () => {
+    await start();
+    const priceOf = (query: string) => get(`/inference/cost/estimate?model_id=${MODEL}&max_new_tokens=8${query}`);
+    const byNodes = await priceOf('');
+    const cost = await priceOf('&force_backend=fallback&input_tokens=3');
+    expect(cost.body).toEqual({ ...byNodes.body, estimated_gft: (11 * PRICE) / 1e6 });
+    expect(cost.body).not.toEqual(byNodes.body);
+    expect((await priceOf('&force_backend=distributed&input_tokens=3')).body).toEqual(byNodes.body);
+    expect((await priceOf('&force_backend=fallback&input_tokens=-1')).status).toBe(422);
+    const answer = await post('/inference/generate', question(forced));
+    expect(Number(answer.body['gft_deducted'])).toBeLessThanOrEqual(Number(cost.body['estimated_gft']));
+    const other = await get('/inference/cost/estimate?model_id=org/other&max_new_tokens=8&force_backend=fallback');
+    expect(other).toMatchObject({ status: 503, body: { code: 'backend-unavailable' } });
+  });
+
   it('answers when it is asked for, says so, and is paid per token', async () => {
     await start();
     const answer = await post('/inference/generate', question(forced));

@@ -98,7 +98,8 @@ interface Admitted {
   readonly startedAtMs: number;
 }
 
-function noFallback(modelId: string): ReturnType<typeof refuse> {
+/** The refusal of a request for the fallback server where there is none. */
+export function noFallback(modelId: string): ReturnType<typeof refuse> {
   return refuse('backend-unavailable', `This coordinator has no fallback for ${modelId}; its nodes alone answer.`, {
     suggestion: 'Leave force_backend out.',
   });

@@ -77,6 +77,7 @@ export function registerBaseCalls(calls: CallRegistry, services: BaseServices): 
     estimator: new CostEstimator({
       source: nodeService,
       maxNewTokens: () => settings.current.chat.maxNewTokens,
+      answeredBy: () => settings.current.chat.answeredBy,
       inputTokensAtMost: (id, modelId, text) => chat.inputTokensAtMost(id, modelId, text),
     }),
   });

@@ -72,6 +72,8 @@ export interface GenerateRequest {
   readonly messages?: readonly ChatMessage[];
   readonly maxNewTokens: number;
   readonly sampling: Sampling;
+  /** Nodes alone, or the fallback server of the operator alone; absent: nodes, else what the operator set. */
+  readonly backend?: 'distributed' | 'fallback' | undefined;
   /** The group session the answer is for, kept with the settled request so that its cost can be checked. */
   readonly session?: { readonly sessionId: string; readonly participantId: string };
 }

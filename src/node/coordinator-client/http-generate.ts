@@ -171,6 +171,7 @@ export async function generateOverHttp(
       precision: 'fp32',
       request_id: request.requestId,
       sampling: request.sampling,
+      ...(request.backend === undefined ? {} : { force_backend: request.backend }),
     },
   };
   const response = await http.open(call);

@@ -181,6 +181,7 @@ export class WebSocketConnection implements CoordinatorConnection {
         ...(request.messages === undefined ? {} : { messages: [...request.messages] }),
         max_new_tokens: request.maxNewTokens,
         sampling: request.sampling,
+        ...(request.backend === undefined ? {} : { force_backend: request.backend }),
         ...(request.session === undefined
           ? {}
           : { session_id: request.session.sessionId, participant_id: request.session.participantId }),

@@ -1,5 +1,6 @@
+import { Select } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
-import type { ChatSettings } from '../../contract';
+import { ANSWERED_BY, type ChatSettings } from '../../contract';
 import { changeSettings } from '../app/change-settings';
 import { formatCount } from '../format/numbers';
 import { useSnapshot } from '../stores/snapshot-store';
@@ -7,7 +8,7 @@ import classes from './GenerationFields.module.css';
 import { NumberField } from './NumberField';
 
 interface FieldRange {
-  readonly name: keyof ChatSettings;
+  readonly name: Exclude<keyof ChatSettings, 'answeredBy'>;
   readonly minimum: number;
   readonly maximum: number;
   readonly step: number;
@@ -49,6 +50,19 @@ export function GenerationFields() {
           onCommit={(value) => changeSettings({ chat: { [name]: value } })}
         />
       ))}
+      <Select
+        label={t('chat.answeredBy')}
+        description={t('chat.answeredByHint')}
+        data={ANSWERED_BY.map((value) => ({ value, label: t(`chat.answeredByChoice.${value}`) }))}
+        value={chat.answeredBy}
+        allowDeselect={false}
+        comboboxProps={{ withinPortal: false }}
+        data-testid="generation-answeredBy"
+        onChange={(value) => {
+          const answeredBy = ANSWERED_BY.find((known) => known === value);
+          if (answeredBy !== undefined) void changeSettings({ chat: { answeredBy } });
+        }}
+      />
     </div>
   );
 }

@@ -12,6 +12,7 @@ import { PrecisionName } from '../../../protocol/compute/http/tokens';
 import { refuse } from '../../errors';
 import { estimatedPrice } from '../../ledger/pricing';
 import type { PeerModel } from '../../federation/offers';
+import { noFallback } from '../../pipeline/generate-service';
 import type { CoordinatorServices } from '../../services';
 import { sendResult, type ApiServer } from '../server-types';
 import { restOfPath } from './wildcard';
@@ -31,6 +32,10 @@ export const CostQuery = Type.Object({
   model_id: Type.String({ minLength: 1, maxLength: 200 }),
   max_new_tokens: Type.Integer({ minimum: 1, maximum: SAMPLING_LIMITS.maxNewTokens }),
   precision: Type.Optional(PrecisionName),
+  /** What the fallback server would cost; it is paid for tokens of prompt and answer, not for FLOPs. */
+  force_backend: Type.Optional(Type.Union([Type.Literal('distributed'), Type.Literal('fallback')])),
+  /** Tokens of the prompt, which count at the fallback server alone. */
+  input_tokens: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000_000 })),
 });
 
 /** The failure for a model nobody introduced. */
@@ -159,15 +164,26 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
   });
 
   app.get('/inference/cost/estimate', { schema: { querystring: CostQuery } }, (request, reply) => {
-    const { model_id: modelId, max_new_tokens: maxNewTokens, precision = 'fp16' } = request.query;
-    const shape = catalogue.find(modelId)?.manifest.shape ?? services.federation?.model(modelId)?.model.shape;
-    if (shape === undefined) return sendResult(reply, unknownModel(modelId));
-    const answer: InferenceCostEstimate = {
+    const {
       model_id: modelId,
       max_new_tokens: maxNewTokens,
-      precision,
-      estimated_gft: toWireGft(estimatedPrice(shape, maxNewTokens, precision)),
-    };
+      precision = 'fp16',
+      input_tokens: inputTokens = 0,
+    } = request.query;
+    const facts = { model_id: modelId, max_new_tokens: maxNewTokens, precision };
+    if (request.query.force_backend === 'fallback') {
+      const price = services.fallback.pricePerToken(modelId);
+      if (price === null) return sendResult(reply, noFallback(modelId));
+      const answer: InferenceCostEstimate = {
+        ...facts,
+        estimated_gft: toWireGft(price * (inputTokens + maxNewTokens)),
+      };
+      return reply.send(answer);
+    }
+    const shape = catalogue.find(modelId)?.manifest.shape ?? services.federation?.model(modelId)?.model.shape;
+    if (shape === undefined) return sendResult(reply, unknownModel(modelId));
+    const estimated = toWireGft(estimatedPrice(shape, maxNewTokens, precision));
+    const answer: InferenceCostEstimate = { ...facts, estimated_gft: estimated };
     return reply.send(answer);
   });
 }

@@ -1,4 +1,5 @@
 import type { AnswerHop, ServingCoordinator } from '../../../contract/chat';
+import type { AnsweredBy } from '../../../contract/settings';
 import type { ChatMessage } from '../../../protocol/compute/model';
 import type { Result } from '../../../protocol/result';
 import { mainFailure } from '../../errors';
@@ -13,6 +14,8 @@ export interface AnswerRequest {
   readonly topK: number;
   readonly topP: number;
   readonly seed: number | null;
+  /** Models of one's own answer themselves, whatever this says. */
+  readonly answeredBy: AnsweredBy;
 }
 
 export interface AnswerListeners {

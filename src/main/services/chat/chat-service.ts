@@ -313,6 +313,7 @@ export class ChatService {
           topK: settings.topK,
           topP: settings.topP,
           seed: settings.seed,
+          answeredBy: settings.answeredBy,
         },
         answer.listeners(),
       );

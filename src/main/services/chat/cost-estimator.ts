@@ -1,4 +1,5 @@
 import type { CostEstimate } from '../../../contract/chat';
+import type { AnsweredBy } from '../../../contract/settings';
 import { toMicroGft } from '../../../protocol/compute/micro-gft';
 import { success, type Result } from '../../../protocol/result';
 import { CostAnswer } from '../coordinator-answers';
@@ -7,6 +8,8 @@ import { readFromCoordinator, type CoordinatorSource } from '../coordinator-read
 export interface CostEstimatorOptions {
   readonly source: CoordinatorSource;
   readonly maxNewTokens: () => number;
+  /** Absent: whoever the coordinator finds. */
+  readonly answeredBy?: () => AnsweredBy;
   readonly inputTokensAtMost: (conversationId: string | null, modelId: string, text: string) => Promise<number>;
 }
 
@@ -19,7 +22,8 @@ export class CostEstimator {
   }
 
   async estimate(conversationId: string | null, modelId: string, text: string): Promise<Result<CostEstimate>> {
-    const { source, maxNewTokens, inputTokensAtMost } = this.#options;
+    const { source, maxNewTokens, answeredBy, inputTokensAtMost } = this.#options;
+    const isFallback = answeredBy?.() === 'fallback';
     const { balanceMicroGft, coordinator } = source.snapshot();
     const estimate: CostEstimate = {
       payer: 'network',
@@ -27,6 +31,7 @@ export class CostEstimator {
       inputTokensAtMost: await inputTokensAtMost(conversationId, modelId, text),
       maxNewTokens: maxNewTokens(),
       estimatedMicroGft: null,
+      ...(isFallback ? { isFallback } : {}),
       balanceMicroGft,
     };
     if (coordinator.tokenMode === false) return success(estimate);
@@ -34,6 +39,8 @@ export class CostEstimator {
       model_id: modelId,
       max_new_tokens: String(estimate.maxNewTokens),
       precision: 'fp32',
+      // Its price is per token of prompt and answer.
+      ...(isFallback ? { force_backend: 'fallback', input_tokens: String(estimate.inputTokensAtMost) } : {}),
     });
     const cost = await readFromCoordinator(source, `/inference/cost/estimate?${query.toString()}`, CostAnswer);
     return cost.ok ? success({ ...estimate, estimatedMicroGft: toMicroGft(cost.value.estimated_gft) }) : cost;

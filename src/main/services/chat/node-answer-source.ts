@@ -1,4 +1,5 @@
 import type { AnswerHop, ServingCoordinator } from '../../../contract/chat';
+import type { AnsweredBy } from '../../../contract/settings';
 import type { FederatedAnswer } from '../../../protocol/compute/http/federated-answer';
 import type { PipelineHop } from '../../../protocol/wire/messages';
 import { toMicroGft } from '../../../protocol/compute/micro-gft';
@@ -10,6 +11,13 @@ function servingOf(answer: FederatedAnswer): ServingCoordinator {
   const { coordinator: name, amount, unit, peer_ledger_ref: peerRef } = answer;
   return { name, amount, unit, peerRef };
 }
+
+/** What the wire calls those who answer. */
+const BACKENDS: Readonly<Record<AnsweredBy, 'distributed' | 'fallback' | undefined>> = {
+  automatic: undefined,
+  nodes: 'distributed',
+  fallback: 'fallback',
+};
 
 /** Answers through the node's connection to its coordinator. */
 export function nodeAnswerSource(
@@ -43,6 +51,7 @@ export function nodeAnswerSource(
             top_p: request.topP,
             ...(request.seed === null ? {} : { seed: request.seed }),
           },
+          backend: BACKENDS[request.answeredBy],
         },
         {
           signal: listeners.signal,

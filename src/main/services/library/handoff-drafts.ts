@@ -84,6 +84,7 @@ export class HandoffDrafts {
         topK: 0,
         topP: 1,
         seed: null,
+        answeredBy: 'automatic',
       },
       {
         onStarted: nothing,

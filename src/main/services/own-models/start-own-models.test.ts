@@ -87,6 +87,7 @@ const question = {
   topK: 0,
   topP: 1,
   seed: null,
+  answeredBy: 'automatic' as const,
 };
 
 describe('own models in Chat', () => {

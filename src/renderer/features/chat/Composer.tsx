@@ -22,7 +22,9 @@ interface ComposerProps {
 function PipelineNotice({ model }: { readonly model: ModelSummary | null }) {
   const { t } = useTranslation();
   const coverage = useSnapshot((snapshot) => snapshot.coverage);
-  if (model === null || coverage === null || coverage.modelId !== model.modelId || coverage.available) return null;
+  const isElsewhere = useSnapshot(({ settings }) => settings.chat.answeredBy === 'fallback');
+  if (isElsewhere || model === null || coverage === null || coverage.modelId !== model.modelId || coverage.available)
+    return null;
   return (
     <p className={classes.notice} role="status">
       <IconRouteOff size={16} stroke={1.5} aria-hidden="true" />

@@ -13,7 +13,7 @@ export function EstimateLine({ state }: { readonly state: EstimateState }) {
   if (state.kind === 'working') text = t('chat.estimateWorking');
   if (state.kind === 'failed') text = t('chat.estimateFailed', { message: failureText(state.error) });
   if (state.kind === 'known') {
-    const { payer, estimatedMicroGft, balanceMicroGft, maxNewTokens } = state.estimate;
+    const { payer, estimatedMicroGft, balanceMicroGft, maxNewTokens, isFallback } = state.estimate;
     const tokens = formatCount(maxNewTokens);
     if (payer === 'provider') {
       text = t('chat.estimateProvider');
@@ -21,6 +21,7 @@ export function EstimateLine({ state }: { readonly state: EstimateState }) {
       text = t('chat.estimateFree', { tokens });
     } else {
       text = t('chat.estimate', { cost: formatAmount(estimatedMicroGft), tokens });
+      if (isFallback === true) text = `${t('chat.fallback')} · ${text}`;
       if (balanceMicroGft !== null) {
         text += ` · ${t('chat.estimateBalance', { balance: formatAmount(balanceMicroGft) })}`;
         tooLow = balanceMicroGft < estimatedMicroGft;

@@ -24,9 +24,10 @@ interface EstimateAnswer {
 export function useEstimate(conversationId: string | null, modelId: string | null, text: string): EstimateState {
   const [pausedText] = useDebouncedValue(text, TYPING_PAUSE_MS);
   const maxNewTokens = useSnapshot(({ settings }) => settings.chat.maxNewTokens);
+  const answeredBy = useSnapshot(({ settings }) => settings.chat.answeredBy);
   const balance = useSnapshot(({ node }) => node.balanceMicroGft);
   const [answer, setAnswer] = useState<EstimateAnswer | null>(null);
-  const key = JSON.stringify([conversationId, modelId, pausedText, maxNewTokens, balance]);
+  const key = JSON.stringify([conversationId, modelId, pausedText, maxNewTokens, answeredBy, balance]);
 
   useEffect(() => {
     if (modelId === null || pausedText.trim() === '') return undefined;

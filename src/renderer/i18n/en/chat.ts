@@ -92,5 +92,13 @@ export const chat = {
   seedPlaceholder: 'Random',
   maxNewTokens: 'Most new tokens',
   maxNewTokensHint: 'The answer ends here at the latest.',
+  answeredBy: 'Who answers',
+  answeredByHint:
+    'A fallback server is outside the cooperative, sees the question, and costs its operator’s price per token.',
+  answeredByChoice: {
+    automatic: 'As the coordinator has it',
+    nodes: 'Nodes only',
+    fallback: 'Fallback server only',
+  },
   outside: 'Between {{minimum}} and {{maximum}}.',
 } as const;

@@ -90,5 +90,13 @@ export const chat = {
   seedPlaceholder: 'Rastgele',
   maxNewTokens: 'En çok yeni token',
   maxNewTokensHint: 'Yanıt en geç burada biter.',
+  answeredBy: 'Kim yanıtlasın',
+  answeredByHint:
+    'Yedek sunucu kooperatifin dışındadır, soruyu görür ve işletmecisinin token başına fiyatıyla ücretlenir.',
+  answeredByChoice: {
+    automatic: 'Koordinatör nasıl ayarladıysa',
+    nodes: 'Yalnızca düğümler',
+    fallback: 'Yalnızca yedek sunucu',
+  },
   outside: '{{minimum}} ile {{maximum}} arasında.',
 } as const;
