@@ -141,7 +141,7 @@ export function createServices(
   const replicas =
     surroundings.bus === undefined || surroundings.bus === null
       ? null
-      : new ReplicaSet(surroundings.bus, coordinatorId, random.uuid(), parts, clock, logger);
+      : new ReplicaSet(surroundings.bus, coordinatorId, random.uuid(), parts, clock, random, logger);
   /** Every node of the coordinator, whichever replica it is connected to. */
   const reach = replicas ?? hub;
   registry.watchConnections((nodeId) => reach.isConnected(nodeId));
@@ -207,6 +207,7 @@ export function createServices(
   const fallback = new FallbackService(config, nodes, cashier, clock, logger);
   generation.fallBackTo(fallback);
   const desk = new AnswerDesk(generation, config.requesterGraceSeconds * 1_000, logger);
+  replicas?.connectAnswers(desk);
   const coverage = new CoverageFeed(
     catalogue,
     scheduler,
@@ -224,7 +225,7 @@ export function createServices(
   );
   access.guardBalances((publicKey) => groupSessions.isParticipant(publicKey));
   replicas?.connectRooms(rooms);
-  const calls = new NodeCalls(access, nodeService, nodes, shards, registry, challenges, generation, desk);
+  const calls = new NodeCalls(access, nodeService, nodes, shards, registry, challenges, desk);
   hub.connectServices(calls, coverage, rooms);
   access.addSource(trust.agreements);
   const doorkeeper = new Doorkeeper(access, hub);

@@ -3,7 +3,7 @@ import type { AccessService } from '../access/access-service';
 import type { ChallengeService } from '../challenges/challenge-service';
 import { refuse, type CoordinatorResult } from '../errors';
 import type { AnswerDesk } from '../pipeline/answer-desk';
-import type { GenerateListener, GenerateService } from '../pipeline/generate-service';
+import type { GenerateListener } from '../pipeline/generate-service';
 import type { NodeService } from '../nodes/node-service';
 import { normalizePublicKey, type NodeStore } from '../nodes/node-store';
 import type { ShardRegistry } from '../scheduling/shard-registry';
@@ -36,7 +36,6 @@ export class NodeCalls {
     private readonly shards: ShardService,
     private readonly registry: ShardRegistry,
     private readonly challenges: ChallengeService,
-    private readonly generation: Pick<GenerateService, 'cancel'>,
     private readonly desk: AnswerDesk,
   ) {}
 
@@ -70,7 +69,7 @@ export class NodeCalls {
       case 'generate':
         return this.generate(caller, nodeId, call);
       case 'cancel-generate':
-        return this.generation.cancel(nodeId, call.request_id)
+        return (await this.desk.cancel(nodeId, call.request_id))
           ? success({ cancelled: true })
           : refuse('request-unknown', 'No request with this id is running.');
     }

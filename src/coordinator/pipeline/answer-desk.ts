@@ -2,14 +2,43 @@ import { createHash } from 'node:crypto';
 import type { GenerateOutcome } from '../../protocol/wire/messages';
 import { refuse, type CoordinatorResult } from '../errors';
 import type { Logger } from '../logger';
-import { AnswerRecord, type AnswerReader } from './answer-record';
+import { AnswerRecord, type AnswerReader, type KeptAnswer } from './answer-record';
 import type { GenerateRequest, GenerateService } from './generate-service';
 
 /** Answers kept after their end for requesters that come back; each is as large as its text. */
 const MAX_KEPT_ANSWERS = 256;
 
+/** Names an answer: whose it is, its id, and a hash of everything that was asked. */
+export interface AnswerName {
+  readonly nodeId: string;
+  readonly requestId: string;
+  readonly fingerprint: string;
+}
+
+/** Answers that are written at other processes of this coordinator. */
+export interface AnswersElsewhere {
+  /**
+   * Looks for an answer and from then on fills the record with it.
+   *
+   * @param signal - aborted when nobody here wants it any more
+   * @returns whether somebody has it
+   */
+  find(name: AnswerName, record: AnswerRecord, signal: AbortSignal): Promise<boolean>;
+  /** Stops the request; false when it runs nowhere. */
+  cancel(nodeId: string, requestId: string): Promise<boolean>;
+}
+
+/** An answer of this process, for another one. */
+export interface HeldAnswer {
+  readonly kept: KeptAnswer;
+  /** Gives the rest to a reader, in place of the one before; null: it was replaced in turn. */
+  read(reader: Omit<AnswerReader, 'from'>): Promise<CoordinatorResult<GenerateOutcome> | null>;
+}
+
 interface Kept {
   readonly record: AnswerRecord;
+  /** It is written at another process, which also keeps it. */
+  isBorrowed: boolean;
   /** Of everything asked for: the same id with another question is not the same request. */
   readonly fingerprint: string;
   readonly stop: AbortController;
@@ -28,12 +57,13 @@ function fingerprintOf(request: GenerateRequest): string {
  */
 export class AnswerDesk {
   private readonly kept = new Map<string, Kept>();
+  private elsewhere: AnswersElsewhere | null = null;
 
   /**
    * @param graceMs - how long a running request goes on with nobody there, and an ended one is kept
    */
   constructor(
-    private readonly generation: Pick<GenerateService, 'generate'>,
+    private readonly generation: Pick<GenerateService, 'generate' | 'cancel'>,
     private readonly graceMs: number,
     private readonly logger: Logger,
   ) {}
@@ -47,13 +77,38 @@ export class AnswerDesk {
     const key = `${request.nodeId} ${request.requestId}`;
     const fingerprint = fingerprintOf(request);
     const known = this.kept.get(key);
-    if (known === undefined)
-      return this.readFrom(key, this.begin(key, fingerprint, request), { ...reader, from: 0 }, false);
+    if (known === undefined) {
+      const entry = this.keep(key, fingerprint);
+      if (resumes && (await this.borrow(entry, request))) return this.readFrom(key, entry, reader, true);
+      this.begin(entry, request);
+      return this.readFrom(key, entry, { ...reader, from: 0 }, false);
+    }
     if (known.fingerprint !== fingerprint) {
       return refuse('request-id-used', 'Another request with this id was made already.');
     }
     if (known.record.isRead && !resumes) return refuse('request-id-used', 'A request with this id is running already.');
     return this.readFrom(key, known, reader, true);
+  }
+
+  /** Whom to ask for an answer somebody comes back for and that is not here. */
+  askElsewhere(elsewhere: AnswersElsewhere): void {
+    this.elsewhere = elsewhere;
+  }
+
+  /** An answer that is written here, running or ended a moment ago; null when there is none of that name. */
+  holding({ nodeId, requestId, fingerprint }: AnswerName): HeldAnswer | null {
+    const key = `${nodeId} ${requestId}`;
+    const known = this.kept.get(key);
+    if (known === undefined || known.isBorrowed || known.fingerprint !== fingerprint) return null;
+    const { kept } = known.record;
+    return { kept, read: (reader) => this.readFrom(key, known, { ...reader, from: kept.tokens.length }, true) };
+  }
+
+  /** Stops a running request, wherever it runs. False when there is none. */
+  async cancel(nodeId: string, requestId: string): Promise<boolean> {
+    if (this.generation.cancel(nodeId, requestId)) return true;
+    const isBorrowed = this.kept.get(`${nodeId} ${requestId}`)?.isBorrowed === true;
+    return isBorrowed && (await this.elsewhere?.cancel(nodeId, requestId)) === true;
   }
 
   /** Nobody is waited for any more. */
@@ -62,20 +117,32 @@ export class AnswerDesk {
     this.kept.clear();
   }
 
-  private begin(key: string, fingerprint: string, request: GenerateRequest): Kept {
+  private keep(key: string, fingerprint: string): Kept {
     const stop = new AbortController();
-    const entry: Kept = { record: new AnswerRecord(), fingerprint, stop, timer: null };
+    const entry: Kept = { record: new AnswerRecord(), isBorrowed: false, fingerprint, stop, timer: null };
     this.kept.set(key, entry);
+    return entry;
+  }
+
+  /** Whether the answer comes from another process, which goes on writing it. */
+  private async borrow(entry: Kept, { nodeId, requestId }: GenerateRequest): Promise<boolean> {
+    if (this.elsewhere === null) return false;
+    entry.isBorrowed = true;
+    const name = { nodeId, requestId, fingerprint: entry.fingerprint };
+    entry.isBorrowed = await this.elsewhere.find(name, entry.record, entry.stop.signal);
+    return entry.isBorrowed;
+  }
+
+  private begin(entry: Kept, request: GenerateRequest): void {
     const run = async (): Promise<void> => {
       try {
-        entry.record.end(await this.generation.generate(request, entry.record, stop.signal));
+        entry.record.end(await this.generation.generate(request, entry.record, entry.stop.signal));
       } catch (thrown) {
         this.logger.error({ err: thrown }, 'a request failed');
         entry.record.end(refuse('coordinator-internal', 'The coordinator made an error.', { retryable: true }));
       }
     };
     void run();
-    return entry;
   }
 
   private async readFrom(

@@ -6,13 +6,19 @@ import type { GenerateListener } from './generate-service';
 /** Tokens an answer may be ahead of the requester that takes them; beyond it the pipeline waits. */
 const MAX_TOKENS_AHEAD = 64;
 
-interface KeptToken {
+export interface KeptToken {
   readonly id: number;
   readonly text: string;
 }
 
 /** Something to say that is not a token: said once, to whoever listens at that moment; the newest is what counts. */
 type News = (listener: GenerateListener) => void;
+
+/** What has come of an answer so far. */
+export interface KeptAnswer {
+  readonly start: { readonly pipeline: readonly PipelineHop[]; readonly inputTokens: number } | null;
+  readonly tokens: readonly KeptToken[];
+}
 
 /** How a requester takes an answer. */
 export interface AnswerReader {
@@ -28,7 +34,7 @@ export interface AnswerReader {
  * over another one. At most one reader takes it at a time; while nobody does, it grows without waiting.
  */
 export class AnswerRecord implements GenerateListener {
-  private start: { readonly pipeline: readonly PipelineHop[]; readonly inputTokens: number } | null = null;
+  private start: KeptAnswer['start'] = null;
   private readonly tokens: KeptToken[] = [];
   private news: News | null = null;
   private outcome: CoordinatorResult<GenerateOutcome> | null = null;
@@ -43,6 +49,18 @@ export class AnswerRecord implements GenerateListener {
 
   get isEnded(): boolean {
     return this.outcome !== null;
+  }
+
+  /** A copy of what has come. */
+  get kept(): KeptAnswer {
+    return { start: this.start, tokens: [...this.tokens] };
+  }
+
+  /** Goes on with what has come at another process. */
+  restore(kept: KeptAnswer): void {
+    this.start = kept.start;
+    this.tokens.splice(0, this.tokens.length, ...kept.tokens);
+    this.changed();
   }
 
   async started(pipeline: readonly PipelineHop[], inputTokens: number): Promise<void> {

@@ -21,6 +21,11 @@ export class Presence {
     return this.replicaByNode.get(nodeId) ?? null;
   }
 
+  /** The other replicas that are known. */
+  others(): string[] {
+    return [...this.replicas.keys()];
+  }
+
   /** A sign of life; `behind` when changes of that replica were missed. */
   beat(replicaId: string, revision: number, nowMs: number): Beat {
     const replica = this.replicas.get(replicaId);

@@ -1,6 +1,10 @@
 import type { TaskView } from '../../protocol/compute/http/tasks';
-import type { CoordinatorMessage, MessageOf } from '../../protocol/wire/messages';
+import type { CoordinatorMessage, GenerateOutcome, MessageOf, PipelineHop } from '../../protocol/wire/messages';
+import type { CoordinatorResult } from '../errors';
 import type { BalanceChange, StandingChange } from '../notifications';
+import type { QueuePlace } from '../pipeline/admission-queue';
+import type { AnswerName } from '../pipeline/answer-desk';
+import type { KeptAnswer } from '../pipeline/answer-record';
 import type { PipelineCommand, RelayEvent } from '../pipeline/relay-router';
 import type { RoomNews } from '../sessions/shared-rooms';
 import type { RegisteredShard } from '../scheduling/shard-registry';
@@ -21,6 +25,14 @@ export type Notice =
   | { readonly method: 'standing'; readonly value: StandingChange }
   | { readonly method: 'notice'; readonly value: string };
 
+/** What happens to an answer, as the method of GenerateListener it is for, and its end; null: it is taken elsewhere. */
+export type AnswerGrowth =
+  | { readonly method: 'started'; readonly pipeline: readonly PipelineHop[]; readonly inputTokens: number }
+  | { readonly method: 'token'; readonly index: number; readonly id: number; readonly text: string }
+  | { readonly method: 'queued'; readonly place: QueuePlace }
+  | { readonly method: 'waiting'; readonly layersMissing: readonly number[]; readonly seconds: number }
+  | { readonly method: 'ended'; readonly outcome: CoordinatorResult<GenerateOutcome> | null };
+
 /** An event of a node without its bytes, which travel beside the message. */
 export type SharedEvent =
   Exclude<RelayEvent, { kind: 'frame' }> | Omit<Extract<RelayEvent, { kind: 'frame' }>, 'bytes'>;
@@ -30,7 +42,8 @@ export type SharedEvent =
  *
  *   everybody:  hello, beat, nodes, shards, standings-changed, grid-changed, room, tell-key, bye
  *   one:        state (answers hello), command and frame (for a node there), event (of a node, to who drives its
- *               pipeline), notice (for a node there)
+ *               pipeline), notice (for a node there); answer-wanted and answer-cancel (of an answer there), and while another
+ *               replica takes it: answer-kept and answer-grew (of it), answer-left (nobody wants it any more)
  */
 export type ReplicaMessage =
   | { readonly kind: 'hello' }
@@ -61,4 +74,9 @@ export type ReplicaMessage =
   | { readonly kind: 'command'; readonly nodeId: string; readonly message: PipelineCommand }
   | { readonly kind: 'frame'; readonly nodeId: string }
   | { readonly kind: 'event'; readonly nodeId: string; readonly pipelineId: string; readonly event: SharedEvent }
-  | { readonly kind: 'notice'; readonly nodeId: string; readonly notice: Notice };
+  | { readonly kind: 'notice'; readonly nodeId: string; readonly notice: Notice }
+  | { readonly kind: 'answer-wanted'; readonly takingId: string; readonly name: AnswerName }
+  | { readonly kind: 'answer-cancel'; readonly nodeId: string; readonly requestId: string }
+  | { readonly kind: 'answer-kept'; readonly takingId: string; readonly kept: KeptAnswer }
+  | { readonly kind: 'answer-grew'; readonly takingId: string; readonly growth: AnswerGrowth }
+  | { readonly kind: 'answer-left'; readonly takingId: string };

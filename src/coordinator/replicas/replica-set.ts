@@ -1,11 +1,12 @@
 import type { TaskView } from '../../protocol/compute/http/tasks';
-import type { Clock } from '../clock';
+import type { Clock, Random } from '../clock';
 import type { GridStates } from '../grid/grid-states';
 import type { Hub } from '../hub/hub';
 import type { Logger } from '../logger';
 import type { ModelCatalogue } from '../models/model-catalogue';
 import type { Standings } from '../nodes/standings';
 import type { BalanceChange, NodeNotifications, StandingChange } from '../notifications';
+import type { AnswerDesk } from '../pipeline/answer-desk';
 import type { NodeLink, NodeLinks, RelayRouter } from '../pipeline/relay-router';
 import type { RegisteredShard, ShardChange, ShardRegistry } from '../scheduling/shard-registry';
 import type { SessionRooms } from '../sessions/session-rooms';
@@ -14,6 +15,7 @@ import { GuestPipelines } from './guest-pipelines';
 import { Presence } from './presence';
 import type { ReplicaBus } from './replica-bus';
 import { ReplicaChannel } from './replica-channel';
+import { SharedAnswers } from './shared-answers';
 import type { KeyMessage, Notice, ReplicaMessage, SharedShard } from './replica-message';
 
 const BEAT_MS = 2_000;
@@ -50,6 +52,7 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
   private readonly guests: GuestPipelines;
   private readonly announced = new Set<string>();
   private rooms: ReplicaRooms | null = null;
+  private answers: SharedAnswers | null = null;
   private revision = 0;
   private pending: {
     put: Map<string, SharedShard>;
@@ -68,6 +71,7 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
     replicaId: string,
     private readonly parts: ReplicaParts,
     private readonly clock: Clock,
+    private readonly random: Random,
     private readonly logger: Logger,
   ) {
     this.channel = new ReplicaChannel(
@@ -91,6 +95,12 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
   /** Who takes what the other replicas say of group sessions. */
   connectRooms(rooms: ReplicaRooms): void {
     this.rooms = rooms;
+  }
+
+  /** Whose answers go on for requesters that come back to another replica. */
+  connectAnswers(desk: AnswerDesk): void {
+    this.answers = new SharedAnswers(desk, this.channel, () => this.presence.others(), this.random);
+    desk.askElsewhere(this.answers);
   }
 
   start(): void {
@@ -230,6 +240,12 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
       case 'notice':
         this.notifyHere(message.nodeId, message.notice);
         return undefined;
+      case 'answer-wanted':
+      case 'answer-cancel':
+      case 'answer-kept':
+      case 'answer-grew':
+      case 'answer-left':
+        return this.answers?.take(from, message);
     }
   }
 
@@ -268,6 +284,7 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
     this.askedAtMs.delete(replicaId);
     this.guests.driverGone(replicaId);
     this.rooms?.replicaGone(replicaId);
+    this.answers?.replicaGone(replicaId);
     this.lose(this.presence.remove(replicaId));
   }
 

@@ -134,6 +134,57 @@ describe.runIf(canRun)('two replicas over one database', () => {
     await expect.poll(() => available(one), WITHIN).toBe(true);
   });
 
+  it('let a requester take the rest of its answer at the other one, cancel it there, and pay once', async () => {
+    const [one, two] = urls();
+    const first = await serving(one, 0, 3);
+    serveFirst(first);
+    const last = await serving(two, 4, 7);
+    let open: () => void = () => undefined;
+    const gate = new Promise<boolean>((resolve) => {
+      open = () => resolve(true);
+    });
+    serveLast(last, { beforeToken: (index) => (index < 2 ? true : gate) });
+    const asker = await connect(one);
+    await asker.register();
+    await expect.poll(() => available(one), WITHIN).toBe(true);
+    const call = generate();
+    asker.begin(call);
+    await asker.next('generate-token', (message) => message['index'] === 1);
+    asker.drop();
+    await asker.untilClosed();
+
+    const again = await connect(two, asker.key);
+    const id = again.begin({ ...call, resume_from: 2 });
+    expect(await again.next('generate-started')).toMatchObject({ resumed: true, input_tokens: 5 });
+    open();
+    const reply = await again.next('reply', (message) => message['call_id'] === id);
+    expect(reply).toMatchObject({ ok: true, value: { text: 'ABCDE', tokens: 5 } });
+    const tokens = again.messages.filter((message) => message['type'] === 'generate-token');
+    expect(tokens.map((message) => message['text'])).toEqual(['C', 'D', 'E']);
+    const history = await getJson(one, `/tokens/${again.nodeId}/history?limit=100`);
+    const paid = (history['entries'] as Json[]).filter((entry) => entry['event_type'] === 'redemption');
+    expect(paid).toHaveLength(1);
+
+    // Another question under the same id is not that answer, and runs nowhere twice.
+    const other = await again.call({ ...call, prompt: 'other', resume_from: 2 });
+    expect(other).toMatchObject({ ok: false, error: { code: 'request-id-used' } });
+
+    // One that is still being written there can be cancelled here.
+    serveLast(last, { beforeToken: (index) => index < 2 });
+    const long = generate();
+    const back = await connect(one, asker.key);
+    back.begin(long);
+    await back.next('generate-token', (message) => message['index'] === 1);
+    back.drop();
+    await back.untilClosed();
+    const there = await connect(two, asker.key);
+    const longId = there.begin({ ...long, resume_from: 1 });
+    expect(await there.next('generate-token')).toMatchObject({ index: 1, text: 'B' });
+    expect(await there.call({ type: 'cancel-generate', request_id: long['request_id'] })).toMatchObject({ ok: true });
+    const cancelled = await there.next('reply', (message) => message['call_id'] === longId);
+    expect(cancelled).toMatchObject({ ok: true, value: { text: 'AB', finish_reason: 'cancelled' } });
+  });
+
   it('host one group session together: turns, streams and presence reach whoever is connected to the other', async () => {
     const [one, two] = urls();
     const ada = await SessionClient.connect(one, 'Ada');
