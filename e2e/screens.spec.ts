@@ -22,6 +22,9 @@ const SCREENS: readonly Screen[] = [
 /** Parts of Contribute beside the one it opens with. */
 const CONTRIBUTE_TABS = ['models', 'computers'] as const;
 
+/** Parts of the coordinator's screen beside the one it opens with. */
+const ADMINISTRATION_TABS = ['requests', 'challenges', 'members', 'notices', 'peers', 'policy', 'audit'] as const;
+
 /** Pixels the page is wider than its window. */
 function sidewaysOverflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -60,6 +63,11 @@ test('every screen is accessible and has its picture', async ({ tore }) => {
   for (const tab of CONTRIBUTE_TABS) {
     await window.getByTestId(`contribute-tab-${tab}`).click();
     await inBothThemes(tore, `contribute-${tab}`);
+  }
+  await openScreen(window, 'administration');
+  for (const tab of ADMINISTRATION_TABS) {
+    await window.getByTestId(`admin-tab-${tab}`).click();
+    await inBothThemes(tore, `administration-${tab}`);
   }
   await openScreen(window, 'settings');
   await window.getByTestId('language-select').getByText('Türkçe').click();

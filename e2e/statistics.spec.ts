@@ -52,6 +52,18 @@ test('work is counted, logged with its reasons, exported and kept', async ({ lau
   await window.getByRole('menuitem', { name: /JSON/ }).click();
   await expect(window.getByText('1 line saved as')).toBeVisible();
   expect(JSON.parse(await readFile(jsonl, 'utf8'))).toMatchObject({ kind: 'connection' });
+
+  // What the operator tells everybody arrives, here as well, and is kept.
+  const words = 'On Friday the coordinator moves to a new machine.';
+  await openScreen(window, 'administration');
+  await window.getByTestId('admin-tab-notices').click();
+  await window.getByTestId('notice-text').fill(words);
+  await window.getByTestId('notice-post').click();
+  await expect(window.getByTestId('notice-row')).toContainText(words);
+  await openScreen(window, 'statistics');
+  await window.getByTestId('statistics-tab-notices').click();
+  await expect(window.getByTestId('notices')).toContainText(words, { timeout: READY_TIMEOUT_MS });
+  await tore.screenshot('notices');
   await tore.close();
 
   const again = await launchTore({ profile: tore.profile });

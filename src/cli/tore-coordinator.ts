@@ -12,7 +12,7 @@ import {
   rotateKey,
   verifyLedger,
 } from '../coordinator/service/ledger-commands';
-import { listNodes } from '../coordinator/service/operator-commands';
+import { listNodes, postNotice } from '../coordinator/service/operator-commands';
 import { explainPolicy, readPolicy } from '../coordinator/service/institution-policy';
 import { policyWarnings, shownSettings } from '../coordinator/service/policy';
 import { createServiceLogger } from '../coordinator/service/service-logger';
@@ -166,6 +166,11 @@ async function runAt(command: Exclude<HeadlessCommand, CommandOf<'help' | 'versi
     case 'federation': {
       const agrees = expectValue(await runFederationCommand(command.options, command.request, say));
       if (agrees === false) process.exitCode = 1;
+      return;
+    }
+    case 'notice': {
+      const posted = expectValue(await postNotice(location, command.text, command.days));
+      if (posted !== null) say(`The notice is up until ${posted.expires_at}.`);
       return;
     }
     case 'nodes':

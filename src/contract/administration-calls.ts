@@ -11,6 +11,7 @@ import type {
 } from '../protocol/compute/http/admin';
 import type { FederationView, PeerView, StatementViews } from '../protocol/federation/administration';
 import type { LedgerAudit, LedgerVerification } from '../protocol/compute/http/tokens';
+import { NOTICE_LIMITS, type OperatorNotice, type OperatorNotices } from '../protocol/compute/http/notices';
 import type { ModelCoverage } from './snapshot';
 
 /** Whose administrator this app can be. */
@@ -62,6 +63,12 @@ export const ADMINISTRATION_CALLS = {
     days: Type.Integer({ minimum: 1, maximum: 365 }),
   }),
   'administration:revoke-invitation': Type.Object({ invitationId: Type.String({ minLength: 1, maxLength: 200 }) }),
+  'administration:get-notices': Nothing,
+  'administration:post-notice': Type.Object({
+    text: Type.String({ minLength: 1, maxLength: NOTICE_LIMITS.maxText }),
+    days: Type.Integer({ minimum: 1, maximum: NOTICE_LIMITS.maxDays }),
+  }),
+  'administration:withdraw-notice': Type.Object({ noticeId: Type.String({ minLength: 1, maxLength: 200 }) }),
   'administration:get-policy': Nothing,
   'administration:check-policy': Type.Object({ text: Type.String({ maxLength: MAX_POLICY_LENGTH }) }),
   'administration:get-federation': Nothing,
@@ -89,6 +96,9 @@ export interface AdministrationCallValues {
   /** The code is shown this once. */
   'administration:create-invitation': NewInvitation;
   'administration:revoke-invitation': null;
+  'administration:get-notices': OperatorNotices;
+  'administration:post-notice': OperatorNotice;
+  'administration:withdraw-notice': null;
   'administration:get-policy': PolicyView;
   'administration:check-policy': PolicyCheck;
   'administration:get-federation': FederationView;

@@ -56,6 +56,8 @@ export type CoordinatorErrorCode =
   | 'prompt-too-long'
   | 'request-id-used'
   | 'request-unknown'
+  | 'too-many-notices'
+  | 'notice-unknown'
   | 'too-many-requests'
   | 'coordinator-busy'
   | 'cancelled'

@@ -38,6 +38,7 @@ export type HeadlessCommand =
       readonly format: LedgerFormat;
     } & Configured)
   | ({ readonly kind: 'federation'; readonly request: FederationRequest } & Configured)
+  | ({ readonly kind: 'notice'; readonly text: string; readonly days: number } & Configured)
   | ({ readonly kind: 'nodes' } & Configured)
   | ({ readonly kind: 'release-node'; readonly nodeId: string } & Configured);
 
@@ -51,6 +52,7 @@ export interface Configured {
 
 export const DEFAULT_CONFIG_FILE = 'tore-coordinator.yaml';
 const DEFAULT_AUDIT_ENTRIES = 100;
+const DEFAULT_NOTICE_DAYS = 7;
 
 export const HEADLESS_HELP = `Usage: tore-coordinator [command] [options]
 
@@ -79,6 +81,8 @@ Commands
   federation reconcile PEER   show each entry of --day in which the two ledgers
                           differ; --with FILE takes the peer's statement from a file
   federation terminate FILE   end an agreement with a signed notice of a party
+  notice TEXT             tell everybody who runs a node, for --days; connected nodes
+                          hear it within a minute, the others when they come
   nodes                   list the registered nodes
   nodes release ID        let a node back in that is held for review
 
@@ -87,6 +91,7 @@ Options
   --template NAME         of init: private, institution or cooperative
   --out FILE              of ledger checkpoint and export: where to; without it the
                           standard output
+  --days NUMBER           of notice: until it goes out of date (7)
   --day DAY               of federation: a day in UTC, 2026-03-01
   --with FILE             of federation reconcile: a statement of the peer
   --limit NUMBER          of ledger audit: how many entries (${DEFAULT_AUDIT_ENTRIES})
@@ -120,6 +125,7 @@ const OPTIONS = {
   all: { type: 'boolean' },
   node: { type: 'string' },
   format: { type: 'string' },
+  days: { type: 'string' },
   day: { type: 'string' },
   with: { type: 'string' },
   host: { type: 'string' },
@@ -262,6 +268,10 @@ function commandOf(words: readonly string[], values: Values, configured: Configu
   if (first === 'federation') {
     const request = federationRequestOf(words.slice(1), values);
     return request === null ? null : { kind: 'federation', request, ...configured };
+  }
+  if (words.length === 2 && first === 'notice' && second !== undefined) {
+    const days = readNumber(values.days ?? String(DEFAULT_NOTICE_DAYS));
+    return { kind: 'notice', text: second, days, ...configured };
   }
   if (words.length === 1 && first === 'nodes') return { kind: 'nodes', ...configured };
   if (words.length === 3 && two === 'nodes release' && third !== undefined) {

@@ -27,6 +27,7 @@ import { LedgerVerifier } from './ledger/ledger-verifier';
 import type { Logger } from './logger';
 import { Maintenance } from './maintenance';
 import { ModelCatalogue } from './models/model-catalogue';
+import { NoticeBoard } from './notices/notice-board';
 import { NodeOverview } from './nodes/node-overview';
 import { NodeService } from './nodes/node-service';
 import { NodeStore } from './nodes/node-store';
@@ -77,6 +78,7 @@ export interface CoordinatorServices extends TrustServices {
   readonly fallback: FallbackService;
   readonly generation: GenerateService;
   readonly desk: AnswerDesk;
+  readonly notices: NoticeBoard;
   readonly hub: Hub;
   readonly coverage: CoverageFeed;
   /** Null for a coordinator of one process. */
@@ -150,11 +152,14 @@ export function createServices(
   const performance = new NodePerformance();
   const allocations = new Allocations();
   const view = new ShardView({ catalogue, registry, standings, performance, allocations, grid, clock });
+  const notices = new NoticeBoard(database, hub, clock, random);
   hub.watchNodes({
     roundTrip: (nodeId, elapsedMs) => performance.noteRoundTrip(nodeId, elapsedMs),
     connectionChanged: (nodeId) => {
       view.touch(nodeId);
       replicas?.connectionsChanged();
+      // After the words the connection begins with.
+      if (hub.isConnected(nodeId)) queueMicrotask(() => notices.greet(nodeId));
     },
   });
   replicas?.watchNodes((nodeId) => view.touch(nodeId));
@@ -263,9 +268,11 @@ export function createServices(
       (nowMs) => (config.tokenEconomy ? warnings.tell(nowMs) : Promise.resolve()),
       () => standings.refreshSome((nodeId) => registry.holdsAny(nodeId)),
       (nowMs) => Promise.resolve(gridRefresh.tick(nowMs)),
+      () => notices.refresh(),
     ],
     [
       ...[trust.discovery, trust.relay, trust.partyKeys].map((part) => (nowMs: number) => part.prune(nowMs)),
+      (nowMs: number) => notices.prune(nowMs),
       () => access.sessions.sweep(),
       (nowMs: number) => cashier.expireDue(nowMs),
       (nowMs: number) => (config.tokenEconomy ? warnings.look(nowMs) : Promise.resolve()),
@@ -299,6 +306,7 @@ export function createServices(
     fallback,
     generation,
     desk,
+    notices,
     hub,
     coverage,
     replicas,

@@ -22,6 +22,8 @@ const STATUS_BY_CODE: Partial<Record<CoordinatorErrorCode, number>> = {
   'prompt-too-long': 400,
   'request-id-used': 409,
   'request-unknown': 404,
+  'too-many-notices': 409,
+  'notice-unknown': 404,
   'too-many-requests': 429,
   'coordinator-busy': 503,
   cancelled: 503,

@@ -13,6 +13,7 @@ import { HttpGate, noteBody } from '../access/http-gate';
 import { errorBody, statusOf } from './http-status';
 import { adminFederationRoutes } from './routes/admin-federation-routes';
 import { adminMemberRoutes } from './routes/admin-member-routes';
+import { adminNoticeRoutes } from './routes/admin-notice-routes';
 import { adminRoutes } from './routes/admin-routes';
 import { accessRoutes } from './routes/access-routes';
 import { federationRoutes } from './routes/federation-routes';
@@ -90,6 +91,7 @@ export async function createServer(services: CoordinatorServices, tls: TlsFiles 
   accessRoutes(app, services);
   adminRoutes(app, services);
   adminMemberRoutes(app, services);
+  adminNoticeRoutes(app, services);
   adminFederationRoutes(app, services);
   nodeRoutes(app, services);
   shardRoutes(app, services);

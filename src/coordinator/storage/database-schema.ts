@@ -2,10 +2,12 @@ import type { Kysely, Transaction } from 'kysely';
 import type { AccessTables } from '../access/access-tables';
 import type { TrustTables } from '../discovery/trust-tables';
 import type { FederationTables } from '../federation/federation-tables';
+import type { NoticeTables } from '../notices/notice-tables';
 import type { GroupSessionTables } from '../sessions/session-tables';
 
 /** Times are RFC 3339 in UTC, amounts micro-GFT, flags 0 or 1. */
-export interface CoordinatorTables extends AccessTables, TrustTables, GroupSessionTables, FederationTables {
+export interface CoordinatorTables
+  extends AccessTables, TrustTables, GroupSessionTables, FederationTables, NoticeTables {
   meta: { key: string; value: string };
   nodes: NodeTable;
   models: {

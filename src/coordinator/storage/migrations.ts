@@ -2,6 +2,7 @@ import type { SchemaStep } from '../../storage/schema-steps';
 import { ACCESS_STEPS } from './steps/access-steps';
 import { CORE_STEPS } from './steps/core-steps';
 import { FEDERATION_STEPS } from './steps/federation-steps';
+import { NOTICE_STEPS } from './steps/notice-steps';
 import { LEDGER_STEPS } from './steps/ledger-steps';
 import { HOLD_STEPS } from './steps/hold-steps';
 import { PROOF_STEPS } from './steps/proof-steps';
@@ -19,6 +20,7 @@ import { SESSION_STEPS } from './steps/session-steps';
  * | discovery, handshakes, agreements | 20-29 |
  * | sessions | 30-39 |
  * | federation | 40-49 |
+ * | notices of the operator | 50-59 |
  */
 export const SCHEMA_STEPS: readonly SchemaStep[] = [
   ...CORE_STEPS,
@@ -29,4 +31,5 @@ export const SCHEMA_STEPS: readonly SchemaStep[] = [
   ...TRUST_STEPS,
   ...SESSION_STEPS,
   ...FEDERATION_STEPS,
+  ...NOTICE_STEPS,
 ];

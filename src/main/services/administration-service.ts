@@ -15,6 +15,7 @@ import {
   PolicyCheck,
   PolicyView,
 } from '../../protocol/compute/http/admin';
+import { OperatorNotice, OperatorNotices } from '../../protocol/compute/http/notices';
 import { FederationView, PeerView, StatementViews } from '../../protocol/federation/administration';
 import { LedgerAudit, LedgerVerification } from '../../protocol/compute/http/tokens';
 import { success, type Result } from '../../protocol/result';
@@ -128,6 +129,18 @@ export class AdministrationService {
 
   revokeInvitation(invitationId: string): Promise<Result<null>> {
     return this.#do({ method: 'DELETE', path: `/admin/invitations/${encodeURIComponent(invitationId)}` });
+  }
+
+  notices(): Promise<Result<OperatorNotices>> {
+    return this.#read({ path: '/admin/notices' }, OperatorNotices);
+  }
+
+  postNotice(body: CallInput<'administration:post-notice'>): Promise<Result<OperatorNotice>> {
+    return this.#read({ method: 'POST', path: '/admin/notices', body }, OperatorNotice);
+  }
+
+  withdrawNotice(noticeId: string): Promise<Result<null>> {
+    return this.#do({ method: 'DELETE', path: `/admin/notices/${encodeURIComponent(noticeId)}` });
   }
 
   policy(): Promise<Result<PolicyView>> {

@@ -18,6 +18,9 @@ export function registerAdministrationCalls(calls: CallRegistry, administration:
   calls.registerCall('administration:revoke-invitation', ({ invitationId }) =>
     administration.revokeInvitation(invitationId),
   );
+  calls.registerCall('administration:get-notices', () => administration.notices());
+  calls.registerCall('administration:post-notice', (notice) => administration.postNotice(notice));
+  calls.registerCall('administration:withdraw-notice', ({ noticeId }) => administration.withdrawNotice(noticeId));
   calls.registerCall('administration:get-policy', () => administration.policy());
   calls.registerCall('administration:check-policy', ({ text }) => administration.checkPolicy(text));
   calls.registerCall('administration:get-federation', () => administration.federation());

@@ -10,6 +10,7 @@ import { AuditPanel } from './AuditPanel';
 import { CoveragePanel } from './CoveragePanel';
 import { MembersPanel } from './MembersPanel';
 import { NodesPanel } from './NodesPanel';
+import { NoticesPanel } from './NoticesPanel';
 import { PeersPanel } from './PeersPanel';
 import { PolicyPanel } from './PolicyPanel';
 import { useReading } from '../../stores/use-reading';
@@ -29,6 +30,7 @@ const TABS = [
   ['requests', RequestsPanel],
   ['challenges', ChallengesPanel],
   ['members', MembersPanel],
+  ['notices', NoticesPanel],
   ['peers', PeersPanel],
   ['policy', PolicyPanel],
   ['audit', AuditPanel],

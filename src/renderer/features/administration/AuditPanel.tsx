@@ -58,10 +58,10 @@ export function AuditPanel() {
                 minWidth={640}
                 type="native"
                 role="region"
-                aria-label={t('administration.audit.title')}
+                aria-label={t('administration.audit.table')}
                 tabIndex={0}
               >
-                <Table aria-label={t('administration.audit.title')}>
+                <Table aria-label={t('administration.audit.table')}>
                   <Table.Tbody>
                     {entries.toReversed().map((entry) => (
                       <Table.Tr key={entry.id}>

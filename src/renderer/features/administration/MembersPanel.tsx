@@ -9,6 +9,7 @@ import { ShortId } from '../../components/ShortId';
 import { formatMoment } from '../../format/times';
 import { useNow } from '../../stores/use-now';
 import classes from './Administration.module.css';
+import { coordinatorWord } from './coordinator-word';
 import { Panel } from './Panel';
 import { useReading } from '../../stores/use-reading';
 
@@ -121,7 +122,7 @@ export function MembersPanel() {
                         {t('administration.invitations.used', { uses: invitation.uses, of: invitation.max_uses })}
                       </Table.Td>
                       <Table.Td>
-                        {invitation.state}
+                        {coordinatorWord(t, invitation.state)}
                         <span className={classes.quiet}>
                           {t('administration.invitations.until', { time: formatMoment(invitation.expires_at, nowMs) })}
                         </span>
@@ -156,9 +157,9 @@ export function MembersPanel() {
                       <ShortId id={member.public_key} copy />
                       <span className={classes.quiet}>{member.note}</span>
                     </Table.Td>
-                    <Table.Td>{member.roles.join(', ')}</Table.Td>
+                    <Table.Td>{member.roles.map((role) => coordinatorWord(t, role)).join(', ')}</Table.Td>
                     <Table.Td>
-                      {member.state}
+                      {coordinatorWord(t, member.state)}
                       <span className={classes.quiet}>{formatMoment(member.joined_at, nowMs)}</span>
                     </Table.Td>
                     <Table.Td className={classes.number ?? ''}>

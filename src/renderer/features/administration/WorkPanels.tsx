@@ -6,6 +6,7 @@ import { ShortId } from '../../components/ShortId';
 import { formatExactTime, formatMoment } from '../../format/times';
 import { useNow } from '../../stores/use-now';
 import classes from './Administration.module.css';
+import { coordinatorWord } from './coordinator-word';
 import { Panel } from './Panel';
 import { useReading } from '../../stores/use-reading';
 
@@ -78,10 +79,10 @@ export function ChallengesPanel() {
             minWidth={640}
             type="native"
             role="region"
-            aria-label={t('administration.challenges.title')}
+            aria-label={t('administration.challenges.table')}
             tabIndex={0}
           >
-            <Table aria-label={t('administration.challenges.title')}>
+            <Table aria-label={t('administration.challenges.table')}>
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th scope="col">{t('administration.challenges.time')}</Table.Th>
@@ -103,7 +104,7 @@ export function ChallengesPanel() {
                       {challenge.model_id} {challenge.layer_start}–{challenge.layer_end}
                     </Table.Td>
                     <Table.Td>
-                      {challenge.status}
+                      {coordinatorWord(t, challenge.status)}
                       {challenge.finding !== null && <span className={classes.quiet}>{challenge.finding}</span>}
                     </Table.Td>
                   </Table.Tr>

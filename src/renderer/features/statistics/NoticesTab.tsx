@@ -47,7 +47,7 @@ export function NoticesTab() {
           {t('statistics.notices.empty')}
         </EmptyState>
       )}
-      <ul className={classes.notices}>
+      <ul className={classes.notices} data-testid="notices">
         {(notices ?? []).map((notice) => (
           <li key={notice.id} data-unread={!notice.read || undefined}>
             <p className={classes.noticeHead}>
