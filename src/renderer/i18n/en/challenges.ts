@@ -3,7 +3,7 @@ export const challenges = {
   lead: 'Now and then a coordinator asks every node to prove its work. Passed challenges raise the reliability, failed ones lower it, and the earnings with it.',
   proofTitle: 'What a challenge proves',
   proof:
-    'A challenge is a small task with a deadline, sent to one node. The baseline form asks for a checksum of the task’s own text: it shows that this node is online, registered and speaks the protocol. It does not prove that any layer was computed, because the answer follows from the task alone.',
+    'A challenge is a small task with a deadline, sent to one node. The baseline form asks for a checksum of the task’s own text: it shows that this node is online, registered and speaks the protocol. It does not prove that any layer was computed, because the answer follows from the task alone. Coordinators that want that proved send fresh numbers through your layers, and compare what comes out with another computer that holds the same ones, or do a little of your real work again elsewhere.',
   summary: '{{passed}} passed, {{failed}} failed',
   summaryWaiting: '{{passed}} passed, {{failed}} failed, {{waiting}} waiting',
   historyTitle: 'History',

@@ -3,7 +3,7 @@ export const challenges = {
   lead: 'Koordinatör arada bir her düğümden işini kanıtlamasını ister. Geçilen sınamalar güvenilirliği yükseltir; kalınanlar onu, onunla birlikte de kazancı düşürür.',
   proofTitle: 'Bir sınama neyi kanıtlar',
   proof:
-    'Sınama, tek bir düğüme gönderilen süreli küçük bir görevdir. Temel biçimi, görev metninin kendi sağlama toplamını sorar: düğümün çevrimiçi ve kayıtlı olduğunu ve protokolü konuştuğunu gösterir. Herhangi bir katmanın hesaplandığını kanıtlamaz, çünkü yanıt yalnızca görevden çıkar.',
+    'Sınama, tek bir düğüme gönderilen süreli küçük bir görevdir. Temel biçimi, görev metninin kendi sağlama toplamını sorar: düğümün çevrimiçi ve kayıtlı olduğunu ve protokolü konuştuğunu gösterir. Herhangi bir katmanın hesaplandığını kanıtlamaz, çünkü yanıt yalnızca görevden çıkar. Bunun kanıtlanmasını isteyen koordinatörler katmanlarınızdan yeni sayılar geçirir ve çıkanı aynı katmanları tutan başka bir bilgisayarınkiyle karşılaştırır ya da gerçek işinizin bir parçasını başka yerde yeniden yaptırır.',
   summary: '{{passed}} geçti, {{failed}} kaldı',
   summaryWaiting: '{{passed}} geçti, {{failed}} kaldı, {{waiting}} bekliyor',
   historyTitle: 'Geçmiş',
