@@ -39,19 +39,23 @@ export async function acceptWelcome(window: Page): Promise<void> {
   await expect(window.getByTestId('welcome-open-dashboard')).toBeEnabled({ timeout: READY_TIMEOUT_MS });
 }
 
-export type Screen =
-  | 'dashboard'
-  | 'contribute'
-  | 'challenges'
-  | 'chat'
-  | 'library'
-  | 'sessions'
-  | 'discovery'
-  | 'ledger'
-  | 'statistics'
-  | 'help'
-  | 'administration'
-  | 'settings';
+/** Every screen of the app, in the order of its navigation. */
+export const SCREENS = [
+  'dashboard',
+  'contribute',
+  'challenges',
+  'chat',
+  'library',
+  'sessions',
+  'discovery',
+  'ledger',
+  'statistics',
+  'administration',
+  'help',
+  'settings',
+] as const;
+
+export type Screen = (typeof SCREENS)[number];
 
 export async function openScreen(window: Page, screen: Screen): Promise<void> {
   await window.getByTestId(`nav-${screen}`).click();

@@ -5,8 +5,10 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { checkPackage } from '../scripts/check-package.mjs';
-import { openScreen } from './actions';
+import { expectAccessible } from './accessible';
+import { completeWelcome, openScreen, SCREENS } from './actions';
 import { serveAlone, shareModel } from './main-job';
+import { usePalette } from './shell';
 import { launchPackaged, type PackagedApp } from './packaged-app';
 
 const folder = resolve(import.meta.dirname, '..', 'dist', 'linux-unpacked');
@@ -48,6 +50,17 @@ test('it does the main job alone, ends in order, and starts again', async () => 
   console.log(`packaged: later start to a usable window ${Math.round(second.startMs)} ms`);
   await expect(second.window.getByTestId('status-state')).toContainText('Serving', { timeout: 60_000 });
   expect(second.output.join('')).not.toMatch(/uncaught|a fault was not caught/i);
+});
+
+test('its palette and every screen are there, without anything that keeps anybody out', async () => {
+  const started = await launch();
+  await completeWelcome(started.window);
+  await usePalette(started);
+  for (const screen of SCREENS) {
+    await openScreen(started.window, screen);
+    await expectAccessible(started.window, screen);
+  }
+  expect(started.output.join('')).not.toMatch(/uncaught|a fault was not caught|violates the following Content/i);
 });
 
 test('it shares the model with another process, which earns and is paid', async () => {

@@ -1,23 +1,8 @@
 // Every screen in light and dark, wide and narrow, in both languages: a picture to look at, and no accessibility violation.
 import type { Page } from '@playwright/test';
 import { expectAccessible } from './accessible';
-import { ask, completeWelcome, openScreen, READY_TIMEOUT_MS, type Screen } from './actions';
+import { ask, completeWelcome, openScreen, READY_TIMEOUT_MS, SCREENS } from './actions';
 import { expect, test, type ToreApp } from './fixtures';
-
-const SCREENS: readonly Screen[] = [
-  'dashboard',
-  'contribute',
-  'challenges',
-  'chat',
-  'library',
-  'sessions',
-  'discovery',
-  'ledger',
-  'statistics',
-  'administration',
-  'help',
-  'settings',
-];
 
 /** Parts of Contribute beside the one it opens with. */
 const CONTRIBUTE_TABS = ['models', 'computers'] as const;
@@ -31,9 +16,6 @@ function sidewaysOverflow(page: Page): Promise<number> {
 }
 
 async function inBothThemes(tore: ToreApp, name: string): Promise<void> {
-  // The pointer still rests on what was clicked; its tooltip is not part of the screen.
-  await tore.window.mouse.move(600, 700);
-  await expect(tore.window.getByRole('tooltip')).toHaveCount(0);
   for (const theme of ['light', 'dark'] as const) {
     await tore.electron.evaluate(({ nativeTheme }, value) => void (nativeTheme.themeSource = value), theme);
     await tore.window.waitForFunction(
