@@ -79,6 +79,7 @@ export const CALL_SCHEMAS = {
   'node:resume': Nothing,
   'node:retry': Nothing,
   'node:measure-hardware': Nothing,
+  'node:answer-move': Type.Object({ accepted: Type.Boolean() }),
   'chat:get': Type.Object({ conversationId: Id }),
   'chat:estimate': Type.Object({
     conversationId: Type.Union([Id, Type.Null()]),
@@ -159,6 +160,7 @@ interface CallValues
   'node:resume': null;
   'node:retry': null;
   'node:measure-hardware': null;
+  'node:answer-move': null;
   'chat:get': ConversationView;
   'chat:estimate': CostEstimate;
   /** The conversation with the new question and the waiting answer. */

@@ -4,7 +4,9 @@ import { DEFAULT_LOCAL_API, LocalApiSettings } from './local-api-calls';
 import { LanguageChoice } from './language';
 import { DEFAULT_UPDATES, UpdateSettings } from './system-calls';
 import { MODEL_LIMITS } from '../protocol/compute/model';
-import { DEFAULT_POLICY, PolicyPreferences } from '../protocol/compute/run-preferences';
+import { DEFAULT_POLICY, MOVE_CONSENT, PolicyPreferences } from '../protocol/compute/run-preferences';
+
+export { MOVE_CONSENT } from '../protocol/compute/run-preferences';
 
 /** Smallest and largest memory a shard may be given; below the smallest not even the shipped model fits. */
 export const MEMORY_BUDGET_MB = { minimum: 64, maximum: 1_048_576 } as const;
@@ -48,6 +50,8 @@ export const ContributionSettings = Type.Object({
   memoryBudgetMb: Type.Integer(MEMORY_BUDGET_MB),
   pauseOnBattery: Type.Boolean(),
   layerChoice: LayerChoice,
+  /** Whether the coordinator may have other layers held here later, where it chooses them. */
+  moveConsent: Type.Enum(MOVE_CONSENT),
   /** Folder or file of the model to serve; null with no `modelId` is the model shipped with the app. */
   modelFolder: Type.Union([Type.String({ minLength: 1, maxLength: 4_000 }), Type.Null()]),
   /** A model of the coordinator's list to serve, whose layers are fetched; it comes before the folder. */
@@ -119,6 +123,7 @@ export const DEFAULT_SETTINGS: Settings = {
     memoryBudgetMb: 1_024,
     pauseOnBattery: true,
     layerChoice: { kind: 'automatic' },
+    moveConsent: 'ask',
     modelFolder: null,
     modelId: null,
     directLinks: false,

@@ -131,6 +131,8 @@ export const CoordinatorConfig = Type.Object({
   shardHosts: Type.Union([Type.Literal('any'), Type.Literal('public')], { default: 'any' }),
   heartbeatSeconds: Type.Number({ minimum: 1, maximum: 3_600, default: INTERVALS.heartbeatSeconds }),
   shardOfflineAfterSeconds: Seconds(INTERVALS.shardOfflineAfterSeconds),
+  /** How often nodes are looked for that would help more with other layers; they are asked. 0 asks nobody. */
+  moveEverySeconds: Type.Number({ minimum: 0, maximum: 86_400, default: 600 }),
   challengeEverySeconds: Seconds(INTERVALS.challengeEverySeconds),
   /** Delay of the first challenge after a shard registered over the WebSocket. */
   firstChallengeAfterSeconds: Seconds(2),

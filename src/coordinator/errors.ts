@@ -9,7 +9,7 @@ import type { TrustErrorCode } from '../protocol/trust/errors';
  * | start | `config-invalid`, `port-in-use`, `listen-failed`, `database-unwritable`, `database-newer`, `database-corrupt`, `database-in-use`, `backup-invalid`, `tls-invalid`, `bus-unreachable`, `model-invalid` |
  * | storage | `storage-full`, `storage-busy`, `storage-failed` |
  * | nodes | `node-known`, `node-unknown`, `node-inactive`, `not-suspended`, `review-pending`, `key-mismatch`, `region-unknown` |
- * | shards | `model-unknown`, `model-refused`, `manifest-mismatch`, `range-invalid`, `shard-unknown`, `memory-insufficient` |
+ * | shards | `model-unknown`, `model-refused`, `manifest-mismatch`, `range-invalid`, `shard-unknown`, `memory-insufficient`, `move-outdated` |
  * | requests | `balance-too-low`, `pipeline-unavailable`, `backend-unavailable`, `prompt-missing`, `prompt-too-long`, `request-id-used`, `request-unknown`, `too-many-requests`, `coordinator-busy`, `cancelled` |
  * | pipelines | `node-lost`, `node-timeout`, `node-failed`, `frame-invalid`, `answer-invalid` |
  * | federation | `peer-unknown`, `peer-unavailable`, `peer-lost`, `peer-failed`, `terms-refused`, `federation-off` |
@@ -72,6 +72,7 @@ export type CoordinatorErrorCode =
   | 'peer-failed'
   | 'terms-refused'
   | 'federation-off'
+  | 'move-outdated'
   | 'task-unknown'
   | 'task-foreign'
   | 'task-answered'

@@ -40,6 +40,7 @@ import { RelayRouter } from './pipeline/relay-router';
 import type { ReplicaBus } from './replicas/replica-bus';
 import { ReplicaSet } from './replicas/replica-set';
 import { Allocations } from './scheduling/allocations';
+import { MoveDesk } from './scheduling/move-desk';
 import { NodePerformance } from './scheduling/node-performance';
 import { Scheduler } from './scheduling/scheduler';
 import { ShardRegistry } from './scheduling/shard-registry';
@@ -230,7 +231,19 @@ export function createServices(
   );
   access.guardBalances((publicKey) => groupSessions.isParticipant(publicKey));
   replicas?.connectRooms(rooms);
-  const calls = new NodeCalls(access, nodeService, nodes, shards, registry, challenges, desk);
+  const moves = new MoveDesk(
+    {
+      catalogue,
+      registry,
+      scheduler,
+      connectedNodes: () => hub.connectedNodes(),
+      tell: (nodeId, draft) => hub.notify(nodeId, draft),
+    },
+    config,
+    clock,
+    random,
+  );
+  const calls = new NodeCalls(access, nodeService, nodes, shards, registry, challenges, desk, moves);
   hub.connectServices(calls, coverage, rooms);
   access.addSource(trust.agreements);
   const doorkeeper = new Doorkeeper(access, hub);
@@ -269,6 +282,7 @@ export function createServices(
       () => standings.refreshSome((nodeId) => registry.holdsAny(nodeId)),
       (nowMs) => Promise.resolve(gridRefresh.tick(nowMs)),
       () => notices.refresh(),
+      (nowMs) => moves.tick(nowMs),
     ],
     [
       ...[trust.discovery, trust.relay, trust.partyKeys].map((part) => (nowMs: number) => part.prune(nowMs)),

@@ -8,6 +8,7 @@ import type { NodeLogger } from './logger';
 import type { NodeReadings } from './policy/readings';
 import type { RunPreferences } from './policy/policy-inputs';
 import type { ChallengeRecord } from '../protocol/compute/node-snapshot';
+import type { MoveConsentChoice } from '../protocol/compute/run-preferences';
 
 /** The HTTP server through which coordinators without a WebSocket reach this node. */
 export interface ActivationServerPreferences {
@@ -76,6 +77,8 @@ export interface NodePreferences extends RunPreferences {
   /** Where models of a hub are fetched; left out: huggingface.co, without a token. */
   readonly hub?: HubPreferences | undefined;
   readonly activationServer: ActivationServerPreferences;
+  /** Whether the coordinator may have other layers held here than it first suggested; left out: never. */
+  readonly moveConsent?: MoveConsentChoice;
   /** Null or left out: activations go over the coordinator alone. */
   readonly directLinks?: DirectLinkPreferences | null;
   /** Null or left out: nobody reads layers here. */

@@ -132,6 +132,7 @@ export class ContributorNode {
       coordinator: () => this.requester.modelSource(),
       onNotice: (text) => this.notice(text),
       pacer: this.pacer,
+      moveConsent: () => this.preferences.moveConsent ?? 'never',
       onActiveChanged: () => this.wake.signal(),
     });
     this.models = new NodeModels(
@@ -527,6 +528,8 @@ export class ContributorNode {
         return this.noteStatus(event.status, event.message);
       case 'coverage':
         return this.events.coverage.emit(event);
+      case 'move-proposed':
+        return this.shards.moves.proposed(connection, event.proposal);
       case 'notice':
         return this.events.notice.emit({ text: event.text, from: 'coordinator' });
     }

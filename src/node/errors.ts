@@ -11,7 +11,7 @@ import { failure, type Failure } from '../protocol/result';
  * | reaching a coordinator | `coordinator-url-invalid`, `coordinator-unreachable`, `coordinator-timeout`, `coordinator-not-tore`, `coordinator-unauthorized` |
  * | its answers | `coordinator-refused`, `coordinator-fault`, `answer-invalid`, `answer-too-large`, `call-timeout`, `connection-lost`, `connection-replaced`, `not-connected`, `proof-refused` |
  * | registration | `key-registered-without-id`, `node-unknown`, `model-unknown` |
- * | shard | `model-unset`, `range-invalid`, `memory-insufficient`, `no-device`, `not-serving` |
+ * | shard | `model-unset`, `range-invalid`, `memory-insufficient`, `no-device`, `not-serving`, `move-unknown` |
  * | engine process | `engine-start-failed`, `engine-gone` |
  * | pipeline requests | `request-exists`, `request-unknown`, `too-many-requests`, `too-many-steps`, `shard-mismatch`, `hop-mismatch`, `input-invalid`, `activation-too-large` |
  * | generate | `balance-too-low`, `no-pipeline`, `cancelled` |
@@ -48,6 +48,7 @@ export type NodeErrorCode =
   | 'memory-insufficient'
   | 'no-device'
   | 'not-serving'
+  | 'move-unknown'
   | 'engine-start-failed'
   | 'engine-gone'
   | 'request-exists'

@@ -60,6 +60,8 @@ Usage: tore-node --coordinator URL (--model ID | --model-folder FOLDER) [options
   --direct-port PORT        without the way over the coordinator (off by default). They learn this computer's address;
                             the port is open to who can reach it, though only the named neighbour is let in, and what
                             travels is encrypted
+  --move-layers WHEN      always or never (default): whether the coordinator may later have this node hold other layers
+                            than it first suggested, in the same memory; only with automatic layers
   --share-layers-host HOST  let other nodes read the layers held here on this address, each verified by them, so that
   --share-layers-port PORT    they need not come from the coordinator (off by default). Who may see the coordinator's list
   --share-layers-kbs N        of shards learns this computer's address; at most N kB/s for all readers (default: 1000)
@@ -126,6 +128,7 @@ export function readHeadlessOptions(
         model: { type: 'string' },
         hub: { type: 'string' },
         layers: { type: 'string', default: 'automatic' },
+        'move-layers': { type: 'string', default: 'never' },
         'data-folder': { type: 'string' },
         threads: { type: 'string' },
         'memory-mb': { type: 'string' },
@@ -168,6 +171,11 @@ export function readHeadlessOptions(
   const hubToken = environment['TORE_HUB_TOKEN'] ?? '';
   const layerChoice = readLayers(values.layers);
   if (layerChoice === null) return refuse('--layers takes a range such as 0-3, or automatic.');
+  const moveConsent = values['move-layers'];
+  if (moveConsent !== 'always' && moveConsent !== 'never') return refuse('--move-layers takes always or never.');
+  if (moveConsent === 'always' && layerChoice.kind === 'range') {
+    return refuse('--move-layers always goes with automatic layers; --layers names fixed ones.');
+  }
   const cpuThreads = values.threads === undefined ? null : readWholeNumber(values.threads, 1, 1_024);
   if (values.threads !== undefined && cpuThreads === null) return refuse('--threads takes a number from 1 to 1024.');
   const memoryMb = values['memory-mb'];
@@ -221,6 +229,7 @@ export function readHeadlessOptions(
       cpuThreads,
       memoryBudgetBytes: memory === null ? null : memory * BYTES_PER_MIB,
       layerChoice,
+      moveConsent,
       region: values.region ?? null,
       activationServer: {
         ...DEFAULT_ACTIVATION_SERVER,

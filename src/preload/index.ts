@@ -17,6 +17,7 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'node:resume': true,
   'node:retry': true,
   'node:measure-hardware': true,
+  'node:answer-move': true,
   'system:get': true,
   'system:remove-data': true,
   'updates:check': true,

@@ -38,6 +38,7 @@ const STATUS_BY_CODE: Partial<Record<CoordinatorErrorCode, number>> = {
   'peer-failed': 502,
   'terms-refused': 403,
   'federation-off': 404,
+  'move-outdated': 409,
   'task-unknown': 404,
   'task-foreign': 403,
   'task-answered': 409,

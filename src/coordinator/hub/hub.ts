@@ -265,7 +265,8 @@ export class Hub implements NodeLinks, NodeNotifications {
     for (const changed of new Set([before, nodeId])) if (changed !== null) this.observer?.connectionChanged(changed);
   }
 
-  private notify(nodeId: string, draft: EventDraft): boolean {
+  /** Numbers an event and sends it. False when the node has neither a connection nor one that may be resumed. */
+  notify(nodeId: string, draft: EventDraft): boolean {
     const session = this.sessionsByNode.get(nodeId);
     if (session === undefined) return false;
     const event = session.log.append(draft);

@@ -6,6 +6,7 @@ import type { AnswerDesk } from '../pipeline/answer-desk';
 import type { GenerateListener } from '../pipeline/generate-service';
 import type { NodeService } from '../nodes/node-service';
 import { normalizePublicKey, type NodeStore } from '../nodes/node-store';
+import type { MoveDesk } from '../scheduling/move-desk';
 import type { ShardRegistry } from '../scheduling/shard-registry';
 import type { ShardService } from '../scheduling/shard-service';
 import type { NodeCall } from './node-connection';
@@ -37,6 +38,7 @@ export class NodeCalls {
     private readonly registry: ShardRegistry,
     private readonly challenges: ChallengeService,
     private readonly desk: AnswerDesk,
+    private readonly moves: MoveDesk,
   ) {}
 
   async answer(caller: Caller, call: NodeCall): Promise<CoordinatorResult<unknown>> {
@@ -66,6 +68,8 @@ export class NodeCalls {
         return call.result.node_id === nodeId
           ? this.challenges.answer(call.result)
           : refuse('task-foreign', 'The result names another node.');
+      case 'answer-move':
+        return this.moves.answer(nodeId, call.proposal_id, call.accepted);
       case 'generate':
         return this.generate(caller, nodeId, call);
       case 'cancel-generate':
@@ -115,6 +119,7 @@ export class NodeCalls {
       case 'heartbeat':
       case 'remove-shard':
       case 'task-result':
+      case 'answer-move':
       case 'cancel-generate':
         return success(undefined);
     }

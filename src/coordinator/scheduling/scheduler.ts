@@ -124,18 +124,34 @@ export class Scheduler {
   ): Promise<
     { range: LayerRange; requiredBytes: number; model: KnownModel; move: PlacementMove | null } | null | undefined
   > {
+    const placed = await this.placed(modelId);
+    if (placed === null) return undefined;
+    const { model, held } = placed;
+    const move = nodeId === undefined ? null : proposeMove(model.manifest, held, nodeId);
+    const range = suggestRange(model.manifest, held, memoryBytes);
+    if (range === null) return null;
+    return { range, requiredBytes: memoryRequiredBytes(model.manifest, range), model, move };
+  }
+
+  /** Where a node would help clearly more with the memory it uses, or null. */
+  async moveOf(modelId: string, nodeId: string): Promise<PlacementMove | null> {
+    const placed = await this.placed(modelId);
+    return placed === null ? null : proposeMove(placed.model.manifest, placed.held, nodeId);
+  }
+
+  /** The online shards a joiner could work with. */
+  private async placed(
+    modelId: string,
+  ): Promise<{ readonly model: KnownModel; readonly held: readonly (ViewedShard & { throughput: number })[] } | null> {
     const model = this.catalogue.find(modelId);
-    if (model === undefined) return undefined;
+    if (model === undefined) return null;
     // A new node will most likely cut its shard from the first manifest; foreign shards without one cannot join it.
     const online = (await this.view.shardsOf(modelId)).filter((held) => held.isActive);
     const joinable = online
       .filter((held) => held.manifestHash === model.manifestHash)
       .map((held) => ({ ...held, throughput: throughputOf(held) }));
     const held = joinable.length > 0 ? joinable : online.map((one) => ({ ...one, throughput: throughputOf(one) }));
-    const move = nodeId === undefined ? null : proposeMove(model.manifest, held, nodeId);
-    const range = suggestRange(model.manifest, held, memoryBytes);
-    if (range === null) return null;
-    return { range, requiredBytes: memoryRequiredBytes(model.manifest, range), model, move };
+    return { model, held };
   }
 
   private choose(modelId: string, shards: readonly ViewedShard[], wish: PlanWish): PipelinePlan | null {

@@ -163,6 +163,10 @@ const SECTIONS: readonly Section[] = [
     [
       ['heartbeatSeconds', 'How often nodes give a sign of life.'],
       ['shardOfflineAfterSeconds', 'Silence after which a shard counts as offline.'],
+      [
+        'moveEverySeconds',
+        'How often a node is asked to hold other layers, where that helps clearly more. 0 asks nobody.',
+      ],
       ['challengeEverySeconds', 'How often a node is challenged.'],
       ['firstChallengeAfterSeconds', 'Delay of the first challenge after a registration.'],
       ['taskTimeoutSeconds', 'Time to answer a challenge.'],

@@ -65,6 +65,7 @@ export function registerBaseCalls(calls: CallRegistry, services: BaseServices): 
     resume: () => policy.resume('all'),
     retry,
     measureHardware: () => nodeService.node.measureHardware(),
+    answerMove: (accepted) => nodeService.node.models.answerMove(accepted),
   });
   registerPolicyCalls(calls, policy);
   registerCoordinatorCalls(calls, {

@@ -2,7 +2,7 @@ import type { ChatMessage, ModelManifest, Sampling } from '../../protocol/comput
 import type { NodeRegistration } from '../../protocol/compute/http/nodes';
 import type { ShardRegistration } from '../../protocol/compute/http/shards';
 import type { TaskResultBody } from '../../protocol/compute/http/tasks';
-import type { CoordinatorTransport } from '../../protocol/compute/node-snapshot';
+import type { CoordinatorTransport, MoveProposal } from '../../protocol/compute/node-snapshot';
 import type { Failure, Result } from '../../protocol/result';
 import type {
   CoordinatorMessage,
@@ -49,6 +49,7 @@ export type CoordinatorEvent =
       readonly layersMissing: readonly number[];
     }
   | { readonly kind: 'notice'; readonly text: string }
+  | { readonly kind: 'move-proposed'; readonly proposal: MoveProposal }
   | { readonly kind: 'pipeline'; readonly message: PipelineMessage }
   | { readonly kind: 'activation'; readonly bytes: Uint8Array }
   /** The coordinator no longer knows our shard (it restarted): register it again. */
@@ -119,6 +120,8 @@ export interface CoordinatorConnection {
   updateHardware(registration: NodeRegistration): Promise<Result<void>>;
   registerShard(offer: ShardOffer): Promise<Result<void>>;
   removeShard(modelId: string): Promise<Result<void>>;
+  /** Says whether this node moves as it was asked to. Fails when the move is no longer wanted. */
+  answerMove(proposalId: string, accepted: boolean): Promise<Result<void>>;
   submitTaskResult(result: TaskResultBody): Promise<Result<ReadVerdict>>;
   generate(request: GenerateRequest, options: GenerateOptions): Promise<Result<GenerateOutcome>>;
   /** Sends a report of a pipeline job; dropped when the connection is closed, since nobody waits for it any more. */

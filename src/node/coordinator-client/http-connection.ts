@@ -184,6 +184,10 @@ export class HttpConnection implements CoordinatorConnection {
     return gone ? success(undefined) : refusal(answer.value, 'Removing the shard');
   }
 
+  answerMove(): Promise<Result<void>> {
+    return Promise.resolve(nodeFailure('move-unknown', 'The HTTP baseline knows no proposals to move.'));
+  }
+
   async submitTaskResult(result: TaskResultBody): Promise<Result<ReadVerdict>> {
     const answer = await this.send({ method: 'POST', path: '/tasks/result', body: result });
     if (!answer.ok) return answer;

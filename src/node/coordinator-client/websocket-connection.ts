@@ -157,6 +157,11 @@ export class WebSocketConnection implements CoordinatorConnection {
     return reply.ok ? success(undefined) : reply;
   }
 
+  async answerMove(proposalId: string, accepted: boolean): Promise<Result<void>> {
+    const reply = await this.calls.make({ type: 'answer-move', proposal_id: proposalId, accepted });
+    return reply.ok ? success(undefined) : reply;
+  }
+
   async submitTaskResult(result: TaskResultBody): Promise<Result<ReadVerdict>> {
     const reply = await this.calls.make({ type: 'task-result', result });
     return reply.ok ? success(readVerdict(reply.value)) : reply;
@@ -331,7 +336,7 @@ export class WebSocketConnection implements CoordinatorConnection {
         return this.logger.warn('The coordinator told a node of a session', { type: message.type });
       default: {
         const event = eventOf(message);
-        if (event === null) this.logger.warn('A challenge could not be understood');
+        if (event === null) this.logger.warn('A challenge or a proposal could not be understood');
         else this.onEvent(event);
       }
     }

@@ -5,10 +5,10 @@ import { readTask } from './reading';
 
 type EventMessage = MessageOf<
   CoordinatorMessage,
-  'task' | 'balance' | 'node-status' | 'coverage' | 'notice' | PipelineMessage['type']
+  'task' | 'balance' | 'node-status' | 'coverage' | 'notice' | 'move-proposed' | PipelineMessage['type']
 >;
 
-/** What a checked message means to the node; null for a challenge whose layers make no sense. */
+/** What a checked message means to the node; null for a challenge or a proposal whose layers make no sense. */
 export function eventOf(message: EventMessage): CoordinatorEvent | null {
   switch (message.type) {
     case 'task': {
@@ -39,6 +39,12 @@ export function eventOf(message: EventMessage): CoordinatorEvent | null {
         available: message.available,
         layersMissing: message.layers_missing,
       };
+    case 'move-proposed': {
+      const { proposal_id: proposalId, model_id: modelId, gain, expires_at: expiresAt } = message;
+      const range = { layer_start: message.layer_start, layer_end: message.layer_end };
+      if (range.layer_end < range.layer_start) return null;
+      return { kind: 'move-proposed', proposal: { proposalId, modelId, range, gain, expiresAt } };
+    }
     case 'notice':
       return { kind: 'notice', text: message.text };
     case 'pipeline-open':

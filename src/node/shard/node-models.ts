@@ -36,4 +36,9 @@ export class NodeModels {
     await this.keeper.removeCutShards();
     return success(undefined);
   }
+
+  /** The person's answer to the coordinator's proposal to hold other layers. */
+  answerMove(accepted: boolean): Promise<Result<void>> {
+    return this.shards.moves.answer(accepted);
+  }
 }

@@ -1,6 +1,7 @@
 import type { LoadedModel, ModelSource } from '../../inference';
 import type { LayerRange, ModelManifest } from '../../protocol/compute/model';
 import type { TransportOffer } from '../../protocol/compute/http/shards';
+import type { MoveConsentChoice } from '../../protocol/compute/run-preferences';
 import type { Failure, Result } from '../../protocol/result';
 import { success } from '../../protocol/result';
 import type { Clock } from '../clock';
@@ -19,6 +20,7 @@ import type { NodeView } from '../node-view';
 import type { LayerChoice } from '../policy/policy-inputs';
 import { readHubName } from './hub-model';
 import { readOfferedModel, type OfferedModel } from './offered-model';
+import { MoveConsent } from './move-consent';
 import { chooseRange, fitRange, memoryBudget, type ChosenRange } from './shard-choice';
 import type { ShardKeeper } from './shard-keeper';
 import { reportShard, type ServedShard } from './served-shard';
@@ -66,6 +68,8 @@ export interface ShardServiceOptions {
   /** The node's own links to its neighbours in pipelines. */
   readonly links: JobLinks;
   readonly pacer: Pacer;
+  /** Whether the coordinator may have other layers held here, where it chooses them. */
+  readonly moveConsent: () => MoveConsentChoice;
   /** The number of open requests changed. */
   readonly onActiveChanged: () => void;
 }
@@ -75,6 +79,8 @@ export interface ShardServiceOptions {
  * called at any time and does only what is missing.
  */
 export class ShardService {
+  /** Proposals of the coordinator to hold other layers. */
+  readonly moves: MoveConsent;
   private readonly backOff: BackOff;
   private jobs: PipelineJobs | null = null;
   /** The wish the loaded shard was made from. */
@@ -85,12 +91,19 @@ export class ShardService {
     readonly key: string;
     readonly modelId: string;
   } | null = null;
+  /** Layers the person and the coordinator agreed on, until the next `reconcile` has loaded them. */
+  private agreed: { readonly modelId: string; readonly range: LayerRange } | null = null;
   private retry: { readonly atMs: number } | null = null;
   private failedFor: string | null = null;
   private loading: { readonly wish: string; readonly controller: AbortController } | null = null;
 
   constructor(private readonly options: ShardServiceOptions) {
     this.backOff = new BackOff(options.clock);
+    this.moves = new MoveConsent(options.view, options.clock, options.logger, options.moveConsent, (proposal) => {
+      this.agreed = { modelId: proposal.modelId, range: proposal.range };
+      this.loadedFor = null;
+      options.onActiveChanged();
+    });
   }
 
   /** Milliseconds until `reconcile` has something to do without anything else happening, or null. */
@@ -171,8 +184,9 @@ export class ShardService {
       if (!free.ok) return free;
       const budgetBytes = memoryBudget(wish.memoryBudgetBytes, free.value);
       const { manifest } = source.value;
-      const suggestion =
-        wish.layerChoice.kind === 'automatic' ? await this.askForSuggestion(manifest.model_id, budgetBytes) : null;
+      const agreed = this.agreed?.modelId === manifest.model_id ? this.agreed.range : null;
+      const isAutomatic = wish.layerChoice.kind === 'automatic';
+      const suggestion = isAutomatic ? (agreed ?? (await this.askForSuggestion(manifest.model_id, budgetBytes))) : null;
       const wished = chooseRange(wish.layerChoice, manifest, suggestion, budgetBytes);
       if (!wished.ok) return wished;
       const chosen = this.fit(wished.value, manifest, budgetBytes, wish);
@@ -188,12 +202,13 @@ export class ShardService {
           cpuThreads: wish.cpuThreads,
           providers: wish.providers,
           mayUseCpu: wish.mayUseCpu,
-          mayShrink: wish.layerChoice.kind === 'automatic',
+          mayShrink: isAutomatic,
         },
         { signal, onProgress: (fraction) => view.apply({ type: 'load-progressed', fraction }) },
       );
       if (loaded.ok) {
         this.loadedFor = key;
+        this.agreed = null;
         view.set({ shard: reportShard(loaded.value) });
       }
       return loaded;
@@ -367,6 +382,7 @@ export class ShardService {
 
   /** The connection is gone: requests end, the shard stays loaded for the next connection. */
   connectionLost(): void {
+    this.moves.forget();
     this.jobs?.closeAll(null);
     this.jobs = null;
     this.registered = null;

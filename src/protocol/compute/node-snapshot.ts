@@ -82,6 +82,16 @@ export interface ShardReport {
   readonly chosenBy: 'coordinator' | 'user';
 }
 
+/** A coordinator's wish that this node holds other layers of the same model, in the same memory. */
+export interface MoveProposal {
+  readonly proposalId: string;
+  readonly modelId: string;
+  readonly range: LayerRange;
+  /** How many times as strong the weakest layer becomes; null: layers that nobody serves are served. */
+  readonly gain: number | null;
+  readonly expiresAt: string;
+}
+
 /** Everything about the node that a person may want to see; main sends it whole whenever it changes. */
 export interface NodeSnapshot {
   readonly state: NodeState;
@@ -100,6 +110,8 @@ export interface NodeSnapshot {
   };
   readonly hardware: HardwareReport | null;
   readonly shard: ShardReport | null;
+  /** Waits for the person's answer; null when nothing is asked. */
+  readonly moveProposal: MoveProposal | null;
   readonly challenges: readonly ChallengeRecord[];
   readonly requestsServed: number;
   readonly requestsFailed: number;
@@ -126,6 +138,7 @@ export const NO_NODE_FACTS: NodeFacts = {
   coordinator: { url: '', name: null, version: null, transport: null, tokenMode: null },
   hardware: null,
   shard: null,
+  moveProposal: null,
   challenges: [],
   requestsServed: 0,
   requestsFailed: 0,

@@ -8,6 +8,10 @@ export type DeviceMode = Static<typeof DeviceMode>;
 export const DeviceId = Type.String({ pattern: '^(cpu|network|gpu[0-9]{1,2})$' });
 export type DeviceId = Static<typeof DeviceId>;
 
+/** Whether a coordinator may have this computer hold other layers: it asks, it may, or it may not. */
+export const MOVE_CONSENT = ['ask', 'always', 'never'] as const;
+export type MoveConsentChoice = (typeof MOVE_CONSENT)[number];
+
 export const MINUTES_PER_DAY = 1_440;
 
 /**

@@ -123,6 +123,8 @@ export const GenerateCall = message('generate', {
    */
   resume_from: Type.Optional(Type.Integer({ minimum: 0, maximum: SAMPLING_LIMITS.maxNewTokens })),
 });
+/** Whether this node moves as it was asked to by `move-proposed`; the reply says whether the move is still good. */
+export const AnswerMoveCall = message('answer-move', { call_id: CallId, proposal_id: Uuid, accepted: Type.Boolean() });
 export const CancelGenerateCall = message('cancel-generate', { call_id: CallId, request_id: Uuid });
 
 // --- Answers and events of the coordinator -----------------------------------------------------------------------
@@ -162,6 +164,17 @@ export const NodeStatusMessage = message('node-status', {
   message: ShortText,
   task_id: Type.Optional(Type.String({ maxLength: 200 })),
   passed: Type.Optional(Type.Boolean()),
+});
+/** Layers this node would help clearly more with, in the same memory. It moves only if it answers so, with `answer-move`. */
+export const MoveProposedMessage = message('move-proposed', {
+  event: EventNumber,
+  proposal_id: Uuid,
+  model_id: Type.String({ minLength: 1, maxLength: 200 }),
+  layer_start: Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxLayers - 1 }),
+  layer_end: Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxLayers - 1 }),
+  /** How many times as strong the weakest layer becomes; null: layers that nobody serves are served. */
+  gain: Type.Union([Type.Number({ minimum: 1 }), Type.Null()]),
+  expires_at: Type.String({ maxLength: 40 }),
 });
 /** Which layers of a model are covered changed. */
 export const CoverageMessage = message('coverage', {
@@ -237,6 +250,7 @@ export const NodeMessage = Type.Union([
   HeartbeatCall,
   TaskResultCall,
   GenerateCall,
+  AnswerMoveCall,
   CancelGenerateCall,
   PipelineOpenedMessage,
   PipelineTokenMessage,
@@ -255,6 +269,7 @@ export const CoordinatorMessage = Type.Union([
   TaskMessage,
   BalanceMessage,
   NodeStatusMessage,
+  MoveProposedMessage,
   CoverageMessage,
   NoticeMessage,
   InboxChangedMessage,

@@ -8,6 +8,7 @@ export interface NodeCallDependencies {
   readonly retry: () => void;
   /** Resolves when the measurement is done. */
   readonly measureHardware: () => Promise<Result<void>>;
+  readonly answerMove: (accepted: boolean) => Promise<Result<void>>;
 }
 
 /** What these calls lead to shows in the node's state. */
@@ -27,5 +28,9 @@ export function registerNodeCalls(calls: CallRegistry, node: NodeCallDependencie
   calls.registerCall('node:measure-hardware', async () => {
     const measured = await node.measureHardware();
     return measured.ok ? success(null) : measured;
+  });
+  calls.registerCall('node:answer-move', async ({ accepted }) => {
+    const answered = await node.answerMove(accepted);
+    return answered.ok ? success(null) : answered;
   });
 }

@@ -9,6 +9,7 @@ import { useSnapshot } from '../../stores/snapshot-store';
 import { usePicked } from '../../stores/use-picked';
 import classes from './Contribute.module.css';
 import { checkRange } from './layer-range';
+import { MoveConsentField } from './MoveConsentField';
 
 /** How many layers the model has, from whatever knows it. */
 function useTotalLayers(): number | null {
@@ -109,6 +110,7 @@ export function LayerChoiceCard() {
           <Radio value="range" label={t('contribute.layers.range')} data-testid="layer-choice-range" />
         </div>
       </Radio.Group>
+      {shown === 'automatic' && <MoveConsentField />}
       {shown === 'range' && <RangeForm key={rangeKey} choice={choice} />}
     </Section>
   );

@@ -1,4 +1,5 @@
 import { LayerChoiceCard } from '../contribute/LayerChoiceCard';
+import { MoveQuestion } from '../contribute/MoveQuestion';
 import { ShardCard } from '../contribute/ShardCard';
 import { DiskCard } from './DiskCard';
 import { ModelsCard } from './ModelsCard';
@@ -7,6 +8,7 @@ import { ModelsCard } from './ModelsCard';
 export function ModelsTab() {
   return (
     <>
+      <MoveQuestion />
       <ShardCard />
       <ModelsCard />
       <LayerChoiceCard />

@@ -147,6 +147,7 @@ export const frame = {
     join: 'The details could not be read',
     localApi: 'The endpoint for other programs was not changed',
     token: 'The access token was not saved',
+    moveLayers: 'The answer did not reach the coordinator',
     invitation: 'The invitation code was not saved',
     quit: 'Tore did not quit',
     showBranch: 'The branch could not be shown',

@@ -69,6 +69,8 @@ export const errors: Readonly<Record<string, string>> = {
   'region-unknown': 'Bölge bilinmiyor.',
   'no-device': 'Çalışabilecek bir aygıt yok.',
   'not-serving': 'Bu bilgisayar şu anda hizmet vermiyor.',
+  'move-unknown': 'Koordinatör artık başka katmanlar istemiyor.',
+  'move-outdated': 'Koordinatör artık başka katmanlar istemiyor.',
   'engine-start-failed': 'Motor başlatılamadı.',
   'engine-gone': 'Motor beklenmedik biçimde durdu; yeniden başlatılıyor.',
   'engine-internal': 'Motorda beklenmeyen bir hata oldu.',

@@ -147,6 +147,7 @@ export const frame = {
     join: 'Bilgiler okunamadı',
     localApi: 'Öteki programlar için uç nokta değiştirilmedi',
     token: 'Erişim anahtarı kaydedilmedi',
+    moveLayers: 'Yanıt koordinatöre ulaşmadı',
     invitation: 'Davet kodu kaydedilmedi',
     quit: 'Tore kapanmadı',
     showBranch: 'Dal gösterilemedi',
