@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expectAccessible } from './accessible';
-import { ask, completeWelcome, openScreen, READY_TIMEOUT_MS } from './actions';
+import { ask, openScreen, READY_TIMEOUT_MS } from './actions';
 import { expect, test } from './fixtures';
 import { HEADLESS_TOKEN, startCoordinator } from './headless-coordinator';
-import { joinCoordinator } from './trust-actions';
+import { completeWelcomeAt } from './trust-actions';
 
 /** A server with the chat completions interface that always says the same. */
 async function startServer(): Promise<Server> {
@@ -42,9 +42,7 @@ test('a fallback server answers when it is chosen, with its price before and its
   });
   try {
     const { window, screenshot } = await launchTore();
-    // Before Welcome, which then goes on with this coordinator.
-    await joinCoordinator(window, coordinator.url, HEADLESS_TOKEN);
-    await completeWelcome(window);
+    await completeWelcomeAt(window, coordinator.url, HEADLESS_TOKEN);
     await openScreen(window, 'chat');
     await ask(window, 'What is GFT?');
     await expect(window.getByTestId('answer-facts').last()).toContainText('settled', { timeout: READY_TIMEOUT_MS });

@@ -1,6 +1,6 @@
 // What a researcher does on the Discovery screen, as steps the tests share.
 import { expect, type Page } from '@playwright/test';
-import { openScreen, READY_TIMEOUT_MS } from './actions';
+import { completeWelcome, openScreen, READY_TIMEOUT_MS } from './actions';
 
 export type DiscoveryTab = 'find' | 'handshakes' | 'agreements' | 'you' | 'policies';
 
@@ -28,6 +28,17 @@ export async function joinCoordinator(window: Page, url: string, accessToken: st
   // The token first: it waits for the coordinator that is chosen next.
   await callTore(window, 'settings:set-access-token', { accessToken });
   await callTore(window, 'settings:update', { coordinator: { kind: 'remote', url } });
+}
+
+/** Goes through Welcome with a coordinator others run, until the computer serves there. */
+export async function completeWelcomeAt(window: Page, url: string, accessToken: string): Promise<void> {
+  const next = window.getByTestId('welcome-next');
+  await expect(next).toBeVisible({ timeout: READY_TIMEOUT_MS });
+  await joinCoordinator(window, url, accessToken);
+  const field = window.getByTestId('welcome-coordinator-url');
+  while (!(await field.isVisible())) await next.click();
+  await field.fill(url);
+  await completeWelcome(window);
 }
 
 /** Creates the party's key and returns its id. */

@@ -169,4 +169,45 @@ describe('secrets', () => {
     const text = everything.join('\n');
     for (const secret of [secretToken, 'a private prompt']) expect(text).not.toContain(secret);
   });
+
+  it('reach no log from any route, wherever in the request they stand', async () => {
+    const secret = 'shibboleth-in-every-field';
+    for (const [method, path, operation] of await operations()) {
+      const schema = operation.requestBody?.content['application/json']?.schema;
+      const names = Object.keys(schema?.properties ?? {});
+      const body = JSON.stringify(Object.fromEntries(names.map((name) => [name, secret])));
+      const filled = path.replaceAll(/\{[^}]*\}/g, secret);
+      await fetch(`${target.url}${filled}?token=${secret}`, {
+        method: method.toUpperCase(),
+        headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+        ...(schema === undefined ? {} : { body }),
+      });
+    }
+    const node = await WsNode.connect(target.url);
+    for (const { properties } of NodeMessage.anyOf) {
+      const fields = Object.keys(properties).map((name) => [name, secret]);
+      const other = await WsNode.connect(target.url);
+      other.send({ ...Object.fromEntries(fields), type: properties.type.const });
+      await Promise.race([other.untilClosed(), node.call({ type: 'heartbeat' })]);
+      other.drop();
+    }
+    node.drop();
+    expect(everything.join('\n')).not.toContain(secret);
+    noFaults();
+  });
+});
+
+describe('every route with a body', () => {
+  it('refuses one that is too large', async () => {
+    const large = JSON.stringify({ filler: 'x'.repeat(5 * 1024 * 1024) });
+    const headers = { 'content-type': 'application/json' };
+    for (const [method, path, operation] of await operations()) {
+      if (operation.requestBody === undefined) continue;
+      const url = target.url + path.replaceAll(/\{[^}]*\}/g, 'x');
+      const answer = await fetch(url, { method: method.toUpperCase(), headers, body: large });
+      // Administrators alone are let in before a body is read at all.
+      expect([401, 413], `${method} ${path}`).toContain(answer.status);
+    }
+    noFaults();
+  });
 });
