@@ -1,7 +1,7 @@
-// No accessibility violation in what a window shows.
+// No accessibility violation in what a window shows, and pictures of it.
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { expect } from './fixtures';
+import { expect, type ToreApp } from './fixtures';
 
 /** Fails with every violation axe finds. `where` names the place in the report. */
 export async function expectAccessible(page: Page, where: string): Promise<void> {
@@ -12,4 +12,17 @@ export async function expectAccessible(page: Page, where: string): Promise<void>
   const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
   const said = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join('; ')}`);
   expect(said, where).toEqual([]);
+}
+
+/** Finds nothing that keeps anybody out in light and in dark, and keeps a picture of each. */
+export async function lookInBothThemes(tore: ToreApp, name: string): Promise<void> {
+  for (const theme of ['light', 'dark'] as const) {
+    await tore.electron.evaluate(({ nativeTheme }, value) => void (nativeTheme.themeSource = value), theme);
+    await tore.window.waitForFunction(
+      (scheme) => document.documentElement.dataset['mantineColorScheme'] === scheme,
+      theme,
+    );
+    await expectAccessible(tore.window, `${name}, ${theme}`);
+  }
+  await tore.screenshot(name);
 }

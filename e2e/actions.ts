@@ -2,6 +2,7 @@
 import { expect, type Page } from '@playwright/test';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { ScreenName } from '../src/contract/api';
 
 /** Loading a shard and a first benchmark take seconds on a slow machine; a hang still fails. */
 export const READY_TIMEOUT_MS = 90_000;
@@ -39,25 +40,7 @@ export async function acceptWelcome(window: Page): Promise<void> {
   await expect(window.getByTestId('welcome-open-dashboard')).toBeEnabled({ timeout: READY_TIMEOUT_MS });
 }
 
-/** Every screen of the app, in the order of its navigation. */
-export const SCREENS = [
-  'dashboard',
-  'contribute',
-  'challenges',
-  'chat',
-  'library',
-  'sessions',
-  'discovery',
-  'ledger',
-  'statistics',
-  'administration',
-  'help',
-  'settings',
-] as const;
-
-export type Screen = (typeof SCREENS)[number];
-
-export async function openScreen(window: Page, screen: Screen): Promise<void> {
+export async function openScreen(window: Page, screen: ScreenName): Promise<void> {
   await window.getByTestId(`nav-${screen}`).click();
 }
 

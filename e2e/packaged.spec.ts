@@ -5,8 +5,9 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { checkPackage } from '../scripts/check-package.mjs';
+import { SCREEN_NAMES } from '../src/contract/api';
 import { expectAccessible } from './accessible';
-import { completeWelcome, openScreen, SCREENS } from './actions';
+import { completeWelcome, openScreen } from './actions';
 import { serveAlone, shareModel } from './main-job';
 import { usePalette } from './shell';
 import { launchPackaged, type PackagedApp } from './packaged-app';
@@ -56,7 +57,7 @@ test('its palette and every screen are there, without anything that keeps anybod
   const started = await launch();
   await completeWelcome(started.window);
   await usePalette(started);
-  for (const screen of SCREENS) {
+  for (const screen of SCREEN_NAMES) {
     await openScreen(started.window, screen);
     await expectAccessible(started.window, screen);
   }

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { SessionClient } from '../src/coordinator/testing/session-client';
 import { newTestKey } from '../src/coordinator/testing/ws-node';
-import { expectAccessible } from './accessible';
+import { lookInBothThemes } from './accessible';
 import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
-import { expect, test, type ToreApp } from './fixtures';
+import { expect, test } from './fixtures';
 
 const WITHIN = { timeout: READY_TIMEOUT_MS };
 const LONG_NAME = 'Prof. Dr. Wilhelmine-Charlotte von Hohenzollern-Sigmaringen of the Institute for Assays';
@@ -21,20 +21,6 @@ def tile(layers, nodes):
     """Cuts layers into ranges, one a node."""
     return [layers[i::len(nodes)] for i, _ in enumerate(nodes)]  # ${'a very long line '.repeat(12)}
 \`\`\``;
-
-async function look(app: ToreApp, name: string): Promise<void> {
-  await app.window.mouse.move(600, 700);
-  await expect(app.window.getByRole('tooltip')).toHaveCount(0);
-  for (const theme of ['light', 'dark'] as const) {
-    await app.electron.evaluate(({ nativeTheme }, value) => void (nativeTheme.themeSource = value), theme);
-    await app.window.waitForFunction(
-      (scheme) => document.documentElement.dataset['mantineColorScheme'] === scheme,
-      theme,
-    );
-    await expectAccessible(app.window, `${name}, ${theme}`);
-  }
-  await app.screenshot(name);
-}
 
 async function sidewaysOverflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -64,12 +50,12 @@ test('a full session can be read, searched and used in every width', async ({ to
     const details = await readJoinDetails(window);
     await openScreen(window, 'sessions');
     await expect(window.getByTestId('session-begin')).toBeVisible();
-    await look(tore, 'sessions-blank');
+    await lookInBothThemes(tore, 'sessions-blank');
     await openTitled(
       window,
       'Planning of the binding assays of the third quarter, with everybody from both institutes',
     );
-    await look(tore, 'sessions-no-turns');
+    await lookInBothThemes(tore, 'sessions-no-turns');
 
     await window.getByTestId('session-invite').click();
     await window.getByTestId('invitation-make').click();
@@ -108,10 +94,10 @@ test('a full session can be read, searched and used in every width', async ({ to
     await expect(window.getByRole('button', { name: 'Remove gel.png' })).toBeVisible();
     await post(window, 'The gel of Tuesday.');
     await expect(window.getByTestId('session-turn').last()).toContainText('gel.png', WITHIN);
-    await look(tore, 'sessions-full');
+    await lookInBothThemes(tore, 'sessions-full');
     await window.getByText('Files', { exact: true }).click();
     await expect(window.getByTestId('session-file')).toContainText('image/png', WITHIN);
-    await look(tore, 'sessions-files');
+    await lookInBothThemes(tore, 'sessions-files');
     const saved = join(folder, 'saved.png');
     await electron.evaluate(({ dialog }, filePath) => {
       dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
@@ -131,19 +117,19 @@ test('a full session can be read, searched and used in every width', async ({ to
     await window.getByRole('button', { name: 'Search in this session' }).click();
     await window.getByPlaceholder('Search in this session').fill('point 2');
     await expect(window.getByTestId('session-turn').first()).toContainText('Point 2');
-    await look(tore, 'sessions-search');
+    await lookInBothThemes(tore, 'sessions-search');
     await window.getByPlaceholder('Search in this session').fill('cut it like');
     await expect(window.getByTestId('session-turn').first()).toContainText('def tile');
-    await look(tore, 'sessions-code');
+    await lookInBothThemes(tore, 'sessions-code');
     await window.keyboard.press('Escape');
 
     await electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.setContentSize(720, 560));
     await expect(window.getByTestId('session-input')).toBeVisible();
     expect(await sidewaysOverflow(window), 'a full session scrolls sideways at 720 px').toBeLessThanOrEqual(0);
-    await look(tore, 'sessions-full-narrow');
+    await lookInBothThemes(tore, 'sessions-full-narrow');
     await window.getByTestId('session-panel-toggle').click();
     await expect(window.getByTestId('session-person').first()).toBeVisible();
-    await look(tore, 'sessions-people-narrow');
+    await lookInBothThemes(tore, 'sessions-people-narrow');
   } finally {
     for (const other of others) other.drop();
     await rm(folder, { recursive: true, force: true });
@@ -220,7 +206,7 @@ test('a link from outside is shown and asks before anybody is contacted; others 
   await completeWelcome(app.window);
   await expect(app.window.getByTestId('session-join-host')).toContainText('http://127.0.0.1:9', WITHIN);
   await expect(app.window.getByTestId('session-link')).toHaveValue(link);
-  await look(app, 'sessions-link');
+  await lookInBothThemes(app, 'sessions-link');
   await expect(app.window.getByTestId('session-dialog-error')).toHaveCount(0);
   await app.window.keyboard.press('Escape');
   await expect(app.window.getByTestId('session-join')).toHaveCount(0);

@@ -11,8 +11,8 @@ import {
   DEFAULT_ACTIVATION_SERVER,
   DEFAULT_RUN_PREFERENCES,
   fileSecretStore,
-  type HardwareReader,
 } from '../node';
+import { testHardware } from '../node/test-doubles/test-hardware';
 import { success } from '../protocol/result';
 
 /* One real coordinator, two real nodes with real engines, and the model that ships with the app. */
@@ -21,11 +21,6 @@ import { success } from '../protocol/result';
 const WITHIN = { timeout: 20_000 };
 
 const MODEL_FOLDER = resolve(import.meta.dirname, '../../resources/models/tore-tiny');
-const hardwareReader: HardwareReader = {
-  cpu: async () => ({ manufacturer: 'Test', brand: 'Processor', cores: 2, physicalCores: 2 }),
-  mem: async () => ({ total: 8 * 2 ** 30, available: 4 * 2 ** 30 }),
-  graphics: async () => ({ controllers: [] }),
-};
 
 let folder = '';
 let url = '';
@@ -44,7 +39,7 @@ function createNode(name: string, start: number, end: number, changes: Partial<N
       const engine = new LocalEngine();
       return Promise.resolve(success({ engine, exited: new Promise<string>(() => undefined) }));
     },
-    hardwareReader,
+    hardwareReader: testHardware,
     preferences: {
       ...DEFAULT_RUN_PREFERENCES,
       coordinatorUrl: url,

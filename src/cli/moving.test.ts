@@ -9,20 +9,15 @@ import {
   DEFAULT_ACTIVATION_SERVER,
   DEFAULT_RUN_PREFERENCES,
   fileSecretStore,
-  type HardwareReader,
   type NodePreferences,
 } from '../node';
+import { testHardware } from '../node/test-doubles/test-hardware';
 import { success } from '../protocol/result';
 
 /* A real coordinator asks real nodes to hold other layers when somebody has gone. */
 
 const WITHIN = { timeout: 50_000 };
 const MODEL_FOLDER = resolve(import.meta.dirname, '../../resources/models/tore-tiny');
-const hardwareReader: HardwareReader = {
-  cpu: async () => ({ manufacturer: 'Test', brand: 'Processor', cores: 2, physicalCores: 2 }),
-  mem: async () => ({ total: 8 * 2 ** 30, available: 4 * 2 ** 30 }),
-  graphics: async () => ({ controllers: [] }),
-};
 
 let folder = '';
 let url = '';
@@ -55,7 +50,7 @@ async function serving(name: string, changes: Partial<NodePreferences>): Promise
     secretStore: fileSecretStore(join(folder, name, 'node.key')),
     startEngine: () =>
       Promise.resolve(success({ engine: new LocalEngine(), exited: new Promise<string>(() => undefined) })),
-    hardwareReader,
+    hardwareReader: testHardware,
     preferences: {
       ...DEFAULT_RUN_PREFERENCES,
       coordinatorUrl: url,

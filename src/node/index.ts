@@ -9,7 +9,6 @@ export { probeCoordinator } from './coordinator-client/probe';
 export { engineOverPort, forkEngine, type StartEngine } from './engine-process-spawner';
 export type { Engine } from '../inference';
 export { nodeFailure } from './errors';
-export type { HardwareReader } from './hardware/hardware-facts';
 export { fileSecretStore, type SecretStore } from './identity/secret-store';
 export type { NodeLogger } from './logger';
 export { estimateFit, type DeviceMemory } from './shard/model-fit';

@@ -1,4 +1,3 @@
-import { createPrivateKey } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeCryptography as cryptography } from '../../keys/ed25519';
 import { A, accepted, B, got } from '../../keys/testing/handshake-pair';
@@ -13,7 +12,8 @@ import { agreementHash, signTermination } from '../../protocol/trust/termination
 import { callAt, call, registration, type Answer } from '../testing/foreign-client';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
 import { SessionClient } from '../testing/session-client';
-import { WsNode, type TestKey } from '../testing/ws-node';
+import { keyOf } from '../testing/signed-agreement';
+import { WsNode } from '../testing/ws-node';
 
 const outsider = testParty(66, 'Outsider');
 /** The computer of B; its key is another than that of the party. */
@@ -36,11 +36,6 @@ function signedCall(by: MessageWriter, method: string, path: string, body?: obje
   const text = body === undefined ? '' : JSON.stringify(body);
   const headers = requestSigner(by.signer, running.coordinatorId)(method, path, text);
   return call(method, path, body === undefined ? undefined : text, headers);
-}
-
-function keyOf(seedFill: number, publicKey: string): TestKey {
-  const seed = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, seedFill)]);
-  return { publicKey, privateKey: createPrivateKey({ key: seed, format: 'der', type: 'pkcs8' }) };
 }
 
 /** Whether a key is let in over the WebSocket, or what it is told. */

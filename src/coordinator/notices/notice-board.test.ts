@@ -46,6 +46,11 @@ describe('notices of the operator', () => {
     expect((await here.next('notice'))['text']).toBe('Maintenance on Friday.');
     const back = await registered(away);
     expect((await back.next('notice'))['text']).toBe('Maintenance on Friday.');
+    // Coming back is no reason to hear it again.
+    back.drop();
+    const again = await registered(away);
+    expect(await again.call({ type: 'heartbeat' })).toMatchObject({ ok: true });
+    expect(again.messages.some((message) => message['type'] === 'notice')).toBe(false);
 
     const { id } = posted.body as Json;
     expect((await admin('GET', '/admin/notices')).body).toMatchObject({ notices: [{ id }] });

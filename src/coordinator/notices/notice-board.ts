@@ -15,10 +15,12 @@ export interface ConnectedNodes extends Pick<NodeNotifications, 'notice'> {
 /**
  * What the operator has to say to everybody who runs a node: kept until it goes out of date, told to the connected nodes
  * at once and to the others when they come. Each replica tells the nodes connected to it, within a round of maintenance.
- * A node may hear a notice again when it connects again; the app shows the same words once.
+ * A node hears a notice once from each process; the app shows the same words once.
  */
 export class NoticeBoard {
   #current: readonly OperatorNotice[] = [];
+  /** By the id of a current notice, the nodes that were told. */
+  readonly #told = new Map<string, Set<string>>();
 
   constructor(
     private readonly database: Database,
@@ -70,25 +72,27 @@ export class NoticeBoard {
 
   /** Reads what is up now, also what another process put up, and tells the connected nodes what is new. */
   async refresh(): Promise<void> {
-    const known = new Set(this.#current.map(({ id }) => id));
     this.#current = await this.list();
-    const fresh = this.#current.filter(({ id }) => !known.has(id));
+    const up = new Set(this.#current.map(({ id }) => id));
+    for (const id of this.#told.keys()) if (!up.has(id)) this.#told.delete(id);
+    const fresh = [...up].filter((id) => !this.#told.has(id));
     if (fresh.length === 0) return;
-    for (const nodeId of this.nodes.connectedNodes()) this.#tell(nodeId, fresh);
+    for (const id of fresh) this.#told.set(id, new Set());
+    for (const nodeId of this.nodes.connectedNodes()) this.greet(nodeId);
   }
 
-  /** Tells a node that has just come what is up. */
+  /** Tells a connected node what is up and it has not heard, the oldest first. */
   greet(nodeId: string): void {
-    this.#tell(nodeId, this.#current);
+    for (const { id, text } of this.#current.toReversed()) {
+      const told = this.#told.get(id);
+      if (told === undefined || told.has(nodeId)) continue;
+      told.add(nodeId);
+      this.nodes.notice(nodeId, text);
+    }
   }
 
   /** Forgets what is out of date. */
   async prune(nowMs: number): Promise<void> {
     await this.database.deleteFrom('operator_notices').where('expires_at', '<=', timestampOf(nowMs)).execute();
-  }
-
-  /** The oldest first, as it was said. */
-  #tell(nodeId: string, notices: readonly OperatorNotice[]): void {
-    for (const { text } of notices.toReversed()) this.nodes.notice(nodeId, text);
   }
 }

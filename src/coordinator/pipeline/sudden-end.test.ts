@@ -54,15 +54,6 @@ class Member {
   }
 }
 
-/** Resolves with the reply, or null when the connection ends first. */
-async function callOrLoss(node: WsNode, message: Json): Promise<Json | null> {
-  const id = node.begin(message);
-  return Promise.race([
-    node.next('reply', (reply) => reply['call_id'] === id).catch(() => null),
-    node.untilClosed().then(() => null),
-  ]);
-}
-
 beforeAll(async () => {
   coordinator = await startKillableCoordinator(GRANT_GFT * 1_000_000);
 });
@@ -87,7 +78,7 @@ describe('a coordinator that is killed', () => {
         // The same request until its end has arrived, over as many connections as that takes.
         for (let tries = 0; ; tries += 1) {
           const node = await member.connected();
-          const reply = await callOrLoss(node, {
+          const reply = await node.callOrLoss({
             type: 'generate',
             request_id: requestId,
             model_id: 'org/test-model',

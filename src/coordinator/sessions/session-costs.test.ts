@@ -8,7 +8,7 @@ import { generateSigner, nodeEd25519 } from '../../keys/ed25519';
 import { requestSigner } from '../../node/identity/request-signer';
 import { signAgreement } from '../../protocol/signing/sign-document';
 import type { Agreement } from '../../protocol/trust/agreement';
-import { SessionClient } from '../testing/session-client';
+import { costOf, SessionClient } from '../testing/session-client';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
 import { serveFirst, serveLast, WsNode, type TestKey } from '../testing/ws-node';
 
@@ -52,20 +52,6 @@ async function ask(url: string, key: TestKey, more: Json = {}): Promise<Json> {
     ...more,
   });
   return reply['value'] as Json;
-}
-
-function costOf(outcome: Json, coordinatorId: string, more: Json = {}): Json {
-  return {
-    amount: outcome['gft_deducted'],
-    unit: 'GFT',
-    model_id: outcome['model_id'],
-    coordinator_id: coordinatorId,
-    input_tokens: outcome['input_tokens'],
-    output_tokens: outcome['tokens'],
-    ledger_ref: outcome['ledger_ref'],
-    confirmed_at: outcome['confirmed_at'],
-    ...more,
-  };
 }
 
 describe('what a turn cost', () => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestSigner } from '../../node/identity/request-signer';
 import { startKillableCoordinator, type KillableCoordinator } from '../testing/killable-coordinator';
-import { SessionClient } from '../testing/session-client';
+import { costOf, SessionClient } from '../testing/session-client';
 import { newTestKey, serveFirst, serveLast, WsNode, type TestKey } from '../testing/ws-node';
 
 /* The coordinator's process is killed between the work on an answer and the word that its cost is settled. */
@@ -23,28 +23,6 @@ async function memberOf(key: TestKey): Promise<WsNode> {
   const node = await WsNode.connect(host.url, key);
   if (node.nodeId === '') await node.register();
   return node;
-}
-
-/** The reply of a call, null when the connection ends first. */
-async function replyOrLoss(node: WsNode, message: Json): Promise<Json | null> {
-  const id = node.begin(message);
-  return Promise.race([
-    node.next('reply', (reply) => reply['call_id'] === id).catch(() => null),
-    node.untilClosed().then(() => null),
-  ]);
-}
-
-function costOf(outcome: Json, coordinatorId: string): Json {
-  return {
-    amount: outcome['gft_deducted'],
-    unit: 'GFT',
-    model_id: outcome['model_id'],
-    coordinator_id: coordinatorId,
-    input_tokens: outcome['input_tokens'],
-    output_tokens: outcome['tokens'],
-    ledger_ref: outcome['ledger_ref'],
-    confirmed_at: outcome['confirmed_at'],
-  };
 }
 
 describe('a session whose host is killed between service and confirmation', () => {
@@ -90,7 +68,7 @@ describe('a session whose host is killed between service and confirmation', () =
         session_id: sessionId,
         participant_id: participantId,
       };
-      const reply = await replyOrLoss(asker, request);
+      const reply = await asker.callOrLoss(request);
       await killed;
       await host.start();
 

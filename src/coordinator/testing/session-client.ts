@@ -5,6 +5,21 @@ import { newTestKey, WsNode, type TestKey } from './ws-node';
 
 type Json = Record<string, unknown>;
 
+/** The cost of a turn as the reply to a request has it. */
+export function costOf(outcome: Json, coordinatorId: string, more: Json = {}): Json {
+  return {
+    amount: outcome['gft_deducted'],
+    unit: 'GFT',
+    model_id: outcome['model_id'],
+    coordinator_id: coordinatorId,
+    input_tokens: outcome['input_tokens'],
+    output_tokens: outcome['tokens'],
+    ledger_ref: outcome['ledger_ref'],
+    confirmed_at: outcome['confirmed_at'],
+    ...more,
+  };
+}
+
 /** A participant of group sessions over a raw socket, written from the message table; it shares no code with the host. */
 export class SessionClient {
   participantId = '';

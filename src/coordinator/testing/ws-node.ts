@@ -131,6 +131,15 @@ export class WsNode {
     return this.next('reply', (reply) => reply['call_id'] === callId);
   }
 
+  /** Makes a call and waits for its reply; null when the connection ends first. */
+  async callOrLoss(message: Json): Promise<Json | null> {
+    const callId = this.begin(message);
+    return Promise.race([
+      this.next('reply', (reply) => reply['call_id'] === callId).catch(() => null),
+      this.untilClosed().then(() => null),
+    ]);
+  }
+
   /** Makes a call without waiting. */
   begin(message: Json): number {
     const callId = this.nextCall;

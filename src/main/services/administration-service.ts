@@ -20,7 +20,7 @@ import { FederationView, PeerView, StatementViews } from '../../protocol/federat
 import { LedgerAudit, LedgerVerification } from '../../protocol/compute/http/tokens';
 import { success, type Result } from '../../protocol/result';
 import { mainFailure } from '../errors';
-import { originOf } from '../ipc/call-registry';
+import { coordinatorOrigin } from './access-tokens';
 import { ModelsAnswer, RegistryAnswer } from './coordinator-answers';
 import { buildCoverage } from './model-coverage';
 import type { SecretVault } from './secret-vault';
@@ -240,7 +240,7 @@ function peerPath(name: string): string {
 }
 
 function tokenName(url: string): string {
-  return `${TOKEN_PREFIX}${originOf(url.replace(/^ws/i, 'http')) ?? url}`;
+  return `${TOKEN_PREFIX}${coordinatorOrigin(url)}`;
 }
 
 function detailOf(json: unknown): string | null {

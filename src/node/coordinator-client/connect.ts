@@ -259,7 +259,7 @@ export async function connectToCoordinator(
 
 export type ParticipantConnectOptions = Pick<
   ConnectOptions,
-  'url' | 'accessToken' | 'identity' | 'clock' | 'logger' | 'signal' | 'fetchFunction'
+  'url' | 'accessToken' | 'identity' | 'invitation' | 'clock' | 'logger' | 'signal' | 'fetchFunction'
 >;
 
 /**

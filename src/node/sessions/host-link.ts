@@ -12,6 +12,8 @@ import { ParticipantConnection } from './participant-connection';
 export interface HostAddress {
   readonly url: string;
   readonly accessToken: string | null;
+  /** Lets this key in where members alone may connect. */
+  readonly invitation?: string | null;
 }
 
 export interface HostLinkOptions {

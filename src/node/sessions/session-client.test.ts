@@ -147,6 +147,30 @@ describe('taking part in a session', () => {
     expect(await textsOf(ada, sessionId)).toEqual([]);
   });
 
+  it('lets a member by invitation in without a node, and tells others how to get in', async () => {
+    await host.coordinator.stop();
+    const token = 'administrator-token-of-the-tests';
+    host = await startTestCoordinator({
+      accessPolicy: 'institution',
+      administratorToken: token,
+      joinInstructions: 'Ask Ada in room 12.',
+    });
+    const made = await fetch(`${host.url}/admin/invitations`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: '{}',
+    });
+    const { code } = (await made.json()) as { code: string };
+    const ada = await open('ada', impatient);
+    const refused = await ada.create({ title: 'Assay', mode: 'live', agreement: null }, profile('Ada'));
+    expect(refused).toMatchObject({ ok: false });
+    expect(JSON.stringify(refused)).toContain('Ask Ada in room 12.');
+    ada.setHome({ url: host.url, accessToken: null, invitation: code });
+    expect(await ada.create({ title: 'Assay', mode: 'live', agreement: null }, profile('Ada'))).toMatchObject({
+      ok: true,
+    });
+  });
+
   it('knows when it was taken out', async () => {
     const { ada, ben, sessionId } = await pairOf();
     const bensId = ben.session(sessionId)?.participantId ?? '';

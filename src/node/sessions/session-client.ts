@@ -101,7 +101,8 @@ export class SessionClient {
   /** This computer's own coordinator, null while there is none. Sessions elsewhere keep their connections. */
   setHome(address: HostAddress | null): void {
     const before = this.home?.address;
-    if (before?.url === address?.url && before?.accessToken === address?.accessToken) return;
+    const keys = ['url', 'accessToken', 'invitation'] as const;
+    if (keys.every((key) => (before?.[key] ?? null) === (address?.[key] ?? null))) return;
     this.home?.close();
     this.home = null;
     if (before !== undefined) this.forgetOffersOf(before.url);

@@ -94,8 +94,10 @@ export async function startSessions(options: StartSessionsOptions): Promise<Runn
     },
     // While the coordinator restarts its sessions stay; their connections come back by themselves.
     setTarget: (target) => {
-      if (target.kind === 'known') client.setHome({ url: target.url, accessToken: target.accessToken });
-      else if (target.kind === 'unavailable') client.setHome(null);
+      if (target.kind === 'known') {
+        const { url, accessToken, invitation = null } = target;
+        client.setHome({ url, accessToken, invitation });
+      } else if (target.kind === 'unavailable') client.setHome(null);
     },
     close: async () => {
       answers.stopAll();

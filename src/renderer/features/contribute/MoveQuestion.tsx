@@ -3,13 +3,13 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { callOrNotify } from '../../app/notify';
 import { Section } from '../../components/Section';
-import { formatLayers } from '../../format/numbers';
+import { formatLayers, formatTick } from '../../format/numbers';
 import { useSnapshot } from '../../stores/snapshot-store';
 import classes from './Contribute.module.css';
 
 /** The coordinator asks whether this computer would hold other layers. Nothing when it does not ask. */
 export function MoveQuestion() {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const proposal = useSnapshot(({ node }) => node.moveProposal);
   const held = useSnapshot(({ node }) => node.shard?.range ?? null);
   const [busy, setBusy] = useState(false);
@@ -20,7 +20,6 @@ export function MoveQuestion() {
     await callOrNotify('moveLayers', 'node:answer-move', { accepted });
     setBusy(false);
   };
-  const times = gain === null ? '' : gain.toLocaleString(i18n.language, { maximumFractionDigits: 1 });
   return (
     <Section title={t('contribute.move.title')}>
       <div role="status" data-testid="move-question">
@@ -29,7 +28,7 @@ export function MoveQuestion() {
             layers: formatLayers(range.layer_start, range.layer_end),
             held: held === null ? '' : formatLayers(held.layer_start, held.layer_end),
           })}{' '}
-          {gain === null ? t('contribute.move.fills') : t('contribute.move.stronger', { times })}
+          {gain === null ? t('contribute.move.fills') : t('contribute.move.stronger', { times: formatTick(gain) })}
         </p>
         <p className={classes.quiet}>{t('contribute.move.cost')}</p>
       </div>
