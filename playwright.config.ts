@@ -3,7 +3,7 @@ import { defineConfig } from '@playwright/test';
 export default defineConfig({
   testDir: 'e2e',
   // The packed app is packed first: npm run test:packaged.
-  testIgnore: process.env['TORE_PACKAGED'] === undefined ? 'packaged.spec.ts' : [],
+  testIgnore: process.env['TORE_PACKED_APP'] === undefined ? 'packaged.spec.ts' : [],
   outputDir: 'e2e/artifacts/results',
   // Each test starts a whole app with its processes.
   workers: 1,

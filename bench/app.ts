@@ -1,5 +1,5 @@
-// What the app costs a volunteer: time from start to a usable window, and memory and processor time while it serves
-// without a request. Linux only, because it reads /proc. Usage: node scripts/bench.mjs app [starts] [idle seconds]
+// What the app costs a volunteer: time from start to the tray and to a usable window, and memory and processor time
+// while it serves without a request. Linux only, because it reads /proc. Usage: node scripts/bench.mjs app [starts] [idle seconds]
 import { _electron, type ElectronApplication, type Page } from '@playwright/test';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -79,6 +79,15 @@ async function launch(
   return { electron, window, interactiveMs: performance.now() - begun };
 }
 
+/** Milliseconds from the start of the app's process to its icon in the tray, of every start in the app's log. */
+async function readTrayTimes(profile: string): Promise<readonly number[]> {
+  const lines = (await readFile(join(profile, 'logs', 'main.log'), 'utf8')).split('\n');
+  return lines.flatMap((line) => {
+    const afterStart = /"afterStartMs":(\d+)/.exec(line)?.[1];
+    return afterStart === undefined ? [] : [Number(afterStart)];
+  });
+}
+
 Object.assign(process.env, electronEnvironment(await ensureElectron({ quiet: true })));
 const profile = await mkdtemp(join(tmpdir(), 'tore-bench-'));
 try {
@@ -102,12 +111,17 @@ try {
     later.push(interactiveMs);
     await electron.close();
   }
+  const trayTimes = (await readTrayTimes(profile)).slice(-starts);
   const row = (what: string, value: string): void => console.log(`| ${what} | ${value} |`);
   row('figure', 'value');
   row('---', '---');
   row('first start to a usable window', `${(first.interactiveMs / 1_000).toFixed(1)} s`);
   row('consent to serving, first time (benchmark and cutting included)', `${(servingMs / 1_000).toFixed(1)} s`);
   row(`later starts to a usable window, median of ${starts}`, `${(median(later) / 1_000).toFixed(1)} s`);
+  row(
+    `later starts to the icon in the tray, median of ${trayTimes.length}`,
+    `${(median(trayTimes) / 1_000).toFixed(1)} s`,
+  );
   row('serving without a request: memory of all processes', `${serving.megabytes.toFixed(0)} MB`);
   row(
     `serving without a request: processor, one core = 100 %, over ${idleSeconds} s`,

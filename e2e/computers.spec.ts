@@ -1,4 +1,4 @@
-// Another computer without a window: paired by the code its terminal shows, seen, paused, resumed, removed.
+// Another computer without a window: paired by the code its terminal shows, seen, paused, found again, resumed, removed.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,9 +7,12 @@ import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from '
 import { expect, test } from './fixtures';
 import { startHeadlessNode } from './headless-node';
 
-test('a headless node is paired, steered and removed from the window', async ({ tore }) => {
+test('a headless node is paired, steered, found again after a restart and removed from the window', async ({
+  launchTore,
+}) => {
   test.setTimeout(240_000);
-  const { window } = tore;
+  const first = await launchTore();
+  const { window } = first;
   const dataFolder = await mkdtemp(join(tmpdir(), 'tore-rack-'));
   await completeWelcome(window);
   const node = startHeadlessNode(await readJoinDetails(window), dataFolder, ['--remote-control=127.0.0.1:0']);
@@ -30,22 +33,31 @@ test('a headless node is paired, steered and removed from the window', async ({ 
     const state = window.getByTestId('host-state');
     await expect(state).toContainText('Serving', { timeout: READY_TIMEOUT_MS });
     await expectAccessible(window, 'a paired computer');
-    await tore.screenshot('computers');
+    await first.screenshot('computers');
     await window.getByTestId('host-pause').click();
     await window.getByTestId('host-pause-untilResumed').click();
     await expect(state).toContainText('Paused', { timeout: READY_TIMEOUT_MS });
     await expect.poll(said).toContain('"kind":"paused"');
-    await window
+    await first.close();
+    const { window: later } = await launchTore({ profile: first.profile });
+    await openScreen(later, 'contribute');
+    await later.getByTestId('contribute-tab-computers').click();
+    const stateLater = later.getByTestId('host-state');
+    await expect(stateLater).toContainText('Paused', { timeout: READY_TIMEOUT_MS });
+    await later
       .getByRole('button', { name: /^Resume/ })
       .last()
       .click();
-    await expect(state).toContainText('Serving', { timeout: READY_TIMEOUT_MS });
-    await window.getByRole('button', { name: /^Log of/ }).click();
-    await expect(window.getByText(/An app was paired/)).toBeVisible();
-    await window.keyboard.press('Escape');
-    await window.getByRole('button', { name: /^Remove/ }).click();
-    await window.getByTestId('host-remove-confirm').click();
-    await expect(window.getByTestId('host')).toHaveCount(0);
+    await expect(stateLater).not.toContainText('Paused', { timeout: READY_TIMEOUT_MS });
+    await later.getByTestId('host-pause').click();
+    await later.getByTestId('host-pause-minutes15').click();
+    await expect(stateLater).toContainText('Snoozed', { timeout: READY_TIMEOUT_MS });
+    await later.getByRole('button', { name: /^Log of/ }).click();
+    await expect(later.getByText(/An app was paired/)).toBeVisible();
+    await later.keyboard.press('Escape');
+    await later.getByRole('button', { name: /^Remove/ }).click();
+    await later.getByTestId('host-remove-confirm').click();
+    await expect(later.getByTestId('host')).toHaveCount(0);
   } finally {
     await node.kill();
     await rm(dataFolder, { recursive: true, force: true });

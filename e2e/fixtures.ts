@@ -43,7 +43,7 @@ export interface LaunchOptions {
   profile?: string;
   /** Variables added to the app's environment. */
   env?: Record<string, string>;
-  /** Arguments after the app's folder. */
+  /** Arguments after those of the test itself. */
   args?: string[];
 }
 
@@ -81,7 +81,8 @@ function appEnvironment(profile: string, added: Record<string, string>): Record<
   const inherited = Object.entries(process.env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith('ELECTRON_'),
   );
-  return { ...Object.fromEntries(inherited), TORE_USER_DATA: profile, ...added };
+  // On Linux a packed app keeps its profile in the folder for configurations; the variable of its own it does not know.
+  return { ...Object.fromEntries(inherited), TORE_USER_DATA: profile, XDG_CONFIG_HOME: profile, ...added };
 }
 
 function isLinuxRoot(): boolean {
@@ -132,13 +133,22 @@ async function endInTime(electron: ElectronApplication, child: ChildProcess): Pr
   return ended;
 }
 
-async function launch(profile: string, { env = {}, args = [] }: LaunchOptions): Promise<Launched> {
+/** What is started: the packed app that `TORE_PACKED_APP` names, else the built one in a runtime of its own. */
+async function startedProgram(): Promise<{ executablePath?: string; args: string[] }> {
+  const executablePath = process.env['TORE_PACKED_APP'];
+  if (executablePath !== undefined) return { executablePath, args: [] };
   // Without an executable path Playwright starts the electron package's runtime with a module of its own that holds
   // `ready` back until the test is attached; these variables tell the package which runtime that is.
   Object.assign(process.env, electronEnvironment(await ensureElectron({ quiet: true })));
+  return { args: [projectDirectory] };
+}
+
+async function launch(profile: string, { env = {}, args = [] }: LaunchOptions): Promise<Launched> {
+  const program = await startedProgram();
   const electron = await _electron.launch({
     cwd: projectDirectory,
-    args: [loopbackOnly, projectDirectory, ...args],
+    ...program,
+    args: [loopbackOnly, ...program.args, ...args],
     env: appEnvironment(profile, env),
     // Off only as root, where Chromium refuses to start with it.
     chromiumSandbox: !isLinuxRoot(),

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, runScript, say } from './report.mjs';
+import { packsForTests, UNPACKED_ONLY } from './packed-tests.mjs';
 import { npmCommand, projectDirectory, runProcess, toolCommand } from './run-process.mjs';
 import { addCounts, countPlaywright, countVitest } from './test-counts.mjs';
 
@@ -51,9 +52,11 @@ async function runUnitTests() {
   return countVitest(readReport(vitestReport), code);
 }
 
+/** Where the app is packed for a test, its window tests run there, and here only those a packed app cannot pass. */
 async function runWindowTests() {
   say('test', 'tests in real windows');
-  const command = [process.execPath, [join('scripts', 'run-e2e.mjs'), '--reporter=list,json']];
+  const chosen = packsForTests ? ['--grep', UNPACKED_ONLY] : [];
+  const command = [process.execPath, [join('scripts', 'run-e2e.mjs'), '--reporter=list,json', ...chosen]];
   const env = { ...process.env, PLAYWRIGHT_JSON_OUTPUT_FILE: playwrightReport };
   const code = await runProcess(command, { env });
   return countPlaywright(readReport(playwrightReport), code);

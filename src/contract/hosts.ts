@@ -18,8 +18,9 @@ export type PairedHost = Static<typeof PairedHost>;
 
 /** What a paired computer said of itself. */
 export interface HostStatus {
-  readonly state: NodeState;
-  /** One sentence, as the computer itself says it. */
+  /** Null where its program is newer and says something this one does not know. */
+  readonly state: NodeState | null;
+  /** One sentence, as the computer itself says it, in English. */
   readonly sentence: string;
   readonly coordinator: string | null;
   readonly model: string | null;

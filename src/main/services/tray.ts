@@ -54,6 +54,7 @@ export class TrayService {
 
   #create(icon: NativeImage): Tray {
     const tray = new Tray(icon);
+    this.#log.info({ afterStartMs: Math.round(process.uptime() * 1_000) }, 'tray icon shown');
     // On macOS a click opens the menu, as people expect there.
     if (process.platform !== 'darwin') tray.on('click', () => this.#onAction({ kind: 'open' }));
     return tray;

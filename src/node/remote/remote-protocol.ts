@@ -1,5 +1,6 @@
 import { createHash, createHmac, hkdfSync, randomInt, scryptSync, timingSafeEqual } from 'node:crypto';
 import { Type, type Static } from 'typebox';
+import { FailureDocument } from '../../protocol/failure-document';
 import type { NodeState, ShardReport } from '../../protocol/compute/node-snapshot';
 import type { Failure } from '../../protocol/result';
 
@@ -113,14 +114,7 @@ export interface RemoteStatus {
 export const RemoteAnswer = Type.Object({
   id: Type.Integer(),
   value: Type.Optional(Type.Unknown()),
-  error: Type.Optional(
-    Type.Object({
-      code: Type.String({ maxLength: 100 }),
-      message: Type.String({ maxLength: 2_000 }),
-      retryable: Type.Boolean(),
-      suggestion: Type.Optional(Type.String({ maxLength: 2_000 })),
-    }),
-  ),
+  error: Type.Optional(FailureDocument),
 });
 export type RemoteAnswer = {
   readonly id: number;

@@ -1,8 +1,12 @@
-import type { LayerRange } from './model';
-import type { Failure } from '../result';
-import type { PauseReason } from './pause-reason';
+import { Type, type Static } from 'typebox';
+import { FailureDocument } from '../failure-document';
+import { LayerRange } from './model';
+import { PauseReason } from './pause-reason';
 
 export type { PauseReason } from './pause-reason';
+
+const Fraction = Type.Number({ minimum: 0, maximum: 1 });
+const ModelName = Type.String({ maxLength: 400 });
 
 /**
  * Lifecycle of a contributing node.
@@ -13,20 +17,22 @@ export type { PauseReason } from './pause-reason';
  *    └───stop──── failed ◀───────── waiting (lost connection or refused; tries again at `retryAt`)
  *                                     paused (connected, holds no work; says why)
  */
-export type NodeState =
-  | { readonly kind: 'off' }
-  | {
-      readonly kind: 'preparing';
-      readonly step: 'identity' | 'hardware' | 'benchmark' | 'model';
-      readonly fraction: number;
-    }
-  | { readonly kind: 'connecting'; readonly attempt: number }
-  | { readonly kind: 'registering' }
-  | { readonly kind: 'loading'; readonly modelId: string; readonly range: LayerRange; readonly fraction: number }
-  | { readonly kind: 'serving'; readonly modelId: string; readonly range: LayerRange }
-  | { readonly kind: 'paused'; readonly reason: PauseReason }
-  | { readonly kind: 'waiting'; readonly error: Failure; readonly retryAt: string }
-  | { readonly kind: 'failed'; readonly error: Failure };
+export const NodeState = Type.Union([
+  Type.Object({ kind: Type.Literal('off') }),
+  Type.Object({
+    kind: Type.Literal('preparing'),
+    step: Type.Enum(['identity', 'hardware', 'benchmark', 'model']),
+    fraction: Fraction,
+  }),
+  Type.Object({ kind: Type.Literal('connecting'), attempt: Type.Integer() }),
+  Type.Object({ kind: Type.Literal('registering') }),
+  Type.Object({ kind: Type.Literal('loading'), modelId: ModelName, range: LayerRange, fraction: Fraction }),
+  Type.Object({ kind: Type.Literal('serving'), modelId: ModelName, range: LayerRange }),
+  Type.Object({ kind: Type.Literal('paused'), reason: PauseReason }),
+  Type.Object({ kind: Type.Literal('waiting'), error: FailureDocument, retryAt: Type.String({ maxLength: 40 }) }),
+  Type.Object({ kind: Type.Literal('failed'), error: FailureDocument }),
+]);
+export type NodeState = Static<typeof NodeState>;
 
 /** How the node reaches its coordinator: one WebSocket, or the HTTP baseline where there is no `/ws`. */
 export type CoordinatorTransport = 'websocket' | 'http';

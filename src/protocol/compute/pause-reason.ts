@@ -1,40 +1,47 @@
-import type { DeviceId } from './run-preferences';
+import { Type, type Static } from 'typebox';
+import { DeviceId } from './run-preferences';
+
+const Time = Type.String({ maxLength: 40 });
+const OptionalTime = Type.Union([Time, Type.Null()]);
+const kind = <Kind extends string>(name: Kind) => ({ kind: Type.Literal(name) });
 
 /** Why a node or one of its devices does not work although it could. Numbers are rounded as they are shown. */
-export type PauseReason =
-  | { readonly kind: 'no-consent' }
-  | { readonly kind: 'user' }
-  | { readonly kind: 'snoozed'; readonly until: string }
-  | { readonly kind: 'suspended'; readonly message: string }
+export const PauseReason = Type.Union([
+  Type.Object(kind('no-consent')),
+  Type.Object(kind('user')),
+  Type.Object({ ...kind('snoozed'), until: Time }),
+  Type.Object({ ...kind('suspended'), message: Type.String({ maxLength: 2_000 }) }),
   /** The device is switched off, or snoozed for itself; `until` null is until resumed. */
-  | { readonly kind: 'device-off'; readonly device: DeviceId }
-  | { readonly kind: 'device-snoozed'; readonly device: DeviceId; readonly until: string | null }
-  | { readonly kind: 'metered' }
-  | { readonly kind: 'traffic'; readonly usedMb: number; readonly limitMb: number; readonly resumesAt: string }
-  | { readonly kind: 'disk-low'; readonly freeMb: number; readonly floorMb: number }
-  | { readonly kind: 'disk-cap'; readonly usedMb: number; readonly limitMb: number }
-  | {
-      readonly kind: 'hot';
-      readonly device: DeviceId;
-      readonly celsius: number;
-      readonly limitCelsius: number;
-      readonly resumesBelow: number;
-    }
-  | { readonly kind: 'power'; readonly watts: number; readonly limitWatts: number }
-  | { readonly kind: 'schedule'; readonly resumesAt: string | null }
-  | { readonly kind: 'on-battery'; readonly percent: number | null }
-  | { readonly kind: 'battery-low'; readonly percent: number; readonly resumesAtPercent: number }
-  | { readonly kind: 'exclusive-program'; readonly program: string }
-  | { readonly kind: 'full-screen' }
-  | {
-      readonly kind: 'other-programs';
-      readonly device: DeviceId;
-      readonly percent: number;
-      readonly limitPercent: number;
-    }
-  | { readonly kind: 'in-use'; readonly idleMinutes: number }
+  Type.Object({ ...kind('device-off'), device: DeviceId }),
+  Type.Object({ ...kind('device-snoozed'), device: DeviceId, until: OptionalTime }),
+  Type.Object(kind('metered')),
+  Type.Object({ ...kind('traffic'), usedMb: Type.Number(), limitMb: Type.Number(), resumesAt: Time }),
+  Type.Object({ ...kind('disk-low'), freeMb: Type.Number(), floorMb: Type.Number() }),
+  Type.Object({ ...kind('disk-cap'), usedMb: Type.Number(), limitMb: Type.Number() }),
+  Type.Object({
+    ...kind('hot'),
+    device: DeviceId,
+    celsius: Type.Number(),
+    limitCelsius: Type.Number(),
+    resumesBelow: Type.Number(),
+  }),
+  Type.Object({ ...kind('power'), watts: Type.Number(), limitWatts: Type.Number() }),
+  Type.Object({ ...kind('schedule'), resumesAt: OptionalTime }),
+  Type.Object({ ...kind('on-battery'), percent: Type.Union([Type.Number(), Type.Null()]) }),
+  Type.Object({ ...kind('battery-low'), percent: Type.Number(), resumesAtPercent: Type.Number() }),
+  Type.Object({ ...kind('exclusive-program'), program: Type.String({ maxLength: 400 }) }),
+  Type.Object(kind('full-screen')),
+  Type.Object({
+    ...kind('other-programs'),
+    device: DeviceId,
+    percent: Type.Number(),
+    limitPercent: Type.Number(),
+  }),
+  Type.Object({ ...kind('in-use'), idleMinutes: Type.Number() }),
   /** The rules ask for an idle computer, and this system does not tell. */
-  | { readonly kind: 'idle-unknown' };
+  Type.Object(kind('idle-unknown')),
+]);
+export type PauseReason = Static<typeof PauseReason>;
 
 /** `the processor`, `graphics processor 1`. */
 export function deviceText(device: DeviceId): string {

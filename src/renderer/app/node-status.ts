@@ -88,9 +88,15 @@ function describePreparing(t: TFunction, state: Extract<NodeState, { kind: 'prep
   }
 }
 
-function describeNodeState(t: TFunction, node: NodeSnapshot, nowMs: number): NodeStatus {
-  const { state } = node;
-  const coordinator = coordinatorName(node);
+/** How what a state speaks of is called. */
+interface StateNames {
+  readonly coordinator: string;
+  model(modelId: string): string;
+}
+
+/** The state of this or another computer in words. */
+export function describeState(t: TFunction, state: NodeState, names: StateNames, nowMs: number): NodeStatus {
+  const { coordinator } = names;
   const busy = { tone: 'busy', next: null, action: 'pause' } as const;
   switch (state.kind) {
     case 'off':
@@ -114,7 +120,7 @@ function describeNodeState(t: TFunction, node: NodeSnapshot, nowMs: number): Nod
         word: t('state.loading'),
         reason: t('state.loadingReason', {
           layers: formatLayers(state.range.layer_start, state.range.layer_end),
-          model: modelName(node, state.modelId),
+          model: names.model(state.modelId),
           percent: formatPercent(state.fraction),
         }),
       };
@@ -124,7 +130,7 @@ function describeNodeState(t: TFunction, node: NodeSnapshot, nowMs: number): Nod
         word: t('state.serving'),
         reason: t('state.servingReason', {
           layers: formatLayers(state.range.layer_start, state.range.layer_end),
-          model: modelName(node, state.modelId),
+          model: names.model(state.modelId),
         }),
         next: null,
         action: 'pause',
@@ -148,11 +154,6 @@ function describeNodeState(t: TFunction, node: NodeSnapshot, nowMs: number): Nod
   }
 }
 
-/** The name people know a model by, where it is the one in memory. */
-function modelName(node: NodeSnapshot, modelId: string): string {
-  return node.shard?.modelId === modelId ? node.shard.friendlyName : modelId;
-}
-
 /** The node's state in words: the same on the status line, the dashboard and in the welcome steps. */
 export function describeStatus(t: TFunction, input: StatusInput): NodeStatus {
   const { node, embeddedCoordinator, coordinatorChoice, nowMs } = input;
@@ -169,7 +170,9 @@ export function describeStatus(t: TFunction, input: StatusInput): NodeStatus {
       };
     }
   }
-  return describeNodeState(t, node, nowMs);
+  // A model goes by the name people know only where it is the one in memory.
+  const model = (modelId: string): string => (node.shard?.modelId === modelId ? node.shard.friendlyName : modelId);
+  return describeState(t, node.state, { coordinator: coordinatorName(node), model }, nowMs);
 }
 
 /** What runs now, while serving: requests in work and their speed, or that it waits. */

@@ -20,23 +20,25 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+const SERVING: NodeState = { kind: 'serving', modelId: 'tiny', range: { layer_start: 0, layer_end: 3 } };
+
 /** The part of a node that remote control uses. */
-function quietNode() {
-  let state: NodeState = { kind: 'serving', modelId: 'tiny', range: { layer_start: 0, layer_end: 3 } };
+function quietNode(initial: NodeState) {
+  let state = initial;
   const node = {
     snapshot: () => ({ ...NO_NODE_FACTS, state, tokensPerSecond: null, requestsServed: 3 }),
     pause: () => (state = { kind: 'paused', reason: { kind: 'user' } }),
-    resume: () => (state = { kind: 'serving', modelId: 'tiny', range: { layer_start: 0, layer_end: 3 } }),
+    resume: () => (state = SERVING),
   };
   return node as unknown as ContributorNode;
 }
 
-async function startHost(name: string) {
+async function startHost(name: string, state = SERVING) {
   const texts: string[] = [];
   const remote = await startRemoteHost(
     { host: '127.0.0.1', port: 0, pair: false },
     {
-      node: quietNode(),
+      node: quietNode(state),
       appVersion: '1',
       dataFolder: join(folder, name),
       secretStore: fileSecretStore(join(folder, name, 'node.key')),
@@ -95,6 +97,21 @@ it('pairs, shows, steers, reads the log, survives a restart of the app, and unpa
     expect(await second.service.pause('host 1', null)).toMatchObject({ ok: false });
     second.service.close();
   } finally {
+    await remote.close();
+  }
+});
+
+it('leaves a state it does not know to the words of the computer itself', async () => {
+  const later = { kind: 'paused', reason: { kind: 'of-a-later-version' } } as unknown as NodeState;
+  const { remote, address, code } = await startHost('newer', later);
+  const { service } = createService();
+  try {
+    expect(await service.pair(address, code)).toMatchObject({
+      ok: true,
+      value: [{ status: { state: null, sentence: expect.stringContaining('Paused') }, failure: null }],
+    });
+  } finally {
+    service.close();
     await remote.close();
   }
 });

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { MAX_HOSTS, PairedHost, type HostStatus, type HostView } from '../../../contract/hosts';
 import { connectToHost, openIdentity, type RemoteLink, type RemoteStatus, type SecretStore } from '../../../node';
+import { NodeState } from '../../../protocol/compute/node-snapshot';
 import { success, type Failure, type Result } from '../../../protocol/result';
 import { mainFailure } from '../../errors';
 import type { DocumentStore } from '../../storage/electron-document-store';
@@ -194,10 +195,10 @@ export class HostsService {
 }
 
 function statusOf(status: RemoteStatus): HostStatus {
-  const { state, sentence, coordinator, shard, tokensPerSecond, requestsActive, requestsServed, balanceMicroGft } =
-    status;
+  const { sentence, coordinator, shard, tokensPerSecond, requestsActive, requestsServed, balanceMicroGft } = status;
   return {
-    state,
+    // A host of a later version may be in a state this one has no words for.
+    state: Value.Check(NodeState, status.state) ? status.state : null,
     sentence,
     coordinator,
     model: shard?.friendlyName ?? null,

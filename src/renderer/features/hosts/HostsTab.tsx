@@ -4,6 +4,7 @@ import { useCallback, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { HostView } from '../../../contract';
 import type { Failure } from '../../../protocol/result';
+import { describeState } from '../../app/node-status';
 import { callOrNotify } from '../../app/notify';
 import { minutesOf, PAUSE_CHOICES } from '../../app/pause-choices';
 import { EmptyState } from '../../components/EmptyState';
@@ -11,6 +12,7 @@ import { FailedState } from '../../components/FailedState';
 import { Section } from '../../components/Section';
 import { failureText } from '../../format/failures';
 import { formatAmount, formatCount, formatLayers, formatSpeed } from '../../format/numbers';
+import { useNow } from '../../stores/use-now';
 import { callTore } from '../../stores/tore-api';
 import classes from './Hosts.module.css';
 
@@ -126,6 +128,18 @@ function useFacts({ status }: HostView): string {
     .join(' · ');
 }
 
+/** What it does, in the language of the window; in its own words where its program is newer than this one. */
+function useStateText({ status, failure }: HostView): string {
+  const { t } = useTranslation();
+  const nowMs = useNow(10_000);
+  if (failure !== null) return failureText(failure);
+  if (status === null) return t('hosts.asking');
+  if (status.state === null) return status.sentence;
+  const names = { coordinator: status.coordinator ?? '', model: (id: string): string => status.model ?? id };
+  const { word, reason, next } = describeState(t, status.state, names, nowMs);
+  return [`${word}. ${reason}`, next].filter((part) => part !== null).join(' ');
+}
+
 function LogDialog({ host, onClose }: { readonly host: HostView; readonly onClose: () => void }) {
   const { t } = useTranslation();
   const [lines, setLines] = useState<readonly string[] | null>(null);
@@ -164,6 +178,7 @@ function HostRow({ host, show }: { readonly host: HostView; readonly show: Show 
   const { t } = useTranslation();
   const [dialog, setDialog] = useState<'log' | 'remove' | null>(null);
   const facts = useFacts(host);
+  const stateText = useStateText(host);
   const { id, name, address, status, failure } = host;
   const steer = async (minutes: number | null | 'resume'): Promise<void> => {
     const done =
@@ -178,7 +193,7 @@ function HostRow({ host, show }: { readonly host: HostView; readonly show: Show 
     if (done.ok) show(done.value);
   };
   const pausedByPerson =
-    status?.state.kind === 'paused' && (status.state.reason.kind === 'user' || status.state.reason.kind === 'snoozed');
+    status?.state?.kind === 'paused' && (status.state.reason.kind === 'user' || status.state.reason.kind === 'snoozed');
   return (
     <li className={classes.host} data-testid="host">
       <IconServer2 size={20} stroke={1.5} aria-hidden="true" />
@@ -186,7 +201,7 @@ function HostRow({ host, show }: { readonly host: HostView; readonly show: Show 
         <h3 className={classes.name}>{name}</h3>
         <p className={classes.address}>{address}</p>
         <p role="status" data-testid="host-state" className={failure === null ? undefined : classes.problem}>
-          {failure === null ? (status?.sentence ?? t('hosts.asking')) : failureText(failure)}
+          {stateText}
         </p>
         {facts !== '' && <p className={classes.facts}>{facts}</p>}
       </div>

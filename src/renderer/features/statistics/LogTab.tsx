@@ -90,7 +90,7 @@ function LogList({ filter }: { readonly filter: LogFilter }) {
         ref={scrollRef}
         className={classes.log}
         role="region"
-        aria-label={t('statistics.tab.log')}
+        aria-label={t('statistics.log.lines')}
         tabIndex={0}
         data-testid="event-log"
       >

@@ -161,6 +161,7 @@ export const statistics = {
     hint: 'What this app did and why. The oldest lines go when there are more than 20,000.',
     search: 'Search in the log',
     kinds: 'Kinds of events',
+    lines: 'Lines of the event log',
     allKinds: 'All kinds',
     span: 'Time',
     spans: { all: 'Any time', hour: 'Last hour', day: 'Last 24 hours', week: 'Last 7 days', month: 'Last 30 days' },

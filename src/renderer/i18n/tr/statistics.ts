@@ -161,6 +161,7 @@ export const statistics = {
     hint: 'Bu uygulama ne yaptı ve neden. 20.000 satırdan sonra en eskiler silinir.',
     search: 'Günlükte ara',
     kinds: 'Olay türleri',
+    lines: 'Olay günlüğünün satırları',
     allKinds: 'Bütün türler',
     span: 'Süre',
     spans: { all: 'Her zaman', hour: 'Son saat', day: 'Son 24 saat', week: 'Son 7 gün', month: 'Son 30 gün' },
