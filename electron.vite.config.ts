@@ -32,6 +32,7 @@ export default defineConfig({
           'library-process': source('library/service/library-process.ts'),
           tore: source('cli/tore.ts'),
           'tore-node': source('cli/tore-node.ts'),
+          'tore-session': source('cli/tore-session.ts'),
           'tore-coordinator': source('cli/tore-coordinator.ts'),
         },
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },

@@ -172,6 +172,9 @@ export async function generateOverHttp(
       request_id: request.requestId,
       sampling: request.sampling,
       ...(request.backend === undefined ? {} : { force_backend: request.backend }),
+      ...(request.session === undefined
+        ? {}
+        : { session_id: request.session.sessionId, participant_id: request.session.participantId }),
     },
   };
   const response = await http.open(call);

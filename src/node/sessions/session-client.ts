@@ -82,6 +82,7 @@ export class SessionClient {
   private readonly followed = new Map<string, FollowedSession>();
   private readonly links = new Map<string, HostLink>();
   private home: HostLink | null = null;
+  private homeListed = false;
   private readonly offered = new Map<string, OfferedSession>();
 
   constructor(private readonly options: SessionClientOptions) {
@@ -105,6 +106,7 @@ export class SessionClient {
     if (keys.every((key) => (before?.[key] ?? null) === (address?.[key] ?? null))) return;
     this.home?.close();
     this.home = null;
+    this.homeListed = false;
     if (before !== undefined) this.forgetOffersOf(before.url);
     for (const session of this.followed.values()) if (session.hostUrl === before?.url) session.lost();
     if (address !== null) {
@@ -130,6 +132,11 @@ export class SessionClient {
   /** Id of the own coordinator, null while it is not connected. Its ledger is the one that books the node's requests. */
   get homeCoordinatorId(): string | null {
     return this.home?.connection?.coordinatorId ?? null;
+  }
+
+  /** Whether the sessions this key has at its own coordinator are all here. */
+  get isHomeListed(): boolean {
+    return this.homeListed;
   }
 
   /** Why the own coordinator cannot be used for sessions now, null while it can. */
@@ -383,6 +390,7 @@ export class SessionClient {
       logger,
       onConnected: (connection) => void this.connected(link, connection, isHome),
       onLost: () => {
+        if (isHome) this.homeListed = false;
         for (const session of this.followed.values()) if (session.hostUrl === address.url) session.lost();
         this.options.onListChanged();
       },
@@ -416,6 +424,7 @@ export class SessionClient {
         if (entered.ok) await this.take(connection, entered.value, url);
       }
     }
+    if (isHome) this.homeListed = listed.ok;
     this.options.onListChanged();
   }
 }

@@ -1,17 +1,19 @@
 import { v7 } from 'uuid';
-import type { FollowedSession, SessionClient } from '../../../node';
-import { toMicroGft } from '../../../protocol/compute/micro-gft';
+import {
+  buildContext,
+  settledCost,
+  type FollowedSession,
+  type SessionClient,
+  type SessionContext,
+} from '../../../node';
 import { failure, success, type Failure, type Result } from '../../../protocol/result';
-import { amountInUnit } from '../../../protocol/session/session-costs';
 import type { InferenceCost } from '../../../protocol/session/session';
-import type { GenerateOutcome } from '../../../protocol/wire/messages';
 import { mainFailure } from '../../errors';
 import type { ContributorPort } from '../node-service';
 import type { OwnModel, OwnModelsService } from '../own-models/own-models-service';
 import { askOwnModel } from '../own-models/ask-own-model';
 import type { OwnModelListeners } from '../own-models/provider-answers';
 import type { Timers } from '../timers';
-import { buildContext, type SessionContext } from './session-context';
 
 /** Pieces of an answer go to the others at most this often. */
 const PIECE_INTERVAL_MS = 80;
@@ -160,7 +162,7 @@ export class ModelAnswers {
       { signal: listeners.signal, onToken: ({ text }) => listeners.onText(text) },
     );
     if (!outcome.ok) return outcome;
-    const cost = isHostsLedger ? settledCost(outcome.value, session) : null;
+    const cost = isHostsLedger ? settledCost(outcome.value, session.head) : null;
     return success({ text: outcome.value.text, cost });
   }
 }
@@ -169,23 +171,6 @@ function stopped(): Result<never> {
   return failure('cancelled', 'The answer was stopped; nothing of it was posted.', {
     suggestion: 'What the network had written by then is booked in the ledger.',
   });
-}
-
-/** The cost of a request as the ledger confirmed it, in the session's unit; null when nothing was booked. */
-function settledCost(outcome: GenerateOutcome, session: FollowedSession): InferenceCost | null {
-  const { ledger_ref: ledgerRef, confirmed_at: confirmedAt } = outcome;
-  if (ledgerRef === null || ledgerRef === '' || confirmedAt === null) return null;
-  const { cost_unit: unit, cost_rate: rate, coordinator_id: coordinatorId } = session.head;
-  return {
-    amount: amountInUnit(toMicroGft(outcome.gft_deducted), { unit, rate }),
-    unit,
-    model_id: outcome.model_id,
-    coordinator_id: coordinatorId,
-    input_tokens: outcome.input_tokens,
-    output_tokens: outcome.tokens,
-    ledger_ref: ledgerRef,
-    confirmed_at: confirmedAt,
-  };
 }
 
 /** Gathers the pieces of an answer, so that others see it grow without a message for every token. */

@@ -1,29 +1,9 @@
 import { createHash } from 'node:crypto';
 import { v7 } from 'uuid';
-import type { FollowedSession } from '../../../node';
+import { sessionDocument, type FollowedSession } from '../../../node';
 import type { Attachment } from '../../../protocol/documents/attachment';
 import type { Project } from '../../../protocol/project/project';
 import { attachmentsOf } from './turn-files';
-import type { GroupSession } from '../../../protocol/session/session';
-
-/** A session as a tore-0003 document, from the copy on this computer: it works without a network and is signed by turn. */
-export function sessionDocument(session: FollowedSession): GroupSession {
-  const { head } = session;
-  return {
-    tore_spec: 'tore-0003',
-    id: head.id,
-    title: head.title,
-    mode: head.mode,
-    status: head.status,
-    host: { coordinator_id: head.coordinator_id, url: session.hostUrl },
-    ...(head.agreement_ref === null ? {} : { agreement_ref: head.agreement_ref }),
-    created_at: head.created_at,
-    updated_at: head.updated_at,
-    participants: [...session.participants],
-    turns: [...session.turns],
-    metadata: {},
-  };
-}
 
 /** A session as a project of its own, with the agreement it stands on and the files of its turns beside it. */
 export function sessionProject(session: FollowedSession, madeAt: string): Project {

@@ -8,7 +8,7 @@ import type {
   TurnFile,
 } from '../../../contract/sessions';
 import type { AnswerRule } from '../../../contract/sessions';
-import type { FollowedSession, SessionChange, SessionClient } from '../../../node';
+import { sessionDocument, type FollowedSession, type SessionChange, type SessionClient } from '../../../node';
 import { failure, success, type Result } from '../../../protocol/result';
 import type { ContentPart } from '../../../protocol/conversation/content';
 import { readDocument } from '../../../protocol/documents/read-document';
@@ -26,7 +26,7 @@ import type { CoordinatorSource } from '../coordinator-reader';
 import type { OwnModel, OwnModelsService } from '../own-models/own-models-service';
 import type { Timers } from '../timers';
 import type { ModelAnswers } from './model-answers';
-import { sessionDocument, sessionProject } from './session-documents';
+import { sessionProject } from './session-documents';
 import type { SessionPreferences } from './session-preferences';
 import { summaryOf, stateOf } from './session-view';
 import { fileOfTurn, fileParts, filesOfSession, withoutFileBytes } from './turn-files';

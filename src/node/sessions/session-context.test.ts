@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SessionParticipant, Turn } from '../../../protocol/session/session';
+import type { SessionParticipant, Turn } from '../../protocol/session/session';
 import { buildContext } from './session-context';
 
 const person = (id: string, name: string): SessionParticipant => ({

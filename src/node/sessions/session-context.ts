@@ -1,8 +1,8 @@
-import type { ChatMessage } from '../../../protocol/compute/model';
-import { editedTurnOf } from '../../../protocol/session/session-host';
-import type { SessionParticipant, Turn } from '../../../protocol/session/session';
-import { textOf } from '../../../protocol/session/answer-rules';
-import { tokensAtMost, tokensProbably } from '../chat/context-window';
+import type { ChatMessage } from '../../protocol/compute/model';
+import { editedTurnOf } from '../../protocol/session/session-host';
+import type { SessionParticipant, Turn } from '../../protocol/session/session';
+import { textOf } from '../../protocol/session/answer-rules';
+import { tokensAtMost, tokensProbably } from '../../protocol/compute/token-estimates';
 
 /** A window smaller than this is needed whole for what was said. */
 const INSTRUCTION_WINDOW = 1_500;
