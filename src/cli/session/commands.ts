@@ -1,6 +1,7 @@
 import { buildContext, NetworkAsker, sessionDocument, settledCost, type FollowedSession } from '../../node';
 import { writeDocument } from '../../protocol/documents/write-document';
 import { textOf } from '../../protocol/session/answer-rules';
+import { checkStatement, statementOf } from '../../protocol/session/session-costs';
 import { readSessionLink, writeSessionLink } from '../../protocol/session/session-link';
 import type { Turn } from '../../protocol/session/session';
 import { readValid, Stop, valid, writeResult } from '../tore/command';
@@ -197,6 +198,21 @@ const ask: SessionCommand = {
   },
 };
 
+const statement: SessionCommand = {
+  usage: 'statement SESSION',
+  summary: 'What the session cost, by whom, checked entry by entry against the ledger of its host; as JSON.',
+  words: [1, 1],
+  async run({ attendance, terminal }, [sessionId = '']) {
+    const session = await attendance.session(sessionId);
+    const { head, participants, turns } = session;
+    const made = statementOf(head, participants, turns, new Date().toISOString());
+    const entries = must(await attendance.client.costs(sessionId));
+    const { coordinator_id: coordinatorId, cost_unit: unit, cost_rate: rate } = head;
+    const checked = checkStatement(made.lines, entries, { coordinatorId, terms: { unit, rate } });
+    await writeResult(STREAM, `${JSON.stringify({ ...made, checked }, null, 2)}\n`, terminal);
+  },
+};
+
 const exportSession: SessionCommand = {
   usage: 'export SESSION FILE',
   summary: 'Write the session as a tore-0003 document, which `tore verify` checks without a network.',
@@ -215,5 +231,6 @@ export const SESSION_COMMANDS: Readonly<Record<string, SessionCommand>> = {
   read,
   say,
   ask,
+  statement,
   export: exportSession,
 };

@@ -127,6 +127,9 @@ describe('tore-session', () => {
       '3 ada: Thank you.',
     ]);
     expect((await session('ben', ['list'])).out).toContain(`${id} Shards (open, 3 turns)`);
+    const statement = JSON.parse((await session('ben', ['statement', id])).out) as { checked: unknown };
+    expect(statement).toMatchObject({ session_id: id, totals: [{ unit: 'GFT', turns: 1 }] });
+    expect(statement.checked).toEqual([{ seq: 2, verdict: 'confirmed' }]);
     const file = join(folder, 'shards.tore3.json');
     expect(await session('ben', ['export', id, file])).toMatchObject({ code: EXIT.ok });
     expect(await collect((terminal) => runTore(['verify', file], '1.2.3', terminal))).toMatchObject({ code: EXIT.ok });
