@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CHALLENGE_SETS } from './challenge-sets';
-import { POLICY_TEMPLATES } from './policy';
+import { POLICY_TEMPLATES, policyWords } from './policy';
 import { CAPABILITY_TAXONOMY, domainTitle, isListedCapability, subdomainTitle } from './taxonomy';
 
 describe('what is shipped as data', () => {
@@ -29,9 +29,20 @@ describe('what is shipped as data', () => {
       ...subdomains.map((one) => `${id}/${one.id}`),
     ]);
     expect(new Set(ids).size).toBe(ids.length);
-    expect(domainTitle('medicine')).toBe('Medicine');
-    expect(subdomainTitle('medicine', 'public_health')).toBe('Public health');
-    expect(domainTitle('gastronomy')).toBe('Gastronomy');
-    expect(subdomainTitle('gastronomy', 'sour_dough')).toBe('Sour dough');
+    expect(domainTitle('medicine', 'en')).toBe('Medicine');
+    expect(subdomainTitle('medicine', 'public_health', 'en')).toBe('Public health');
+    expect(subdomainTitle('medicine', 'public_health', 'tr')).toBe('Halk sağlığı');
+    expect(domainTitle('gastronomy', 'tr')).toBe('Gastronomy');
+    expect(subdomainTitle('gastronomy', 'sour_dough', 'en')).toBe('Sour dough');
   });
+});
+
+it('says the same in Turkish, sentence by sentence, and falls back to English', () => {
+  for (const policy of POLICY_TEMPLATES) {
+    const words = policyWords(policy, 'tr');
+    expect(words.title).not.toBe(policy.title);
+    expect(words.explains).toHaveLength(policy.explains.length);
+    expect(words.advice).toHaveLength(policy.advice.length);
+    expect(policyWords(policy, 'de').title).toBe(policy.title);
+  }
 });

@@ -3,7 +3,10 @@ import table from '../../../resources/taxonomy/capabilities.json';
 /** One word of the table with the title people read. */
 export interface TaxonomyEntry {
   readonly id: string;
+  /** In English. */
   readonly title: string;
+  /** In other languages, by language code. */
+  readonly translations?: Readonly<Record<string, string>>;
 }
 
 /** A domain with its subdomains. */
@@ -24,15 +27,21 @@ function readable(term: string): string {
   return words === '' ? term : words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** Title of a domain; one that is not in the table is shown as it is written. */
-export function domainTitle(domain: string): string {
-  return CAPABILITY_TAXONOMY.find(({ id }) => id === domain)?.title ?? readable(domain);
+function titleOf(entry: TaxonomyEntry | undefined, language: string): string | undefined {
+  return entry?.translations?.[language] ?? entry?.title;
 }
 
-/** Title of a subdomain; one that is not in the table is shown as it is written. */
-export function subdomainTitle(domain: string, subdomain: string): string {
+/** Title of a domain in a language; one that is not in the table is shown as it is written. */
+export function domainTitle(domain: string, language: string): string {
+  const known = CAPABILITY_TAXONOMY.find(({ id }) => id === domain);
+  return titleOf(known, language) ?? readable(domain);
+}
+
+/** Title of a subdomain in a language; one that is not in the table is shown as it is written. */
+export function subdomainTitle(domain: string, subdomain: string, language: string): string {
   const known = CAPABILITY_TAXONOMY.find(({ id }) => id === domain)?.subdomains;
-  return known?.find(({ id }) => id === subdomain)?.title ?? readable(subdomain);
+  const entry = known?.find(({ id }) => id === subdomain);
+  return titleOf(entry, language) ?? readable(subdomain);
 }
 
 /** Whether a pair is in the starting table; a pair that is not is as valid, only without a title of its own. */

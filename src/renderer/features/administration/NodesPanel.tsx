@@ -9,7 +9,7 @@ import { callOrNotify } from '../../app/notify';
 import { EmptyState } from '../../components/EmptyState';
 import { ShortId } from '../../components/ShortId';
 import { formatFixed, formatWireAmount } from '../../format/numbers';
-import { formatMoment } from '../../format/times';
+import { formatExactTime, formatMoment } from '../../format/times';
 import { useNow } from '../../stores/use-now';
 import classes from './Administration.module.css';
 import { Panel } from './Panel';
@@ -32,6 +32,16 @@ interface NodeRowProps {
   readonly onChanged: () => void;
 }
 
+/** Why a node is in its state, null where the state says it all. What an administrator or the coordinator wrote stays as it is. */
+function reasonText(t: TFunction, node: AdminNode, nowMs: number): string | null {
+  const { status, quarantine_until: until, reason } = node;
+  if (status === 'deregistered') return t('administration.nodes.leftText');
+  if (status !== 'active') return reason;
+  return until !== null && Date.parse(until) > nowMs
+    ? t('administration.nodes.quarantinedText', { time: formatExactTime(until) })
+    : null;
+}
+
 function NodeRow({ node, nowMs, onChanged }: NodeRowProps) {
   const { t } = useTranslation();
   const [reason, setReason] = useState<string | null>(null);
@@ -47,6 +57,7 @@ function NodeRow({ node, nowMs, onChanged }: NodeRowProps) {
     const result = await callOrNotify('administration', 'administration:release-node', { nodeId: node.id });
     if (result.ok) onChanged();
   };
+  const said = reasonText(t, node, nowMs);
   const layers = node.shards.map((shard) => `${shard.model_id} ${shard.layer_start}–${shard.layer_end}`).join(', ');
   return (
     <Table.Tr>
@@ -58,7 +69,7 @@ function NodeRow({ node, nowMs, onChanged }: NodeRowProps) {
         <span className={classes.status} data-status={node.status}>
           {t(`administration.nodes.${node.connected ? 'connected' : 'away'}`)} · {statusText(t, node.status)}
         </span>
-        <span className={classes.quiet}>{node.reason}</span>
+        {said !== null && <span className={classes.quiet}>{said}</span>}
         {node.same_machine_as.length > 0 && (
           <span className={classes.quiet}>
             {t('administration.nodes.sameMachine', { count: node.same_machine_as.length })}

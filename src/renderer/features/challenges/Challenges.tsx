@@ -75,7 +75,9 @@ function History({ challenges }: { readonly challenges: readonly ChallengeRecord
               <Table.Td className={classes.fixed ?? ''}>
                 {record.durationMs === null ? '' : formatDuration(record.durationMs)}
               </Table.Td>
-              <Table.Td className={classes.message ?? ''}>{record.message}</Table.Td>
+              <Table.Td className={classes.message ?? ''}>
+                {record.verdict === 'passed' ? t('challenges.passedText') : record.message}
+              </Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

@@ -20,7 +20,7 @@ interface ChallengeCardProps {
 
 /** One challenge with its answer: to be answered, or to be judged. */
 export function ChallengeCard({ handshake, challenge, otherName }: ChallengeCardProps) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const isOwn = challenge.by === handshake.ownSide;
   const isOpen = OPEN_PHASES.includes(handshake.phase);
   const canJudge = isOwn && challenge.response !== null && isOpen && handshake.own.progress.decision === null;
@@ -30,7 +30,8 @@ export function ChallengeCard({ handshake, challenge, otherName }: ChallengeCard
         <span>
           {isOwn ? t('discovery.challenge.byYou') : t('discovery.challenge.byOther', { name: otherName })}
           {' · '}
-          {domainTitle(challenge.domain)} · {subdomainTitle(challenge.domain, challenge.subdomain)}
+          {domainTitle(challenge.domain, i18n.language)} ·{' '}
+          {subdomainTitle(challenge.domain, challenge.subdomain, i18n.language)}
         </span>
         {challenge.form === 'compute' && (
           <span>

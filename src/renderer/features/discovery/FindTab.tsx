@@ -58,7 +58,7 @@ async function search(filters: Filters, cursor: string | null): Promise<Omit<Fou
 
 /** Words of the table first, then words that only records use; each with how many use it. */
 function useTermOptions(domain: string | null, terms: readonly TermCount[]) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const counted = (title: string, count: number): string =>
     count === 0 ? title : t('discovery.find.counted', { title, records: formatCount(count) });
   const countOf = (fits: (term: TermCount) => boolean): number =>
@@ -71,14 +71,14 @@ function useTermOptions(domain: string | null, terms: readonly TermCount[]) {
     domains: [...domains].map((value) => ({
       value,
       label: counted(
-        domainTitle(value),
+        domainTitle(value, i18n.language),
         countOf((term) => term.domain === value),
       ),
     })),
     subdomains: subdomains.map((value) => ({
       value,
       label: counted(
-        subdomainTitle(domain ?? '', value),
+        subdomainTitle(domain ?? '', value, i18n.language),
         countOf((term) => term.domain === domain && term.subdomain === value),
       ),
     })),

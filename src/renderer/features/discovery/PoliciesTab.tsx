@@ -1,6 +1,6 @@
 import { Badge } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
-import { POLICY_TEMPLATES, type PolicyTemplate } from '../../../protocol/trust/policy';
+import { POLICY_TEMPLATES, policyWords, type PolicyTemplate } from '../../../protocol/trust/policy';
 import { Section } from '../../components/Section';
 import classes from './Discovery.module.css';
 
@@ -18,9 +18,10 @@ export function PoliciesTab() {
 }
 
 function PolicyCard({ policy }: { readonly policy: PolicyTemplate }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
+  const { title, summary, explains, advice } = policyWords(policy, i18n.language);
   return (
-    <Section title={policy.title} hint={policy.summary}>
+    <Section title={title} hint={summary}>
       <div className={classes.facts}>
         <Badge variant="light" tt="none">
           {t(`discovery.policies.access.${policy.access_policy}`)}
@@ -35,7 +36,7 @@ function PolicyCard({ policy }: { readonly policy: PolicyTemplate }) {
       <div>
         <h3 className={classes.subheading}>{t('discovery.policies.means')}</h3>
         <ul className={classes.sentences}>
-          {policy.explains.map((sentence) => (
+          {explains.map((sentence) => (
             <li key={sentence}>{sentence}</li>
           ))}
         </ul>
@@ -43,7 +44,7 @@ function PolicyCard({ policy }: { readonly policy: PolicyTemplate }) {
       <div>
         <h3 className={classes.subheading}>{t('discovery.policies.advice')}</h3>
         <ul className={classes.sentences}>
-          {policy.advice.map((sentence) => (
+          {advice.map((sentence) => (
             <li key={sentence}>{sentence}</li>
           ))}
         </ul>

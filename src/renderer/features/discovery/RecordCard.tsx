@@ -17,7 +17,7 @@ interface RecordCardProps {
 
 /** One record: who, what, and whether its signature holds. */
 export function RecordCard({ view, onPropose, proposeHint }: RecordCardProps) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const windowText = useWindowText();
   const { record, keyId, signature, isExpired, isOwn } = view;
   const { node, capabilities, challenge_policy: policy } = record;
@@ -36,7 +36,7 @@ export function RecordCard({ view, onPropose, proposeHint }: RecordCardProps) {
           // oxlint-disable-next-line react/no-array-index-key
           <li key={index}>
             <span className={classes.term}>
-              {domainTitle(domain)} · {subdomainTitle(domain, subdomain)}
+              {domainTitle(domain, i18n.language)} · {subdomainTitle(domain, subdomain, i18n.language)}
             </span>
             {models !== undefined && models !== null && models.length > 0 && (
               <span className={classes.quiet}> {models.join(', ')}</span>

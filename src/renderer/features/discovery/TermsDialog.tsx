@@ -2,7 +2,7 @@ import { Button, Modal, NumberInput, Select, Textarea, TextInput } from '@mantin
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { AgreementView, CallInput, HandshakeSummary } from '../../../contract';
-import { POLICY_TEMPLATES, type PolicyTemplate } from '../../../protocol/trust/policy';
+import { POLICY_TEMPLATES, policyWords, type PolicyTemplate } from '../../../protocol/trust/policy';
 import { callOrNotify, notifyDone } from '../../app/notify';
 import classes from './Discovery.module.css';
 
@@ -81,7 +81,7 @@ interface TermsDialogProps {
 
 /** Writes the terms of an agreement, signs them and sends them. */
 export function TermsDialog({ handshake, renews, onClose }: TermsDialogProps) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const [draft, setDraft] = useState<TermsDraft>(() => {
     if (renews !== null) return draftOfAgreement(renews, Date.now());
     const fitting = POLICY_TEMPLATES.find((one) => one.governance_mode === handshake.governanceMode);
@@ -118,7 +118,10 @@ export function TermsDialog({ handshake, renews, onClose }: TermsDialogProps) {
             label={t('discovery.agreements.template')}
             description={t('discovery.agreements.templateHint')}
             placeholder="…"
-            data={POLICY_TEMPLATES.map(({ id, title }) => ({ value: id, label: title }))}
+            data={POLICY_TEMPLATES.map((policy) => ({
+              value: policy.id,
+              label: policyWords(policy, i18n.language).title,
+            }))}
             onChange={(id) => {
               const template = POLICY_TEMPLATES.find((one) => one.id === id);
               if (template !== undefined) setDraft(draftOfTemplate(template, '', Date.now()));

@@ -28,6 +28,8 @@ export const administration = {
     connected: 'Connected',
     away: 'Away',
     nothing: 'nothing',
+    leftText: 'It left; balance and history are kept.',
+    quarantinedText: 'Its higher multiplier counts from {{time}} on.',
     sameMachine_one: 'Measured the same machine as {{count}} other node',
     sameMachine_other: 'Measured the same machine as {{count}} other nodes',
     suspend: 'Suspend',

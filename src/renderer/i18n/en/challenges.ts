@@ -14,6 +14,7 @@ export const challenges = {
   verdict: 'Verdict',
   duration: 'Took',
   message: 'Message',
+  passedText: 'The answer was right and in time.',
   passed: 'Passed',
   failed: 'Failed',
   error: 'Not answered',

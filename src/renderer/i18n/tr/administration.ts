@@ -28,6 +28,8 @@ export const administration = {
     connected: 'Bağlı',
     away: 'Uzakta',
     nothing: 'hiçbir şey',
+    leftText: 'Ayrıldı; bakiyesi ve geçmişi saklanıyor.',
+    quarantinedText: 'Yüksek çarpanı {{time}} tarihinden sonra sayılır.',
     sameMachine_one: '{{count}} başka düğümle aynı makineyi ölçtü',
     sameMachine_other: '{{count}} başka düğümle aynı makineyi ölçtü',
     suspend: 'Askıya al',

@@ -14,6 +14,7 @@ export const challenges = {
   verdict: 'Karar',
   duration: 'Süre',
   message: 'İleti',
+  passedText: 'Yanıt doğruydu ve zamanında geldi.',
   passed: 'Geçti',
   failed: 'Kaldı',
   error: 'Yanıtlanmadı',
