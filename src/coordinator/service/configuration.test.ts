@@ -118,6 +118,14 @@ describe('where settings come from', () => {
     });
   });
 
+  it('takes one place as a list of one, and a comma in a name as part of it', () => {
+    const environment = { TORE_MODEL_FOLDERS: '/a', TORE_NAME: 'Physics, floor 2', TORE_ACCEPTED_MODELS: 'any' };
+    expect(readHeadlessOptions([], environment)).toMatchObject({
+      ok: true,
+      value: { options: { modelFolders: ['/a'], name: 'Physics, floor 2', acceptedModels: 'any' } },
+    });
+  });
+
   it('reads secrets from files of a service manager, and not from two places', async () => {
     const file = join(folder, 'token');
     await writeFile(file, 'from-a-file-of-systemd\n');

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { Type } from 'typebox';
 import { parse } from 'yaml';
 import { success } from '../../protocol/result';
-import type { CoordinatorOptions } from '../config';
+import { CoordinatorConfig, type CoordinatorOptions } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
 import { settingNames } from './config-document';
 
@@ -23,11 +24,21 @@ export function environmentName(setting: string): string {
   return `TORE_${setting.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
-/** Texts stay texts, so that a token of digits is no number; lists may be written with commas. */
+/** Settings that are lists, or may be one beside a word of their own. */
+const LIST_SETTINGS: ReadonlySet<string> = new Set(
+  settingNames().filter((name) => {
+    const schema = CoordinatorConfig.properties[name];
+    return Type.IsArray(schema) || (Type.IsUnion(schema) && schema.anyOf.some((one) => Type.IsArray(one)));
+  }),
+);
+/** What a setting says in place of a list. */
+const NO_LIST: readonly string[] = ['any'];
+
+/** Texts stay texts, so that a token of digits is no number and a name may have a comma; lists are written with commas. */
 function readValue(setting: string, text: string): unknown {
   if ((SECRET_SETTINGS as readonly string[]).includes(setting)) return text;
   if (/^\[.*\]$|^\{.*\}$|^(?:true|false|null)$|^-?\d+(?:\.\d+)?$/.test(text)) return parse(text) as unknown;
-  return text.includes(',') ? text.split(',').map((item) => item.trim()) : text;
+  return LIST_SETTINGS.has(setting) && !NO_LIST.includes(text) ? text.split(',').map((item) => item.trim()) : text;
 }
 
 /** Settings of the environment; unset and empty ones count as not given. Fails with `config-invalid`. */

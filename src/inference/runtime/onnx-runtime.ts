@@ -46,6 +46,9 @@ export interface OnnxRuntime {
 
 /** Loads the native library; nothing of it is loaded before, so importing this room stays cheap. */
 export async function loadOnnxRuntime(): Promise<OnnxRuntime> {
+  // From 1.29 on its official builds for Linux and macOS report what they run to their maker unless this is set before
+  // they are loaded. On Windows they write to the system's own tracing, which no variable switches off.
+  process.env['ORT_DISABLE_TELEMETRY'] = '1';
   const { env, InferenceSession, Tensor, listSupportedBackends } = await import('onnxruntime-node');
   // What goes wrong is thrown and reported with its reason; onnxruntime's own lines would only repeat it on the console.
   env.logLevel = 'fatal';

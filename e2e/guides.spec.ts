@@ -1,0 +1,41 @@
+// The guides for operators, followed word for word on this machine: coordinators, nodes, a question, a session, statements.
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from '@playwright/test';
+
+const run = promisify(execFile);
+const MAX_OUTPUT_BYTES = 16 * 1_024 * 1_024;
+
+async function follow(guide: string): Promise<string> {
+  const script = resolve(import.meta.dirname, '..', 'examples', `${guide}.sh`);
+  const { stdout } = await run('bash', [script], { maxBuffer: MAX_OUTPUT_BYTES });
+  return stdout;
+}
+
+/** Counted only where a network of its own could be had; as root, which tests that matter here run as, it can. */
+function expectNothingLeft(said: string): void {
+  if (process.getuid?.() === 0) expect(said).toContain('Packets that tried to leave this network: 0');
+}
+
+test('a private institution answers, holds a session, and nothing tries to leave its network', async () => {
+  test.setTimeout(300_000);
+  const said = await follow('private-institution');
+  expect(said).toContain('I am a very small model with eight layers.');
+  expect(said).toContain('2 Ada, by a model: ');
+  expect(said).toContain('reading-group.tore3.json: Signatures that hold: 2');
+  expect(said).toContain('"tore_cost":null');
+  expectNothingLeft(said);
+});
+
+test('a public cooperative pays who computes, and its statement and ledger hold outside', async () => {
+  test.setTimeout(300_000);
+  const said = await follow('public-cooperative');
+  expect(said).toContain('GFT is short for GigaFLOP-Token.');
+  expect(said).toContain('"event_type":"issuance"');
+  expect(said).toContain('"verdict": "confirmed"');
+  expect(said).toContain('what-we-share.tore3.json: Signatures that hold: 2');
+  expect(said).toMatch(/"chain_valid":true/);
+  expect(said).toContain('ledger.jsonl hold');
+  expectNothingLeft(said);
+});

@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# Sets up what docs/deployment/public-cooperative.md describes, on this machine, by that guide's own commands, and ends it again.
+exec node "$(dirname "${BASH_SOURCE[0]}")/follow.mjs" public-cooperative
