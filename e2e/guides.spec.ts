@@ -9,7 +9,8 @@ const MAX_OUTPUT_BYTES = 16 * 1_024 * 1_024;
 
 async function follow(guide: string): Promise<string> {
   const script = resolve(import.meta.dirname, '..', 'examples', `${guide}.sh`);
-  const { stdout } = await run('bash', [script], { maxBuffer: MAX_OUTPUT_BYTES });
+  // Remarks of the programs go to the other stream; here they belong where they were made.
+  const { stdout } = await run('bash', ['-c', `"${script}" 2>&1`], { maxBuffer: MAX_OUTPUT_BYTES });
   return stdout;
 }
 

@@ -1,7 +1,7 @@
-import { createHash, randomBytes, sign } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { registration, shard } from '../testing/foreign-client';
+import { signatureHeaders, type SignOptions } from '../testing/foreign-signature';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
 import { newTestKey, WsNode, type TestKey } from '../testing/ws-node';
 
@@ -41,46 +41,20 @@ async function call(
   return { status: response.status, body: (await response.json()) as Json };
 }
 
-interface SignOptions {
-  readonly timeMs?: number;
-  readonly nonce?: string;
-  readonly coordinatorId?: string;
-  readonly signedBody?: string;
-  readonly more?: Record<string, string>;
-}
-
-function signatureHeaders(
-  key: TestKey,
-  method: string,
-  path: string,
-  text: string,
-  options: SignOptions,
-): Record<string, string> {
-  const time = String(options.timeMs ?? Date.now());
-  const nonce = options.nonce ?? randomBytes(16).toString('base64url');
-  const hash = createHash('sha256')
-    .update(options.signedBody ?? text)
-    .digest('hex');
-  const id = options.coordinatorId ?? target.coordinatorId;
-  const signed = `tore.v1 request\n${id}\n${method}\n${path}\n${time}\n${nonce}\n${hash}`;
-  return {
-    'x-tore-key': key.publicKey,
-    'x-tore-time': time,
-    'x-tore-nonce': nonce,
-    'x-tore-signature': sign(null, Buffer.from(signed), key.privateKey).toString('base64'),
-    ...options.more,
-  };
-}
-
 function signed(
   key: TestKey,
   method: string,
   path: string,
   body?: unknown,
-  options: SignOptions = {},
+  options: Partial<SignOptions> = {},
 ): Promise<Answer> {
   const text = body === undefined ? '' : JSON.stringify(body);
-  return call(method, path, body === undefined ? undefined : text, signatureHeaders(key, method, path, text, options));
+  return call(
+    method,
+    path,
+    body === undefined ? undefined : text,
+    signatureHeaders(key, method, path, text, { coordinatorId: target.coordinatorId, ...options }),
+  );
 }
 
 const admin = (method: string, path: string, body?: unknown): Promise<Answer> =>
@@ -140,7 +114,7 @@ describe('keyed', () => {
     }
   });
 
-  it.each<[string, SignOptions, string]>([
+  it.each<[string, Partial<SignOptions>, string]>([
     ['a body that was changed', { signedBody: '{}' }, 'identity-invalid'],
     ['another coordinator', { coordinatorId: 'elsewhere' }, 'identity-invalid'],
     ['an old signature', { timeMs: Date.now() - 3_600_000 }, 'identity-invalid'],
@@ -159,7 +133,7 @@ describe('keyed', () => {
     const key = newTestKey();
     const id = await registered(key);
     const path = `/nodes/${id}/heartbeat`;
-    const headers = signatureHeaders(key, 'POST', path, '', {});
+    const headers = signatureHeaders(key, 'POST', path, '', { coordinatorId: target.coordinatorId });
     expect((await call('POST', path, undefined, headers)).status).toBe(200);
     expect(await call('POST', path, undefined, headers)).toMatchObject({
       status: 401,

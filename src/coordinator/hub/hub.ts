@@ -34,6 +34,7 @@ interface Session {
   readonly log: EventLog;
   nodeId: string | null;
   connection: NodeConnection | null;
+  connectedAtMs: number;
   /** Cut when the connection is lost; a new one is made when it comes back. */
   lifetime: AbortController;
   lostAtMs: number | null;
@@ -217,13 +218,18 @@ export class Hub implements NodeLinks, NodeNotifications {
   /**
    * The node has a newer connection at another replica: the one here ends, and with it the claim to its shards, which
    * are the other replica's now.
+   *
+   * @param afterMs - a connection younger than this stays: it may have come from there while the news was on its way
+   * @returns false when it stayed for being so young
    */
-  yieldNode(nodeId: string): void {
+  yieldNode(nodeId: string, afterMs: number): boolean {
     const session = this.sessionsByNode.get(nodeId);
-    if (session === undefined) return;
+    if (session === undefined) return true;
+    if (this.clock.nowMs() - session.connectedAtMs < afterMs) return false;
     session.connection?.close(CLOSE_REASONS.replaced);
     this.bind(session, null);
     if (this.sessionsByKey.get(session.publicKey) === session) this.sessionsByKey.delete(session.publicKey);
+    return true;
   }
 
   /** Keys with an open connection, as a node or as a participant of sessions. */
@@ -365,6 +371,7 @@ export class Hub implements NodeLinks, NodeNotifications {
     if (resumed !== null) {
       this.sessionsByKey.set(publicKey, resumed);
       resumed.connection = connection;
+      resumed.connectedAtMs = this.clock.nowMs();
       resumed.lifetime = new AbortController();
       resumed.lostAtMs = null;
       if (resumed.nodeId !== null) {
@@ -380,6 +387,7 @@ export class Hub implements NodeLinks, NodeNotifications {
       log: new EventLog(WIRE_LIMITS.maxReplayedEvents),
       nodeId: null,
       connection,
+      connectedAtMs: this.clock.nowMs(),
       lifetime: new AbortController(),
       lostAtMs: null,
     };

@@ -76,8 +76,6 @@ const MAX_ATTEMPTS = 3;
 /** Failures of the own nodes after which somebody else may be asked. */
 const NOT_HERE: ReadonlySet<string> = new Set(['model-unknown', 'pipeline-unavailable']);
 
-const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
 interface Running {
   readonly abort: AbortController;
   readonly nodeId: string;
@@ -376,7 +374,7 @@ export class GenerateService {
       });
       // Prices were set aside for one manifest; a pipeline of another one would cost something else.
       if (plan === null || plan.model !== admitted.model) break;
-      const end = await this.attempt(admitted, plan, attempt, listener, signal);
+      const end = await this.attempt(admitted, plan, listener, signal);
       if (end.state.kind === 'finished') return this.settle(admitted, end, plan.precision);
       const { failure } = end.state;
       lastFailure = { ok: false, error: failure };
@@ -395,7 +393,6 @@ export class GenerateService {
   private async attempt(
     admitted: Admitted,
     plan: PipelinePlan,
-    attempt: number,
     listener: GenerateListener,
     signal: AbortSignal,
   ): Promise<PipelineEnd> {
@@ -405,8 +402,9 @@ export class GenerateService {
     const sampled = await this.workChecks.choose(request, plan);
     const team = this.teams.assemble(
       {
-        // A second attempt meets nodes that still close the first one, so it goes under a name of its own.
-        pipelineId: attempt === 0 && UUID_PATTERN.test(request.requestId) ? request.requestId : this.random.uuid(),
+        // Never the requester's own id: two requesters who chose the same one would meet in the same nodes, and a second
+        // attempt would meet nodes that still close the first.
+        pipelineId: this.random.uuid(),
         model,
         maxNewTokens,
         text: 'prompt' in admitted.text ? admitted.text : { messages: admitted.text.messages },

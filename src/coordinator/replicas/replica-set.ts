@@ -23,6 +23,8 @@ const BEAT_MS = 2_000;
 const DEAD_AFTER_MS = 3 * BEAT_MS + 500;
 /** Changes are collected this long before they are told. */
 const COLLECT_MS = 50;
+/** How long such news may be on its way. */
+const NEWS_UNDER_WAY_MS = 500;
 
 /** The rooms of group sessions, as far as other replicas concern them. */
 export type ReplicaRooms = Pick<SessionRooms, 'takeFromReplica' | 'replicaGone' | 'replicaCame'>;
@@ -61,6 +63,8 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
     standings: Set<string>;
   } = this.nothing();
   private collecting: NodeJS.Timeout | null = null;
+  /** Nodes both replicas claim, to be asked again. */
+  private readonly doubts = new Set<NodeJS.Timeout>();
   private beating: NodeJS.Timeout | null = null;
   private refreshing: Promise<void> | null = null;
   private readonly askedAtMs = new Map<string, number>();
@@ -112,6 +116,7 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
 
   async stop(): Promise<void> {
     if (this.beating !== null) clearInterval(this.beating);
+    for (const timer of this.doubts) clearTimeout(timer);
     if (this.collecting !== null) clearTimeout(this.collecting);
     this.channel.tellAll({ kind: 'bye' });
     this.channel.close();
@@ -210,7 +215,7 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
       case 'nodes': {
         const { added, removed } = message;
         const beat = this.presence.change(from, message, nowMs);
-        for (const nodeId of added) this.parts.hub.yieldNode(nodeId);
+        for (const nodeId of added) this.yieldTo(from, nodeId);
         this.lose(removed);
         return this.catchUp(from, beat);
       }
@@ -312,6 +317,19 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
     }
     registry.adoptHeartbeats(alive);
     if (put.length + removed.length > 0) hub.coverageMayHaveChanged();
+  }
+
+  /**
+   * A node is connected to another replica. One that came here a moment ago may have come from there; it is asked again
+   * when that replica must have told that the node has left.
+   */
+  private yieldTo(replicaId: string, nodeId: string): void {
+    if (this.parts.hub.yieldNode(nodeId, NEWS_UNDER_WAY_MS)) return;
+    const timer = setTimeout(() => {
+      this.doubts.delete(timer);
+      if (this.presence.replicaOf(nodeId) === replicaId) this.parts.hub.yieldNode(nodeId, 0);
+    }, NEWS_UNDER_WAY_MS);
+    this.doubts.add(timer);
   }
 
   /** Another replica learned of a model; the database has it. */

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { NodeRegistration } from '../../../protocol/compute/http/nodes';
 import { success } from '../../../protocol/result';
+import { refuse } from '../../errors';
 import { unknownNode } from '../../nodes/node-service';
 import type { CoordinatorServices } from '../../services';
 import { errorBody } from '../http-status';
@@ -13,6 +14,10 @@ export function nodeRoutes(app: ApiServer, services: CoordinatorServices): void 
   const { nodeService, nodes, shards } = services;
 
   app.post('/nodes/register', { schema: { body: NodeRegistration } }, async (request, reply) => {
+    const { publicKey } = request.principal;
+    if (publicKey !== null && publicKey !== request.body.public_key) {
+      return sendResult(reply, refuse('owner-only', 'A key registers itself, and no other key.'));
+    }
     const registered = await nodeService.register(request.body);
     if (registered.ok || registered.error.code !== 'node-known') return sendResult(reply, registered, { success: 201 });
     // The id beside the sentence lets a client that lost its own find it again.
