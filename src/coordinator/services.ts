@@ -40,6 +40,7 @@ import { RelayRouter } from './pipeline/relay-router';
 import type { ReplicaBus } from './replicas/replica-bus';
 import { ReplicaSet } from './replicas/replica-set';
 import { Allocations } from './scheduling/allocations';
+import { MoveClaims } from './scheduling/move-claims';
 import { MoveDesk } from './scheduling/move-desk';
 import { NodePerformance } from './scheduling/node-performance';
 import { Scheduler } from './scheduling/scheduler';
@@ -239,6 +240,7 @@ export function createServices(
       connectedNodes: () => hub.connectedNodes(),
       tell: (nodeId, draft) => hub.notify(nodeId, draft),
     },
+    new MoveClaims(database, clock),
     config,
     clock,
     random,

@@ -120,6 +120,27 @@ describe.runIf(canRun)('two replicas over one database', () => {
     );
   });
 
+  it('ask one node of a model at a time to hold other layers', async () => {
+    await Promise.all([left?.coordinator.stop(), right?.coordinator.stop()]);
+    const settings = { ...storage.options, natsUrl: nats.url, moveEverySeconds: 0.05 };
+    left = await startTestCoordinator(settings);
+    right = await startTestCoordinator(settings);
+    const [one, two] = urls();
+    const asked: WsNode[] = [];
+    for (const node of [await serving(one, 0, 3), await serving(two, 0, 3)]) {
+      node.behave((message) => void (message['type'] === 'move-proposed' && asked.push(node)));
+    }
+    await expect.poll(() => asked.length, WITHIN).toBe(1);
+    // Many rounds of both replicas, in each of which the other one would have been asked as well.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(asked).toHaveLength(1);
+    const [first] = asked;
+    const proposal = await first?.next('move-proposed');
+    await first?.call({ type: 'answer-move', proposal_id: proposal?.['proposal_id'], accepted: false });
+    await expect.poll(() => asked.length, WITHIN).toBe(2);
+    expect(asked[1]).not.toBe(first);
+  });
+
   it('know at once when a node leaves the other, and when it moves over', async () => {
     const [one, two] = urls();
     const whole = await serving(one, 0, 7);

@@ -4,6 +4,7 @@ import type { CoordinatorConfig } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
 import type { EventDraft } from '../hub/event-log';
 import type { ModelCatalogue } from '../models/model-catalogue';
+import type { MoveClaims } from './move-claims';
 import type { PlacementMove } from './placement';
 import type { Scheduler } from './scheduler';
 import type { ShardRegistry } from './shard-registry';
@@ -47,6 +48,7 @@ export class MoveDesk {
 
   constructor(
     private readonly parts: MoveParts,
+    private readonly claims: MoveClaims,
     private readonly config: Pick<CoordinatorConfig, 'moveEverySeconds'>,
     private readonly clock: Clock,
     private readonly random: Random,
@@ -62,7 +64,7 @@ export class MoveDesk {
     for (const [key, againMs] of this.askAgainMs) if (againMs <= nowMs) this.askAgainMs.delete(key);
     const here = new Set(this.parts.connectedNodes());
     for (const modelId of new Set(this.parts.catalogue.all().map((model) => model.manifest.model_id))) {
-      if (!this.isMoving(modelId, nowMs)) await this.propose(modelId, here, nowMs);
+      if (!(await this.isMoving(modelId, nowMs))) await this.propose(modelId, here, nowMs);
     }
   }
 
@@ -82,22 +84,23 @@ export class MoveDesk {
     const [modelId, open] = found;
     if (open.isAgreed) return accepted ? success({ status: 'agreed' }) : outdated;
     if (!accepted) {
-      this.openByModel.delete(modelId);
+      await this.end(modelId, proposalId);
       return success({ status: 'declined' });
     }
     const move = open.untilMs <= nowMs ? null : await this.parts.scheduler.moveOf(modelId, nodeId);
     const { layer_start: start, layer_end: end } = open.move.range;
     if (move === null || move.range.layer_start !== start || move.range.layer_end !== end) {
-      this.openByModel.delete(modelId);
+      await this.end(modelId, proposalId);
       return outdated;
     }
     open.isAgreed = true;
     open.untilMs = nowMs + MOVE_MS;
+    await this.claims.extend(proposalId, open.untilMs);
     return success({ status: 'agreed' });
   }
 
   /** Whether somebody of the model was asked and may still move, or is moving. */
-  private isMoving(modelId: string, nowMs: number): boolean {
+  private async isMoving(modelId: string, nowMs: number): Promise<boolean> {
     const open = this.openByModel.get(modelId);
     if (open === undefined) return false;
     const { range } = open.move;
@@ -108,8 +111,13 @@ export class MoveDesk {
           shard.modelId === modelId && shard.layerStart === range.layer_start && shard.layerEnd === range.layer_end,
       );
     if (open.untilMs > nowMs && !hasArrived) return true;
-    this.openByModel.delete(modelId);
+    await this.end(modelId, open.proposalId);
     return false;
+  }
+
+  private async end(modelId: string, proposalId: string): Promise<void> {
+    this.openByModel.delete(modelId);
+    await this.claims.release(proposalId);
   }
 
   private async propose(modelId: string, here: ReadonlySet<string>, nowMs: number): Promise<void> {
@@ -127,6 +135,8 @@ export class MoveDesk {
     const { nodeId, move } = best;
     const proposalId = this.random.uuid();
     const untilMs = nowMs + ANSWER_MS;
+    // Another replica may have asked one of its nodes.
+    if (!(await this.claims.take(modelId, proposalId, untilMs))) return;
     const isTold = this.parts.tell(nodeId, {
       type: 'move-proposed',
       proposal_id: proposalId,
@@ -135,7 +145,7 @@ export class MoveDesk {
       gain: Number.isFinite(move.gain) ? move.gain : null,
       expires_at: timestampOf(untilMs),
     });
-    if (!isTold) return;
+    if (!isTold) return this.claims.release(proposalId);
     this.askAgainMs.set(`${nodeId} ${modelId}`, nowMs + ASK_AGAIN_MS);
     this.openByModel.set(modelId, { proposalId, nodeId, move, isAgreed: false, untilMs });
   }

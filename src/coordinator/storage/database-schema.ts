@@ -3,11 +3,12 @@ import type { AccessTables } from '../access/access-tables';
 import type { TrustTables } from '../discovery/trust-tables';
 import type { FederationTables } from '../federation/federation-tables';
 import type { NoticeTables } from '../notices/notice-tables';
+import type { SchedulingTables } from '../scheduling/move-claims';
 import type { GroupSessionTables } from '../sessions/session-tables';
 
 /** Times are RFC 3339 in UTC, amounts micro-GFT, flags 0 or 1. */
 export interface CoordinatorTables
-  extends AccessTables, TrustTables, GroupSessionTables, FederationTables, NoticeTables {
+  extends AccessTables, TrustTables, GroupSessionTables, FederationTables, NoticeTables, SchedulingTables {
   meta: { key: string; value: string };
   nodes: NodeTable;
   models: {

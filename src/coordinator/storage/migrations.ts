@@ -7,6 +7,7 @@ import { LEDGER_STEPS } from './steps/ledger-steps';
 import { HOLD_STEPS } from './steps/hold-steps';
 import { PROOF_STEPS } from './steps/proof-steps';
 import { TRUST_STEPS } from './steps/trust-steps';
+import { SCHEDULING_STEPS } from './steps/scheduling-steps';
 import { SESSION_STEPS } from './steps/session-steps';
 
 /**
@@ -21,6 +22,7 @@ import { SESSION_STEPS } from './steps/session-steps';
  * | sessions | 30-39 |
  * | federation | 40-49 |
  * | notices of the operator | 50-59 |
+ * | scheduling | 60-69 |
  */
 export const SCHEMA_STEPS: readonly SchemaStep[] = [
   ...CORE_STEPS,
@@ -32,4 +34,5 @@ export const SCHEMA_STEPS: readonly SchemaStep[] = [
   ...SESSION_STEPS,
   ...FEDERATION_STEPS,
   ...NOTICE_STEPS,
+  ...SCHEDULING_STEPS,
 ];
