@@ -16,7 +16,7 @@ async function follow(guide: string): Promise<string> {
 
 /** Counted only where a network of its own could be had; as root, which tests that matter here run as, it can. */
 function expectNothingLeft(said: string): void {
-  if (process.getuid?.() === 0) expect(said).toContain('Packets that tried to leave this network: 0');
+  if (process.getuid?.() === 0) expect(said).toContain('packets that tried to leave this network: 0');
 }
 
 test('a private institution answers, holds a session, and nothing tries to leave its network', async () => {
@@ -38,5 +38,20 @@ test('a public cooperative pays who computes, and its statement and ledger hold 
   expect(said).toContain('what-we-share.tore3.json: Signatures that hold: 2');
   expect(said).toMatch(/"chain_valid":true/);
   expect(said).toContain('ledger.jsonl hold');
+  expectNothingLeft(said);
+});
+
+test('two institutions share: one answers for the other, and their books agree', async () => {
+  test.setTimeout(300_000);
+  const said = await follow('federation');
+  expect(said).toContain('ab.tore2-agreement.json: Signatures that hold: 2');
+  expect(said).toContain('A shard is a run of neighbouring transformer layers');
+  expect(said).toContain('2 Ada, by a model: ');
+  expect(said).toContain('between.tore3.json: Signatures that hold: 2');
+  expect(said).toMatch(/consumed +2 requests/);
+  expect(said).toMatch(/served +2 requests/);
+  // Both found the same two entries, and none that differs.
+  expect(said.match(/"state":"equal"/g)).toHaveLength(2);
+  expect(said).not.toContain('"state":"differs"');
   expectNothingLeft(said);
 });

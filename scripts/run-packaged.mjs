@@ -6,11 +6,10 @@ import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { withDisplay } from './display.mjs';
 import { packFolder, unpackedFolder } from './package.mjs';
 import { packsForTests, UNPACKED_ONLY } from './packed-tests.mjs';
 import { runScript, say } from './report.mjs';
-import { runProcess, toolCommand } from './run-process.mjs';
+import { runPlaywright } from './run-playwright.mjs';
 import { setUp } from './setup.mjs';
 
 /** Within Playwright: what it has Electron load before an app that is not packed. */
@@ -54,9 +53,8 @@ await runScript('packaged', async () => {
   }
   await packFolder();
   const executable = await openForTests();
-  return withDisplay((display) =>
-    runProcess(toolCommand('playwright', ['test', '--grep-invert', UNPACKED_ONLY, ...process.argv.slice(2)]), {
-      env: { ...process.env, ...display, TORE_PACKED_APP: executable },
-    }),
-  );
+  return runPlaywright(['--grep-invert', UNPACKED_ONLY, ...process.argv.slice(2)], {
+    ...process.env,
+    TORE_PACKED_APP: executable,
+  });
 });

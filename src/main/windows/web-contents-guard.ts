@@ -5,18 +5,25 @@ import { developmentPolicy } from './content-security';
 
 /**
  * Denies every page of the app what it does not need: going elsewhere, opening windows, embedding pages, permissions,
- * downloads. Applies to all web contents, also to ones that should never exist.
+ * downloads, dictionaries. Applies to all web contents, also to ones that should never exist.
  * @param developmentOrigin - of the development server; null in every other case
  */
 export function guardWebContents(ownOrigin: string, developmentOrigin: string | null, log: Log): void {
   app.on('web-contents-created', (_event, contents) => guardContents(contents, ownOrigin, log));
-  app.on('session-created', (created) => denyPermissions(created, log));
-  denyPermissions(session.defaultSession, log);
+  app.on('session-created', (created) => guardSession(created, log));
+  guardSession(session.defaultSession, log);
   if (developmentOrigin === null) return;
   const policy = developmentPolicy(developmentOrigin);
   session.defaultSession.webRequest.onHeadersReceived((details, respond) => {
     respond({ responseHeaders: { ...details.responseHeaders, 'content-security-policy': [policy] } });
   });
+}
+
+function guardSession(guarded: Session, log: Log): void {
+  denyPermissions(guarded, log);
+  // Electron fetches dictionaries from a server of Google's for every session, whether its pages check spelling or not.
+  guarded.setSpellCheckerEnabled(false);
+  guarded.setSpellCheckerLanguages([]);
 }
 
 function guardContents(contents: WebContents, ownOrigin: string, log: Log): void {
