@@ -47,4 +47,11 @@ describe('furthestStep', () => {
     expect(furthestStep('connecting', { kind: 'preparing', step: 'hardware', fraction: 0 })).toBe('connecting');
     expect(furthestStep('model', { kind: 'failed', error })).toBe('model');
   });
+
+  it('knows what only a coordinator refuses, although connecting was too quick to be seen', () => {
+    const refused = { ...error, code: 'not-a-member' };
+    expect(furthestStep('hardware', { kind: 'failed', error: refused })).toBe('connecting');
+    expect(furthestStep('hardware', { kind: 'waiting', error, retryAt: '' })).toBe('connecting');
+    expect(furthestStep('loading', { kind: 'waiting', error, retryAt: '' })).toBe('loading');
+  });
 });

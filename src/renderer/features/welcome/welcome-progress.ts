@@ -33,9 +33,19 @@ function currentStep(state: NodeState): { readonly step: WelcomeStep; readonly f
   }
 }
 
+/** Failures that only a coordinator, or the way to it, gives. */
+const OF_THE_COORDINATOR =
+  /^(coordinator-|connection-|not-a-member$|role-|access-|invitation-|identity-(required|invalid)$)/;
+
+/** The step a state that names none was reached by; a quick one may have passed between two pictures of the state. */
+function impliedStep(state: NodeState): WelcomeStep | null {
+  if (state.kind === 'waiting') return 'connecting';
+  return state.kind === 'failed' && OF_THE_COORDINATOR.test(state.error.code) ? 'connecting' : null;
+}
+
 /** The furthest step seen so far, or the first one. */
 export function furthestStep(previous: WelcomeStep, state: NodeState): WelcomeStep {
-  const current = currentStep(state)?.step ?? previous;
+  const current = currentStep(state)?.step ?? impliedStep(state) ?? previous;
   return WELCOME_STEPS.indexOf(current) > WELCOME_STEPS.indexOf(previous) ? current : previous;
 }
 
