@@ -31,11 +31,14 @@ export function judgeByReference(answer: GivenProof, reference: readonly Fingerp
   };
 }
 
+/** Whether two answers agree, and in words how far; null where they cannot be compared. */
+type Comparison = { readonly agreed: boolean; readonly finding: string } | null;
+
 /**
  * Whether two independent answers to one proof agree; null where they cannot be compared, because one has weights of 4
  * bits and the other has not: those lie as far apart as a cheat does.
  */
-export function agree(left: GivenProof, right: GivenProof): { readonly agreed: boolean; finding: string } | null {
+export function agree(left: GivenProof, right: GivenProof): Comparison {
   if (left.precision !== right.precision && (left.precision === 'int4' || right.precision === 'int4')) return null;
   const coarser =
     COARSENESS[Math.max(COARSENESS.indexOf(left.precision), COARSENESS.indexOf(right.precision))] ?? 'fp32';
@@ -50,12 +53,17 @@ export function agree(left: GivenProof, right: GivenProof): { readonly agreed: b
  * The judgement on a group of answers to one proof by nodes that are independent of each other: what more than half of
  * them agree on is right. Null while that is open: fewer than two answers, or no majority.
  */
-export function judgeByMajority(answers: readonly GivenProof[]): readonly Judgement[] | null {
+export function judgeByMajority<Answer = GivenProof>(
+  answers: readonly Answer[],
+  compare: (left: Answer, right: Answer) => Comparison,
+): readonly Judgement[] | null {
   if (answers.length < 2) return null;
   const votes = answers.map((answer) => {
-    const comparisons = answers.flatMap((other) => (other === answer ? [] : (agree(answer, other) ?? [])));
-    const agreeing = comparisons.filter((comparison) => comparison.agreed).length;
-    return { agreeing, finding: comparisons[0]?.finding ?? 'There was nothing to compare it with.' };
+    const comparisons = answers.flatMap((other) => (other === answer ? [] : (compare(answer, other) ?? [])));
+    const agreeing = comparisons.filter((comparison) => comparison.agreed);
+    // Where somebody agrees, that says more than how far a wrong answer lies away.
+    const [telling = comparisons[0]] = agreeing;
+    return { agreeing: agreeing.length, finding: telling?.finding ?? 'There was nothing to compare it with.' };
   });
   const needed = answers.length / 2;
   // A node agrees with itself as well.

@@ -9,7 +9,7 @@ import type { RegisteredShard, ShardRegistry } from '../scheduling/shard-registr
 import { PROOF_TYPE, type ChallengeStore, type TaskRow, type Verdict } from './challenge-store';
 import type { IndependentHolders } from './independent-holders';
 import type { ReferenceRuns } from './own-runs';
-import { judgeByMajority, judgeByReference, type GivenProof } from './proof-judge';
+import { agree, judgeByMajority, judgeByReference, type GivenProof } from './proof-judge';
 
 const SEED_BYTES = 32;
 /** Positions of a proof, for its estimate. */
@@ -105,7 +105,10 @@ export class ProofService {
       return proof === null ? [] : [{ task: one, proof }];
     });
     if (answered.length < open.length) return { outcome: { kind: 'waiting' }, more: [] };
-    const judgements = judgeByMajority(answered.map(({ proof }) => proof));
+    const judgements = judgeByMajority(
+      answered.map(({ proof }) => proof),
+      agree,
+    );
     if (judgements === null) return this.disagreement(task, model, group, open);
     const verdicts: Verdict[] = [];
     let own: Verdict | null = null;

@@ -1,10 +1,11 @@
 import type { FingerprintRow } from '../../protocol/compute/activation-fingerprint';
 import type { Random } from '../clock';
-import type { HopContext } from '../pipeline/hop-driver';
+import type { HopContext, StepInput, StepOutput } from '../pipeline/hop-driver';
 import { RelayHop } from '../pipeline/relay-driver';
 import type { NodeLinks, RelayRouter } from '../pipeline/relay-router';
 import type { Allocations } from '../scheduling/allocations';
-import { outputFingerprint, type SampledWork } from './work-sample';
+import type { DrawnTokens } from './token-judge';
+import { outputFingerprint, outputTokens, type SampledAnswer, type SampledWork } from './work-sample';
 
 const SCOPE_BYTES = 32;
 
@@ -33,6 +34,49 @@ export class RepeatedWork {
     positions: number,
     signal: AbortSignal,
   ): Promise<readonly FingerprintRow[] | null> {
+    const compared = new Set(work.compared);
+    const rows: FingerprintRow[] = [];
+    const isDone = await this.repeat(nodeId, context, work.inputs, positions, signal, (output, index) => {
+      if (!compared.has(index)) return 'next';
+      const row = outputFingerprint(output);
+      if (row === null) return 'failed';
+      rows.push(row);
+      return 'next';
+    });
+    return isDone ? rows : null;
+  }
+
+  /**
+   * The tokens another holder of the last layers draws from the same inputs and random numbers, step by step, up to where
+   * it ends its answer; null when it did not do the work.
+   */
+  async tokensAt(
+    nodeId: string,
+    context: HopContext,
+    { inputs, tokens }: SampledAnswer,
+    positions: number,
+    signal: AbortSignal,
+  ): Promise<DrawnTokens | null> {
+    const drawn: (readonly number[] | null)[] = [];
+    const isDone = await this.repeat(nodeId, context, inputs, positions, signal, (output, index) => {
+      const ids = outputTokens(output);
+      drawn.push(ids);
+      // A node that took another number of guesses, or has ended, cannot go on with what comes next.
+      const isApart = ids !== null && ids.length !== (tokens[index]?.length ?? 0);
+      return isApart || (output.kind === 'tokens' && output.finishReason !== null) ? 'enough' : 'next';
+    });
+    return isDone ? drawn : null;
+  }
+
+  /** Feeds steps to a node in the form of a request. @returns false when it did not do them */
+  private async repeat(
+    nodeId: string,
+    context: HopContext,
+    inputs: readonly StepInput[],
+    positions: number,
+    signal: AbortSignal,
+    see: (output: StepOutput, index: number) => 'next' | 'enough' | 'failed',
+  ): Promise<boolean> {
     const free = this.allocations.begin([nodeId]);
     const hop = new RelayHop(
       {
@@ -49,19 +93,15 @@ export class RepeatedWork {
     );
     try {
       const opened = await hop.open(signal);
-      if (!opened.ok) return null;
+      if (!opened.ok) return false;
       hop.begin(positions, null);
-      const compared = new Set(work.compared);
-      const rows: FingerprintRow[] = [];
-      for (const [index, input] of work.inputs.entries()) {
+      for (const [index, input] of inputs.entries()) {
         const output = await hop.step(input, signal);
-        if (!output.ok) return null;
-        if (!compared.has(index)) continue;
-        const row = outputFingerprint(output.value);
-        if (row === null) return null;
-        rows.push(row);
+        if (!output.ok) return false;
+        const seen = see(output.value, index);
+        if (seen !== 'next') return seen === 'enough';
       }
-      return rows;
+      return true;
     } finally {
       hop.close('length');
       free();

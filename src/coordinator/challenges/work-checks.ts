@@ -10,9 +10,10 @@ import type { RegisteredShard, ShardRegistry } from '../scheduling/shard-registr
 import { Turnstile } from '../turnstile';
 import type { IndependentHolders } from './independent-holders';
 import type { ReferenceRuns } from './own-runs';
-import { judgeByMajority, judgeByReference, type GivenProof, type Judgement } from './proof-judge';
+import { agree, judgeByMajority, judgeByReference, type GivenProof, type Judgement } from './proof-judge';
 import type { RepeatedWork } from './repeated-work';
-import { SAMPLE_LIMITS, WorkSample, type SampledWork } from './work-sample';
+import { agreeOnTokens } from './token-judge';
+import { SAMPLE_LIMITS, WorkSample } from './work-sample';
 
 /** Samples that wait to be done again; beyond it new ones are not taken. */
 const MAX_WAITING = 8;
@@ -45,6 +46,14 @@ export interface SampledHop extends WatchedPlace {
   check(): void;
   /** Forgets what was kept. */
   drop(): void;
+}
+
+/** A hop whose work can be judged. */
+interface Place {
+  readonly hop: number;
+  readonly shard: RegisteredShard;
+  /** It hands on tokens instead of activations. */
+  readonly isLast: boolean;
 }
 
 export interface WorkCheckParts {
@@ -88,7 +97,7 @@ export class WorkChecks {
     const places = await this.comparable(plan);
     const place = places[(this.random.bytes(1)[0] ?? 0) % Math.max(1, places.length)];
     if (place === undefined) return null;
-    const { shard, hop } = place;
+    const { shard, hop, isLast } = place;
     let sample: WorkSample | null = null;
     return {
       hop,
@@ -97,7 +106,7 @@ export class WorkChecks {
         return sample;
       },
       check: () => {
-        if (sample !== null) this.enqueue(sample, shard);
+        if (sample !== null) this.enqueue(sample, shard, isLast);
       },
       drop: () => sample?.clear(),
     };
@@ -114,16 +123,22 @@ export class WorkChecks {
     return Buffer.from(this.random.bytes(4)).readUInt32LE() / 2 ** 32 < this.rate;
   }
 
-  /** Hops that hand activations on and of which somebody can say what should have come out. */
-  private async comparable(plan: PipelinePlan): Promise<{ hop: number; shard: RegisteredShard }[]> {
-    const found: { hop: number; shard: RegisteredShard }[] = [];
-    for (const [hop, planned] of plan.hops.slice(0, -1).entries()) {
+  /**
+   * Hops of which somebody can say what should have come out: activations can be compared with the coordinator's own run
+   * or an independent node's, the tokens of the last hop with those an independent node draws.
+   */
+  private async comparable(plan: PipelinePlan): Promise<Place[]> {
+    const found: Place[] = [];
+    for (const [hop, planned] of plan.hops.entries()) {
+      const isLast = hop === plan.hops.length - 1;
       const shard = this.shardOf(plan, planned);
       if (shard === undefined || planned.transport.kind !== 'ws-relay') continue;
       const isComparable =
-        this.parts.runs.canRun(plan.model) ||
-        (await this.parts.holders.of(shard, new Set([planned.nodeId]))).length > 0;
-      if (isComparable) found.push({ hop, shard });
+        (!isLast && this.parts.runs.canRun(plan.model)) ||
+        (await this.parts.holders.of(shard, new Set([planned.nodeId]))).some(
+          ({ precision }) => !isLast || precision === shard.precision,
+        );
+      if (isComparable) found.push({ hop, shard, isLast });
     }
     return found;
   }
@@ -141,15 +156,15 @@ export class WorkChecks {
       );
   }
 
-  private enqueue(sample: WorkSample, shard: RegisteredShard): void {
+  private enqueue(sample: WorkSample, shard: RegisteredShard, isLast: boolean): void {
     const endedAtMs = this.clock.nowMs();
     this.waiting += 1;
     const check = async (): Promise<void> => {
       try {
         const isLate = this.clock.nowMs() - endedAtMs > MAX_AGE_MS;
         if (isLate || this.stopping.signal.aborted) return;
-        const work = sample.work(this.random);
-        if (work !== null) await this.judge(sample, work, shard);
+        if (isLast) await this.judgeAnswer(sample, shard);
+        else await this.judgeActivations(sample, shard);
       } finally {
         this.waiting -= 1;
         sample.clear();
@@ -160,34 +175,67 @@ export class WorkChecks {
       .catch((thrown: unknown) => this.logger.warn({ err: thrown }, 'real work could not be checked'));
   }
 
-  private async judge(sample: WorkSample, work: SampledWork, shard: RegisteredShard): Promise<void> {
-    const { context } = sample;
+  private async judgeActivations(sample: WorkSample, shard: RegisteredShard): Promise<void> {
+    const work = sample.work(this.random);
+    if (work === null) return;
+    const { context, maxPositions } = sample;
     const given: GivenProof = { precision: judgedPrecision(shard.precision), rows: work.rows };
     if (this.parts.runs.canRun(context.model)) {
       const rows = await this.parts.runs.repeat(context.model, context.range, given.precision, work);
       if (rows !== null) return this.tell(shard, judgeByReference(given, rows));
     }
-    const answers = [{ shard, proof: given }];
+    const { signal } = this.stopping;
+    await this.askPeers(shard, given, agree, async (peer) => {
+      const rows = await this.parts.repeated.at(peer.nodeId, context, work, maxPositions, signal);
+      return rows === null ? null : { precision: judgedPrecision(peer.precision), rows };
+    });
+  }
+
+  private async judgeAnswer(sample: WorkSample, shard: RegisteredShard): Promise<void> {
+    const answer = sample.answer();
+    if (answer === null) return;
+    const { context, maxPositions } = sample;
+    const { signal } = this.stopping;
+    await this.askPeers(
+      shard,
+      answer.tokens,
+      agreeOnTokens,
+      (peer) => this.parts.repeated.tokensAt(peer.nodeId, context, answer, maxPositions, signal),
+      ({ precision }) => precision === shard.precision,
+    );
+  }
+
+  /** Has the work done by one independent node, and by another where the first disagrees, and tells what was found. */
+  private async askPeers<Answer>(
+    shard: RegisteredShard,
+    given: Answer,
+    compare: Parameters<typeof judgeByMajority<Answer>>[1],
+    repeatAt: (peer: RegisteredShard) => Promise<Answer | null>,
+    isFit: (peer: RegisteredShard) => boolean = () => true,
+  ): Promise<void> {
+    const answers = [{ shard, answer: given }];
     const asked = new Set([shard.nodeId]);
     while (asked.size <= MAX_PEERS) {
-      const [peer] = await this.parts.holders.of(shard, asked);
+      const peer = (await this.parts.holders.of(shard, asked)).find(isFit);
       if (peer === undefined) break;
       asked.add(peer.nodeId);
-      const { signal } = this.stopping;
-      const rows = await this.parts.repeated.at(peer.nodeId, context, work, sample.maxPositions, signal);
-      if (rows === null) continue;
-      answers.push({ shard: peer, proof: { precision: judgedPrecision(peer.precision), rows } });
-      const judgements = judgeByMajority(answers.map(({ proof }) => proof));
+      const answer = await repeatAt(peer);
+      if (answer === null) continue;
+      answers.push({ shard: peer, answer });
+      const judgements = judgeByMajority(
+        answers.map((each) => each.answer),
+        compare,
+      );
       if (judgements === null) continue;
-      for (const [index, answer] of answers.entries()) {
+      for (const [index, each] of answers.entries()) {
         const judgement = judgements[index];
-        if (judgement !== undefined) await this.tell(answer.shard, judgement);
+        if (judgement !== undefined) await this.tell(each.shard, judgement);
       }
       return;
     }
     if (answers.length < 2) return;
     this.logger.warn(
-      { nodes: answers.map((answer) => answer.shard.nodeId), modelId: shard.modelId },
+      { nodes: answers.map((each) => each.shard.nodeId), modelId: shard.modelId },
       'independent nodes disagree about real work and nobody can decide between them',
     );
   }

@@ -17,8 +17,17 @@ export const SAMPLE_LIMITS = {
 
 interface SampledStep {
   readonly input: StepInput;
-  /** Of the last row that came out; null until it did. */
+  isDone: boolean;
+  /** Of the last row that came out; null where none did. */
   row: FingerprintRow | null;
+  /** What the last hop said; null at other hops. */
+  tokens: readonly number[] | null;
+}
+
+/** Steps of a last hop to do again, and the tokens each of them gave; null for one that only filled its cache. */
+export interface SampledAnswer {
+  readonly inputs: readonly StepInput[];
+  readonly tokens: readonly (readonly number[] | null)[];
 }
 
 /** Steps to do again, and what came out of some of them. */
@@ -28,6 +37,11 @@ export interface SampledWork {
   readonly compared: readonly number[];
   /** What came out of those, in their order. */
   readonly rows: readonly FingerprintRow[];
+}
+
+/** The ids of the tokens a step gave; null for anything else. */
+export function outputTokens(output: StepOutput): readonly number[] | null {
+  return output.kind === 'tokens' ? output.tokens.map(({ id }) => id) : null;
 }
 
 /** A fingerprint of the last row of an activation; null for anything else, and for values that are not finite. */
@@ -73,10 +87,12 @@ export class WorkSample implements HopWatcher {
       this.isOpen = false;
       return () => undefined;
     }
-    const step: SampledStep = { input: kept, row: null };
+    const step: SampledStep = { input: kept, isDone: false, row: null, tokens: null };
     this.steps.push(step);
     return (output) => {
+      step.isDone = true;
       step.row = outputFingerprint(output);
+      step.tokens = outputTokens(output);
     };
   }
 
@@ -102,6 +118,14 @@ export class WorkSample implements HopWatcher {
       compared,
       rows: compared.flatMap((index) => done[index]?.row ?? []),
     };
+  }
+
+  /** What a last hop answered, from the first step on; null when that is nothing. */
+  answer(): SampledAnswer | null {
+    const pending = this.steps.findIndex((step) => !step.isDone);
+    const done = pending < 0 ? this.steps : this.steps.slice(0, pending);
+    if (!done.some(({ tokens }) => tokens !== null)) return null;
+    return { inputs: done.map(({ input }) => input), tokens: done.map(({ tokens }) => tokens) };
   }
 
   /** Forgets everything. */
