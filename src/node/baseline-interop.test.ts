@@ -24,6 +24,7 @@ function createNode(dataFolder = folder): ContributorNode {
     hardwareReader: {
       cpu: async () => ({ manufacturer: 'Test', brand: 'Processor', cores: 4, physicalCores: 2 }),
       mem: async () => ({ total: 8 * 2 ** 30, available: 4 * 2 ** 30 }),
+      uuid: async () => ({ os: '' }),
       graphics: async () => ({ controllers: [{ vendor: 'Maker', model: 'Card', vram: 4_096 }] }),
     },
     preferences: {

@@ -21,6 +21,7 @@ import { TINY_HASH } from './test-doubles/tiny-model';
 const hardwareReader: HardwareReader = {
   cpu: async () => ({ manufacturer: 'Test', brand: 'Processor', cores: 4, physicalCores: 2 }),
   mem: async () => ({ total: 8 * 2 ** 30, available: 4 * 2 ** 30 }),
+  uuid: async () => ({ os: '' }),
   graphics: async () => ({ controllers: [] }),
 };
 

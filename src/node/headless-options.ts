@@ -77,7 +77,8 @@ Usage: tore-node --coordinator URL (--model ID | --model-folder FOLDER) [options
 Running it is your consent to the following.
   It uses processor, memory and network until you end it (Ctrl-C), also on battery power.
   The coordinator sees: this computer's network address, a key made for this purpose, processor and graphics card
-  models, memory size, measured speed, the layers it serves and, if given, the region. It holds no name or account.
+  models, memory size, measured speed, the layers it serves and, if given, the region. It can tell that several keys are on
+  one computer; another coordinator cannot tell that it is the same. It holds no name or account.
   Who holds the first layers can read the prompts of others, who holds the last ones their answers; the same is true
   of your prompts on their computers. Activations of the layers between leak some of both.
   It listens on no port unless one of --remote-control, --activation-…, --direct-… or --share-layers-… is given or the

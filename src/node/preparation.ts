@@ -1,7 +1,7 @@
 import { success, type Result } from '../protocol/result';
 import type { Clock } from './clock';
 import type { ContributorOptions } from './contributor-options';
-import { readHardwareFacts } from './hardware/hardware-facts';
+import { readHardwareFacts, readMachineId } from './hardware/hardware-facts';
 import { measureHardware, type MeasuredHardware } from './hardware/measure-hardware';
 import { openIdentity, type NodeIdentity } from './identity/node-identity';
 import type { NodeLogger } from './logger';
@@ -60,6 +60,7 @@ export class NodePreparation {
     if (!facts.ok) return facts;
     const measured = await measureHardware({
       facts: facts.value,
+      machineId: await readMachineId(this.options.hardwareReader, this.logger),
       publicKey: identity.publicKey,
       appVersion: this.options.appVersion,
       dataFolder: this.options.dataFolder,

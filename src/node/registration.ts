@@ -36,7 +36,8 @@ export class Registration {
     record: CoordinatorRecord | null,
   ): Promise<Result<NodeRecord>> {
     const { publicKey } = prepared.identity;
-    const { profile } = prepared.hardware;
+    const { baseUrl } = connection.info;
+    const profile = prepared.hardware.profileFor(new URL(baseUrl).hostname);
     const registration: NodeRegistration = {
       public_key: publicKey,
       hardware_profile: profile,
@@ -59,7 +60,7 @@ export class Registration {
       balanceMicroGft: node.balanceMicroGft,
     });
     const saved = await this.records.save({
-      baseUrl: connection.info.baseUrl,
+      baseUrl,
       publicKey,
       nodeId: node.nodeId,
       fingerprint: profile.fingerprint,

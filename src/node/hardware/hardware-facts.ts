@@ -9,6 +9,8 @@ export interface HardwareReader {
   cpu(): Promise<{ manufacturer: string; brand: string; cores: number; physicalCores: number }>;
   /** Bytes. */
   mem(): Promise<{ total: number; available: number }>;
+  /** `os`: the system's own id of this installation, empty where it has none. */
+  uuid(): Promise<{ os: string }>;
   /** `vram` in MiB. */
   graphics(): Promise<{ controllers: readonly { vendor: string; model: string; vram: number | null }[] }>;
 }
@@ -78,20 +80,46 @@ export async function readHardwareFacts(
   }
 }
 
-/**
- * Tells machines apart without naming one: SHA-256 over facts that change only with the hardware, salted with the node's
- * own public key, so that the same machine cannot be recognised under another key and no list of machines can be built.
- */
-export function hardwareFingerprint(facts: HardwareFacts, publicKey: string): string {
-  const stable = {
-    salt: publicKey,
+/** What changes only with the hardware, whole GiB because firmware and integrated graphics take varying shares. */
+function stableFacts(facts: HardwareFacts) {
+  return {
     cpu: facts.cpuModel,
     cores: facts.cpuCores,
-    // Firmware and integrated graphics take varying shares; whole GiB are stable.
     memoryGib: Math.round(facts.memoryBytes / (1_024 * BYTES_PER_MIB)),
     gpus: facts.gpus.map((gpu) => gpu.model).sort(),
     platform: platform(),
     arch: arch(),
   };
-  return createHash('sha256').update(JSON.stringify(stable)).digest('hex');
+}
+
+const sha256Hex = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+
+/** SHA-256 over facts that change only with the hardware, salted with the node's own public key. */
+export function hardwareFingerprint(facts: HardwareFacts, publicKey: string): string {
+  return sha256Hex({ salt: publicKey, ...stableFacts(facts) });
+}
+
+/** The system's id of this installation; null where there is none. It never leaves this computer as it is. */
+export async function readMachineId(reader: HardwareReader, logger: NodeLogger): Promise<string | null> {
+  try {
+    const { os } = await reader.uuid();
+    return os.trim() === '' ? null : os.trim();
+  } catch (thrown) {
+    logger.warn('The id of this installation could not be read', { reason: reasonOf(thrown) });
+    return null;
+  }
+}
+
+/**
+ * Tells one coordinator which of its keys are on one machine, without naming the machine: salted with the coordinator's host,
+ * so that two coordinators cannot tell that they know the same one. Without an id of the installation nothing tells two
+ * computers of one model apart, and the key is the salt.
+ */
+export function machineFingerprint(
+  facts: HardwareFacts,
+  machine: { readonly id: string | null; readonly publicKey: string; readonly coordinatorHost: string },
+): string {
+  const { id, publicKey, coordinatorHost } = machine;
+  if (id === null) return hardwareFingerprint(facts, publicKey);
+  return sha256Hex({ coordinator: coordinatorHost, machine: id, ...stableFacts(facts) });
 }

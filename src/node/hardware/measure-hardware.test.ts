@@ -5,8 +5,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { success } from '../../protocol/result';
 import { silentLogger } from '../logger';
 import { ManualClock } from '../test-doubles/manual-clock';
+import { testHardware } from '../test-doubles/test-hardware';
 import { TinyEngine } from '../test-doubles/tiny-engine';
-import { hardwareFingerprint, readHardwareFacts, type HardwareFacts } from './hardware-facts';
+import {
+  machineFingerprint,
+  readHardwareFacts,
+  readMachineId,
+  type HardwareFacts,
+  type HardwareReader,
+} from './hardware-facts';
 import { measureHardware, type MeasureOptions } from './measure-hardware';
 
 const facts: HardwareFacts = {
@@ -32,6 +39,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const measure = (changes: Partial<MeasureOptions> = {}): ReturnType<typeof measureHardware> =>
   measureHardware({
     facts,
+    machineId: 'an-installation',
     publicKey: 'key',
     appVersion: '1.0.0',
     dataFolder: folder,
@@ -47,19 +55,10 @@ const measure = (changes: Partial<MeasureOptions> = {}): ReturnType<typeof measu
 
 describe('measureHardware', () => {
   it('reports what was read and measured', async () => {
-    expect(await measure()).toMatchObject({
+    const hardware = await measure();
+    expect(hardware).toMatchObject({
       ok: true,
       value: {
-        profile: {
-          gpu_model: 'Large',
-          gpu_memory_gb: 12,
-          cpu_model: 'Maker Processor',
-          cpu_cores: 8,
-          ram_gb: 16,
-          matmul_score: 0.25,
-          memory_score: 0.5,
-          latency_score: 0.75,
-        },
         report: {
           matmulGflops: 10,
           providers: [{ name: 'cpu', available: true, reason: null }],
@@ -67,6 +66,18 @@ describe('measureHardware', () => {
         },
       },
     });
+    expect(hardware.ok && hardware.value.profileFor('tore.example')).toEqual({
+      gpu_model: 'Large',
+      gpu_memory_gb: 12,
+      cpu_model: 'Maker Processor',
+      cpu_cores: 8,
+      ram_gb: 16,
+      matmul_score: 0.25,
+      memory_score: 0.5,
+      latency_score: 0.75,
+      fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+    expect(JSON.stringify(hardware)).not.toContain('an-installation');
   });
 
   it('measures once per hardware and program version, or when asked', async () => {
@@ -86,12 +97,38 @@ describe('measureHardware', () => {
 });
 
 describe('hardware facts', () => {
-  it('fingerprints tell machines apart, not people', () => {
-    const fingerprint = hardwareFingerprint(facts, 'key');
+  it('let one coordinator see which keys are on one machine, and no two coordinators', () => {
+    const machine = { id: 'an-installation', publicKey: 'key', coordinatorHost: 'tore.example' };
+    const fingerprint = machineFingerprint(facts, machine);
     expect(fingerprint).toMatch(/^[0-9a-f]{64}$/);
-    expect(hardwareFingerprint({ ...facts, freeMemoryBytes: 5 }, 'key')).toBe(fingerprint);
-    expect(hardwareFingerprint({ ...facts, cpuCores: 4 }, 'key')).not.toBe(fingerprint);
-    expect(hardwareFingerprint(facts, 'other key')).not.toBe(fingerprint);
+    expect(machineFingerprint({ ...facts, freeMemoryBytes: 5 }, { ...machine, publicKey: 'other' })).toBe(fingerprint);
+    expect(machineFingerprint({ ...facts, cpuCores: 4 }, machine)).not.toBe(fingerprint);
+    expect(machineFingerprint(facts, { ...machine, id: 'another' })).not.toBe(fingerprint);
+    expect(machineFingerprint(facts, { ...machine, coordinatorHost: 'other.example' })).not.toBe(fingerprint);
+  });
+
+  it('tell computers of one model apart by their keys where the system has no id', async () => {
+    const machine = { id: null, publicKey: 'key', coordinatorHost: 'tore.example' };
+    expect(machineFingerprint(facts, machine)).not.toBe(machineFingerprint(facts, { ...machine, publicKey: 'other' }));
+    const reader = (uuid: () => Promise<{ os: string }>): HardwareReader => ({ ...testHardware, uuid });
+    expect(
+      await readMachineId(
+        reader(async () => ({ os: ' id ' })),
+        silentLogger,
+      ),
+    ).toBe('id');
+    expect(
+      await readMachineId(
+        reader(async () => ({ os: '' })),
+        silentLogger,
+      ),
+    ).toBeNull();
+    expect(
+      await readMachineId(
+        reader(() => Promise.reject(new Error('none'))),
+        silentLogger,
+      ),
+    ).toBeNull();
   });
 
   it('goes on without graphics, not without memory', async () => {
@@ -100,11 +137,11 @@ describe('hardware facts', () => {
     const graphics = async (): Promise<never> => {
       throw new Error('driver');
     };
-    expect(await readHardwareFacts({ cpu, mem, graphics }, silentLogger)).toEqual({
+    expect(await readHardwareFacts({ ...testHardware, cpu, mem, graphics }, silentLogger)).toEqual({
       ok: true,
       value: { cpuModel: 'unknown processor', cpuCores: 1, memoryBytes: 5, freeMemoryBytes: 3, gpus: [] },
     });
-    expect(await readHardwareFacts({ cpu, mem: graphics, graphics }, silentLogger)).toMatchObject({
+    expect(await readHardwareFacts({ ...testHardware, cpu, mem: graphics, graphics }, silentLogger)).toMatchObject({
       ok: false,
       error: { code: 'hardware-unreadable' },
     });

@@ -9,7 +9,7 @@ import { readPrivateFile, writePrivateFile } from '../atomic-file';
 import { timeText, type Clock } from '../clock';
 import { nodeFailure, type NodeErrorCode } from '../errors';
 import type { NodeLogger } from '../logger';
-import { hardwareFingerprint, type HardwareFacts } from './hardware-facts';
+import { hardwareFingerprint, machineFingerprint, type HardwareFacts } from './hardware-facts';
 
 const Finite = Type.Number({ minimum: 0, maximum: 1e12 });
 const Score = Type.Number({ minimum: 0, maximum: 1 });
@@ -39,6 +39,8 @@ const BYTES_PER_GIB = 1_073_741_824;
 
 export interface MeasureOptions {
   readonly facts: HardwareFacts;
+  /** The system's id of this installation; null where there is none. */
+  readonly machineId: string | null;
   readonly publicKey: string;
   readonly appVersion: string;
   readonly dataFolder: string;
@@ -54,7 +56,8 @@ export interface MeasureOptions {
 
 export interface MeasuredHardware {
   readonly report: HardwareReport;
-  readonly profile: HardwareProfile;
+  /** What a coordinator at this host is told of the hardware. */
+  profileFor(coordinatorHost: string): HardwareProfile;
 }
 
 async function readCache(options: MeasureOptions, fingerprint: string): Promise<StoredMeasurement | null> {
@@ -107,7 +110,7 @@ async function measure(
   });
 }
 
-function profileOf(facts: HardwareFacts, measurement: StoredMeasurement): HardwareProfile {
+function profileOf(facts: HardwareFacts, measurement: StoredMeasurement, fingerprint: string): HardwareProfile {
   const [gpu] = [...facts.gpus].sort((left, right) => (right.memoryBytes ?? 0) - (left.memoryBytes ?? 0));
   return {
     gpu_model: gpu?.model ?? null,
@@ -118,7 +121,7 @@ function profileOf(facts: HardwareFacts, measurement: StoredMeasurement): Hardwa
     matmul_score: measurement.matmulScore,
     memory_score: measurement.memoryScore,
     latency_score: measurement.latencyScore,
-    fingerprint: measurement.fingerprint,
+    fingerprint,
   };
 }
 
@@ -127,8 +130,8 @@ function profileOf(facts: HardwareFacts, measurement: StoredMeasurement): Hardwa
  * by running real graphs in the engine.
  */
 export async function measureHardware(options: MeasureOptions): Promise<Result<MeasuredHardware, NodeErrorCode>> {
-  const { facts } = options;
-  const fingerprint = hardwareFingerprint(facts, options.publicKey);
+  const { facts, machineId, publicKey } = options;
+  const fingerprint = hardwareFingerprint(facts, publicKey);
   let measurement = options.again ? null : await readCache(options, fingerprint);
   if (measurement === null) {
     const measured = await measure(options, fingerprint);
@@ -140,9 +143,11 @@ export async function measureHardware(options: MeasureOptions): Promise<Result<M
     );
     if (!saved.ok) options.logger.warn('Hardware figures were not kept', { reason: saved.error.message });
   }
-  const providers: readonly ProviderReport[] = measurement.providers;
+  const figures = measurement;
+  const providers: readonly ProviderReport[] = figures.providers;
   return success({
-    profile: profileOf(facts, measurement),
+    profileFor: (coordinatorHost) =>
+      profileOf(facts, figures, machineFingerprint(facts, { id: machineId, publicKey, coordinatorHost })),
     report: {
       ...facts,
       providers,
