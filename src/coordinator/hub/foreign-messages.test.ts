@@ -4,7 +4,7 @@ import { NodeMessage } from '../../protocol/wire/messages';
 import { challengeAnswer, registration } from '../testing/foreign-client';
 import { SessionClient } from '../testing/session-client';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
-import { newTestKey, serveFirst, serveLast, WsNode } from '../testing/ws-node';
+import { handmadeFrame, newTestKey, serveFirst, serveLast, WsNode } from '../testing/ws-node';
 
 /*
  * Every message a node or a participant may send, sent by somebody else about what belongs to the owner: a node, a shard, a
@@ -207,6 +207,10 @@ describe('messages about what belongs to another', () => {
       if (!allowed.includes(outcome)) wrong.push(`${type}: ${outcome}`);
     }
     expect(wrong).toEqual([]);
+    // The same for an activation in the place of the one the last node waits for.
+    const forger = await node();
+    forger.socket.send(handmadeFrame({ requestId: ids.pipeline, hop: 1, position: 6, positions: 1, step: 2 }));
+    await forger.callOrLoss({ type: 'heartbeat' });
     const after = await host.ask({ type: 'session-enter', session_id: ids.session, after_seq: 0 });
     expect(after).toMatchObject({ head: before['head'], participants: before['participants'], turns: before['turns'] });
     expect(host.socket.messages.filter(({ type }) => /typing|stream/.test(String(type)))).toEqual([]);
