@@ -1,10 +1,11 @@
 // Models: what is here and offered, whether it fits, added from a folder, fetched from a coordinator, served, removed.
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ask, completeWelcome, goldenCase, openScreen, READY_TIMEOUT_MS } from './actions';
 import { expect, test } from './fixtures';
 import { HEADLESS_TOKEN, startCoordinator } from './headless-coordinator';
+import { HubServer } from '../src/inference/testdata/hub-server';
 import { expectAccessible } from './accessible';
 
 const shippedModel = resolve(import.meta.dirname, '../resources/models/tore-tiny');
@@ -105,5 +106,53 @@ test('layers of a coordinator’s model are fetched, survive a restart, and are 
   } finally {
     coordinator.process.kill('SIGKILL');
     await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('a model comes from a hub after its size and licence were seen, and its files go with it', async ({ tore }) => {
+  const { window } = tore;
+  const files = new Map<string, Buffer>();
+  for (const name of await readdir(shippedModel)) files.set(name, await readFile(join(shippedModel, name)));
+  const hub = await HubServer.start('someone/tiny', files);
+  hub.token = 'hf_secret';
+  try {
+    await completeWelcome(window);
+    await openScreen(window, 'contribute');
+    await window.getByTestId('contribute-tab-models').click();
+    await window.getByTestId('import-hub').click();
+    const dialog = window.getByRole('dialog');
+    await dialog.getByTestId('hub-endpoint').fill(hub.url);
+    await dialog.getByTestId('hub-name').fill('someone');
+    await dialog.getByTestId('hub-look').click();
+    await expect(dialog.getByRole('alert')).toContainText('OWNER/NAME');
+    await dialog.getByTestId('hub-name').fill('someone/tiny');
+    await dialog.getByTestId('hub-look').click();
+    await expect(dialog.getByRole('alert')).toBeVisible();
+    await tore.screenshot('models-hub-refused');
+    await dialog.getByLabel('Access token').fill('hf_secret');
+    await dialog.getByTestId('hub-look').click();
+    await expect(dialog.getByTestId('hub-found')).toContainText(/MB in \d+ files/);
+    await expectAccessible(window, 'a model of a hub');
+    await tore.screenshot('models-hub');
+    await dialog.getByTestId('hub-fetch').click();
+    const own = window.getByTestId('model-local:1');
+    await expect(own).toContainText('fetched', { timeout: READY_TIMEOUT_MS });
+    await own.getByTestId('model-serve').click();
+    await expect(own).toContainText('Chosen to serve', { timeout: READY_TIMEOUT_MS });
+    await expect(window.getByTestId('status-state')).toContainText('Serving', { timeout: READY_TIMEOUT_MS });
+    await window.getByTestId('model-shipped').getByTestId('model-serve').click();
+    await own.getByRole('button', { name: /^Remove/ }).click();
+    await expect(window.getByRole('dialog')).toContainText('deleted');
+    await window.getByTestId('model-remove-confirm').click();
+    await expect(own).toHaveCount(0);
+    // The key is kept for this hub, so a second time it need not be typed.
+    await window.getByTestId('import-hub').click();
+    await dialog.getByTestId('hub-endpoint').fill(hub.url);
+    await dialog.getByTestId('hub-name').fill('someone/tiny');
+    await dialog.getByTestId('hub-look').click();
+    await expect(dialog.getByTestId('hub-found')).toBeVisible();
+    expect(tore.log.join('\n')).not.toContain('hf_secret');
+  } finally {
+    await hub.stop();
   }
 });

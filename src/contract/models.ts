@@ -1,4 +1,4 @@
-import { Type, type TSchema } from 'typebox';
+import { Type, type Static, type TSchema } from 'typebox';
 import { LayerRange } from '../protocol/compute/model';
 import type { Failure } from '../protocol/result';
 
@@ -90,6 +90,30 @@ const Choice = Type.Object({
   range: Type.Union([LayerRange, Type.Null()]),
 });
 
+/** A model of a hub, as a person names it. */
+export const HubChoice = Type.Object({
+  /** `OWNER/NAME`, with `@REVISION` and `#FILE.gguf` where they matter. */
+  name: Type.String({ minLength: 3, maxLength: 400 }),
+  /** Address of the hub; null: huggingface.co. */
+  endpoint: Type.Union([Type.String({ minLength: 8, maxLength: 500, pattern: '^https?://' }), Type.Null()]),
+  /** Null: the one kept for this hub, if there is one. */
+  accessToken: Type.Union([Type.String({ minLength: 1, maxLength: 500, pattern: '^\\S+$' }), Type.Null()]),
+});
+export type HubChoice = Static<typeof HubChoice>;
+
+/** What a hub says of a model, before anything of it is fetched. */
+export interface HubModelView {
+  readonly repository: string;
+  /** The exact version that is fetched. */
+  readonly commit: string;
+  readonly licence: string | null;
+  readonly files: number;
+  readonly totalBytes: number;
+  /** GGUF files of which one has to be named; empty where the model is clear. */
+  readonly choices: readonly { readonly file: string; readonly sizeBytes: number }[];
+  readonly freeBytes: number | null;
+}
+
 export const MODEL_CALLS = {
   'models:get': Type.Null(),
   /** Reads the coordinator's list and the disk anew. */
@@ -100,6 +124,10 @@ export const MODEL_CALLS = {
     paths: Type.Array(Type.String({ minLength: 1, maxLength: 4_000 }), { minItems: 1, maxItems: 20 }),
   }),
   'models:cancel-import': Type.Null(),
+  /** Asks a hub what it has, and fetches nothing. An access token that comes with it is kept for this hub. */
+  'models:look-at-hub': HubChoice,
+  /** Fetches a model of a hub whole, every file checked; stopped and asked for again, it goes on where it was. */
+  'models:import-hub': HubChoice,
   'models:fit': Choice,
   'models:serve': Choice,
   'models:download': Choice,
@@ -119,6 +147,8 @@ export interface ModelCallValues {
   'models:choose-import': ModelsView | null;
   'models:import-paths': ModelsView;
   'models:cancel-import': null;
+  'models:look-at-hub': HubModelView;
+  'models:import-hub': ModelsView;
   'models:fit': ModelFitView;
   'models:serve': null;
   'models:download': null;

@@ -258,6 +258,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     appVersion: app.getVersion(),
     startEngine: engines.startEngine,
     nodeService,
+    vault,
     isVisible: () => window.visible,
     onModels: (list) => snapshots.update({ models: list }),
     onCoverage: (coverage) => snapshots.update({ coverage }),

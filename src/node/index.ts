@@ -7,11 +7,12 @@ export { isLoopbackUrl, modelPath, parseCoordinatorUrl } from './coordinator-cli
 export { CoordinatorHttp } from './coordinator-client/http-requests';
 export { probeCoordinator } from './coordinator-client/probe';
 export { engineOverPort, forkEngine, type StartEngine } from './engine-process-spawner';
-export type { Engine } from '../inference';
+export type { Engine, HubRequest } from '../inference';
 export { nodeFailure } from './errors';
 export { fileSecretStore, type SecretStore } from './identity/secret-store';
 export type { NodeLogger } from './logger';
 export { estimateFit, type DeviceMemory } from './shard/model-fit';
+export { hubFolderName, readHubName } from './shard/hub-model';
 export type { OfferedModel } from './shard/offered-model';
 export { connectToHost, type RemoteLink } from './remote/remote-controller';
 export type { RemoteStatus } from './remote/remote-protocol';

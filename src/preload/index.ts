@@ -28,6 +28,8 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'hosts:resume': true,
   'hosts:log': true,
   'hosts:unpair': true,
+  'models:look-at-hub': true,
+  'models:import-hub': true,
   'models:get': true,
   'models:refresh': true,
   'models:choose-import': true,

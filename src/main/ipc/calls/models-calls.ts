@@ -1,14 +1,16 @@
 import { success } from '../../../protocol/result';
+import type { HubImports } from '../../services/models/hub-imports';
 import type { ModelShelf } from '../../services/models/model-shelf';
 import type { CallRegistry } from '../call-registry';
 
 export interface ModelsCallDependencies {
   readonly shelf: ModelShelf;
+  readonly hub: HubImports;
   /** Opens the system's dialog; null when it was closed without a choice. */
   readonly pick: (what: 'file' | 'folder') => Promise<string | null>;
 }
 
-export function registerModelsCalls(calls: CallRegistry, { shelf, pick }: ModelsCallDependencies): void {
+export function registerModelsCalls(calls: CallRegistry, { shelf, hub, pick }: ModelsCallDependencies): void {
   calls.registerCall('models:get', async () => success(await shelf.view()));
   calls.registerCall('models:refresh', async () => {
     await shelf.refresh();
@@ -23,6 +25,8 @@ export function registerModelsCalls(calls: CallRegistry, { shelf, pick }: Models
     shelf.cancelImport();
     return success(null);
   });
+  calls.registerCall('models:look-at-hub', (choice) => hub.look(choice));
+  calls.registerCall('models:import-hub', (choice) => hub.import(choice));
   calls.registerCall('models:fit', ({ key, range }) => shelf.fit(key, range));
   calls.registerCall('models:serve', ({ key, range }) => shelf.serve(key, range));
   calls.registerCall('models:download', ({ key, range }) => shelf.download(key, range));

@@ -1,5 +1,5 @@
 import { readdir, rm, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import { Value } from 'typebox/value';
 import { ModelManifest } from '../../../protocol/compute/model';
 import { MANIFEST_FILE } from '../../../protocol/compute/weight-index';
@@ -10,6 +10,28 @@ const MAX_MANIFEST_BYTES = 5_000_000;
 /** Folders deeper than this are none of the engine's. */
 const MAX_DEPTH = 6;
 const HASH = /^[0-9a-f]{64}$/;
+
+/** Where models of hubs lie in the node's folder, each in a folder of its own. */
+export const HUB_MODELS_FOLDER = 'hub-models';
+
+/** Bytes of every model of a hub, also of one whose fetching was cut off, by its path. */
+export async function hubModelBytes(nodeFolder: string): Promise<ReadonlyMap<string, number>> {
+  const folder = join(nodeFolder, HUB_MODELS_FOLDER);
+  const names = await readdir(folder).catch(() => []);
+  const sizes = names.map(async (name): Promise<[string, number]> => {
+    const path = join(folder, name);
+    return [path, await folderBytes(path)];
+  });
+  return new Map(await Promise.all(sizes));
+}
+
+/** Removes a model of a hub; a folder that lies elsewhere is somebody's own and stays. @returns whether it was one */
+export async function removeHubModel(nodeFolder: string, path: string): Promise<boolean> {
+  const way = relative(join(nodeFolder, HUB_MODELS_FOLDER), path);
+  if (way === '' || way.startsWith('..') || isAbsolute(way)) return false;
+  await rm(path, { recursive: true, force: true });
+  return true;
+}
 
 /** Layers of a model that were fetched to this computer, whoever asked for them. */
 export interface FetchedModel {

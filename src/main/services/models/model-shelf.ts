@@ -9,6 +9,7 @@ import {
   fetchedModelFolder,
   type ContributorNode,
   type DeviceMemory,
+  type Engine,
   type StartEngine,
 } from '../../../node';
 import type { LayerRange, ModelManifest } from '../../../protocol/compute/model';
@@ -20,7 +21,15 @@ import type { DocumentStore } from '../../storage/electron-document-store';
 import type { Texts } from '../../texts/texts';
 import type { Log } from '../log';
 import type { Timers } from '../timers';
-import { folderBytes, freeDiskBytes, listFetchedModels, removeFetchedModel, type FetchedModel } from './fetched-models';
+import {
+  folderBytes,
+  freeDiskBytes,
+  hubModelBytes,
+  listFetchedModels,
+  removeFetchedModel,
+  removeHubModel,
+  type FetchedModel,
+} from './fetched-models';
 import { ModelDownloads } from './model-downloads';
 import { keptManifest, MAX_SHELF_MODELS, type DownloadRecord, type ShelfDocument } from './shelf-document';
 import { diskView, fetchedKey, localKey, offeredKey, SHIPPED_KEY, shelfModels, type OfferedFact } from './shelf-view';
@@ -52,6 +61,12 @@ export interface ModelShelfOptions {
   readonly log: Log;
 }
 
+/** Reads a model with an engine; its files may have to be fetched for it. */
+export type ReadModel = (
+  engine: Engine,
+  options: Parameters<Engine['readModel']>[1],
+) => Promise<Result<{ readonly manifest: ModelManifest; readonly manifestHash: string }>>;
+
 /** A model and how it is served. */
 interface Found {
   readonly manifest: ModelManifest;
@@ -65,6 +80,7 @@ export class ModelShelf {
   readonly #downloads: ModelDownloads;
   #document: ShelfDocument;
   #fetched: readonly FetchedModel[] = [];
+  #hubBytes: ReadonlyMap<string, number> = new Map();
   #shardBytes = 0;
   #freeBytes: number | null = null;
   #offered = new Map<string, OfferedFact>();
@@ -115,13 +131,14 @@ export class ModelShelf {
       downloads: this.#downloads.records,
       downloadOf: (modelId) => this.#downloads.viewOf(modelId),
       fetched: this.#fetched,
+      hubBytes: this.#hubBytes,
       contribution: settings().contribution,
     });
     const importing = this.#importing;
     return {
       models,
       importing: importing === null ? null : { name: importing.name, fraction: importing.fraction },
-      disk: diskView(this.#fetched, this.#shardBytes, this.#freeBytes),
+      disk: diskView({ fetched: this.#fetched, hubBytes: this.#hubBytes }, this.#shardBytes, this.#freeBytes),
       offeredProblem: this.#offeredProblem,
     };
   }
@@ -148,10 +165,44 @@ export class ModelShelf {
   /** Reads folders or GGUF files and puts them on the shelf; they stay where they are. */
   async importPaths(paths: readonly string[]): Promise<Result<ModelsView>> {
     for (const path of paths) {
-      const imported = await this.#import(path);
+      const imported = await this.take(basename(path), path, (engine, options) => engine.readModel(path, options));
       if (!imported.ok) return imported;
     }
     return success(await this.view());
+  }
+
+  /**
+   * Puts a model on the shelf, or back on it; one at a time. Stopping it is no failure.
+   *
+   * @param name - for the progress on show
+   * @param path - folder or file the model lies in when it has been read
+   */
+  async take(name: string, path: string, read: ReadModel): Promise<Result<void>> {
+    if (this.#importing !== null)
+      return mainFailure('model-in-use', 'Another model is being read.', { retryable: true });
+    if (this.#document.locals.length >= MAX_SHELF_MODELS) {
+      return mainFailure('model-invalid', `At most ${MAX_SHELF_MODELS} models of this computer are kept on the list.`);
+    }
+    const controller = new AbortController();
+    this.#importing = { name, fraction: 0, controller };
+    this.#tell();
+    try {
+      const done = await this.#read(read, controller.signal);
+      if (!done.ok) return done.error.code === 'cancelled' ? success(undefined) : done;
+      const { manifest, manifestHash } = done.value;
+      const { locals, nextLocalId } = this.#document;
+      const known = locals.find((one) => one.path === path);
+      const model = { id: known?.id ?? nextLocalId, path, manifestHash, manifest: keptManifest(manifest) };
+      this.#save({
+        locals: [...locals.filter((one) => one !== known), model],
+        nextLocalId: known === undefined ? nextLocalId + 1 : nextLocalId,
+      });
+      return success(undefined);
+    } finally {
+      this.#importing = null;
+      await this.#lookAtDisk();
+      this.#tell();
+    }
   }
 
   cancelImport(): void {
@@ -233,6 +284,8 @@ export class ModelShelf {
     const local = this.#document.locals.find(({ id }) => localKey(id) === key);
     if (local !== undefined) {
       this.#save({ locals: this.#document.locals.filter((one) => one !== local) });
+      // What the app fetched from a hub is the app's to delete; a person's own files stay.
+      if (await removeHubModel(this.#options.nodeFolder, local.path)) await this.#lookAtDisk();
     } else {
       const hash = this.#hashOf(key);
       await this.#downloads.forget(model.modelId);
@@ -305,38 +358,8 @@ export class ModelShelf {
     return record?.manifestHash ?? (fact?.kind === 'known' ? fact.manifestHash : null);
   }
 
-  async #import(path: string): Promise<Result<void>> {
-    if (this.#importing !== null)
-      return mainFailure('model-in-use', 'Another model is being read.', { retryable: true });
-    if (this.#document.locals.length >= MAX_SHELF_MODELS) {
-      return mainFailure('model-invalid', `At most ${MAX_SHELF_MODELS} models of this computer are kept on the list.`);
-    }
-    const controller = new AbortController();
-    this.#importing = { name: basename(path), fraction: 0, controller };
-    this.#tell();
-    try {
-      const read = await this.#readModel(path, controller.signal);
-      if (!read.ok) return read.error.code === 'cancelled' ? success(undefined) : read;
-      const { manifest, manifestHash } = read.value;
-      const { locals, nextLocalId } = this.#document;
-      const known = locals.find((one) => one.path === path);
-      const model = { id: known?.id ?? nextLocalId, path, manifestHash, manifest: keptManifest(manifest) };
-      this.#save({
-        locals: [...locals.filter((one) => one !== known), model],
-        nextLocalId: known === undefined ? nextLocalId + 1 : nextLocalId,
-      });
-      return success(undefined);
-    } finally {
-      this.#importing = null;
-      this.#tell();
-    }
-  }
-
   /** Reads and checks a model in an engine of its own, which ends afterwards. */
-  async #readModel(
-    path: string,
-    signal?: AbortSignal,
-  ): Promise<Result<{ readonly manifest: ModelManifest; readonly manifestHash: string }>> {
+  async #read(read: ReadModel, signal?: AbortSignal): ReturnType<ReadModel> {
     const started = await this.#options.startEngine();
     if (!started.ok) return started;
     const { engine } = started.value;
@@ -345,7 +368,7 @@ export class ModelShelf {
       this.#tell();
     };
     try {
-      return await engine.readModel(path, signal === undefined ? {} : { signal, onProgress });
+      return await read(engine, signal === undefined ? {} : { signal, onProgress });
     } finally {
       await engine.close();
     }
@@ -354,7 +377,7 @@ export class ModelShelf {
   async #readShipped(): Promise<void> {
     const { appVersion, shippedFolder, log } = this.#options;
     if (this.#document.shipped?.appVersion === appVersion) return;
-    const read = await this.#readModel(shippedFolder);
+    const read = await this.#read((engine) => engine.readModel(shippedFolder));
     if (!read.ok) return log.warn({ code: read.error.code }, 'the shipped model could not be read');
     const { manifest, manifestHash } = read.value;
     this.#save({ shipped: { appVersion, manifestHash, manifest: keptManifest(manifest) } });
@@ -379,8 +402,9 @@ export class ModelShelf {
 
   async #lookAtDisk(): Promise<void> {
     const { nodeFolder } = this.#options;
-    [this.#fetched, this.#shardBytes, this.#freeBytes] = await Promise.all([
+    [this.#fetched, this.#hubBytes, this.#shardBytes, this.#freeBytes] = await Promise.all([
       listFetchedModels(join(nodeFolder, 'models')),
+      hubModelBytes(nodeFolder),
       folderBytes(join(nodeFolder, 'shards')),
       freeDiskBytes(nodeFolder),
     ]);

@@ -22,6 +22,7 @@ const facts = (changes: Partial<ShelfFacts>): ShelfFacts => ({
   downloads: [],
   downloadOf: () => null,
   fetched: [],
+  hubBytes: new Map(),
   contribution: DEFAULT_SETTINGS.contribution,
   ...changes,
 });

@@ -16,6 +16,8 @@ export interface ShelfFacts {
   readonly downloads: readonly DownloadRecord[];
   readonly downloadOf: (modelId: string) => ShelfModel['download'];
   readonly fetched: readonly FetchedModel[];
+  /** Bytes of models the app fetched from a hub, by path. */
+  readonly hubBytes: ReadonlyMap<string, number>;
   readonly contribution: ContributionSettings;
 }
 
@@ -53,7 +55,7 @@ export function shelfModels(facts: ShelfFacts): readonly ShelfModel[] {
       licence: manifest.licence,
       path,
       storedBytes: storedBytes(manifest, WHOLE(manifest)),
-      diskBytes: 0,
+      diskBytes: facts.hubBytes.get(path) ?? 0,
       chosen: contribution.modelId === null && contribution.modelFolder === (origin === 'shipped' ? null : path),
       listed: listing(manifest.model_id) !== undefined,
       onlineShards: listing(manifest.model_id)?.onlineShards ?? 0,
@@ -150,9 +152,10 @@ function strayModels({ fetched, offered, downloads }: ShelfFacts): ShelfModel[] 
 
 /** Sums of what the models take. */
 export function diskView(
-  fetched: readonly FetchedModel[],
+  { fetched, hubBytes }: Pick<ShelfFacts, 'fetched' | 'hubBytes'>,
   shardBytes: number,
   freeBytes: number | null,
 ): ModelsView['disk'] {
-  return { fetchedBytes: fetched.reduce((sum, { diskBytes }) => sum + diskBytes, 0), shardBytes, freeBytes };
+  const sizes = [...fetched.map(({ diskBytes }) => diskBytes), ...hubBytes.values()];
+  return { fetchedBytes: sizes.reduce((sum, bytes) => sum + bytes, 0), shardBytes, freeBytes };
 }

@@ -14,7 +14,9 @@ import type { DataFolders } from '../folders';
 import type { Log } from '../log';
 import { ModelsService } from '../models-service';
 import type { NodeService } from '../node-service';
+import type { SecretVault } from '../secret-vault';
 import type { Timers } from '../timers';
+import { HubImports } from './hub-imports';
 import { ModelShelf } from './model-shelf';
 import type { ShelfDocument } from './shelf-document';
 
@@ -25,6 +27,7 @@ export interface ModelsOptions {
   readonly appVersion: string;
   readonly startEngine: StartEngine;
   readonly nodeService: NodeService;
+  readonly vault: SecretVault;
   readonly isVisible: () => boolean;
   readonly onModels: (models: readonly ModelSummary[]) => void;
   readonly onCoverage: (coverage: ModelCoverage | null) => void;
@@ -87,6 +90,12 @@ export function startModels(options: ModelsOptions): Models {
     registerCalls: (calls) =>
       registerModelsCalls(calls, {
         shelf,
+        hub: new HubImports({
+          shelf,
+          startEngine: options.startEngine,
+          nodeFolder: folders.node,
+          vault: options.vault,
+        }),
         pick: async (what) => (await options.dialogs().open('model', what))[0] ?? null,
       }),
     close: async () => {

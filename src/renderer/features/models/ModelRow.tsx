@@ -87,7 +87,9 @@ export function ModelRow({ model }: { readonly model: ShelfModel }) {
         centered
       >
         <p className={classes.quiet}>
-          {origin === 'local' ? t('models.removeLocal') : t('models.removeFetched', { size: formatBytes(diskBytes) })}
+          {origin === 'local' && diskBytes === 0
+            ? t('models.removeLocal')
+            : t('models.removeFetched', { size: formatBytes(diskBytes) })}
         </p>
         <div className={classes.buttons}>
           <Button variant="default" onClick={() => setAsking(false)} data-autofocus>

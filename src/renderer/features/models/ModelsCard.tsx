@@ -1,5 +1,6 @@
 import { Button } from '@mantine/core';
-import { IconFile, IconFolder, IconRefresh, IconStack2 } from '@tabler/icons-react';
+import { IconCloudDownload, IconFile, IconFolder, IconRefresh, IconStack2 } from '@tabler/icons-react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { callOrNotify } from '../../app/notify';
 import { EmptyState } from '../../components/EmptyState';
@@ -7,6 +8,7 @@ import { FailedState } from '../../components/FailedState';
 import { Section } from '../../components/Section';
 import { formatPercent } from '../../format/numbers';
 import { useModels } from '../../stores/models-store';
+import { HubDialog } from './HubDialog';
 import { ModelRow } from './ModelRow';
 import classes from './Models.module.css';
 
@@ -14,6 +16,7 @@ import classes from './Models.module.css';
 export function ModelsCard() {
   const { t } = useTranslation();
   const { view, failure } = useModels();
+  const [isHubOpen, setHubOpen] = useState(false);
   const importing = view?.importing ?? null;
   const offeredProblem = view?.offeredProblem ?? null;
   const choose = (what: 'file' | 'folder'): void => {
@@ -84,7 +87,18 @@ export function ModelsCard() {
         >
           {t('models.importFile')}
         </Button>
+        <Button
+          variant="default"
+          size="xs"
+          disabled={importing !== null}
+          leftSection={<IconCloudDownload size={14} stroke={1.5} aria-hidden="true" />}
+          onClick={() => setHubOpen(true)}
+          data-testid="import-hub"
+        >
+          {t('models.importHub')}
+        </Button>
       </div>
+      {isHubOpen && <HubDialog onClose={() => setHubOpen(false)} />}
     </Section>
   );
 }
