@@ -67,12 +67,14 @@ test('a coordinator and two nodes without any window answer, pay and stop in ord
   };
   try {
     expect((await fetch(new URL('/inference/models', coordinator.url))).status, 'without the token').toBe(401);
-    nodes.push(startHeadlessNode({ url: coordinator.url, accessToken }, join(folder, 'first'), ['--layers', '0-2']));
+    // One machine has one opening grant, so the node that comes first is the one that asks.
+    const apiKey = await makeApiKey(join(folder, 'first'));
+    const asking = ['--layers', '0-2', '--api-port', '0'];
+    nodes.push(startHeadlessNode({ url: coordinator.url, accessToken }, join(folder, 'first'), asking));
     await expect
       .poll(async () => (await read('/inference/pipeline/tore-tiny'))['layers_covered'], { timeout: READY_TIMEOUT_MS })
       .toBe(3);
-    const apiKey = await makeApiKey(join(folder, 'second'));
-    nodes.push(startHeadlessNode({ url: coordinator.url, accessToken }, join(folder, 'second'), ['--api-port', '0']));
+    nodes.push(startHeadlessNode({ url: coordinator.url, accessToken }, join(folder, 'second')));
     await expect
       .poll(async () => (await read('/inference/pipeline/tore-tiny'))['available'], { timeout: READY_TIMEOUT_MS })
       .toBe(true);
@@ -97,7 +99,7 @@ test('a coordinator and two nodes without any window answer, pay and stop in ord
     expect(answer).toMatchObject({ text: golden.greedy_text, model_id: 'tore-tiny' });
     expect(answer['pipeline']).toHaveLength(2);
     expect(answer['gft_deducted']).toBeGreaterThan(0);
-    const endpoint = /"baseUrl":"([^"]+)"/.exec(nodes[1]?.output.join('') ?? '')?.[1];
+    const endpoint = /"baseUrl":"([^"]+)"/.exec(nodes[0]?.output.join('') ?? '')?.[1];
     await checkLocalEndpoint(endpoint ?? '', apiKey);
     expect(await read('/health')).toMatchObject({ status: 'healthy', ledger_valid: true });
 

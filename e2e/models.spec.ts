@@ -112,7 +112,9 @@ test('layers of a coordinator’s model are fetched, survive a restart, and are 
 test('a model comes from a hub after its size and licence were seen, and its files go with it', async ({ tore }) => {
   const { window } = tore;
   const files = new Map<string, Buffer>();
-  for (const name of await readdir(shippedModel)) files.set(name, await readFile(join(shippedModel, name)));
+  for (const entry of await readdir(shippedModel, { withFileTypes: true })) {
+    if (entry.isFile()) files.set(entry.name, await readFile(join(shippedModel, entry.name)));
+  }
   const hub = await HubServer.start('someone/tiny', files);
   hub.token = 'hf_secret';
   try {
@@ -137,10 +139,14 @@ test('a model comes from a hub after its size and licence were seen, and its fil
     await dialog.getByTestId('hub-fetch').click();
     const own = window.getByTestId('model-local:1');
     await expect(own).toContainText('fetched', { timeout: READY_TIMEOUT_MS });
+    await own.getByRole('button', { name: /Details/ }).click();
     await own.getByTestId('model-serve').click();
     await expect(own).toContainText('Chosen to serve', { timeout: READY_TIMEOUT_MS });
     await expect(window.getByTestId('status-state')).toContainText('Serving', { timeout: READY_TIMEOUT_MS });
-    await window.getByTestId('model-shipped').getByTestId('model-serve').click();
+    const shipped = window.getByTestId('model-shipped');
+    await shipped.getByRole('button', { name: /Details/ }).click();
+    await shipped.getByTestId('model-serve').click();
+    await expect(shipped).toContainText('Chosen to serve', { timeout: READY_TIMEOUT_MS });
     await own.getByRole('button', { name: /^Remove/ }).click();
     await expect(window.getByRole('dialog')).toContainText('deleted');
     await window.getByTestId('model-remove-confirm').click();
