@@ -38,14 +38,15 @@ function need<Value>(result: Result<Value>): Value {
 
 async function load(
   folder: string,
-  ranges: readonly (readonly [number, number])[],
+  /** As `0-3 4-7`. */
+  ranges: string,
   precision: ShardPrecision,
   threads: number,
 ): Promise<Run> {
   const engine = new LocalEngine();
   engines.push(engine);
   const shards: ShardHandle[] = [];
-  for (const [layer_start, layer_end] of ranges) {
+  for (const [layer_start = 0, layer_end = 0] of ranges.split(' ').map((range) => range.split('-').map(Number))) {
     const request = {
       folder,
       range: { layer_start, layer_end },
@@ -101,7 +102,28 @@ function draw(logits: Float32Array, vocabulary: number, temperature: number, see
 /** What a node says beside what it holds. */
 type Invent = (index: number, seed: number, vocabulary: number) => number;
 
-const whole = [[0, 7]] as const;
+const whole = '0-7';
+
+/** Draws an answer, or draws beside one that is given, whose tokens then go in. */
+async function answerOf(
+  run: Run,
+  seed: number,
+  temperature: number,
+  prompt: readonly number[],
+  given: readonly (readonly number[])[] | null,
+): Promise<number[][]> {
+  const sequence = new Sequence(run);
+  await sequence.open();
+  const drawn: number[][] = [];
+  let input = prompt;
+  for (let index = 0; index < TOKENS; index += 1) {
+    const id = draw(await sequence.next(input), VOCABULARY, temperature, seed, index);
+    drawn.push([id]);
+    input = given?.[index] ?? [id];
+  }
+  await sequence.close();
+  return drawn;
+}
 
 async function measure(temperature: number, other: string): Promise<void> {
   const folder = TORE_TINY;
@@ -109,49 +131,11 @@ async function measure(temperature: number, other: string): Promise<void> {
   const answering = await load(folder, whole, 'fp32', 1);
   const runs: (readonly [name: string, honest: boolean, run: Run | Invent])[] = [
     ['fp32, two threads', true, await load(folder, whole, 'fp32', 2)],
-    [
-      'fp32, cut in two',
-      true,
-      await load(
-        folder,
-        [
-          [0, 3],
-          [4, 7],
-        ],
-        'fp32',
-        1,
-      ),
-    ],
+    ['fp32, cut in two', true, await load(folder, '0-3 4-7', 'fp32', 1)],
     ['int8', true, await load(folder, whole, 'int8', 1)],
     ['int4 (not compared with fp32)', true, await load(folder, whole, 'int4', 1)],
-    [
-      'every second layer',
-      false,
-      await load(
-        folder,
-        [
-          [0, 0],
-          [2, 2],
-          [4, 4],
-          [6, 7],
-        ],
-        'fp32',
-        1,
-      ),
-    ],
-    [
-      'half of the layers',
-      false,
-      await load(
-        folder,
-        [
-          [0, 1],
-          [6, 7],
-        ],
-        'fp32',
-        1,
-      ),
-    ],
+    ['every second layer', false, await load(folder, '0-0 2-2 4-4 6-7', 'fp32', 1)],
+    ['half of the layers', false, await load(folder, '0-1 6-7', 'fp32', 1)],
     ['another model of the same shape', false, await load(other, whole, 'fp32', 1)],
     ['a constant token', false, (): number => 65],
     ['tokens by chance', false, (index, seed, size): number => Math.floor(drawUniform(seed + 7_777, index) * size)],
@@ -161,32 +145,14 @@ async function measure(temperature: number, other: string): Promise<void> {
     const prompt = Array.from({ length: PROMPT_TOKENS }, (_, index) =>
       Math.floor(drawUniform(seed + 1_000, index) * Math.min(256, vocabulary)),
     );
-    const given = await answerOf(answering, prompt, null);
+    const given = await answerOf(answering, seed, temperature, prompt, null);
     for (const [at, [, , run]] of runs.entries()) {
       const steps =
         typeof run === 'function'
           ? given.map((_, index) => [run(index, seed, vocabulary)])
-          : await answerOf(run, prompt, given);
+          : await answerOf(run, seed, temperature, prompt, given);
       const { compared, same } = compareTokens(given, steps);
       shares[at]?.push(same / compared);
-    }
-
-    async function answerOf(
-      run: Run,
-      first: number[],
-      tokens: readonly (readonly number[])[] | null,
-    ): Promise<number[][]> {
-      const sequence = new Sequence(run);
-      await sequence.open();
-      const drawn: number[][] = [];
-      let input: readonly number[] = first;
-      for (let index = 0; index < TOKENS; index += 1) {
-        const id = draw(await sequence.next(input), vocabulary, temperature, seed, index);
-        drawn.push([id]);
-        input = tokens?.[index] ?? [id];
-      }
-      await sequence.close();
-      return drawn;
     }
   }
   for (const [at, [name, honest]] of runs.entries()) {

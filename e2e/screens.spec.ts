@@ -55,7 +55,6 @@ test('every screen is accessible and has its picture', async ({ tore }) => {
   await expect.poll(() => window.evaluate(() => globalThis.devicePixelRatio)).toBe(2);
   await everywhere(window, async (name) => {
     expect(await sidewaysOverflow(window), `${name} scrolls sideways at 200 %`).toBeLessThanOrEqual(0);
-    await tore.screenshot(`${name}-tr-double`);
   });
   await openScreen(window, 'settings');
   await window.getByTestId('text-scale-select').getByText('%100').click();
