@@ -3,6 +3,7 @@ import { NodeRegistration } from '../../../protocol/compute/http/nodes';
 import { success } from '../../../protocol/result';
 import { refuse } from '../../errors';
 import { unknownNode } from '../../nodes/node-service';
+import { normalizePublicKey } from '../../nodes/node-store';
 import type { CoordinatorServices } from '../../services';
 import { errorBody } from '../http-status';
 import { sendResult, type ApiServer } from '../server-types';
@@ -15,8 +16,8 @@ export function nodeRoutes(app: ApiServer, services: CoordinatorServices): void 
 
   app.post('/nodes/register', { schema: { body: NodeRegistration } }, async (request, reply) => {
     const { publicKey } = request.principal;
-    if (publicKey !== null && publicKey !== request.body.public_key) {
-      return sendResult(reply, refuse('owner-only', 'A key registers itself, and no other key.'));
+    if (publicKey !== null && publicKey !== normalizePublicKey(request.body.public_key)) {
+      return sendResult(reply, refuse('key-mismatch', 'A key registers itself, and no other key.'));
     }
     const registered = await nodeService.register(request.body);
     if (registered.ok || registered.error.code !== 'node-known') return sendResult(reply, registered, { success: 201 });
