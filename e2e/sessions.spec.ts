@@ -18,9 +18,21 @@ const run = promisify(execFile);
 const WITHIN = { timeout: READY_TIMEOUT_MS };
 const TORE = resolve(import.meta.dirname, '../out/main/tore.js');
 
+interface ModelServer {
+  readonly server: Server;
+  readonly url: string;
+  readonly asked: string[];
+  /** Lets answers end; until then each stops before its last word, so that what is seen meanwhile can be waited for. */
+  finish(): void;
+}
+
 /** A server as people run them at home, written from its documentation: streamed chat completions. */
-async function startModelServer(answer: string): Promise<{ server: Server; url: string; asked: string[] }> {
+async function startModelServer(answer: string): Promise<ModelServer> {
   const asked: string[] = [];
+  let finish = (): void => undefined;
+  const mayEnd = new Promise<void>((done) => {
+    finish = done;
+  });
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString('utf8')));
@@ -36,20 +48,13 @@ async function startModelServer(answer: string): Promise<{ server: Server; url: 
           choices: [{ index: 0, delta: { role: 'assistant', content }, finish_reason: finish }],
         })}\n\n`;
       const words = answer.split(/(?<= )/);
-      const next = (): void => {
-        const word = words.shift();
-        if (word === undefined) {
-          response.end(`${piece('', 'stop')}data: [DONE]\n\n`);
-          return;
-        }
-        response.write(piece(word, null));
-        setTimeout(next, 60);
-      };
-      next();
+      const last = words.pop() ?? '';
+      for (const word of words) response.write(piece(word, null));
+      void mayEnd.then(() => response.end(`${piece(last, null)}${piece('', 'stop')}data: [DONE]\n\n`));
     });
   });
   await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done));
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, asked };
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, asked, finish };
 }
 
 async function post(window: Page, text: string): Promise<void> {
@@ -74,7 +79,7 @@ test('two labs find each other, agree and hold a session whose models, costs and
 }) => {
   test.setTimeout(480_000);
   const folder = await mkdtemp(join(tmpdir(), 'tore-session-'));
-  const { server, url, asked } = await startModelServer('A shard is a range of layers of one model.');
+  const { server, url, asked, finish } = await startModelServer('A shard is a range of layers of one model.');
   const observers: SessionClient[] = [];
   try {
     const [ada, ben] = [await launchTore(), await launchTore()];
@@ -138,7 +143,8 @@ test('two labs find each other, agree and hold a session whose models, costs and
     await expect(ada.window.getByTestId('session-person').filter({ hasText: 'helper-1' })).toHaveCount(1, WITHIN);
 
     await post(ada.window, '@helper What is a shard?');
-    await expect(ada.window.getByTestId('session-stream').first()).toBeVisible(WITHIN);
+    await expect(ada.window.getByTestId('session-stream').first()).toContainText('A shard is a range', WITHIN);
+    finish();
     await expect(ada.window.getByTestId('session-turn')).toHaveCount(2, WITHIN);
     for (const { window } of [ada, ben]) {
       await expect(window.getByTestId('session-turn').nth(1)).toContainText('A shard is a range of layers', WITHIN);

@@ -10,7 +10,7 @@ import { refuse, type CoordinatorErrorCode, type CoordinatorResult } from '../er
 import type { Cashier, Hold, Settled } from '../pipeline/cashier';
 import type { GenerateListener, GenerateRequest } from '../pipeline/generate-service';
 import type { PeerModel } from './offers';
-import type { Peer } from './peer-links';
+import type { Peer } from './peer';
 import type { BookWith, SettlementDesk } from './settlement-desk';
 import type { SettlementStore } from './settlement-store';
 

@@ -13,6 +13,8 @@ export interface FederationTables {
     ended_at: string | null;
     last_up_at: string | null;
   };
+  /** Every agreement that was read for a peer, so that an older one counts until it ends. */
+  federation_agreements: { peer_key: string; agreement_id: string; agreement_json: string; read_at: string };
   /** Why something of a peer was refused; the newest are kept. */
   federation_refusals: { id: Generated<number>; peer_key: string; at: string; code: string; message: string };
   /** Requests made at a peer, written before they are sent: what a settlement has to fit. */

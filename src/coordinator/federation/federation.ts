@@ -1,6 +1,5 @@
 import type { WebSocket } from 'ws';
 import type { FederationMessage } from '../../protocol/federation/messages';
-import { settlementTermsOf } from '../../protocol/federation/grant';
 import type { Clock, Random } from '../clock';
 import type { DiscoveryIndex } from '../discovery/discovery-index';
 import { refuse } from '../errors';
@@ -12,7 +11,8 @@ import type { Scheduler } from '../scheduling/scheduler';
 import type { Database } from '../storage/database-schema';
 import { AskingDesk } from './asking-desk';
 import { Offers, type PeerModel } from './offers';
-import { PeerLinks, type Peer } from './peer-links';
+import type { Peer } from './peer';
+import { PeerLinks } from './peer-links';
 import type { FederationSetup } from './peer-settings';
 import { PeerStore } from './peer-store';
 import type { SealedLink } from './sealed-link';
@@ -163,6 +163,10 @@ export class Federation {
     this.statements.dropAll(peer);
   }
 
+  isBusy(peer: Peer): boolean {
+    return this.serving.runningFor(peer) + this.asking.runningAt(peer) > 0;
+  }
+
   message(peer: Peer, link: SealedLink, message: FederationMessage): void {
     switch (message.type) {
       case 'ready':
@@ -219,10 +223,5 @@ export class Federation {
       this.parts.logger.error({ err: thrown, peer: peer.name }, 'something of a peer could not be done');
     });
     this.tails.set(peer, next);
-  }
-
-  /** In what costs under the agreement with a peer are counted. */
-  termsOf(peer: Peer): ReturnType<typeof settlementTermsOf> {
-    return settlementTermsOf(peer.settings.agreement);
   }
 }

@@ -21,12 +21,15 @@ import type { LinkKeys } from './sealed-link';
 
 const NONCE_BYTES = 32;
 
-/** Whom a greeting is with, and what this side holds with it. */
+/** Whom a greeting is with, and the agreement it is about. */
 export interface GreetedPeer {
   readonly publicKey: string;
   readonly agreementId: string;
   readonly agreementHash: string;
 }
+
+/** The agreement a coordinator that connects names. */
+export type NamedAgreement = Pick<Introduction, 'agreement_id' | 'agreement_hash'>;
 
 /** Why a greeting led to no link. */
 export interface GreetingFailure {
@@ -39,6 +42,7 @@ export interface GreetingFailure {
     | 'peer-barred'
     | 'agreement-differs'
     | 'signature-wrong'
+    | 'agreement-differs-there'
     | 'refused-there'
     | 'unreachable';
   readonly message: string;
@@ -46,7 +50,7 @@ export interface GreetingFailure {
 
 export interface GreetingEvents {
   /** Called while the last message of the greeting is handled, so that nothing behind it is missed. */
-  linked(publicKey: string, keys: LinkKeys): void;
+  linked(greeted: GreetedPeer, keys: LinkKeys): void;
   failed(failure: GreetingFailure): void;
 }
 
@@ -103,9 +107,9 @@ class Greeting {
     this.socket.send(JSON.stringify(message));
   }
 
-  link(publicKey: string, keys: LinkKeys): void {
+  link(greeted: GreetedPeer, keys: LinkKeys): void {
     if (!this.finish()) return;
-    this.events.linked(publicKey, keys);
+    this.events.linked(greeted, keys);
   }
 
   /** @param tell - said to the other side before the socket is closed */
@@ -131,7 +135,8 @@ class Greeting {
   private readonly onMessage = (data: RawData, isBinary: boolean): void => {
     const message = parse(data, isBinary);
     if (refusedChecker.Check(message)) {
-      this.fail({ claimedKey: null, code: 'refused-there', message: `${message.code}: ${message.message}` });
+      const code = message.code === 'agreement-differs' ? 'agreement-differs-there' : 'refused-there';
+      this.fail({ claimedKey: null, code, message: `${message.code}: ${message.message}` });
     } else this.handler(message);
   };
 
@@ -175,7 +180,7 @@ export function dialPeer(url: string, peer: GreetedPeer, signer: Signer, random:
     followRedirects: false,
   });
   const greeting = new Greeting(socket, {
-    linked: (publicKey, keys) => events.linked(socket, publicKey, keys),
+    linked: (greeted, keys) => events.linked(socket, greeted, keys),
     failed: events.failed,
   });
   const ephemeral = ephemeralKey();
@@ -202,7 +207,7 @@ export function dialPeer(url: string, peer: GreetedPeer, signer: Signer, random:
       return;
     }
     greeting.send({ type: 'proof', signature: signer.sign(linkProofText(transcript, 'dialer')) });
-    greeting.link(claimedKey, keysOf(shared, transcript, 'dialer'));
+    greeting.link(peer, keysOf(shared, transcript, 'dialer'));
   });
   socket.on('open', () => {
     if (socket.protocol === FEDERATION_SUBPROTOCOL) {
@@ -213,20 +218,23 @@ export function dialPeer(url: string, peer: GreetedPeer, signer: Signer, random:
 
 /** What a greeting tells, with the socket the link goes on over. */
 export interface SocketEvents {
-  linked(socket: WebSocket, publicKey: string, keys: LinkKeys): void;
+  linked(socket: WebSocket, greeted: GreetedPeer, keys: LinkKeys): void;
   failed(failure: GreetingFailure): void;
 }
 
-/** Answers a coordinator that connects. `admit` says whether its key is one of a peer that may come in now. */
+/**
+ * Answers a coordinator that connects. `admit` says whether its key is one of a peer that may come in now, and which
+ * agreement this side holds against the one it names.
+ */
 export function greetPeer(
   socket: WebSocket,
-  admit: (publicKey: string) => Admission,
+  admit: (publicKey: string, named: NamedAgreement) => Admission,
   signer: Signer,
   random: Random,
   events: SocketEvents,
 ): void {
   const greeting = new Greeting(socket, {
-    linked: (publicKey, keys) => events.linked(socket, publicKey, keys),
+    linked: (greeted, keys) => events.linked(socket, greeted, keys),
     failed: events.failed,
   });
   greeting.expect((hello) => {
@@ -235,7 +243,7 @@ export function greetPeer(
       return;
     }
     const claimedKey = hello.public_key;
-    const admission = admit(claimedKey);
+    const admission = admit(claimedKey, hello);
     if (admission.kind === 'refuse') {
       const { code, message } = admission;
       greeting.fail({ claimedKey, code, message }, { code, message });
@@ -258,7 +266,7 @@ export function greetPeer(
       const isProved =
         proofChecker.Check(proof) &&
         nodeEd25519.verify(claimedKey, linkProofText(transcript, 'dialer'), proof.signature);
-      if (isProved) greeting.link(claimedKey, keysOf(shared, transcript, 'listener'));
+      if (isProved) greeting.link(peer, keysOf(shared, transcript, 'listener'));
       else greeting.fail({ claimedKey, ...NO_SIGNATURE }, NO_SIGNATURE);
     });
     greeting.send({ type: 'welcome', ...own, signature: signer.sign(linkProofText(transcript, 'listener')) });

@@ -9,7 +9,7 @@ import type { DiscoveryIndex } from '../discovery/discovery-index';
 import type { Logger } from '../logger';
 import type { ModelCatalogue } from '../models/model-catalogue';
 import type { Scheduler } from '../scheduling/scheduler';
-import type { Peer } from './peer-links';
+import type { Peer } from './peer';
 
 /** Characters of the records in one summary, so that it stays well below the size of a message. */
 const MAX_RECORDS_LENGTH = 1024 * 1024;

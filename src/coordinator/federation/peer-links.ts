@@ -1,86 +1,42 @@
 import type { WebSocket } from 'ws';
 import { nodeCryptography } from '../../keys/ed25519';
 import { FEDERATION_LIMITS, FEDERATION_SUBPROTOCOL } from '../../protocol/federation/limits';
-import {
-  keepsNewLink,
-  NEW_LINK,
-  nextLinkState,
-  retryDelayMs,
-  type LinkEvent,
-  type LinkState,
-} from '../../protocol/federation/link-state';
-import type { FederationDraft, FederationMessage } from '../../protocol/federation/messages';
+import { keepsNewLink, nextLinkState, retryDelayMs, type LinkEvent } from '../../protocol/federation/link-state';
+import type { FederationMessage } from '../../protocol/federation/messages';
 import type { Signer } from '../../protocol/signing/ed25519';
-import { agreementStanding, checkTermination } from '../../protocol/trust/agreement-standing';
+import { checkTermination } from '../../protocol/trust/agreement-standing';
 import type { TerminationNotice } from '../../protocol/trust/termination';
 import type { Clock, Random } from '../clock';
 import { refuse, type CoordinatorResult } from '../errors';
 import type { Logger } from '../logger';
-import { dialPeer, greetPeer, type GreetedPeer, type GreetingFailure } from './link-greeting';
-import type { FederationSetup, PeerSettings } from './peer-settings';
+import { AgreementFiles } from './agreement-files';
+import { dialPeer, greetPeer, type GreetedPeer, type GreetingFailure, type NamedAgreement } from './link-greeting';
+import { barring, Peer, type HeldAgreement } from './peer';
+import type { FederationSetup } from './peer-settings';
 import type { PeerStore } from './peer-store';
-import { LINK_CLOSE_REASONS, SealedLink, type LinkKeys, type LinkTraffic } from './sealed-link';
+import { LINK_CLOSE_REASONS, SealedLink, type LinkKeys } from './sealed-link';
 
-/** One peer and the link to it. */
-export class Peer {
-  state: LinkState = NEW_LINK;
-  link: SealedLink | null = null;
-  termination: TerminationNotice | null = null;
-  lastUpAt: string | null = null;
-  /** Of all links since the start. */
-  readonly traffic: LinkTraffic = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0 };
-
-  constructor(
-    readonly settings: PeerSettings,
-    readonly keyId: string,
-  ) {}
-
-  get name(): string {
-    return this.settings.name;
-  }
-
-  get publicKey(): string {
-    return this.settings.publicKey;
-  }
-
-  get agreementId(): string {
-    return this.settings.agreement.id;
-  }
-
-  /** Sends over the link that stands now; false without one. */
-  send(draft: FederationDraft): Promise<boolean> {
-    return this.link?.send(draft) ?? Promise.resolve(false);
-  }
-}
+/** What runs under an agreement that was renewed has this long to end before the link changes over. */
+const RENEWAL_PATIENCE_MS = 300_000;
 
 /** What the parts of the federation hear of links. */
 export interface LinkListener {
   up(peer: Peer, link: SealedLink): void;
   message(peer: Peer, link: SealedLink, message: FederationMessage): void;
   down(peer: Peer, reason: string): void;
+  /** Whether something would be lost if the link to a peer ended now. */
+  isBusy(peer: Peer): boolean;
 }
 
-/** Whether the agreement with a peer lets anything happen now; else why not. */
-function barring(peer: Peer, nowMs: number): string | null {
-  const { agreement } = peer.settings;
-  const standing = agreementStanding(agreement, peer.termination === null ? [] : [peer.termination], nowMs);
-  const { effective_at: from, expires_at: to } = agreement.terms;
-  switch (standing) {
-    case 'in-force':
-      return null;
-    case 'not-yet':
-      return `the agreement begins at ${from}`;
-    case 'expired':
-      return `the agreement ended at ${to ?? from}`;
-    case 'terminated':
-      return `the agreement was terminated at ${peer.termination?.effective_at ?? from}`;
-  }
+function greeted({ publicKey }: Peer, held: HeldAgreement): GreetedPeer {
+  return { publicKey, agreementId: held.agreement.id, agreementHash: held.agreementHash };
 }
 
 /** The links to all peers: made, taken, watched and ended. */
 export class PeerLinks {
   readonly peers: readonly Peer[];
   private readonly byKey: ReadonlyMap<string, Peer>;
+  private readonly files: AgreementFiles;
   private greetings = 0;
   private isRunning = false;
   private timer: NodeJS.Timeout | null = null;
@@ -93,7 +49,10 @@ export class PeerLinks {
     private readonly random: Random,
     private readonly logger: Logger,
   ) {
-    this.peers = setup.peers.map((settings) => new Peer(settings, nodeCryptography.keyIdOf(settings.publicKey)));
+    this.peers = setup.peers.map((settings) => new Peer(settings));
+    this.files = new AgreementFiles(store, setup.signer.publicKey, (peer, code, message) =>
+      this.noteRefusal(peer, code, message),
+    );
     this.byKey = new Map(this.peers.map((peer) => [peer.publicKey, peer]));
   }
 
@@ -108,10 +67,15 @@ export class PeerLinks {
   /** Reads what earlier runs knew, and begins to connect. */
   async start(): Promise<void> {
     for (const peer of this.peers) {
-      const stored = await this.store.load(peer.publicKey, peer.agreementId);
-      peer.termination = stored.termination;
-      peer.lastUpAt = stored.lastUpAt;
-      if (stored.isCut) this.advance(peer, { kind: 'cut' });
+      await this.files.load(peer);
+      let isCut = false;
+      for (const held of peer.agreements) {
+        const stored = await this.store.load(peer.publicKey, held.agreement.id);
+        held.termination = stored.termination;
+        isCut ||= stored.isCut;
+        if ((stored.lastUpAt ?? '') > (peer.lastUpAt ?? '')) peer.lastUpAt = stored.lastUpAt;
+      }
+      if (isCut) this.advance(peer, { kind: 'cut' });
     }
     this.isRunning = true;
     this.sweep();
@@ -129,6 +93,7 @@ export class PeerLinks {
     const nowMs = this.clock.nowMs();
     for (const peer of this.peers) {
       this.judge(peer, nowMs);
+      this.changeOver(peer, nowMs);
       const { state } = peer;
       if (state.kind === 'down' && state.retryAtMs <= nowMs && peer.settings.url !== null) this.dial(peer);
     }
@@ -151,22 +116,25 @@ export class PeerLinks {
     };
     greetPeer(
       socket,
-      (publicKey) => {
+      (publicKey, named) => {
         const peer = this.byKey.get(publicKey);
         if (peer === undefined) {
           return { kind: 'refuse', code: 'peer-unknown', message: 'This key is no peer of this coordinator.' };
         }
         const reason = this.refusalOf(peer);
-        if (reason !== null) return { kind: 'refuse', code: 'peer-barred', message: reason };
-        return { kind: 'welcome', peer: this.greeted(peer) };
+        const held = this.agreementFor(peer, named);
+        if (reason !== null || held === null) {
+          return { kind: 'refuse', code: 'peer-barred', message: reason ?? 'No link: no agreement is in force.' };
+        }
+        return { kind: 'welcome', peer: greeted(peer, held) };
       },
       this.signer,
       this.random,
       {
-        linked: (linked, publicKey, keys) => {
+        linked: (linked, { publicKey, agreementId }, keys) => {
           over();
           const peer = this.byKey.get(publicKey);
-          if (peer !== undefined) this.take(peer, linked, keys, publicKey);
+          if (peer !== undefined) this.take(peer, linked, keys, publicKey, agreementId);
         },
         failed: (failure) => {
           over();
@@ -195,27 +163,43 @@ export class PeerLinks {
   async terminate(value: unknown): Promise<CoordinatorResult<TerminationNotice>> {
     const id: unknown =
       typeof value === 'object' && value !== null && 'agreement_id' in value ? value.agreement_id : null;
-    const peer = this.peers.find((one) => one.agreementId === id);
-    if (peer === undefined) return refuse('record-unknown', 'No link stands on such an agreement here.');
-    const notice = checkTermination(value, peer.settings.agreement, nodeCryptography);
+    const peer = this.peers.find((one) => typeof id === 'string' && one.agreement(id) !== undefined);
+    const held = typeof id === 'string' ? peer?.agreement(id) : undefined;
+    if (peer === undefined || held === undefined) {
+      return refuse('record-unknown', 'No link stands on such an agreement here.');
+    }
+    const notice = checkTermination(value, held.agreement, nodeCryptography);
     if (!notice.ok) return notice;
-    if (peer.termination?.id === notice.value.id) return notice;
+    if (held.termination?.id === notice.value.id) return notice;
     await this.store.end(notice.value);
-    peer.termination = (await this.store.load(peer.publicKey, peer.agreementId)).termination;
-    // The peer hears it over the link that ends with it; a notice that comes after an earlier one changes nothing.
-    if (peer.termination?.id === notice.value.id) await peer.send({ type: 'terminate', notice: { ...notice.value } });
+    await this.takeTermination(peer, held);
     this.sweep();
     return notice;
   }
 
-  /** Takes over what another program has written into the database: a termination from the command line. */
+  /**
+   * Takes over what was changed from outside: a termination that another program has written into the database, a renewed
+   * agreement in the place of the old one.
+   */
   async reload(): Promise<void> {
     for (const peer of this.peers) {
-      const stored = await this.store.load(peer.publicKey, peer.agreementId);
-      if (stored.termination === null || stored.termination.id === peer.termination?.id) continue;
-      peer.termination = stored.termination;
-      await peer.send({ type: 'terminate', notice: { ...stored.termination } });
+      for (const held of peer.agreements) await this.takeTermination(peer, held);
+      const renewed = await this.files.renewed(peer);
+      if (renewed === null) continue;
+      const { isCut } = await this.store.load(peer.publicKey, peer.agreementId);
+      const held = peer.hold(renewed, true);
+      held.termination = (await this.store.load(peer.publicKey, held.agreement.id)).termination;
+      if (isCut) await this.store.setCut(peer.publicKey, true);
+      this.logger.info({ peer: peer.name, agreement: held.agreement.id }, 'the agreement with a peer was renewed');
     }
+  }
+
+  /** Of several notices the one that ends an agreement earliest counts; the peer hears it over the link that ends with it. */
+  private async takeTermination(peer: Peer, held: HeldAgreement): Promise<void> {
+    const { termination } = await this.store.load(peer.publicKey, held.agreement.id);
+    if (termination === null || termination.id === held.termination?.id) return;
+    held.termination = termination;
+    await peer.send({ type: 'terminate', notice: { ...termination } });
   }
 
   noteRefusal(peer: Peer, code: string, message: string): void {
@@ -237,51 +221,78 @@ export class PeerLinks {
   }
 
   private judge(peer: Peer, nowMs: number): void {
-    const reason = barring(peer, nowMs);
-    if (reason === null) {
-      this.advance(peer, { kind: 'allowed' });
-      return;
-    }
-    this.advance(peer, { kind: 'barred', reason });
-    peer.link?.close({ ...LINK_CLOSE_REASONS.noAgreement, reason });
+    const inForce = peer.inForce(nowMs);
+    const ended = peer.agreement(peer.agreementId);
+    const reason = ended === undefined ? null : barring(ended, nowMs);
+    if (reason !== null) peer.link?.close({ ...LINK_CLOSE_REASONS.noAgreement, reason });
+    const [next] = inForce;
+    if (next === undefined) this.advance(peer, { kind: 'barred', reason: reason ?? 'no agreement is in force' });
+    else this.advance(peer, { kind: 'allowed' });
+    if (peer.link === null && next !== undefined) peer.use(next);
   }
 
-  private greeted(peer: Peer): GreetedPeer {
-    return {
-      publicKey: peer.publicKey,
-      agreementId: peer.agreementId,
-      agreementHash: peer.settings.agreementHash,
-    };
+  /** Ends a link under an agreement that was renewed once nothing runs over it; the next one stands under the new one. */
+  private changeOver(peer: Peer, nowMs: number): void {
+    const sinceMs = peer.renewalSinceMs;
+    if (sinceMs === null) return;
+    if (peer.link !== null && this.listener.isBusy(peer) && nowMs - sinceMs < RENEWAL_PATIENCE_MS) return;
+    peer.renewalSinceMs = null;
+    peer.link?.close(LINK_CLOSE_REASONS.renewed);
+  }
+
+  /** The agreement that is held against the one a peer names: the same where it may be used, else the newest. */
+  private agreementFor(peer: Peer, named: NamedAgreement): HeldAgreement | null {
+    const inForce = peer.inForce(this.clock.nowMs());
+    return (
+      inForce.find(
+        ({ agreement, agreementHash }) => agreement.id === named.agreement_id && agreementHash === named.agreement_hash,
+      ) ??
+      inForce[0] ??
+      null
+    );
   }
 
   private dial(peer: Peer): void {
     const { url } = peer.settings;
-    if (url === null) return;
+    const inForce = peer.inForce(this.clock.nowMs());
+    const held = inForce[peer.refusedAgreements] ?? inForce[0];
+    if (url === null || held === undefined) return;
     this.advance(peer, { kind: 'greet' });
-    dialPeer(url, this.greeted(peer), this.signer, this.random, {
-      linked: (socket, _publicKey, keys) => this.take(peer, socket, keys, this.signer.publicKey),
-      failed: (failure) => this.failed(peer, failure),
+    dialPeer(url, greeted(peer, held), this.signer, this.random, {
+      linked: (socket, { agreementId }, keys) => this.take(peer, socket, keys, this.signer.publicKey, agreementId),
+      failed: (failure) => this.failed(peer, failure, inForce.length),
     });
   }
 
-  private failed(peer: Peer, failure: GreetingFailure): void {
+  /** @param choices - how many agreements the link could have stood under */
+  private failed(peer: Peer, failure: GreetingFailure, choices: number): void {
+    const isOther = failure.code === 'agreement-differs' || failure.code === 'agreement-differs-there';
+    if (isOther && peer.refusedAgreements + 1 < choices) {
+      // The other side has not renewed it yet.
+      peer.refusedAgreements += 1;
+      this.lose(peer, failure.message, 0);
+      return;
+    }
+    peer.refusedAgreements = 0;
     this.lose(peer, failure.message);
-    if (failure.code !== 'unreachable' && failure.code !== 'refused-there') {
+    if (!['unreachable', 'refused-there', 'agreement-differs-there'].includes(failure.code)) {
       this.noteRefusal(peer, failure.code, failure.message);
     }
   }
 
-  private lose(peer: Peer, reason: string): void {
+  /** @param afterMs - when the next attempt is made; by default later the more have failed */
+  private lose(peer: Peer, reason: string, afterMs?: number): void {
     // An attempt of this side may fail while the peer's own has succeeded.
     if (peer.link !== null) return;
     const failures = peer.state.kind === 'greeting' ? peer.state.failures : 0;
     const spread = (this.random.bytes(1)[0] ?? 0) / 255;
-    this.advance(peer, { kind: 'lost', reason, retryAfterMs: retryDelayMs(failures, this.setup.retryMs, spread) });
+    const retryAfterMs = afterMs ?? retryDelayMs(failures, this.setup.retryMs, spread);
+    this.advance(peer, { kind: 'lost', reason, retryAfterMs });
     this.schedule(this.clock.nowMs());
   }
 
   /** A link was proved: it becomes the one of the peer, unless the other one is to stay. */
-  private take(peer: Peer, socket: WebSocket, keys: LinkKeys, dialerKey: string): void {
+  private take(peer: Peer, socket: WebSocket, keys: LinkKeys, dialerKey: string, agreementId: string): void {
     const link: SealedLink = new SealedLink(
       socket,
       keys,
@@ -304,9 +315,11 @@ export class PeerLinks {
       },
       this.clock,
     );
-    const reason = this.isRunning ? this.refusalOf(peer) : 'stopping';
-    if (reason !== null) {
-      link.close({ ...LINK_CLOSE_REASONS.noAgreement, reason: reason.slice(0, 100) });
+    const held = peer.agreement(agreementId);
+    const ended = held === undefined ? 'no such agreement' : barring(held, this.clock.nowMs());
+    const reason = this.isRunning ? (this.refusalOf(peer) ?? ended) : 'stopping';
+    if (reason !== null || held === undefined) {
+      link.close({ ...LINK_CLOSE_REASONS.noAgreement, reason: (reason ?? '').slice(0, 100) });
       return;
     }
     const existing = peer.link;
@@ -318,8 +331,9 @@ export class PeerLinks {
       existing.close(LINK_CLOSE_REASONS.otherLink);
     }
     peer.link = link;
+    peer.use(held);
+    peer.refusedAgreements = 0;
     this.advance(peer, { kind: 'proved' });
-    const { agreementId } = peer;
     this.logger.info({ peer: peer.name, agreement: agreementId }, 'a link to a peer stands under its agreement');
     void this.store
       .noteUp(peer.publicKey, agreementId)

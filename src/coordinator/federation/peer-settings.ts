@@ -11,17 +11,22 @@ import { agreementHash } from '../../protocol/trust/termination';
 import type { FederationPeer, FederationSettings } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
 
-/** A configured peer with the agreement that was read for it. */
-export interface PeerSettings {
-  readonly name: string;
-  /** `ws(s)://host:port`, or null when only the peer connects. */
-  readonly url: string | null;
-  readonly publicKey: string;
+/** An agreement between this coordinator and a peer, checked and signed by both. */
+export interface PeerAgreement {
   readonly agreement: Agreement;
   readonly agreementHash: string;
   /** `node_id` of the parties in the agreement: the own one, and the peer's. */
   readonly ownParty: string;
   readonly peerParty: string;
+}
+
+/** A configured peer with an agreement. */
+export interface PeerSettings extends PeerAgreement {
+  readonly name: string;
+  /** `ws(s)://host:port`, or null when only the peer connects. */
+  readonly url: string | null;
+  readonly publicKey: string;
+  readonly agreementFile: string;
 }
 
 /** The federation of a coordinator as configured, its files read. */
@@ -64,11 +69,10 @@ export function openFederationKey(keyFile: string): CoordinatorResult<Signer> {
   return opened.ok ? opened : wrong(`The key ${keyFile}: ${opened.error.message}`, 'Make one with `tore keygen`.');
 }
 
-/** Checks that an agreement is one between exactly these two coordinators, and signed by both parties. */
-function readAgreement(
-  peer: FederationPeer,
-  ownKey: string,
-): CoordinatorResult<Pick<PeerSettings, 'agreement' | 'agreementHash' | 'ownParty' | 'peerParty'>> {
+type AgreementSource = Pick<FederationPeer, 'name' | 'publicKey' | 'agreementFile'>;
+
+/** Reads the file of a peer's agreement. Fails with `config-invalid`. */
+export function readPeerAgreement(peer: AgreementSource, ownKey: string): CoordinatorResult<PeerAgreement> {
   const where = `The agreement of the peer "${peer.name}" (${peer.agreementFile})`;
   let bytes: Uint8Array;
   try {
@@ -76,6 +80,21 @@ function readAgreement(
   } catch (thrown) {
     return wrong(`${where} cannot be read: ${reasonOf(thrown)}`, 'Put the file there, or remove the peer.');
   }
+  return checkPeerAgreement(bytes, where, peer.publicKey, ownKey);
+}
+
+/**
+ * Checks that a document is an agreement between exactly these two coordinators, signed by both parties. Fails with
+ * `config-invalid`.
+ *
+ * @param where - which agreement, as the first words of an error
+ */
+function checkPeerAgreement(
+  bytes: Uint8Array,
+  where: string,
+  peerKey: string,
+  ownKey: string,
+): CoordinatorResult<PeerAgreement> {
   const json = readJson(bytes);
   const valid = json.ok ? validateAgreement(json.value) : json;
   if (!valid.ok) return wrong(`${where} is not valid: ${valid.error.message}`, 'Check it with `tore verify`.');
@@ -84,7 +103,7 @@ function readAgreement(
   if (!verified.ok) return wrong(`${where}: ${verified.error.message}`, 'Both parties sign one text.');
   const hash = agreementHash(agreement, nodeCryptography);
   if (!hash.ok) return wrong(`${where}: ${hash.error.message}`, 'Make a new agreement.');
-  const [own, other] = [partyOfKey(agreement, ownKey), partyOfKey(agreement, peer.publicKey)];
+  const [own, other] = [partyOfKey(agreement, ownKey), partyOfKey(agreement, peerKey)];
   if (agreement.parties.length !== 2) return wrong(`${where} has more than two parties.`, 'A link joins two.');
   if (own === null || other === null || own.node_id === other.node_id) {
     const who = own === null ? 'this coordinator' : 'the peer';
@@ -94,6 +113,15 @@ function readAgreement(
     );
   }
   return success({ agreement, agreementHash: hash.value, ownParty: own.node_id, peerParty: other.node_id });
+}
+
+/** Checks an agreement with a peer that was read at an earlier time and kept. Fails with `config-invalid`. */
+export function checkEarlierAgreement(
+  { id, json }: { readonly id: string; readonly json: string },
+  { name, publicKey }: Pick<PeerSettings, 'name' | 'publicKey'>,
+  ownKey: string,
+): CoordinatorResult<PeerAgreement> {
+  return checkPeerAgreement(Buffer.from(json), `The earlier agreement ${id} with "${name}"`, publicKey, ownKey);
 }
 
 function socketAddress(url: string | null | undefined): string | null {
@@ -111,9 +139,10 @@ export function readFederation(settings: FederationSettings): CoordinatorResult<
     if (peers.some((other) => other.name === peer.name || other.publicKey === peer.publicKey)) {
       return wrong(`The peer "${peer.name}" is configured twice.`, 'Give each peer one entry.');
     }
-    const read = readAgreement(peer, own);
+    const read = readPeerAgreement(peer, own);
     if (!read.ok) return read;
-    peers.push({ name: peer.name, url: socketAddress(peer.url), publicKey: peer.publicKey, ...read.value });
+    const { name, publicKey, agreementFile } = peer;
+    peers.push({ name, url: socketAddress(peer.url), publicKey, agreementFile, ...read.value });
   }
   return success({ signer: signer.value, retryMs: settings.retrySeconds * 1_000, peers });
 }

@@ -1,3 +1,4 @@
+import type { Agreement } from '../../protocol/trust/agreement';
 import type { TerminationNotice } from '../../protocol/trust/termination';
 import { toEpochMs } from '../../protocol/documents/time';
 import { timestampOf, type Clock } from '../clock';
@@ -6,6 +7,8 @@ import type { Database } from '../storage/database-schema';
 /** Refusals kept of one peer, so that a flood of them fills nothing. */
 const MAX_REFUSALS = 1_000;
 const TRIM_EVERY = 100;
+/** Agreements with one peer that are looked at; renewed once a month they last for eight years. */
+const MAX_AGREEMENTS = 100;
 const MAX_MESSAGE_LENGTH = 500;
 
 /** Why something of a peer was refused. */
@@ -55,6 +58,33 @@ export class PeerStore {
       termination: row.termination_json === null ? null : (JSON.parse(row.termination_json) as TerminationNotice),
       lastUpAt: row.last_up_at,
     };
+  }
+
+  /** Keeps an agreement that was read for a peer; what was read before stays. */
+  async keepAgreement(publicKey: string, agreement: Agreement): Promise<void> {
+    await this.database
+      .insertInto('federation_agreements')
+      .values({
+        peer_key: publicKey,
+        agreement_id: agreement.id,
+        agreement_json: JSON.stringify(agreement),
+        read_at: timestampOf(this.clock.nowMs()),
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+
+  /** The agreements that were read for a peer, newest first. */
+  async agreements(publicKey: string): Promise<{ id: string; json: string }[]> {
+    const rows = await this.database
+      .selectFrom('federation_agreements')
+      .select(['agreement_id', 'agreement_json'])
+      .where('peer_key', '=', publicKey)
+      .orderBy('read_at', 'desc')
+      .orderBy('agreement_id')
+      .limit(MAX_AGREEMENTS)
+      .execute();
+    return rows.map((row) => ({ id: row.agreement_id, json: row.agreement_json }));
   }
 
   async setCut(publicKey: string, isCut: boolean): Promise<void> {

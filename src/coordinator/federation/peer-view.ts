@@ -3,7 +3,7 @@ import type { PeerView } from '../../protocol/federation/administration';
 import { grantOf, settlementTermsOf } from '../../protocol/federation/grant';
 import { timestampOf } from '../clock';
 import type { Federation } from './federation';
-import type { Peer } from './peer-links';
+import type { Peer } from './peer';
 
 const SHOWN_REFUSALS = 20;
 

@@ -18,6 +18,7 @@ export const LINK_CLOSE_REASONS = {
   flooded: { code: 4429, reason: 'too many messages' },
   noAgreement: { code: 4403, reason: 'no agreement is in force' },
   cut: { code: 4403, reason: 'the link was cut by the administrator' },
+  renewed: { code: 4403, reason: 'the agreement was renewed' },
   otherLink: { code: 4409, reason: 'another link of the two coordinators stands' },
 } as const satisfies Record<string, CloseReason>;
 

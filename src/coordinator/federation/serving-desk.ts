@@ -11,7 +11,7 @@ import type { Logger } from '../logger';
 import type { ModelCatalogue } from '../models/model-catalogue';
 import type { Cashier } from '../pipeline/cashier';
 import type { GenerateRequest, GenerateService, RequestAccount } from '../pipeline/generate-service';
-import type { Peer } from './peer-links';
+import type { Peer } from './peer';
 import type { SealedLink } from './sealed-link';
 import type { SettlementDesk } from './settlement-desk';
 import type { SettlementStore } from './settlement-store';
@@ -208,17 +208,20 @@ export class ServingDesk {
 
   /** The peer pays under the agreement: its terms were checked, nobody's balance here is touched, the nodes earn. */
   private accountOf(peer: Peer, settled: (settlement: FederationSettlement) => void): RequestAccount {
+    // The link may stand under a renewed agreement when the request ends.
+    const { agreementId } = peer;
     return {
       hold: () =>
         Promise.resolve(success({ amountMicroGft: Number.MAX_SAFE_INTEGER, release: () => Promise.resolve() })),
       settle: async (request, work, end) => {
         let made: FederationSettlement | null = null;
-        const note = `Served for ${peer.name} under the agreement ${peer.agreementId}`;
+        const note = `Served for ${peer.name} under the agreement ${agreementId}`;
         const result = await this.cashier.settleForPeer(work, note, async (transaction, ledgerRef, workMicroGft) => {
           made = await this.settlements.bookServed(
             transaction,
             peer,
             {
+              agreementId,
               requestId: request.requestId,
               modelId: request.modelId,
               precision: work.precision,

@@ -2,7 +2,7 @@ import { nodeCryptography } from '../../keys/ed25519';
 import { toWireGft } from '../../protocol/compute/micro-gft';
 import type { Precision } from '../../protocol/compute/formulas';
 import type { FinishReason } from '../../protocol/compute/model';
-import { microAmount, settlementTermsOf } from '../../protocol/federation/grant';
+import { microAmount } from '../../protocol/federation/grant';
 import {
   nextServerState,
   readReceipt,
@@ -20,11 +20,13 @@ import { timestampOf, type Clock, type Random } from '../clock';
 import { requestPrice } from '../ledger/pricing';
 import type { Logger } from '../logger';
 import type { DatabaseTransaction } from '../storage/database-schema';
-import type { Peer } from './peer-links';
+import type { Peer } from './peer';
 import type { EntryRow, SettlementStore } from './settlement-store';
 
 /** What a served request came to. */
 export interface ServedWork {
+  /** Under which agreement it was asked for. */
+  readonly agreementId: string;
   readonly requestId: string;
   readonly modelId: string;
   readonly precision: Precision;
@@ -68,10 +70,10 @@ export class SettlementDesk {
     work: ServedWork,
     ledgerRef: string | null,
   ): Promise<FederationSettlement> {
-    const terms = settlementTermsOf(peer.settings.agreement);
+    const terms = peer.termsOf(work.agreementId);
     const settlement = signSettlement(
       {
-        agreement_id: peer.agreementId,
+        agreement_id: work.agreementId,
         request_id: work.requestId,
         served_by: this.signer.publicKey,
         served_for: peer.publicKey,
@@ -196,7 +198,7 @@ export class SettlementDesk {
             modelId: asked.modelId,
             maxInputTokens: asked.maxInputTokens,
             maxNewTokens: asked.maxNewTokens,
-            terms: settlementTermsOf(peer.settings.agreement),
+            terms: peer.termsOf(asked.agreementId),
             work: (input, output, precision) => requestPrice(asked.shape, input, output, precision),
           }),
     );

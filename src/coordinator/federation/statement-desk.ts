@@ -1,6 +1,5 @@
 import { nodeCryptography } from '../../keys/ed25519';
 import { FEDERATION_LIMITS } from '../../protocol/federation/limits';
-import { settlementTermsOf } from '../../protocol/federation/grant';
 import type { FederationMessageOf } from '../../protocol/federation/messages';
 import {
   checkStatementAgreement,
@@ -9,16 +8,18 @@ import {
   signFederationStatement,
   statementOf,
   type FederationStatement,
+  type ReadStatement,
   type StatementDifference,
 } from '../../protocol/federation/statement';
 import { toEpochMs } from '../../protocol/documents/time';
 import { success } from '../../protocol/result';
-import { refuseTrust } from '../../protocol/trust/errors';
+import { refuseTrust, type TrustResult } from '../../protocol/trust/errors';
 import type { Signer } from '../../protocol/signing/ed25519';
 import { timestampOf, type Clock, type Random } from '../clock';
 import { refuse, type CoordinatorResult } from '../errors';
 import type { Logger } from '../logger';
-import type { Peer } from './peer-links';
+import type { Peer } from './peer';
+import type { PeerAgreement } from './peer-settings';
 import type { SettlementStore } from './settlement-store';
 import type { KeptStatement, StatementStore } from './statement-store';
 
@@ -83,18 +84,39 @@ export class StatementDesk {
     for (const one of this.waiting.values()) if (one.peer === peer) one.settle(null);
   }
 
-  /** Compares a time with the peer, whose link must stand; keeps what was found. Fails with `peer-unavailable`. */
+  /**
+   * Compares a time with the peer, whose link must stand, under every agreement of that time; keeps what was found. Fails
+   * with `peer-unavailable`.
+   */
   async compare(peer: Peer, fromMs: number, toMs: number): Promise<CoordinatorResult<Comparison[]>> {
-    const count = await this.store.count(peer.publicKey, peer.agreementId, fromMs, toMs);
+    const compared: Comparison[] = [];
+    for (const held of peer.agreements) {
+      const { effective_at: begins, expires_at: ends } = held.agreement.terms;
+      const isOfThen = toEpochMs(begins) < toMs && (typeof ends !== 'string' || toEpochMs(ends) > fromMs);
+      if (!isOfThen && held.agreement.id !== peer.agreementId) continue;
+      const under = await this.compareUnder(peer, held, fromMs, toMs);
+      if (!under.ok) return under;
+      compared.push(...under.value);
+    }
+    return success(compared);
+  }
+
+  private async compareUnder(
+    peer: Peer,
+    held: PeerAgreement,
+    fromMs: number,
+    toMs: number,
+  ): Promise<CoordinatorResult<Comparison[]>> {
+    const count = await this.store.count(peer.publicKey, held.agreement.id, fromMs, toMs);
     if (count > FEDERATION_LIMITS.maxStatementEntries && toMs - fromMs >= 2 * MIN_PERIOD_MS) {
       const middle = fromMs + Math.floor((toMs - fromMs) / 2);
-      const first = await this.compare(peer, fromMs, middle);
+      const first = await this.compareUnder(peer, held, fromMs, middle);
       if (!first.ok) return first;
-      const second = await this.compare(peer, middle, toMs);
+      const second = await this.compareUnder(peer, held, middle, toMs);
       return second.ok ? success([...first.value, ...second.value]) : second;
     }
     const isFinal = toMs <= this.clock.nowMs();
-    const own = signFederationStatement(await this.own(peer, fromMs, toMs), this.signer, nodeCryptography);
+    const own = signFederationStatement(await this.own(peer, held, fromMs, toMs), this.signer, nodeCryptography);
     const answer = await this.ask(peer, own, isFinal);
     if (answer === null) {
       return refuse('peer-unavailable', `${peer.name} does not answer now.`, { retryable: true });
@@ -126,16 +148,16 @@ export class StatementDesk {
   async take(peer: Peer, message: FederationMessageOf<'statement'>): Promise<void> {
     const read = this.readTheirs(peer, message.statement);
     if (!read.ok) return this.noteRefusal(peer, 'statement-invalid', read.error.message);
-    const { statement: theirs } = read.value;
+    const { statement: theirs, held } = read.value;
     const [fromMs, toMs] = [toEpochMs(theirs.from), toEpochMs(theirs.to)];
     if (!(fromMs < toMs && toMs - fromMs <= DAY_MS)) {
       return this.noteRefusal(peer, 'statement-invalid', 'A statement is of a day or a part of one.');
     }
-    const count = await this.store.count(peer.publicKey, peer.agreementId, fromMs, toMs);
+    const count = await this.store.count(peer.publicKey, held.agreement.id, fromMs, toMs);
     if (count > FEDERATION_LIMITS.maxStatementEntries) {
       return this.noteRefusal(peer, 'statement-invalid', 'The statement covers more entries than one may have.');
     }
-    const own = await this.own(peer, fromMs, toMs, theirs);
+    const own = await this.own(peer, held, fromMs, toMs, theirs);
     const isOver = toMs <= this.clock.nowMs() + SETTLE_MS;
     const equal = differencesOf(own.entries, theirs.entries).length === 0;
     const signed =
@@ -156,19 +178,26 @@ export class StatementDesk {
   /** What was kept, newest first; of one day, or of all. */
   kept(peer: Peer, limit: number, fromMs?: number): Promise<KeptStatement[]> {
     const day = fromMs === undefined ? {} : { fromMs, toMs: fromMs + DAY_MS };
-    return this.statements.kept(peer.publicKey, peer.agreementId, { limit, ...day });
+    return this.statements.kept(peer.publicKey, { limit, ...day });
   }
 
   /** The own statement of a time, not signed; under the facts of the peer's when it answers one. */
-  private async own(peer: Peer, fromMs: number, toMs: number, as?: FederationStatement): Promise<FederationStatement> {
-    const entries = await this.store.entries(peer, this.signer.publicKey, fromMs, toMs);
+  private async own(
+    { publicKey }: Peer,
+    { agreement, agreementHash }: PeerAgreement,
+    fromMs: number,
+    toMs: number,
+    as?: FederationStatement,
+  ): Promise<FederationStatement> {
+    const of = { publicKey, agreementId: agreement.id };
+    const entries = await this.store.entries(of, this.signer.publicKey, fromMs, toMs);
     return statementOf(
       {
         id: as?.id ?? this.random.uuid(),
-        agreement_id: peer.agreementId,
-        agreement_hash: peer.settings.agreementHash,
-        coordinators: [this.signer.publicKey, peer.publicKey],
-        unit: settlementTermsOf(peer.settings.agreement).unit,
+        agreement_id: agreement.id,
+        agreement_hash: agreementHash,
+        coordinators: [this.signer.publicKey, publicKey],
+        unit: agreement.terms.cost.unit,
         from: as?.from ?? timestampOf(fromMs),
         to: as?.to ?? timestampOf(toMs),
         issued_at: timestampOf(this.clock.nowMs()),
@@ -177,15 +206,19 @@ export class StatementDesk {
     );
   }
 
-  private readTheirs(peer: Peer, value: unknown): ReturnType<typeof readFederationStatement> {
+  private readTheirs(peer: Peer, value: unknown): TrustResult<ReadStatement & { readonly held: PeerAgreement }> {
     const read = readFederationStatement(value, nodeCryptography);
     if (!read.ok) return read;
     const { statement, signedBy } = read.value;
-    const under = checkStatementAgreement(statement, peer.settings.agreement, nodeCryptography);
+    const held = peer.agreement(statement.agreement_id);
+    if (held === undefined) return refuseTrust('agreement-foreign', 'The statement is under another agreement.');
+    const under = checkStatementAgreement(statement, held.agreement, nodeCryptography);
     if (!under.ok) return under;
     const both = [this.signer.publicKey, peer.publicKey];
     const isOurs = both.every((key) => statement.coordinators.includes(key)) && signedBy.includes(peer.publicKey);
-    return isOurs ? read : refuseTrust('signature-wrong', 'The statement is not signed by the peer.');
+    return isOurs
+      ? success({ ...read.value, held })
+      : refuseTrust('signature-wrong', 'The statement is not signed by the peer.');
   }
 
   private async ask(peer: Peer, statement: FederationStatement, final: boolean): Promise<Answer | null> {
@@ -211,34 +244,35 @@ export class StatementDesk {
     fromMs: number,
     toMs: number,
   ): Promise<void> {
-    return this.statements.keep(peer.publicKey, peer.agreementId, { fromMs, toMs, statement, theirs });
+    return this.statements.keep(peer.publicKey, statement.agreement_id, { fromMs, toMs, statement, theirs });
   }
 
   private async make(peers: readonly Peer[]): Promise<void> {
     for (const peer of peers) {
-      if (peer.link === null || this.signer.publicKey > peer.publicKey) continue;
-      const lastMs = Math.floor((this.clock.nowMs() - SETTLE_MS) / DAY_MS) * DAY_MS;
-      let fromMs = await this.firstUnsigned(peer);
-      while (fromMs !== null && fromMs < lastMs && peer.link !== null) {
-        const day = Math.floor(fromMs / DAY_MS) * DAY_MS;
-        await this.makeDay(peer, day);
-        fromMs = await this.store.firstAt(peer.publicKey, peer.agreementId, day + DAY_MS);
-      }
+      if (this.signer.publicKey > peer.publicKey) continue;
+      for (const held of peer.agreements) await this.makeUnder(peer, held);
     }
   }
 
-  /** The first entry behind the days that are signed without a gap. */
-  private async firstUnsigned(peer: Peer): Promise<number | null> {
-    const fromMs = await this.statements.nextFrom(peer.publicKey, peer.agreementId);
-    return this.store.firstAt(peer.publicKey, peer.agreementId, fromMs);
+  /** Every day that is over and has entries under an agreement, from the first that is not signed. */
+  private async makeUnder(peer: Peer, held: PeerAgreement): Promise<void> {
+    const { id } = held.agreement;
+    const lastMs = Math.floor((this.clock.nowMs() - SETTLE_MS) / DAY_MS) * DAY_MS;
+    // The first entry behind the days that are signed without a gap.
+    let fromMs = await this.store.firstAt(peer.publicKey, id, await this.statements.nextFrom(peer.publicKey, id));
+    while (fromMs !== null && fromMs < lastMs && peer.link !== null) {
+      const day = Math.floor(fromMs / DAY_MS) * DAY_MS;
+      await this.makeDay(peer, held, day);
+      fromMs = await this.store.firstAt(peer.publicKey, id, day + DAY_MS);
+    }
   }
 
-  private async makeDay(peer: Peer, day: number): Promise<void> {
-    const key = `${peer.publicKey} ${day}`;
+  private async makeDay(peer: Peer, held: PeerAgreement, day: number): Promise<void> {
+    const key = `${peer.publicKey} ${held.agreement.id} ${day}`;
     const nowMs = this.clock.nowMs();
     if (nowMs - (this.triedAtMs.get(key) ?? -RETRY_MS) < RETRY_MS) return;
     this.triedAtMs.set(key, nowMs);
-    const made = await this.compare(peer, day, day + DAY_MS);
+    const made = await this.compareUnder(peer, held, day, day + DAY_MS);
     if (!made.ok) this.triedAtMs.delete(key);
     else if (made.value.every(({ equal }) => equal)) this.triedAtMs.delete(key);
     else this.noteRefusal(peer, 'statement-differs', `The ledgers differ about ${timestampOf(day).slice(0, 10)}.`);

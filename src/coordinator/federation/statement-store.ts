@@ -20,10 +20,9 @@ export class StatementStore {
     private readonly clock: Clock,
   ) {}
 
-  /** Newest first. */
+  /** Of all agreements with a peer, newest first. */
   async kept(
     peerKey: string,
-    agreementId: string,
     query: { readonly limit: number; readonly fromMs?: number; readonly toMs?: number },
   ): Promise<KeptStatement[]> {
     const { fromMs, toMs } = query;
@@ -31,7 +30,6 @@ export class StatementStore {
       .selectFrom('federation_statements')
       .selectAll()
       .where('peer_key', '=', peerKey)
-      .where('agreement_id', '=', agreementId)
       .$if(fromMs !== undefined, (select) => select.where('from_ms', '>=', fromMs ?? 0))
       .$if(toMs !== undefined, (select) => select.where('from_ms', '<', toMs ?? 0))
       .orderBy('from_ms', 'desc')

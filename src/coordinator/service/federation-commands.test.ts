@@ -18,7 +18,7 @@ let files: FederationFiles;
 let databaseFile: string;
 beforeEach(async () => {
   files = await federationFiles();
-  databaseFile = join(dirname(files.agreementFile), 'a.db');
+  databaseFile = join(dirname(files.a.agreementFile), 'a.db');
 });
 afterEach(() => files.remove());
 
@@ -81,7 +81,7 @@ async function statementOfB(entries: readonly StatementEntry[]): Promise<string>
     },
     entries,
   );
-  const path = join(dirname(files.agreementFile), 'of-b.json');
+  const path = join(dirname(files.a.agreementFile), 'of-b.json');
   await writeFile(path, JSON.stringify(signFederationStatement(statement, files.b.signer, nodeCryptography)));
   return path;
 }
@@ -120,8 +120,8 @@ describe('tore-coordinator federation', () => {
       [{ act: 'statement', peer: 'nobody', day: null }, 'peer-unknown'],
       [{ act: 'reconcile', peer: B, day: '2026-02-30', with: path }, 'config-invalid'],
       [{ act: 'reconcile', peer: B, day: DAY, with: null }, 'record-unknown'],
-      [{ act: 'reconcile', peer: B, day: DAY, with: files.agreementFile }, 'message-invalid'],
-      [{ act: 'terminate', file: files.agreementFile }, 'message-invalid'],
+      [{ act: 'reconcile', peer: B, day: DAY, with: files.a.agreementFile }, 'message-invalid'],
+      [{ act: 'terminate', file: files.a.agreementFile }, 'message-invalid'],
     ];
     for (const [request, code] of cases) {
       expect([request, (await run(request)).result]).toMatchObject([request, { ok: false, error: { code } }]);
@@ -129,7 +129,7 @@ describe('tore-coordinator federation', () => {
   });
 
   it('ends an agreement with the notice of a party', async () => {
-    const file = join(dirname(files.agreementFile), 'end.json');
+    const file = join(dirname(files.a.agreementFile), 'end.json');
     await writeFile(file, JSON.stringify(terminationOf(files.agreement, '2026-02-02T00:00:00.000Z')));
     expect((await run({ act: 'terminate', file })).lines).toEqual([expect.stringContaining('2026-02-02')]);
     expect((await run({ act: 'peers' })).lines).toContain('  terminated   at 2026-02-02T00:00:00.000Z');

@@ -10,11 +10,14 @@ import {
 } from '../../protocol/federation/statement';
 import { toEpochMs } from '../../protocol/documents/time';
 import { success } from '../../protocol/result';
+import type { Agreement } from '../../protocol/trust/agreement';
 import { checkTermination } from '../../protocol/trust/agreement-standing';
+import { readTermination } from '../../protocol/trust/termination';
 import { systemClock } from '../clock';
 import { databaseLocation, readConfig, type CoordinatorOptions } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
 import {
+  checkEarlierAgreement,
   openFederationKey,
   readFederation,
   type FederationSetup,
@@ -115,7 +118,7 @@ async function printStatements(
   const from = day === null ? success(null) : startOf(day);
   if (!from.ok) return from;
   const store = new StatementStore(database, systemClock);
-  const kept = await store.kept(peer.publicKey, peer.agreement.id, {
+  const kept = await store.kept(peer.publicKey, {
     limit: day === null ? 1 : 2_000,
     ...(from.value === null ? {} : { fromMs: from.value, toMs: from.value + DAY_MS }),
   });
@@ -138,7 +141,7 @@ async function theirStatements(
 ): Promise<CoordinatorResult<readonly FederationStatement[]>> {
   if (file === null) {
     const store = new StatementStore(database, systemClock);
-    const kept = await store.kept(peer.publicKey, peer.agreement.id, { limit: 2_000, fromMs, toMs: fromMs + DAY_MS });
+    const kept = await store.kept(peer.publicKey, { limit: 2_000, fromMs, toMs: fromMs + DAY_MS });
     return success(kept.map(({ statement, theirs }) => theirs ?? statement));
   }
   const json = await readJson(file);
@@ -169,8 +172,8 @@ async function reconcile(
   const store = new SettlementStore(opened.database, systemClock);
   const differences: StatementDifference[] = [];
   let entries = 0;
-  for (const { from: start, to, entries: there } of theirs.value) {
-    const key = { publicKey: peer.publicKey, agreementId: peer.agreement.id };
+  for (const { agreement_id: agreementId, from: start, to, entries: there } of theirs.value) {
+    const key = { publicKey: peer.publicKey, agreementId };
     const here = await store.entries(key, opened.setup.signer.publicKey, toEpochMs(start), toEpochMs(to));
     entries += here.length;
     differences.push(...differencesOf(here, there));
@@ -180,6 +183,20 @@ async function reconcile(
   return success(differences.length === 0);
 }
 
+/** An agreement with a peer: the one in its file, or one that was read from there before. */
+async function agreementWith(
+  store: PeerStore,
+  peer: PeerSettings,
+  id: string,
+  ownKey: string,
+): Promise<Agreement | null> {
+  if (peer.agreement.id === id) return peer.agreement;
+  const earlier = (await store.agreements(peer.publicKey)).find((one) => one.id === id);
+  if (earlier === undefined) return null;
+  const checked = checkEarlierAgreement(earlier, peer, ownKey);
+  return checked.ok ? checked.value.agreement : null;
+}
+
 async function terminate(
   { database, setup }: Opened,
   file: string,
@@ -187,17 +204,20 @@ async function terminate(
 ): Promise<CoordinatorResult<boolean>> {
   const json = await readJson(file);
   if (!json.ok) return json;
+  const read = readTermination(json.value, nodeCryptography);
+  if (!read.ok) return read;
   const store = new PeerStore(database, systemClock);
-  for (const { agreement, publicKey, name } of setup.peers) {
+  for (const peer of setup.peers) {
+    const agreement = await agreementWith(store, peer, read.value.agreement_id, setup.signer.publicKey);
+    if (agreement === null) continue;
     const notice = checkTermination(json.value, agreement, nodeCryptography);
-    if (!notice.ok && setup.peers.length > 1 && notice.error.code === 'agreement-foreign') continue;
     if (!notice.ok) return notice;
-    await store.load(publicKey, agreement.id);
+    await store.load(peer.publicKey, agreement.id);
     await store.end(notice.value);
-    print(`The agreement ${agreement.id} with ${name} ends at ${notice.value.effective_at}.`);
+    print(`The agreement ${agreement.id} with ${peer.name} ends at ${notice.value.effective_at}.`);
     return success(true);
   }
-  return refuse('agreement-foreign', 'The notice ends none of the configured agreements.');
+  return refuse('agreement-foreign', 'The notice ends no agreement with a configured peer.');
 }
 
 async function runOpened(

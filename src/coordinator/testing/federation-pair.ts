@@ -75,19 +75,26 @@ export function terminationOf(agreement: Agreement, effectiveAt: string, by = PA
   return signTermination(facts, by.signer, nodeCryptography);
 }
 
+/** What one coordinator has of its own: its key, and its copy of the agreement. */
+export interface CoordinatorFiles {
+  readonly signer: Signer;
+  readonly keyFile: string;
+  readonly agreementFile: string;
+}
+
 /** Keys and agreement of two coordinators, in files as their configurations name them. */
 export interface FederationFiles {
   readonly agreement: Agreement;
-  readonly agreementFile: string;
-  readonly a: { readonly signer: Signer; readonly keyFile: string };
-  readonly b: { readonly signer: Signer; readonly keyFile: string };
+  readonly a: CoordinatorFiles;
+  readonly b: CoordinatorFiles;
   remove(): Promise<void>;
 }
 
-async function newKey(file: string): Promise<FederationFiles['a']> {
+async function newKey(folder: string, side: 'a' | 'b'): Promise<Pick<CoordinatorFiles, 'signer' | 'keyFile'>> {
   const { signer, pem } = generateSigner();
-  await writeFile(file, pem, { mode: 0o600 });
-  return { signer, keyFile: file };
+  const keyFile = join(folder, `${side}.pem`);
+  await writeFile(keyFile, pem, { mode: 0o600 });
+  return { signer, keyFile };
 }
 
 /** @param again - another agreement of a coordinator B that has one already, under an id of its own */
@@ -96,18 +103,16 @@ export async function federationFiles(
   again?: { readonly b: FederationFiles['b']; readonly id: string },
 ): Promise<FederationFiles> {
   const folder = await mkdtemp(join(tmpdir(), 'tore-federation-'));
-  const a = await newKey(join(folder, 'a.pem'));
-  const b = again?.b ?? (await newKey(join(folder, 'b.pem')));
-  const agreement = federationAgreement({ a: a.signer.publicKey, b: b.signer.publicKey }, changes, again?.id);
-  const agreementFile = join(folder, 'agreement.tore2-agreement.json');
-  await writeFile(agreementFile, JSON.stringify(agreement));
-  return {
-    agreement,
-    agreementFile,
-    a,
-    b,
-    remove: () => rm(folder, { recursive: true, force: true }),
+  const keys = { a: await newKey(folder, 'a'), b: again?.b ?? (await newKey(folder, 'b')) };
+  const agreement = federationAgreement({ a: keys.a.signer.publicKey, b: keys.b.signer.publicKey }, changes, again?.id);
+  const copy = async (side: string): Promise<string> => {
+    const file = join(folder, `${side}.tore2-agreement.json`);
+    await writeFile(file, JSON.stringify(agreement));
+    return file;
   };
+  const a = { ...keys.a, agreementFile: await copy('a') };
+  const b = { ...keys.b, agreementFile: await copy('b') };
+  return { agreement, a, b, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
 /** Options of one side. */
@@ -126,7 +131,7 @@ export function federationOptions(
           name: `Coordinator ${other.toUpperCase()}`,
           url,
           publicKey: files[other].signer.publicKey,
-          agreementFile: files.agreementFile,
+          agreementFile: files[side].agreementFile,
         },
       ],
     },

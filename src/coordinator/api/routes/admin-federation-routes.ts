@@ -3,7 +3,7 @@ import type { FederationView, StatementViews } from '../../../protocol/federatio
 import { differencesOf } from '../../../protocol/federation/statement';
 import { timestampOf } from '../../clock';
 import type { Federation } from '../../federation/federation';
-import type { Peer } from '../../federation/peer-links';
+import type { Peer } from '../../federation/peer';
 import { MAX_DIFFERENCES } from '../../federation/statement-desk';
 import { peerView } from '../../federation/peer-view';
 import { refuse, type CoordinatorResult } from '../../errors';

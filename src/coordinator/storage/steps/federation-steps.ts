@@ -96,4 +96,18 @@ export const FEDERATION_STEPS: readonly SchemaStep[] = [
       ),
     ],
   },
+  {
+    number: 41,
+    name: 'agreements of peers over time',
+    statements: ({ table }) => [
+      table(
+        'federation_agreements',
+        `peer_key text not null,
+        agreement_id text not null,
+        agreement_json text not null,
+        read_at text not null,
+        primary key (peer_key, agreement_id)`,
+      ),
+    ],
+  },
 ];
