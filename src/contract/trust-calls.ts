@@ -1,4 +1,5 @@
 import { Type, type TSchema } from 'typebox';
+import { GrantTerms } from '../protocol/federation/grant';
 import { MAX_SEARCH_PAGE, type TermCount } from '../protocol/trust/discovery-search';
 import { GovernanceMode } from '../protocol/trust/trust-fields';
 import { TRUST_LIMITS } from '../protocol/trust/trust-limits';
@@ -37,6 +38,8 @@ const RecordDraftInput = Type.Object({
   lifetimeDays: Type.Integer({ minimum: 1, maximum: 365 }),
 });
 
+const Grant = Type.Union([GrantTerms, Type.Null()]);
+
 const TermsInput = Type.Object({
   purpose: Filled,
   resources: Type.Array(Name, { maxItems: 50 }),
@@ -47,6 +50,8 @@ const TermsInput = Type.Object({
   effectiveAt: Time,
   expiresAt: Type.Union([Time, Type.Null()]),
   termination: Filled,
+  /** What the coordinators of the two parties serve for each other. */
+  federation: Type.Object({ own: Grant, other: Grant }),
 });
 
 /** Calls of keys, discovery, handshakes and agreements (tore-0002). */
@@ -54,6 +59,7 @@ export const TRUST_CALL_SCHEMAS = {
   'trust:get': Nothing,
   'keys:create': Type.Object({ name: Name, institution: OptionalName }),
   'keys:rename': Type.Object({ name: Name, institution: OptionalName }),
+  'keys:name-coordinator': Type.Object({ publicKey: Type.Union([Type.String({ maxLength: 200 }), Type.Null()]) }),
   'keys:show-words': Nothing,
   'keys:back-up': Type.Object({ passphrase: Passphrase }),
   'keys:restore-file': Type.Object({ passphrase: Passphrase }),
@@ -146,6 +152,7 @@ export interface TrustCallValues {
   'trust:get': TrustView;
   'keys:create': null;
   'keys:rename': null;
+  'keys:name-coordinator': null;
   /** The secret, as 24 words. */
   'keys:show-words': { readonly words: string };
   /** Where the file was saved; null when the dialog was closed. */

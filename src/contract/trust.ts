@@ -16,6 +16,8 @@ export interface PartyKeyView {
   readonly createdAt: string;
   /** How often the key was replaced. */
   readonly replacements: number;
+  /** Key of the coordinator that acts for the party towards other coordinators, and its id; null without one. */
+  readonly coordinator: { readonly publicKey: string; readonly keyId: string } | null;
   /** When it was last saved to a backup or shown as words; null: losing this computer loses the key. */
   readonly backedUpAt: string | null;
 }
@@ -131,7 +133,12 @@ export interface HandshakeView extends HandshakeSummary {
 export interface AgreementView {
   readonly id: string;
   readonly handshakeId: string | null;
-  readonly parties: readonly { readonly name: string; readonly institution: string | null; readonly keyId: string }[];
+  readonly parties: readonly {
+    readonly nodeId: string;
+    readonly name: string;
+    readonly institution: string | null;
+    readonly keyId: string;
+  }[];
   readonly terms: AgreementTerms;
   readonly governanceMode: GovernanceMode;
   readonly evidenceCount: number;

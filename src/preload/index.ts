@@ -55,6 +55,7 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'trust:get': true,
   'keys:create': true,
   'keys:rename': true,
+  'keys:name-coordinator': true,
   'keys:show-words': true,
   'keys:back-up': true,
   'keys:restore-file': true,

@@ -14,7 +14,7 @@ const TIME_PATTERN =
 const SHA256_PATTERN = '^[0-9a-f]{64}$';
 const BASE64_PATTERN = '^[A-Za-z0-9+/]*={0,2}$';
 // The last digit before the padding has unused bits; they must be zero, or one key would have several spellings.
-const PUBLIC_KEY_PATTERN = '^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$';
+export const PUBLIC_KEY_PATTERN = '^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$';
 const KEY_ID_PATTERN = '^[0-9a-f]{16}$';
 const SIGNATURE_PATTERN = '^[A-Za-z0-9+/]{85}[AQgw]==$';
 

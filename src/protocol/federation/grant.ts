@@ -37,12 +37,21 @@ export const FederationGrant = Type.Object({
 });
 export type FederationGrant = Static<typeof FederationGrant>;
 
+/** What a grant allows, whoever serves it. */
+export const GrantTerms = Type.Omit(FederationGrant, ['kind', 'served_by']);
+export type GrantTerms = Static<typeof GrantTerms>;
+
 const checker = Compile(FederationGrant);
+
+/** Whether an entry of an agreement's resources says what one party serves for the other. */
+export function isFederationGrant(resource: unknown): resource is FederationGrant {
+  return checker.Check(resource);
+}
 
 /** What a party serves under an agreement; null when the agreement names nothing that it does. */
 export function grantOf(agreement: Pick<Agreement, 'terms'>, servedBy: string): FederationGrant | null {
   for (const resource of agreement.terms.resources) {
-    if (checker.Check(resource) && resource.served_by === servedBy) return resource;
+    if (isFederationGrant(resource) && resource.served_by === servedBy) return resource;
   }
   return null;
 }

@@ -14,6 +14,7 @@ export function registerTrustCalls(calls: CallRegistry, trust: TrustFeature): vo
 
   calls.registerCall('keys:create', (names) => asNull(key.create(names)));
   calls.registerCall('keys:rename', (names) => asNull(key.rename(names)));
+  calls.registerCall('keys:name-coordinator', ({ publicKey }) => asNull(key.nameCoordinator(publicKey)));
   calls.registerCall('keys:show-words', async () => {
     const words = await key.words();
     return words.ok ? success({ words: words.value }) : words;

@@ -109,7 +109,8 @@ export function agreementView(
   return {
     id: agreement.id,
     handshakeId,
-    parties: agreement.parties.map(({ name, institution, public_key: key }) => ({
+    parties: agreement.parties.map(({ node_id: nodeId, name, institution, public_key: key }) => ({
+      nodeId,
       name,
       institution: institution ?? null,
       keyId: nodeCryptography.keyIdOf(key),

@@ -3,8 +3,10 @@ import type { CallInput } from '../../../contract/calls';
 import type { AnswerDraft, HandshakeView } from '../../../contract/trust';
 import { nodeCryptography } from '../../../keys/ed25519';
 import { toMicroGft } from '../../../protocol/compute/micro-gft';
+import type { FederationGrant } from '../../../protocol/federation/grant';
 import { failure, success, type Result } from '../../../protocol/result';
 import { signAgreement } from '../../../protocol/signing/sign-document';
+import type { AgreementTerms } from '../../../protocol/trust/agreement';
 import { agreementOfHandshake } from '../../../protocol/trust/agreement-of-handshake';
 import type { MessageWriter } from '../../../protocol/trust/compose-message';
 import { keyOf, otherSide, stepsOf, type Handshake } from '../../../protocol/trust/handshake';
@@ -192,7 +194,10 @@ export class HandshakeService {
     const metadata = input.renews === null ? {} : { renews: input.renews };
     const draft = agreementOfHandshake(withOwnKey(kept.value, writer), {
       id: agreementId,
-      terms: termsOf(input.terms),
+      terms: termsOf(input.terms, {
+        own: writer.nodeId,
+        other: kept.value.state.parties[otherSide(kept.value.file.ownSide)].nodeId,
+      }),
       metadata,
     });
     if (!draft.ok) return draft;
@@ -299,10 +304,18 @@ export class HandshakeService {
   }
 }
 
-function termsOf(terms: CallInput<'agreement:offer'>['terms']) {
+/** @param parties - node ids of both sides */
+function termsOf(
+  terms: CallInput<'agreement:offer'>['terms'],
+  parties: { readonly own: string; readonly other: string },
+): AgreementTerms {
+  const grants = (['own', 'other'] as const).flatMap((side): FederationGrant[] => {
+    const allowed = terms.federation[side];
+    return allowed === null ? [] : [{ kind: 'federation', served_by: parties[side], ...allowed }];
+  });
   return {
     purpose: terms.purpose,
-    resources: [...terms.resources],
+    resources: [...terms.resources, ...grants],
     cost: {
       unit: terms.costUnit,
       ...(terms.costRate === null ? {} : { rate: terms.costRate }),

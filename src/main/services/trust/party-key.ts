@@ -8,6 +8,7 @@ import { openBackup, sealBackup } from '../../../keys/key-backup';
 import { fingerprintWords, seedOfWords, wordsOfSeed } from '../../../keys/key-words';
 import { failure, success, type Result } from '../../../protocol/result';
 import type { MessageWriter } from '../../../protocol/trust/compose-message';
+import { PUBLIC_KEY_PATTERN } from '../../../protocol/documents/fields';
 import { followKeyLinks, KeyLink, signKeyLink } from '../../../protocol/trust/key-link';
 import { partyIdOf } from '../../../protocol/trust/party-id';
 import { TRUST_LIMITS } from '../../../protocol/trust/trust-limits';
@@ -17,6 +18,8 @@ import { isoTime, type Timers } from '../timers';
 const SECRET = 'party-key';
 /** What a restored key takes the place of is kept under this name with the time, in case it was the only copy. */
 const EARLIER_SECRET = 'party-key-before-';
+
+const IS_PUBLIC_KEY = new RegExp(PUBLIC_KEY_PATTERN);
 
 const Name = Type.String({ minLength: 1, maxLength: TRUST_LIMITS.maxNameLength });
 
@@ -30,9 +33,14 @@ const PartySecret = Type.Object({
   createdAt: Type.String({ maxLength: 64 }),
   backedUpAt: Type.Union([Type.String({ maxLength: 64 }), Type.Null()]),
   links: Type.Array(KeyLink, { maxItems: TRUST_LIMITS.maxKeyLinks }),
+  /** Public key of the coordinator that acts for the party. */
+  coordinatorKey: Type.Optional(Type.String({ maxLength: 200 })),
 });
 type PartySecret = Static<typeof PartySecret>;
 const secretChecker = Compile(PartySecret);
+
+/** The party with the keys that act in its name. */
+export type PartyWriter = MessageWriter & Required<Pick<MessageWriter, 'memberKeys'>>;
 
 /** How a party calls itself. */
 export interface PartyNames {
@@ -87,16 +95,17 @@ export class PartyKey {
   }
 
   /** The party as it writes and signs; null without a key. */
-  writer(): MessageWriter | null {
+  writer(): PartyWriter | null {
     if (this.#secret === null) return null;
-    const { nodeId, name, institution, links } = this.#secret;
-    return { nodeId, name, institution, signer: signerOfSeed(seedOf(this.#secret)), keyLinks: links };
+    const { nodeId, name, institution, links, coordinatorKey } = this.#secret;
+    const memberKeys = coordinatorKey === undefined ? [] : [coordinatorKey];
+    return { nodeId, name, institution, signer: signerOfSeed(seedOf(this.#secret)), keyLinks: links, memberKeys };
   }
 
   view(): PartyKeyView | null {
     const writer = this.writer();
     if (writer === null || this.#secret === null) return null;
-    const { createdAt, backedUpAt, links } = this.#secret;
+    const { createdAt, backedUpAt, links, coordinatorKey } = this.#secret;
     const { nodeId, name, institution, signer } = writer;
     const { publicKey } = signer;
     return {
@@ -108,6 +117,10 @@ export class PartyKey {
       institution,
       createdAt,
       replacements: links.length,
+      coordinator:
+        coordinatorKey === undefined
+          ? null
+          : { publicKey: coordinatorKey, keyId: nodeCryptography.keyIdOf(coordinatorKey) },
       backedUpAt,
     };
   }
@@ -122,6 +135,24 @@ export class PartyKey {
 
   rename({ name, institution }: PartyNames): Promise<Result<void>> {
     return this.#change((secret) => ({ ...secret, name, institution }));
+  }
+
+  /**
+   * Names the key of the coordinator that acts for the party, or takes it back. From then on it goes into every handshake, so
+   * that an agreement lets that coordinator link with the other party's.
+   */
+  nameCoordinator(publicKey: string | null): Promise<Result<void>> {
+    const named = publicKey?.trim() ?? null;
+    if (named !== null && !IS_PUBLIC_KEY.test(named)) {
+      return Promise.resolve(
+        failure('key-invalid', 'This is no public key of a coordinator; nothing was changed.', {
+          suggestion: 'It is the line that `tore-coordinator federation key` prints.',
+        }),
+      );
+    }
+    return this.#change(({ coordinatorKey: _before, ...secret }) =>
+      named === null ? secret : { ...secret, coordinatorKey: named },
+    );
   }
 
   /** The secret as 24 words, for paper. */

@@ -324,10 +324,10 @@ export class TrustFeature {
     });
   }
 
-  /** The party with the key of this computer, which takes part in sessions and works in its name. */
+  /** The party with the keys that act in its name: of this computer, which takes part in sessions and works, and of its coordinator. */
   #writer(): MessageWriter | null {
     const [writer, nodeKey] = [this.key.writer(), this.#options.nodeKey()];
-    return writer === null || nodeKey === null ? writer : { ...writer, memberKeys: [nodeKey] };
+    return writer === null || nodeKey === null ? writer : { ...writer, memberKeys: [nodeKey, ...writer.memberKeys] };
   }
 
   async #sync(): Promise<void> {

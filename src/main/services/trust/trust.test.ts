@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CallInput } from '../../../contract/calls';
 import { startTestCoordinator, type TestCoordinator } from '../../../coordinator/testing/start-coordinator';
-import { nodeCryptography, signerOfSeed } from '../../../keys/ed25519';
+import type { AgreementView } from '../../../contract/trust';
+import { generateSigner, nodeCryptography, signerOfSeed } from '../../../keys/ed25519';
+import { grantOf } from '../../../protocol/federation/grant';
 import { failure, type Result } from '../../../protocol/result';
 import { readDocument } from '../../../protocol/documents/read-document';
 import { verifyAgreement } from '../../../protocol/signing/verify-document';
-import { actsForParty } from '../../../protocol/trust/agreement-keys';
+import type { Agreement } from '../../../protocol/trust/agreement';
+import { actsForParty, partyOfKey } from '../../../protocol/trust/agreement-keys';
 import { RecordingLog } from '../../test-doubles/recording-log';
 import { nodeLogger } from '../node-logger';
 import { SecretVault } from '../secret-vault';
@@ -108,6 +111,7 @@ const TERMS: CallInput<'agreement:offer'>['terms'] = {
   effectiveAt: '2020-01-01T00:00:00.000Z',
   expiresAt: null,
   termination: 'Thirty days notice.',
+  federation: { own: null, other: null },
 };
 
 const phaseOf = (side: Side, id: string): string | undefined =>
@@ -256,6 +260,45 @@ describe('two apps and one coordinator', () => {
       got(await a.trust.discovery.search({ limit: 20 })).records[0]?.record.node.public_key;
     await expect.poll(found, { timeout: 20_000 }).toBe(b.trust.key.view()?.publicKey);
     expect(before).not.toBe(b.trust.key.view()?.publicKey);
+  });
+});
+
+describe('an agreement between institutions with coordinators of their own', () => {
+  it('names the coordinators, and what each serves for the other, under both signatures', async () => {
+    const [a, b] = [await connected('North'), await connected('South')];
+    const [coordinatorOfA, coordinatorOfB] = [generateSigner().signer.publicKey, generateSigner().signer.publicKey];
+    expect(await a.trust.key.nameCoordinator('what the file said')).toMatchObject({ error: { code: 'key-invalid' } });
+    expect(a.trust.key.view()?.coordinator).toBeNull();
+    got(await a.trust.key.nameCoordinator(` ${coordinatorOfA} `));
+    got(await b.trust.key.nameCoordinator(coordinatorOfB));
+    expect(a.trust.key.view()?.coordinator?.publicKey).toBe(coordinatorOfA);
+    const handshakeId = await handshake(a, b);
+    const terms: CallInput<'agreement:offer'>['terms'] = {
+      ...TERMS,
+      costUnit: 'node-hours',
+      costRate: 2,
+      federation: { own: null, other: { models: ['tore-tiny'], max_requests_per_minute: 60, data: 'served-whole' } },
+    };
+    const { agreementId } = got(await a.trust.handshakes.offer({ handshakeId, terms, renews: null }));
+    const find = (side: Side): AgreementView | undefined =>
+      side.trust.view().agreements.find(({ id }) => id === agreementId);
+    await expect.poll(() => find(b)?.standing, { timeout: 20_000 }).toBe('offered');
+    got(await b.trust.handshakes.sign(agreementId));
+    await expect.poll(() => find(a)?.standing, { timeout: 20_000 }).toBe('in-force');
+
+    // The coordinators take what was exported: it names both, and B serves.
+    a.file = join(folder, 'of-both.json');
+    got(await a.trust.exportAgreement(agreementId));
+    const agreement = JSON.parse(await readFile(a.file, 'utf8')) as Agreement;
+    const partyOf = (key: string): string | undefined => partyOfKey(agreement, key)?.name;
+    expect([partyOf(coordinatorOfA), partyOf(coordinatorOfB)]).toEqual(['North', 'South']);
+    const [idOfA, idOfB] = [a, b].map((side) => side.trust.key.view()?.nodeId ?? '');
+    expect(grantOf(agreement, idOfB ?? '')).toMatchObject({ models: ['tore-tiny'], max_requests_per_minute: 60 });
+    expect(grantOf(agreement, idOfA ?? '')).toBeNull();
+    expect(agreement.terms.resources[0]).toBe('2 GPU hours a week');
+    // It can be taken back; then the next handshake names none.
+    got(await a.trust.key.nameCoordinator(null));
+    expect(a.trust.key.view()?.coordinator).toBeNull();
   });
 });
 

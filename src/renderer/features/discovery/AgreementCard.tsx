@@ -3,12 +3,15 @@ import { IconAlertTriangle, IconShieldCheck } from '@tabler/icons-react';
 import { Fragment, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { AgreementView, TrustView } from '../../../contract';
+import { isFederationGrant } from '../../../protocol/federation/grant';
 import { callOrNotify, notifyDone } from '../../app/notify';
 import { Section } from '../../components/Section';
 import { formatDate } from '../../format/times';
 import { beginUnder } from '../../stores/sessions-store';
 import { showScreen } from '../../stores/ui-store';
+import { resourceLines } from './agreement-text';
 import classes from './Discovery.module.css';
+import { grantText } from './grant-draft';
 import { TermsDialog } from './TermsDialog';
 
 type DialogName = 'sign' | 'terminate' | 'renew';
@@ -43,6 +46,10 @@ export function AgreementCard({ agreement, view }: AgreementCardProps) {
     typeof terms.cost.rate === 'number'
       ? t('discovery.agreements.costRate', { rate: terms.cost.rate, unit: terms.cost.unit })
       : terms.cost.unit;
+  const grants = terms.resources.filter(isFederationGrant).map((grant) => {
+    const party = agreement.parties.find(({ nodeId }) => nodeId === grant.served_by);
+    return grantText(t, grant, party?.name ?? grant.served_by, terms.cost.unit);
+  });
   const isGood = agreement.standing === 'in-force';
   return (
     <Section
@@ -76,7 +83,7 @@ export function AgreementCard({ agreement, view }: AgreementCardProps) {
         <dt>{t('discovery.agreements.purpose')}</dt>
         <dd>{terms.purpose}</dd>
         <dt>{t('discovery.agreements.resources')}</dt>
-        <dd>{terms.resources.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))).join('\n')}</dd>
+        <dd>{[...resourceLines(terms.resources), ...grants].join('\n')}</dd>
         <dt>{t('discovery.agreements.cost')}</dt>
         <dd>{cost}</dd>
         <dt>{t('discovery.agreements.data')}</dt>

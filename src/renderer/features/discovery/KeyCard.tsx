@@ -9,11 +9,11 @@ import { Section } from '../../components/Section';
 import { formatDate, formatMoment } from '../../format/times';
 import { useNow } from '../../stores/use-now';
 import classes from './Discovery.module.css';
-import { BackUpDialog, RenameDialog, ReplaceDialog, WordsDialog } from './KeyDialogs';
+import { BackUpDialog, CoordinatorDialog, RenameDialog, ReplaceDialog, WordsDialog } from './KeyDialogs';
 import { QrCode } from './QrCode';
 import { RestoreDialog } from './RestoreDialog';
 
-type DialogName = 'back-up' | 'words' | 'replace' | 'restore' | 'rename';
+type DialogName = 'back-up' | 'words' | 'replace' | 'restore' | 'rename' | 'coordinator';
 
 /** The own key: what others see of it, and how it is kept. */
 export function KeyCard({ keyView }: { readonly keyView: PartyKeyView }) {
@@ -42,6 +42,14 @@ export function KeyCard({ keyView }: { readonly keyView: PartyKeyView }) {
           <dd>
             {formatDate(keyView.createdAt)}
             {replacements}
+          </dd>
+          <dt>{t('discovery.key.coordinator')}</dt>
+          <dd>
+            {keyView.coordinator === null ? (
+              t('discovery.key.noCoordinator')
+            ) : (
+              <code data-testid="key-coordinator-id">{keyView.coordinator.keyId}</code>
+            )}
           </dd>
           <dt>{t('discovery.key.fingerprint')}</dt>
           <dd>
@@ -76,6 +84,9 @@ export function KeyCard({ keyView }: { readonly keyView: PartyKeyView }) {
         <Button variant="default" onClick={() => setDialog('rename')}>
           {t('discovery.key.rename')}
         </Button>
+        <Button variant="default" onClick={() => setDialog('coordinator')} data-testid="key-coordinator">
+          {t('discovery.key.nameCoordinator')}
+        </Button>
         <Button variant="default" onClick={() => setDialog('restore')}>
           {t('discovery.key.restore')}
         </Button>
@@ -92,6 +103,7 @@ export function KeyCard({ keyView }: { readonly keyView: PartyKeyView }) {
       {dialog === 'words' && <WordsDialog onClose={close} />}
       {dialog === 'replace' && <ReplaceDialog onClose={close} />}
       {dialog === 'rename' && <RenameDialog keyView={keyView} onClose={close} />}
+      {dialog === 'coordinator' && <CoordinatorDialog keyView={keyView} onClose={close} />}
       {dialog === 'restore' && <RestoreDialog hasKey onClose={close} />}
     </Section>
   );

@@ -147,3 +147,32 @@ export function RenameDialog({ keyView, onClose }: DialogProps & { readonly keyV
     </Modal>
   );
 }
+
+/** Names the coordinator that acts for the party towards the coordinators of others, or takes that back. */
+export function CoordinatorDialog({ keyView, onClose }: DialogProps & { readonly keyView: PartyKeyView }) {
+  const { t } = useTranslation();
+  const [publicKey, setPublicKey] = useState(keyView.coordinator?.publicKey ?? '');
+  const save = async (): Promise<void> => {
+    const trimmed = publicKey.trim();
+    const result = await callOrNotify('key', 'keys:name-coordinator', { publicKey: trimmed === '' ? null : trimmed });
+    if (result.ok) onClose();
+  };
+  return (
+    <Modal opened onClose={onClose} title={t('discovery.key.nameCoordinator')} centered>
+      <div className={classes.stack}>
+        <p>{t('discovery.key.coordinatorText')}</p>
+        <TextInput
+          label={t('discovery.key.coordinatorKey')}
+          description={t('discovery.key.coordinatorKeyHint')}
+          value={publicKey}
+          maxLength={200}
+          onChange={(event) => setPublicKey(event.currentTarget.value)}
+          data-testid="key-coordinator-field"
+        />
+        <Button onClick={() => void save()} data-testid="key-coordinator-save">
+          {t('discovery.key.save')}
+        </Button>
+      </div>
+    </Modal>
+  );
+}

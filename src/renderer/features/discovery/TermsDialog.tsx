@@ -4,7 +4,10 @@ import { useTranslation } from 'react-i18next';
 import type { AgreementView, CallInput, HandshakeSummary } from '../../../contract';
 import { POLICY_TEMPLATES, policyWords, type PolicyTemplate } from '../../../protocol/trust/policy';
 import { callOrNotify, notifyDone } from '../../app/notify';
+import { resourceLines } from './agreement-text';
 import classes from './Discovery.module.css';
+import { draftOfGrant, grantOfDraft, NO_GRANT, type GrantDraft } from './grant-draft';
+import { GrantFields } from './GrantFields';
 
 const DAY_MS = 86_400_000;
 
@@ -20,6 +23,9 @@ interface TermsDraft {
   readonly from: string;
   /** Empty without an end. */
   readonly until: string;
+  /** What the coordinators serve for each other: this party's, and the other's. */
+  readonly own: GrantDraft;
+  readonly other: GrantDraft;
 }
 
 const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
@@ -35,17 +41,20 @@ function draftOfTemplate({ terms }: PolicyTemplate, purpose: string, nowMs: numb
     termination: terms.termination,
     from: dayOf(nowMs),
     until: dayOf(nowMs + terms.duration_days * DAY_MS),
+    own: NO_GRANT,
+    other: NO_GRANT,
   };
 }
 
 /** A renewal goes on where the earlier agreement ends, for as long as it lasted. */
-function draftOfAgreement({ terms }: AgreementView, nowMs: number): TermsDraft {
+function draftOfAgreement({ terms, parties }: AgreementView, otherId: string, nowMs: number): TermsDraft {
   const fromMs = Date.parse(terms.effective_at);
   const untilMs = typeof terms.expires_at === 'string' ? Date.parse(terms.expires_at) : null;
   const startMs = Math.max(nowMs, untilMs ?? nowMs);
+  const own = parties.find(({ nodeId }) => nodeId !== otherId);
   return {
     purpose: terms.purpose,
-    resources: terms.resources.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))).join('\n'),
+    resources: resourceLines(terms.resources).join('\n'),
     costUnit: terms.cost.unit,
     costRate: terms.cost.rate ?? null,
     costLedger: terms.cost.ledger ?? '',
@@ -53,6 +62,8 @@ function draftOfAgreement({ terms }: AgreementView, nowMs: number): TermsDraft {
     termination: terms.termination,
     from: dayOf(startMs),
     until: untilMs === null ? '' : dayOf(startMs + untilMs - fromMs),
+    own: draftOfGrant(terms.resources, own?.nodeId ?? ''),
+    other: draftOfGrant(terms.resources, otherId),
   };
 }
 
@@ -69,6 +80,7 @@ function inputOf(draft: TermsDraft): CallInput<'agreement:offer'>['terms'] {
     effectiveAt: `${draft.from}T00:00:00.000Z`,
     expiresAt: draft.until === '' ? null : `${draft.until}T00:00:00.000Z`,
     termination: draft.termination.trim(),
+    federation: { own: grantOfDraft(draft.own), other: grantOfDraft(draft.other) },
   };
 }
 
@@ -83,7 +95,7 @@ interface TermsDialogProps {
 export function TermsDialog({ handshake, renews, onClose }: TermsDialogProps) {
   const { t, i18n } = useTranslation();
   const [draft, setDraft] = useState<TermsDraft>(() => {
-    if (renews !== null) return draftOfAgreement(renews, Date.now());
+    if (renews !== null) return draftOfAgreement(renews, handshake.other.nodeId, Date.now());
     const fitting = POLICY_TEMPLATES.find((one) => one.governance_mode === handshake.governanceMode);
     const [first] = POLICY_TEMPLATES;
     const template = fitting ?? first;
@@ -170,6 +182,24 @@ export function TermsDialog({ handshake, renews, onClose }: TermsDialogProps) {
           maxLength={300}
           onChange={(event) => set({ costLedger: event.currentTarget.value })}
         />
+        <fieldset className={classes.group ?? ''}>
+          <legend>{t('discovery.grant.title')}</legend>
+          <p className={classes.quiet}>{t('discovery.grant.hint')}</p>
+          <GrantFields
+            label={t('discovery.grant.own')}
+            draft={draft.own}
+            unit={costUnit}
+            testId="grant-own"
+            onChange={(own) => set({ own })}
+          />
+          <GrantFields
+            label={t('discovery.grant.other', { name: handshake.other.name })}
+            draft={draft.other}
+            unit={costUnit}
+            testId="grant-other"
+            onChange={(other) => set({ other })}
+          />
+        </fieldset>
         <TermText
           label={t('discovery.agreements.data')}
           value={dataHandling}
