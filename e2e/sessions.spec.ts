@@ -99,7 +99,7 @@ test('two labs find each other, agree and hold a session whose models, costs and
     expect(keys[0]).not.toBe(keys[1]);
     await publishRecord(ada.window, 'science', 'chemistry', 'org/chem-7b');
     await publishRecord(ben.window, 'language', 'sour_dough', 'org/words-1b');
-    await agree(ada.window, ben.window, 'Corpus Group', { unit: 'credits', rate: 1_000_000 });
+    await agree(ada.window, ben.window, 'Corpus Group', { cost: { unit: 'credits', rate: 1_000_000 } });
 
     // Ada opens a session under what they signed; Ben sees it there, and joins without a code.
     await openDiscovery(ada.window, 'agreements');

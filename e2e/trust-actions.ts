@@ -23,10 +23,14 @@ async function callTore(window: Page, channel: string, input: unknown): Promise<
   );
 }
 
-/** Points an app at another coordinator, as Settings does, without contributing to it. */
-export async function joinCoordinator(window: Page, url: string, accessToken: string): Promise<void> {
+/**
+ * Points an app at another coordinator, as Settings does, without contributing to it.
+ *
+ * @param accessToken - where the coordinator asks for one
+ */
+export async function joinCoordinator(window: Page, url: string, accessToken?: string): Promise<void> {
   // The token first: it waits for the coordinator that is chosen next.
-  await callTore(window, 'settings:set-access-token', { accessToken });
+  if (accessToken !== undefined) await callTore(window, 'settings:set-access-token', { accessToken });
   await callTore(window, 'settings:update', { coordinator: { kind: 'remote', url } });
 }
 
@@ -118,14 +122,27 @@ export async function accept(window: Page): Promise<void> {
   await window.getByTestId('decide-confirm').click();
 }
 
-/** In what an agreement counts costs. */
-export interface AgreedCost {
-  readonly unit: string;
-  readonly rate: number;
+/** Names the coordinator that acts for the party towards others. */
+export async function nameCoordinator(window: Page, publicKey: string): Promise<void> {
+  await openDiscovery(window, 'you');
+  await window.getByTestId('key-coordinator').click();
+  await window.getByTestId('key-coordinator-field').fill(publicKey);
+  await window.getByTestId('key-coordinator-save').click();
+  await expect(window.getByTestId('key-coordinator-id')).toBeVisible();
+}
+
+/** What the offering party writes into the terms beside what a template proposes. */
+export interface OfferedTerms {
+  /** In what costs are counted. */
+  readonly cost?: { readonly unit: string; readonly rate: number };
+  /** What the coordinator of the other party serves. */
+  readonly otherServes?: { readonly models: string };
+  /** Called when the terms are filled in. */
+  readonly pictured?: () => Promise<void>;
 }
 
 /** From a search to an agreement both have signed: `a` proposes and offers, `b` joins and signs. */
-export async function agree(a: Page, b: Page, nameOfB: string, cost?: AgreedCost): Promise<void> {
+export async function agree(a: Page, b: Page, nameOfB: string, terms: OfferedTerms = {}): Promise<void> {
   await propose(a, nameOfB, 'See whether our models fit together.');
   await openHandshake(b);
   await b.getByTestId('handshake-join').click();
@@ -141,10 +158,17 @@ export async function agree(a: Page, b: Page, nameOfB: string, cost?: AgreedCost
   await accept(b);
   await expectPhase(a, 'Accepted by both');
   await a.getByTestId('handshake-offer').click();
+  const { cost, otherServes, pictured } = terms;
   if (cost !== undefined) {
     await a.getByTestId('agreement-unit').fill(cost.unit);
     await a.getByTestId('agreement-rate').fill(String(cost.rate));
   }
+  if (otherServes !== undefined) {
+    await a.getByTestId('grant-other').click();
+    await a.getByRole('option', { name: 'Whole requests' }).click();
+    await a.getByTestId('grant-other-models').fill(otherServes.models);
+  }
+  await pictured?.();
   await a.getByTestId('agreement-offer').click();
   await openDiscovery(b, 'agreements');
   await b.getByTestId('agreement-sign').click({ timeout: READY_TIMEOUT_MS });
