@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Page } from '@playwright/test';
 import { findPostgres, startPostgres, type PostgresServer } from '../src/coordinator/testing/postgres-server';
+import type { PeerView } from '../src/protocol/federation/administration';
 import { ask, completeWelcome, goldenCase, openScreen, READY_TIMEOUT_MS } from './actions';
 import { ConfiguredCoordinator } from './configured-coordinator';
 import { expect, test, type ToreApp } from './fixtures';
@@ -44,12 +45,16 @@ async function exportAgreement(app: ToreApp, file: string): Promise<void> {
   await expect.poll(() => readFile(file, 'utf8').catch(() => ''), WITHIN).toContain('"signatures"');
 }
 
-function peersOf(coordinator: ConfiguredCoordinator): Promise<Json[]> {
-  return coordinator.admin('GET', '/admin/federation').then(({ peers }) => peers as Json[]);
+/** The one peer of a coordinator, as its administrator sees it. */
+async function peerOf(coordinator: ConfiguredCoordinator): Promise<PeerView> {
+  const { peers } = (await coordinator.admin('GET', '/admin/federation')) as { peers: PeerView[] };
+  const [peer] = peers;
+  if (peer === undefined) throw new Error('the coordinator has no peer');
+  return peer;
 }
 
 async function untilLinked(coordinator: ConfiguredCoordinator): Promise<void> {
-  await expect.poll(async () => ((await peersOf(coordinator))[0]?.['link'] as Json)['state'], WITHIN).toBe('up');
+  await expect.poll(async () => (await peerOf(coordinator)).link.state, WITHIN).toBe('up');
 }
 
 /** Compares the running day with the peer; both sides must have the same entries. */
@@ -141,7 +146,7 @@ test('two universities sign in their windows, answer for each other, and both ha
     node(b, 'b-2', '4-7');
     node(a, 'a-1', '0-1');
     node(a, 'a-2', '2-3');
-    await expect.poll(async () => ((await peersOf(a))[0]?.['models'] as Json[])[0]?.['available'], WITHIN).toBe(true);
+    await expect.poll(async () => (await peerOf(a)).models[0]?.available, WITHIN).toBe(true);
 
     // A user of A is answered by B's machines, and sees by whom.
     const golden = await goldenCase(QUESTION);
