@@ -27,7 +27,8 @@ export class ConfiguredCoordinator {
     readonly url: string,
     /** Of its administrator. */
     readonly token: string,
-    private readonly file: string,
+    /** Its configuration. */
+    readonly file: string,
     private readonly settings: Readonly<Record<string, unknown>>,
   ) {}
 
@@ -72,10 +73,14 @@ export class ConfiguredCoordinator {
   }
 
   /** A call of its administrator. */
-  async admin(method: 'GET' | 'POST', path: string): Promise<Record<string, unknown>> {
+  async admin(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Record<string, unknown>> {
     const response = await fetch(`${this.url}${path}`, {
       method,
-      headers: { authorization: `Bearer ${this.token}` },
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return (await response.json()) as Record<string, unknown>;
   }

@@ -140,7 +140,7 @@ test('two universities sign in their windows, answer for each other, and both ha
     await a.start({ federation: { keyFile: join(folder, 'a.pem'), peers: [peer('University B', keys.b, b.url)] } });
     await untilLinked(a);
     const node = (at: ConfiguredCoordinator, name: string, layers: string): void => {
-      nodes.push(startHeadlessNode({ url: at.url, accessToken: '' }, join(folder, name), [`--layers=${layers}`]));
+      nodes.push(startHeadlessNode(at, join(folder, name), [`--layers=${layers}`]));
     };
     node(b, 'b-1', '0-3');
     node(b, 'b-2', '4-7');

@@ -14,7 +14,11 @@ export interface HeadlessNode {
 }
 
 /** Starts `tore-node` against the app's coordinator; `dataFolder` keeps its key, so that a second start is the same node. */
-export function startHeadlessNode(join: JoinDetails, dataFolder: string, args: string[] = []): HeadlessNode {
+export function startHeadlessNode(
+  join: Pick<JoinDetails, 'url'> & Partial<JoinDetails>,
+  dataFolder: string,
+  args: string[] = [],
+): HeadlessNode {
   const child: ChildProcess = spawn(
     process.execPath,
     [
@@ -25,7 +29,11 @@ export function startHeadlessNode(join: JoinDetails, dataFolder: string, args: s
       '--json',
       ...args,
     ],
-    { env: { ...process.env, TORE_ACCESS_TOKEN: join.accessToken }, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+    {
+      env: { ...process.env, TORE_ACCESS_TOKEN: join.accessToken ?? '' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    },
   );
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
