@@ -36,17 +36,14 @@ export interface OutgoingTrace {
 export async function traceOutgoing(): Promise<OutgoingTrace> {
   const before = await packetsOut();
   const seen = new Set<string>();
-  let isOver = false;
-  const watching = (async () => {
-    while (!isOver) {
-      for (const address of await remoteAddresses()) if (!HERE.test(address)) seen.add(address);
-      await new Promise((done) => setTimeout(done, SAMPLE_MS));
-    }
-  })();
+  const look = async (): Promise<void> => {
+    for (const address of await remoteAddresses()) if (!HERE.test(address)) seen.add(address);
+  };
+  const looking = setInterval(() => void look(), SAMPLE_MS);
   return {
     end: async () => {
-      isOver = true;
-      await watching;
+      clearInterval(looking);
+      await look();
       return { addresses: [...seen], packets: (await packetsOut()) - before };
     },
   };
