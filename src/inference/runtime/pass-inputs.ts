@@ -29,7 +29,12 @@ export interface PlannedRun {
 /** What one run of the graph takes. */
 export type Pass =
   | { readonly mode: 'single' | 'span' | 'prompt'; readonly cache: KeyValueCache; readonly positions: number }
-  | { readonly mode: 'batch'; readonly caches: readonly KeyValueCache[] };
+  | {
+      readonly mode: 'batch';
+      readonly caches: readonly KeyValueCache[];
+      /** Rows behind those of the caches that see nothing and whose results nobody takes. */
+      readonly emptyRows: number;
+    };
 
 /** Graph inputs by name. */
 export type PassTensors = Record<string, OnnxTensor>;
@@ -89,7 +94,7 @@ export class PassInputs {
       case 'span':
         return { ...this.#unused, ...this.#span(pass.cache, pass.positions, range) };
       case 'batch':
-        return { ...this.#unused, ...this.#batch(pass.caches, range) };
+        return { ...this.#unused, ...this.#batch(pass.caches, pass.emptyRows, range) };
     }
   }
 
@@ -122,13 +127,14 @@ export class PassInputs {
     };
   }
 
-  #batch(caches: readonly KeyValueCache[], range: PageRange): PassTensors {
+  #batch(caches: readonly KeyValueCache[], emptyRows: number, range: PageRange): PassTensors {
     const pages = range.end - range.start;
+    const rows = caches.length + emptyRows;
     const most = Math.max(...caches.map((cache) => cache.pages.end - cache.pages.start));
     const pageRow = new BigInt64Array(pages);
     const pageSlot = new BigInt64Array(pages);
-    const rowPages = new BigInt64Array(caches.length * most);
-    const weights = new Float32Array(caches.length * most);
+    const rowPages = new BigInt64Array(rows * most);
+    const weights = new Float32Array(rows * most);
     for (const [row, cache] of caches.entries()) {
       for (let page = cache.pages.start; page < cache.pages.end; page++) {
         const slot = row * most + page - cache.pages.start;
@@ -141,14 +147,11 @@ export class PassInputs {
     const { createTensor } = this.#runtime;
     return {
       [SHARD_VALUES.isBatch]: this.#flag(true),
-      ...this.#rows(
-        caches.map(({ length }) => length),
-        most,
-      ),
+      ...this.#rows([...caches.map(({ length }) => length), ...Array<number>(emptyRows).fill(0)], most),
       [SHARD_VALUES.pageRow]: createTensor('int64', pageRow, [pages]),
       [SHARD_VALUES.pageSlot]: createTensor('int64', pageSlot, [pages]),
-      [SHARD_VALUES.rowPages]: createTensor('int64', rowPages, [caches.length, most]),
-      [SHARD_VALUES.pageWeights]: createTensor('float32', weights, [caches.length, 1, most]),
+      [SHARD_VALUES.rowPages]: createTensor('int64', rowPages, [rows, most]),
+      [SHARD_VALUES.pageWeights]: createTensor('float32', weights, [rows, 1, most]),
     };
   }
 

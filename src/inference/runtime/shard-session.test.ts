@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PLAIN_TRAITS } from '../models/architectures';
 import type { DecoderConfig } from '../models/config';
 import { codeOf, expectValue, layers } from '../testdata/tore-tiny';
-import type { OnnxRuntime, TensorMap } from './onnx-runtime';
+import type { OnnxRuntime, OnnxSession, TensorMap } from './onnx-runtime';
 import { ShardSession } from './shard-session';
 
 /** One key/value head of two numbers, so that cache contents can be read at a glance. */
@@ -28,20 +28,38 @@ const CONFIG: DecoderConfig = {
 
 type Run = (inputs: TensorMap, call: number) => TensorMap;
 
+/** Products of as many rows: each row the same, or another one for a row alone, as some kernels give it. */
+type Products = (rows: number) => readonly number[];
+const steady: Products = (rows) => Array<number>(rows).fill(1);
+const otherAlone: Products = (rows) => Array<number>(rows).fill(rows === 1 ? 2 : 1);
+const alwaysOther: Products = (rows) => Array<number>(rows).fill(rows);
+
 /** A runtime whose graph is a function; records the chunk sizes it was given. */
-function fakeRuntime(run: Run): { runtime: OnnxRuntime; chunks: number[] } {
+function fakeRuntime(run: Run, products: Products): { runtime: OnnxRuntime; chunks: number[] } {
   const chunks: number[] = [];
   let call = 0;
+  const measured: OnnxSession = {
+    run: async (inputs) => {
+      const rows = floats(inputs, 'rows').length / 128;
+      return {
+        products: { data: Float32Array.from(products(rows).flatMap((value) => Array<number>(64).fill(value))) },
+      };
+    },
+    release: async () => undefined,
+  };
   const runtime: OnnxRuntime = {
     listSupportedBackends: () => [],
-    createSession: async () => ({
-      run: async (inputs) => {
-        chunks.push(floats(inputs, 'activation_in').length / 2);
-        await new Promise((resolve) => setImmediate(resolve));
-        return run(inputs, call++);
-      },
-      release: async () => undefined,
-    }),
+    createSession: async (graph) =>
+      typeof graph !== 'string'
+        ? measured
+        : {
+            run: async (inputs) => {
+              chunks.push(floats(inputs, 'activation_in').length / 2);
+              await new Promise((resolve) => setImmediate(resolve));
+              return run(inputs, call++);
+            },
+            release: async () => undefined,
+          },
     createTensor: (_, data) => ({ data }),
   };
   return { runtime, chunks };
@@ -59,8 +77,11 @@ const echo: Run = (inputs) => {
   return { activation_out: { data: data.slice() }, new_key_values: { data: Float32Array.of(...data, ...data) } };
 };
 
-async function open(run: Run): Promise<{ shard: ShardSession; chunks: number[]; runtime: OnnxRuntime }> {
-  const { runtime, chunks } = fakeRuntime(run);
+async function open(
+  run: Run,
+  products = steady,
+): Promise<{ shard: ShardSession; chunks: number[]; runtime: OnnxRuntime; reasons: readonly string[] }> {
+  const { runtime, chunks } = fakeRuntime(run, products);
   const options = {
     runtime,
     config: CONFIG,
@@ -69,9 +90,9 @@ async function open(run: Run): Promise<{ shard: ShardSession; chunks: number[]; 
     graphPath: 'unused',
     providers: [],
   } as const;
-  const { shard } = expectValue(await ShardSession.open(options));
+  const { shard, reasons } = expectValue(await ShardSession.open(options));
   chunks.length = 0;
-  return { shard, chunks, runtime };
+  return { shard, chunks, runtime, reasons };
 }
 
 function activation(positions: number, start = 0) {
@@ -123,5 +144,38 @@ describe('ShardSession', () => {
     expect(codeOf(result)).toBe('cancelled');
     expect(chunks).toEqual([128, 128]);
     expect(cache.length).toBe(0);
+  });
+
+  it('gives a position company where a row alone has other bits, and takes nothing of it', async () => {
+    const { shard, chunks, reasons } = await open(echo, otherAlone);
+    const cache = shard.createCache();
+    const first = activation(1, 5);
+    expect(expectValue(await shard.run(cache, first))).toEqual(first.activation);
+    expect(chunks).toEqual([2]);
+    expect(cache.length).toBe(1);
+    expect([...cache.copy(0, 1)]).toEqual([5, 6, 5, 6]);
+    const others = [cache, shard.createCache(), shard.createCache()];
+    const passes = others.map((one, index) => shard.begin(one, activation(1, 10 * index)));
+    expectValue(await shard.advance(passes));
+    expect(chunks).toEqual([2, 3]);
+    expect(passes.map(({ output }) => [...output])).toEqual([
+      [0, 1],
+      [10, 11],
+      [20, 21],
+    ]);
+    expect(others.map(({ length }) => length)).toEqual([2, 1, 1]);
+    expect(reasons).toEqual([]);
+  });
+
+  it('lets a position go alone where its bits are the same, and says where no company helps', async () => {
+    for (const [products, told] of [
+      [steady, 0],
+      [alwaysOther, 1],
+    ] as const) {
+      const { shard, chunks, reasons } = await open(echo, products);
+      expectValue(await shard.run(shard.createCache(), activation(1)));
+      expect(chunks).toEqual([1]);
+      expect(reasons).toHaveLength(told);
+    }
   });
 });

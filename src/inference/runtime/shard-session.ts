@@ -23,6 +23,7 @@ import {
 import { PassInputs, type Pass } from './pass-inputs';
 import { selectProvider } from './provider-selection';
 import { SequencePass, type ShardInput } from './sequence-pass';
+import { measureSteadyRows } from './steady-rows';
 
 export interface PassOptions {
   /** Asked after each chunk. */
@@ -41,6 +42,16 @@ export interface OpenShardOptions {
   readonly threads?: number | undefined;
 }
 
+/** What one run of the graph gave. */
+interface GraphRun {
+  /** `[positions, width]`, or on a last shard `[at least the wanted rows of logits, width]`. */
+  readonly output: Float32Array;
+  /** Of all rows of the run, or of a prompt in one row. */
+  readonly newKeyValues: CacheNumbers;
+  readonly width: number;
+  readonly rows: number;
+}
+
 /** An opened shard: runs new positions of any sequence whose cache it is given. */
 export class ShardSession {
   readonly config: DecoderConfig;
@@ -50,13 +61,16 @@ export class ShardSession {
   readonly #pool: KeyValuePool;
   readonly #inputs: PassInputs;
   readonly #cacheType: CacheType;
+  /** Rows every product needs at least, so that what comes together has the bits of what comes alone. */
+  readonly #leastRows: number;
 
-  private constructor(options: OpenShardOptions, session: OnnxSession) {
+  private constructor(options: OpenShardOptions, session: OnnxSession, leastRows: number) {
     this.config = options.config;
     this.range = options.range;
     this.#runtime = options.runtime;
     this.#session = session;
     this.#cacheType = cacheTypeOf(options.precision);
+    this.#leastRows = leastRows;
     this.#pool = new KeyValuePool(options.runtime, options.config, options.range, options.precision);
     this.#inputs = new PassInputs(options.runtime, options.config, options.range);
   }
@@ -65,19 +79,25 @@ export class ShardSession {
   static async open(
     options: OpenShardOptions,
   ): Promise<Result<{ shard: ShardSession; provider: string; reasons: readonly string[] }, EngineErrorCode>> {
+    const unsteady: string[] = [];
     const selected = await selectProvider({
       preferences: options.providers,
       listSupportedBackends: () => options.runtime.listSupportedBackends(),
       create: async (provider) => {
-        const opened = sessionOptions(provider, options.threads);
-        return new ShardSession(options, await options.runtime.createSession(options.graphPath, opened));
+        const { runtime, precision, threads } = options;
+        const steady = await measureSteadyRows(runtime, precision, provider, threads);
+        if (steady === undefined) {
+          unsteady.push(`${provider} gives answers that are served together other last bits than alone.`);
+        }
+        const session = await runtime.createSession(options.graphPath, sessionOptions(provider, threads));
+        return new ShardSession(options, session, steady ?? 1);
       },
       verify: (shard) => shard.#runOnce(),
       release: (shard) => shard.release(),
     });
     if (!selected.ok) return selected;
     const { session: shard, provider, reasons } = selected.value;
-    return success({ shard, provider, reasons });
+    return success({ shard, provider, reasons: [...reasons, ...unsteady] });
   }
 
   get takesTokens(): boolean {
@@ -138,15 +158,13 @@ export class ShardSession {
         pass.undo();
         continue;
       }
-      const { output, newKeyValues, width } = result.value;
+      const { output, newKeyValues, width, rows } = result.value;
       const count = pass.next?.count ?? 0;
       const isPrompt = pass.next?.mode === 'prompt';
       if (isPrompt) pass.cache.append(newKeyValues, count);
-      else
-        for (let at = 0; at < count; at++) {
-          pass.cache.append(newKeyValues, 1, { rows: passes.length * count, row: row + at });
-        }
-      pass.accept(passes.length === 1 ? output : output.subarray(row * width, (row + 1) * width), width);
+      else for (let at = 0; at < count; at++) pass.cache.append(newKeyValues, 1, { rows, row: row + at });
+      const isOneOfRows = pass.next?.mode === 'single';
+      pass.accept(isOneOfRows ? output.subarray(row * width, (row + 1) * width) : output, width);
     }
     if (!result.ok) return result;
     const [only] = passes;
@@ -158,15 +176,21 @@ export class ShardSession {
     return this.#session.release();
   }
 
-  async #runGraph(
-    passes: readonly SequencePass[],
-  ): Promise<Result<{ output: Float32Array; newKeyValues: CacheNumbers; width: number }, EngineErrorCode>> {
+  async #runGraph(passes: readonly SequencePass[]): Promise<Result<GraphRun, EngineErrorCode>> {
     for (const { cache, next } of passes) cache.reserve(cache.length + (next?.count ?? 0));
-    const { pass, range } = this.#describe(passes);
-    const inputs = { ...this.#pool.inputs(range), ...this.#inputs.build(pass, range), ...this.#newPositions(passes) };
+    const [first] = passes;
+    const isSingle = first?.next?.mode === 'single';
+    const emptyRows = isSingle ? Math.max(0, this.#leastRows - passes.length) : 0;
+    const rows = (isSingle ? passes.length : (first?.next?.count ?? 0)) + emptyRows;
+    const { pass, range } = this.#describe(passes, emptyRows);
+    const inputs = {
+      ...this.#pool.inputs(range),
+      ...this.#inputs.build(pass, range),
+      ...this.#newPositions(passes, emptyRows),
+    };
     if (this.givesLogits) {
-      const rows = passes.length > 1 ? passes.length : Math.max(1, passes[0]?.next?.logitRows ?? 1);
-      inputs[SHARD_VALUES.logitStart] = this.#runtime.createTensor('int64', BigInt64Array.of(BigInt(-rows)), [1]);
+      const wanted = isSingle ? rows : Math.min(rows, Math.max(this.#leastRows, first?.next?.logitRows ?? 1));
+      inputs[SHARD_VALUES.logitStart] = this.#runtime.createTensor('int64', BigInt64Array.of(BigInt(-wanted)), [1]);
     }
     let outputs;
     try {
@@ -182,15 +206,15 @@ export class ShardSession {
     }
     const width = this.givesLogits ? this.config.shape.vocabulary_size : this.config.shape.hidden_size;
     const read = this.#cacheType === 'float32' ? floatsOf : halvesOf;
-    return success({ output, newKeyValues: read(outputs, SHARD_VALUES.newKeyValues), width });
+    return success({ output, newKeyValues: read(outputs, SHARD_VALUES.newKeyValues), width, rows });
   }
 
-  #describe(passes: readonly SequencePass[]): { pass: Pass; range: PageRange } {
+  #describe(passes: readonly SequencePass[], emptyRows: number): { pass: Pass; range: PageRange } {
     const [first] = passes;
     if (first?.next === undefined) throw new Error('a run needs a pass that is not done');
-    if (passes.length > 1) {
+    if (passes.length + emptyRows > 1) {
       const caches = passes.map(({ cache }) => cache);
-      return { pass: { mode: 'batch', caches }, range: this.#pool.gather(caches) };
+      return { pass: { mode: 'batch', caches, emptyRows }, range: this.#pool.gather(caches) };
     }
     const { mode, count } = first.next;
     const used = Math.ceil((first.cache.length + count) / PAGE_POSITIONS);
@@ -198,16 +222,18 @@ export class ShardSession {
     return { pass: { mode, cache: first.cache, positions: count }, range: { start, end: start + used } };
   }
 
-  #newPositions(passes: readonly SequencePass[]): Record<string, OnnxTensor> {
+  #newPositions(passes: readonly SequencePass[], emptyRows: number): Record<string, OnnxTensor> {
     const inputs = passes.flatMap(({ next }) => (next === undefined ? [] : [next.input]));
     if (this.takesTokens) {
       const ids = inputs.flatMap((input) => (input.kind === 'tokens' ? input.ids : []));
+      for (let row = 0; row < emptyRows; row++) ids.push(ids[0] ?? 0);
       const data = BigInt64Array.from(ids, BigInt);
       return { [SHARD_VALUES.tokenIds]: this.#runtime.createTensor('int64', data, [1, data.length]) };
     }
     const hidden = this.config.shape.hidden_size;
     const parts = inputs.map((input) => (input.kind === 'activation' ? input.activation : new Float32Array()));
-    const rows = joinFloats(parts);
+    // Any finite numbers do for an empty row; those of the first are at hand.
+    const rows = joinFloats([...parts, ...Array.from({ length: emptyRows }, () => parts[0] ?? new Float32Array())]);
     return {
       [SHARD_VALUES.activationIn]: this.#runtime.createTensor('float32', rows, [1, rows.length / hidden, hidden]),
     };

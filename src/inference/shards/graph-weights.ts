@@ -1,6 +1,12 @@
 import { MICROSOFT_DOMAIN, type OnnxGraph } from './onnx-graph';
 import { BLOCK_WEIGHTS } from './quantization';
-import { PRECISION_BITS, type PlacedPart, type PlacedWeight, type WeightLayout } from './weight-layout';
+import {
+  PRECISION_BITS,
+  type PlacedPart,
+  type PlacedWeight,
+  type ShardPrecision,
+  type WeightLayout,
+} from './weight-layout';
 
 /**
  * MatMulNBits may round its input to int8 per block of 32 and multiply integers: more than twice as fast as expanding
@@ -30,21 +36,8 @@ export class GraphWeights {
   multiply(input: string, name: string, bias?: string, output?: string): string {
     const target = bias === undefined && output !== undefined ? output : `${name}_product`;
     const { dimensions, precision, parts } = this.#find(name);
-    if (precision === 'fp32') {
-      const attributes = { transA: 0, transB: 1 };
-      this.#graph.nodeWithOutputs('FusedMatMul', [input, name], [target], attributes, MICROSOFT_DOMAIN);
-    } else {
-      const [rows = 0, columns = 0] = dimensions;
-      const attributes = {
-        N: rows,
-        K: columns,
-        bits: PRECISION_BITS[precision],
-        block_size: BLOCK_WEIGHTS,
-        accuracy_level: INTEGER_PRODUCTS,
-      };
-      const inputs = [input, ...parts.map((part) => part.name)];
-      this.#graph.nodeWithOutputs('MatMulNBits', inputs, [target], attributes, MICROSOFT_DOMAIN);
-    }
+    const matrix = precision === 'fp32' ? [name] : parts.map((part) => part.name);
+    addProduct(this.#graph, input, { precision, dimensions, parts: matrix }, target);
     if (bias === undefined) return target;
     if (output === undefined) return this.#graph.node('Add', [target, bias]);
     this.#graph.nodeWithOutputs('Add', [target, bias], [output]);
@@ -74,4 +67,30 @@ export class GraphWeights {
     if (weight === undefined) throw new Error(`the shard has no weight ${name}`);
     return weight;
   }
+}
+
+/** A matrix of a graph, by the names of what holds it: floats `[rows, columns]`, or numbers and scales of its blocks. */
+export interface GraphMatrix {
+  readonly precision: ShardPrecision;
+  /** Of the values: `[rows, columns]`. */
+  readonly dimensions: readonly number[];
+  readonly parts: readonly string[];
+}
+
+/** input × matrixᵀ: float32 `[1, positions, columns]` to `[1, positions, rows]`, under the name `output`. */
+export function addProduct(graph: OnnxGraph, input: string, matrix: GraphMatrix, output: string): void {
+  const { precision, dimensions, parts } = matrix;
+  if (precision === 'fp32') {
+    graph.nodeWithOutputs('FusedMatMul', [input, ...parts], [output], { transA: 0, transB: 1 }, MICROSOFT_DOMAIN);
+    return;
+  }
+  const [rows = 0, columns = 0] = dimensions;
+  const attributes = {
+    N: rows,
+    K: columns,
+    bits: PRECISION_BITS[precision],
+    block_size: BLOCK_WEIGHTS,
+    accuracy_level: INTEGER_PRODUCTS,
+  };
+  graph.nodeWithOutputs('MatMulNBits', [input, ...parts], [output], attributes, MICROSOFT_DOMAIN);
 }

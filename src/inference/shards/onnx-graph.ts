@@ -105,9 +105,12 @@ export class OnnxGraph {
 
   /** A weight inside the graph file itself; for graphs that are made and used in memory. */
   floats(name: string, dimensions: readonly number[], values: Float32Array): string {
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    this.#initializers.push(tensorHeader(name, 'float32', dimensions).bytes(TENSOR.rawData, bytes));
-    return name;
+    return this.#inline(name, 'float32', dimensions, values);
+  }
+
+  /** As `floats`, of bytes. */
+  bytes(name: string, dimensions: readonly number[], values: Uint8Array): string {
+    return this.#inline(name, 'uint8', dimensions, values);
   }
 
   /** Adds a node with one output of a fresh name and returns that name. */
@@ -158,6 +161,12 @@ export class OnnxGraph {
       node.message(NODE.attribute, attribute.integer(ATTRIBUTE.type, ATTRIBUTE_TYPES.graph));
     }
     this.#nodes.push(node);
+  }
+
+  #inline(name: string, type: OnnxType, dimensions: readonly number[], values: ArrayBufferView): string {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    this.#initializers.push(tensorHeader(name, type, dimensions).bytes(TENSOR.rawData, bytes));
+    return name;
   }
 
   #branch(name: string, results: readonly BranchResult[], build: () => readonly string[]): ProtobufWriter {
