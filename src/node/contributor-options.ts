@@ -74,6 +74,8 @@ export interface NodePreferences extends RunPreferences {
    * folder serves nothing.
    */
   readonly modelId: string | null;
+  /** The execution provider to run on and no other; left out or null: the fastest, as measured here. */
+  readonly provider?: string | null;
   /** Where models of a hub are fetched; left out: huggingface.co, without a token. */
   readonly hub?: HubPreferences | undefined;
   readonly activationServer: ActivationServerPreferences;

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { KNOWN_PROVIDERS } from '../inference';
 import { DEFAULT_POLICY, type PolicyPreferences } from '../protocol/compute/run-preferences';
 import { success, type Result } from '../protocol/result';
 import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from './contributor-options';
@@ -51,6 +52,8 @@ Usage: tore-node --coordinator URL (--model ID | --model-folder FOLDER) [options
   --model-folder FOLDER   model to serve (config.json, safetensors, tokenizer.json)
   --layers A-B            layers to serve, both included; "automatic" lets the coordinator choose (default)
   --data-folder FOLDER    key, cached shards and figures (default: ~/.tore-node)
+  --provider NAME         execution provider to run on (${KNOWN_PROVIDERS.join(', ')}); default: the fastest one,
+                            as measured at the first start; the log names all of them with their speed or what is missing
   --threads N             processor threads to use
   --memory-mb N           memory to use, in MiB (default: 60 % of what is free)
   --region CODE           where the computer roughly is, e.g. US-NY; not sent unless given
@@ -131,6 +134,7 @@ export function readHeadlessOptions(
         layers: { type: 'string', default: 'automatic' },
         'move-layers': { type: 'string', default: 'never' },
         'data-folder': { type: 'string' },
+        provider: { type: 'string' },
         threads: { type: 'string' },
         'memory-mb': { type: 'string' },
         region: { type: 'string' },
@@ -177,6 +181,10 @@ export function readHeadlessOptions(
   if (moveConsent === 'always' && layerChoice.kind === 'range') {
     return refuse('--move-layers always goes with automatic layers; --layers names fixed ones.');
   }
+  const provider = values.provider ?? null;
+  if (provider !== null && !KNOWN_PROVIDERS.some((known) => known === provider)) {
+    return refuse(`--provider takes one of ${KNOWN_PROVIDERS.join(', ')}.`);
+  }
   const cpuThreads = values.threads === undefined ? null : readWholeNumber(values.threads, 1, 1_024);
   if (values.threads !== undefined && cpuThreads === null) return refuse('--threads takes a number from 1 to 1024.');
   const memoryMb = values['memory-mb'];
@@ -221,6 +229,7 @@ export function readHeadlessOptions(
       invitation: invitation === '' ? null : invitation,
       modelFolder: modelFolder === undefined ? null : resolve(modelFolder),
       modelId: model ?? null,
+      provider,
       ...(values.hub === undefined && hubToken === ''
         ? {}
         : { hub: { endpoint: values.hub, accessToken: hubToken === '' ? undefined : hubToken } }),

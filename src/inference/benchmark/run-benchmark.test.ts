@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadOnnxRuntime, type OnnxRuntime } from '../runtime/onnx-runtime';
+import { KNOWN_PROVIDERS } from '../runtime/provider-selection';
 import { codeOf, expectValue } from '../testdata/tore-tiny';
 import { buildProductGraph, buildStreamGraph } from './measured-graphs';
 import { runBenchmark } from './run-benchmark';
@@ -18,6 +19,13 @@ describe('runBenchmark', () => {
     expect(report.memoryGigabytesPerSecond).toBeGreaterThan(0.1);
     expect(report.medianTokenLatencyMs).toBeGreaterThan(0);
     expect(report.tokensPerSecond).toBeGreaterThan(0);
+    const [fastest] = report.providers;
+    expect(fastest).toMatchObject({ name: report.provider, available: true, tokensPerSecond: report.tokensPerSecond });
+    expect(report.providers.map(({ name }) => name).sort()).toEqual([...KNOWN_PROVIDERS].sort());
+    for (const { available, reason, tokensPerSecond } of report.providers) {
+      expect(available ? reason === undefined : (reason?.length ?? 0) > 0).toBe(true);
+      expect(tokensPerSecond !== undefined).toBe(available);
+    }
     expect(report.matmul_score).toBe(logarithmicScore(report.matmulGflopsPerSecond, SCORE_REFERENCES.matmul));
     expect(report.memory_score).toBe(logarithmicScore(report.memoryGigabytesPerSecond, SCORE_REFERENCES.memory));
     expect(report.latency_score).toBe(logarithmicScore(report.medianTokenLatencyMs, SCORE_REFERENCES.latency));
@@ -25,7 +33,7 @@ describe('runBenchmark', () => {
     expect(seen.at(-1)).toBe(1);
   }, 30_000);
 
-  it.each([0, 0.3, 0.6])(
+  it.each([0, 0.3, 0.5, 0.75])(
     'stops when asked to at %d',
     async (when) => {
       const controller = new AbortController();

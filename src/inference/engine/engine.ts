@@ -28,6 +28,12 @@ export interface ProviderReport {
   readonly reason?: string;
 }
 
+/** A provider that decoded the reference transformer, or why it could not. */
+export interface ProviderTrial extends ProviderReport {
+  /** Absent where it is not available. */
+  readonly tokensPerSecond?: number;
+}
+
 /**
  * What this machine measured, by running real graphs in the engine.
  * The three scores carry the field names of the hardware profile on the wire, so that they are copied there unchanged;
@@ -47,8 +53,10 @@ export interface BenchmarkReport {
   /** Decode speed of the reference transformer. */
   readonly tokensPerSecond: number;
   readonly medianTokenLatencyMs: number;
-  /** The provider that ran it. */
+  /** The fastest provider, which ran all of it. */
   readonly provider: string;
+  /** Every known provider: those that run, fastest first, then the others. */
+  readonly providers: readonly ProviderTrial[];
   readonly durationMs: number;
 }
 

@@ -61,7 +61,10 @@ describe('measureHardware', () => {
       value: {
         report: {
           matmulGflops: 10,
-          providers: [{ name: 'cpu', available: true, reason: null }],
+          providers: [
+            { name: 'cpu', available: true, reason: null, tokensPerSecond: 30 },
+            { name: 'cuda', available: false, reason: expect.stringContaining('not part'), tokensPerSecond: null },
+          ],
           freeMemoryBytes: 2 ** 32,
         },
       },

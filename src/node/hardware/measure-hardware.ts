@@ -20,7 +20,12 @@ const StoredMeasurement = Type.Object({
   appVersion: Type.String(),
   measuredAt: Type.String(),
   providers: Type.Array(
-    Type.Object({ name: Type.String(), available: Type.Boolean(), reason: Type.Union([Type.String(), Type.Null()]) }),
+    Type.Object({
+      name: Type.String(),
+      available: Type.Boolean(),
+      reason: Type.Union([Type.String(), Type.Null()]),
+      tokensPerSecond: Type.Union([Finite, Type.Null()]),
+    }),
     { maxItems: 32 },
   ),
   matmulGflops: Finite,
@@ -84,8 +89,6 @@ async function measure(
 ): Promise<Result<StoredMeasurement, NodeErrorCode>> {
   const engine = await options.engine();
   if (!engine.ok) return nodeFailure('engine-start-failed', engine.error.message, { retryable: true });
-  const providers = await engine.value.listProviders();
-  if (!providers.ok) return nodeFailure('benchmark-failed', providers.error.message, { retryable: true });
   const benchmark = await engine.value.benchmark({
     onProgress: (fraction) => options.onProgress?.(fraction),
     signal: options.signal,
@@ -100,7 +103,12 @@ async function measure(
     fingerprint,
     appVersion: options.appVersion,
     measuredAt: timeText(options.clock.now()),
-    providers: providers.value.map(({ name, available, reason }) => ({ name, available, reason: reason ?? null })),
+    providers: figures.providers.map(({ name, available, reason, tokensPerSecond }) => ({
+      name,
+      available,
+      reason: reason ?? null,
+      tokensPerSecond: tokensPerSecond ?? null,
+    })),
     matmulGflops: figures.matmulGflopsPerSecond,
     memoryGigabytesPerSecond: figures.memoryGigabytesPerSecond,
     decodeTokensPerSecond: figures.tokensPerSecond,
@@ -145,6 +153,11 @@ export async function measureHardware(options: MeasureOptions): Promise<Result<M
   }
   const figures = measurement;
   const providers: readonly ProviderReport[] = figures.providers;
+  const told = providers.map(
+    ({ name, tokensPerSecond, reason }) =>
+      `${name}: ${tokensPerSecond === null ? reason : `${tokensPerSecond.toFixed(1)} tokens/s`}`,
+  );
+  options.logger.info('Execution providers, fastest first', { providers: told.join('; ') });
   return success({
     profileFor: (coordinatorHost) =>
       profileOf(facts, figures, machineFingerprint(facts, { id: machineId, publicKey, coordinatorHost })),

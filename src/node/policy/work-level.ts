@@ -4,28 +4,30 @@ import { passShare } from '../jobs/pacer';
 import type { ShardWish } from '../shard/shard-service';
 import type { RunLevel } from './run-policy';
 
-/** Providers that run on a graphics processor and were seen working, best first as the engine reports them. */
-function graphicsProviders(hardware: HardwareReport | null): readonly string[] {
+/** Providers of the devices that may work, fastest first as they were measured here; the processor's is `cpu`. */
+function allowedProviders(hardware: HardwareReport | null, level: RunLevel): readonly string[] {
+  const mayUseGraphics = level.devices.some((device) => device.startsWith('gpu'));
+  const mayUseCpu = level.devices.includes('cpu');
   return (hardware?.providers ?? [])
-    .filter(({ name, available }) => available && name !== 'cpu')
+    .filter(({ name, available }) => available && (name === 'cpu' ? mayUseCpu : mayUseGraphics))
     .map(({ name }) => name);
 }
 
 /** What shall be in memory at a level of work. */
 export function shardWish(preferences: NodePreferences, level: RunLevel, hardware: HardwareReport | null): ShardWish {
-  const { modelFolder, modelId, hub, layerChoice } = preferences;
-  const mayUseCpu = level.devices.includes('cpu');
-  const providers = level.devices.some((device) => device.startsWith('gpu')) ? graphicsProviders(hardware) : [];
-  const onGraphics = providers.length > 0;
+  const { modelFolder, modelId, hub, layerChoice, provider = null } = preferences;
+  const allowed = allowedProviders(hardware, level);
+  const providers = provider === null ? allowed : [provider];
+  const [first = 'cpu'] = providers;
   return {
     modelFolder,
     modelId,
     ...(hub === undefined ? {} : { hub }),
     layerChoice,
     cpuThreads: level.cpuThreads,
-    memoryBudgetBytes: onGraphics ? (level.vramBudgetBytes ?? level.memoryBudgetBytes) : level.memoryBudgetBytes,
-    providers: onGraphics ? providers : null,
-    mayUseCpu,
+    memoryBudgetBytes: first === 'cpu' ? level.memoryBudgetBytes : (level.vramBudgetBytes ?? level.memoryBudgetBytes),
+    providers: providers.length === 0 ? null : providers,
+    mayUseCpu: provider === null ? level.devices.includes('cpu') : provider === 'cpu',
   };
 }
 

@@ -61,6 +61,10 @@ export class TinyEngine implements Engine {
       tokensPerSecond: 30,
       medianTokenLatencyMs: 33,
       provider: 'cpu',
+      providers: [
+        { name: 'cpu', available: true, tokensPerSecond: 30 },
+        { name: 'cuda', available: false, reason: 'cuda is not part of onnxruntime on this system.' },
+      ],
       durationMs: 1,
     });
   }

@@ -49,10 +49,14 @@ export interface ChallengeRecord {
   readonly message: string;
 }
 
+/** An execution provider of the engine as this machine measured it. */
 export interface ProviderReport {
   readonly name: string;
   readonly available: boolean;
+  /** Why it is not available. */
   readonly reason: string | null;
+  /** Decode speed of the reference transformer; null where it is not available. */
+  readonly tokensPerSecond: number | null;
 }
 
 /** Hardware as measured here; the scores are those sent at registration. */
@@ -62,6 +66,7 @@ export interface HardwareReport {
   readonly memoryBytes: number;
   readonly freeMemoryBytes: number;
   readonly gpus: readonly { readonly model: string; readonly memoryBytes: number | null }[];
+  /** Those that run, fastest first, then those that do not. */
   readonly providers: readonly ProviderReport[];
   readonly matmulGflops: number;
   readonly memoryGigabytesPerSecond: number;

@@ -105,7 +105,7 @@ function Providers({ hardware }: { readonly hardware: HardwareReport }) {
       <h3 className={classes.subtitle}>{t('contribute.providers.title')}</h3>
       <p className={classes.quiet}>{t('contribute.providers.hint')}</p>
       <ul className={classes.devices}>
-        {hardware.providers.map(({ name, available, reason }) => {
+        {hardware.providers.map(({ name, available, reason, tokensPerSecond }) => {
           const Shape = available ? IconCircleCheck : IconCircleX;
           const word =
             name === used
@@ -118,7 +118,11 @@ function Providers({ hardware }: { readonly hardware: HardwareReport }) {
               <Shape size={20} stroke={1.5} aria-hidden="true" />
               <span className={classes.deviceKind}>{word}</span>
               <span className={classes.deviceName}>{name}</span>
-              <span className={classes.quiet}>{reason}</span>
+              <span className={classes.quiet}>
+                {tokensPerSecond === null
+                  ? reason
+                  : t('contribute.hardware.decodeValue', { value: formatSpeed(tokensPerSecond) })}
+              </span>
             </li>
           );
         })}

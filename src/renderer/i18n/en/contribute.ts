@@ -36,7 +36,7 @@ export const contribute = {
   },
   providers: {
     title: 'Execution providers',
-    hint: 'Ways to run the layers, in the order they are tried.',
+    hint: 'Ways to run the layers, each tried with a small model. The fastest one whose device may work is taken.',
     available: 'Available',
     unavailable: 'Not available',
     inUse: 'In use',

@@ -35,7 +35,7 @@ export const contribute = {
   },
   providers: {
     title: 'Yürütme sağlayıcıları',
-    hint: 'Katmanları çalıştırma yolları, denendikleri sırayla.',
+    hint: 'Katmanları çalıştırma yolları; her biri küçük bir modelle denenir. Aygıtı çalışabilenlerin en hızlısı seçilir.',
     available: 'Var',
     unavailable: 'Yok',
     inUse: 'Kullanımda',

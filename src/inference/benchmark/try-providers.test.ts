@@ -1,0 +1,53 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { loadOnnxRuntime, type OnnxRuntime } from '../runtime/onnx-runtime';
+import { codeOf, expectValue } from '../testdata/tore-tiny';
+import { tryProviders } from './try-providers';
+
+let real: OnnxRuntime;
+beforeAll(async () => {
+  real = await loadOnnxRuntime();
+});
+
+const SLOW_MS = 30;
+
+/** A machine with one card whose driver is slow and one without any; both are the processor underneath. */
+function machine(broken: readonly string[]): OnnxRuntime {
+  return {
+    ...real,
+    listSupportedBackends: () => ['cuda', 'webgpu', 'cpu'].map((name) => ({ name, bundled: true })),
+    createSession: async (graph, options) => {
+      const [provider = ''] = options.executionProviders;
+      if (broken.includes(provider)) throw new Error(`no driver for ${provider}`);
+      const session = await real.createSession(graph, { ...options, executionProviders: ['cpu'] });
+      if (provider === 'cpu') return session;
+      return {
+        run: async (inputs) => {
+          await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+          return session.run(inputs);
+        },
+        release: () => session.release(),
+      };
+    },
+  };
+}
+
+describe('tryProviders', () => {
+  it('puts the fastest first, whatever its name, and says why others do not run', async () => {
+    const { providers, fastest } = expectValue(await tryProviders(machine(['cuda']), {}));
+    expect(fastest.provider).toBe('cpu');
+    expect(providers.slice(0, 2).map(({ name }) => name)).toEqual(['cpu', 'webgpu']);
+    expect(providers.find(({ name }) => name === 'cuda')).toEqual({
+      name: 'cuda',
+      available: false,
+      reason: 'cuda failed: no driver for cuda',
+    });
+    expect(providers.find(({ name }) => name === 'coreml')?.reason).toContain('not part of onnxruntime');
+  }, 60_000);
+
+  it('fails with every reason where nothing runs', async () => {
+    const result = await tryProviders(machine(['cuda', 'webgpu', 'cpu']), {});
+    expect(codeOf(result)).toBe('provider-failed');
+    expect(!result.ok && result.error.message).toContain('no driver for cuda');
+    expect(!result.ok && result.error.message).toContain('no driver for cpu');
+  });
+});

@@ -1,0 +1,134 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { success, type Result } from '../../protocol/result';
+import type { ProviderTrial } from '../engine/engine';
+import { cancelledFailure, engineFailure, type EngineErrorCode } from '../errors';
+import type { LongCallOptions } from '../long-call';
+import type { OnnxRuntime } from '../runtime/onnx-runtime';
+import { explainAbsence, KNOWN_PROVIDERS } from '../runtime/provider-selection';
+import { ShardSession } from '../runtime/shard-session';
+import { pickGreedy } from '../sampling/sampler';
+import { cutShard } from '../shards/cut-shard';
+import { diskFailure } from '../shards/shard-files';
+import { REFERENCE_CONFIG, referenceWeights } from './reference-model';
+
+const PROMPT_TOKENS = 16;
+const DECODED_TOKENS = 48;
+const RANGE = { layer_start: 0, layer_end: REFERENCE_CONFIG.shape.layers - 1 };
+
+type Measured<Value> = Promise<Result<Value, EngineErrorCode>>;
+
+/** How fast a provider decodes the reference transformer. */
+export interface DecodeSpeed {
+  readonly provider: string;
+  readonly tokensPerSecond: number;
+  readonly medianTokenLatencyMs: number;
+}
+
+/**
+ * Decodes a small transformer on every execution provider of this onnxruntime. Which is fastest depends on the machine and
+ * its drivers: an old graphics card may be slower than the processor beside it.
+ *
+ * @returns the fastest, and all of them: those that run, fastest first, then those that do not, each with why
+ */
+export async function tryProviders(
+  runtime: OnnxRuntime,
+  options: LongCallOptions,
+): Measured<{ providers: ProviderTrial[]; fastest: DecodeSpeed }> {
+  let folder: string;
+  try {
+    folder = await mkdtemp(join(tmpdir(), 'tore-benchmark-'));
+  } catch (thrown) {
+    return diskFailure(thrown, tmpdir(), 0);
+  }
+  try {
+    const source = { config: REFERENCE_CONFIG, manifestHash: 'reference', weights: referenceWeights() };
+    const cut = await cutShard(source, RANGE, folder, { signal: options.signal });
+    if (!cut.ok) return cut;
+    return await tryEach(runtime, cut.value.graphPath, options);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function tryEach(
+  runtime: OnnxRuntime,
+  graphPath: string,
+  { signal, onProgress }: LongCallOptions,
+): Measured<{ providers: ProviderTrial[]; fastest: DecodeSpeed }> {
+  const speeds: DecodeSpeed[] = [];
+  const absent: ProviderTrial[] = [];
+  const supported = runtime.listSupportedBackends();
+  for (const [index, name] of KNOWN_PROVIDERS.entries()) {
+    onProgress?.(index / KNOWN_PROVIDERS.length, `Trying ${name}`);
+    const reason = explainAbsence(name, supported);
+    const tried = reason === undefined ? await tryOne(runtime, graphPath, name, signal) : reason;
+    if (typeof tried === 'string') absent.push({ name, available: false, reason: tried });
+    else if (tried.ok) speeds.push(tried.value);
+    else if (tried.error.code === 'cancelled') return tried;
+    else absent.push({ name, available: false, reason: tried.error.message });
+  }
+  speeds.sort((left, right) => right.tokensPerSecond - left.tokensPerSecond);
+  const [fastest] = speeds;
+  if (fastest === undefined) {
+    const reasons = absent.map(({ reason }) => reason).join(' ');
+    return engineFailure('provider-failed', `No execution provider could run the reference model. ${reasons}`);
+  }
+  const present = speeds.map(({ provider: name, tokensPerSecond }) => ({ name, available: true, tokensPerSecond }));
+  return success({ providers: [...present, ...absent], fastest });
+}
+
+/** @returns the speed; or why the provider does not run it */
+async function tryOne(
+  runtime: OnnxRuntime,
+  graphPath: string,
+  provider: string,
+  signal: AbortSignal | undefined,
+): Promise<Result<DecodeSpeed, EngineErrorCode> | string> {
+  const opened = await ShardSession.open({
+    runtime,
+    config: REFERENCE_CONFIG,
+    range: RANGE,
+    precision: 'fp32',
+    graphPath,
+    providers: [provider],
+  });
+  if (!opened.ok) return opened;
+  const { shard, provider: used, reasons } = opened.value;
+  try {
+    if (used !== provider) return reasons.join(' ');
+    const latencies = await decode(shard, signal);
+    if (!latencies.ok) return latencies;
+    const seconds = latencies.value.reduce((sum, ms) => sum + ms, 0) / 1_000;
+    return success({
+      provider,
+      tokensPerSecond: latencies.value.length / seconds,
+      medianTokenLatencyMs: median(latencies.value),
+    });
+  } finally {
+    await shard.release();
+  }
+}
+
+/** Latencies of single tokens in milliseconds. */
+async function decode(shard: ShardSession, signal: AbortSignal | undefined): Measured<number[]> {
+  const cache = shard.createCache();
+  const latencies: number[] = [];
+  let ids = Array.from({ length: PROMPT_TOKENS }, (_, index) => index);
+  for (let step = 0; step <= DECODED_TOKENS; step++) {
+    if (signal?.aborted === true) return cancelledFailure('The benchmark');
+    const start = performance.now();
+    const logits = await shard.run(cache, { kind: 'tokens', ids });
+    if (!logits.ok) return logits;
+    ids = [pickGreedy(logits.value)];
+    // The first pass is the prompt.
+    if (step > 0) latencies.push(performance.now() - start);
+  }
+  return success(latencies);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? Number.NaN;
+}
