@@ -4,7 +4,7 @@ import { DEFAULT_LOCAL_API, LocalApiSettings } from './local-api-calls';
 import { LanguageChoice } from './language';
 import { DEFAULT_UPDATES, UpdateSettings } from './system-calls';
 import { MODEL_LIMITS } from '../protocol/compute/model';
-import { DEFAULT_POLICY, MOVE_CONSENT, PolicyPreferences } from '../protocol/compute/run-preferences';
+import { DEFAULT_POLICY, HELD_PRECISIONS, MOVE_CONSENT, PolicyPreferences } from '../protocol/compute/run-preferences';
 
 export { MOVE_CONSENT } from '../protocol/compute/run-preferences';
 
@@ -50,6 +50,8 @@ export const ContributionSettings = Type.Object({
   memoryBudgetMb: Type.Integer(MEMORY_BUDGET_MB),
   pauseOnBattery: Type.Boolean(),
   layerChoice: LayerChoice,
+  /** How weights are held; null: as the coordinator suggests. */
+  precision: Type.Union([Type.Enum(HELD_PRECISIONS), Type.Null()]),
   /** Whether the coordinator may have other layers held here later, where it chooses them. */
   moveConsent: Type.Enum(MOVE_CONSENT),
   /** Folder or file of the model to serve; null with no `modelId` is the model shipped with the app. */
@@ -123,6 +125,7 @@ export const DEFAULT_SETTINGS: Settings = {
     memoryBudgetMb: 1_024,
     pauseOnBattery: true,
     layerChoice: { kind: 'automatic' },
+    precision: null,
     moveConsent: 'ask',
     modelFolder: null,
     modelId: null,

@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { Value } from 'typebox/value';
 import { PublicKey } from '../protocol/documents/fields';
 import { INTERVALS } from '../protocol/compute/formulas';
+import { HELD_PRECISIONS } from '../protocol/compute/run-preferences';
 import { MemberKey } from '../protocol/compute/http/access';
 import { success } from '../protocol/result';
 import { ACTIVATION_DTYPES } from '../protocol/wire/activation-coding';
@@ -133,6 +134,8 @@ export const CoordinatorConfig = Type.Object({
   shardOfflineAfterSeconds: Seconds(INTERVALS.shardOfflineAfterSeconds),
   /** How often nodes are looked for that would help more with other layers; they are asked. 0 asks nobody. */
   moveEverySeconds: Type.Number({ minimum: 0, maximum: 86_400, default: 600 }),
+  /** How nodes are asked to hold layers of a model that nobody holds yet; later ones hold them as the first ones do. */
+  suggestedPrecision: Type.Enum(HELD_PRECISIONS, { default: 'fp32' }),
   challengeEverySeconds: Seconds(INTERVALS.challengeEverySeconds),
   /** Delay of the first challenge after a shard registered over the WebSocket. */
   firstChallengeAfterSeconds: Seconds(2),

@@ -24,6 +24,11 @@ import { storageErrorOf } from './storage/storage-error';
 
 /** Time running requests have to settle when the coordinator stops. */
 const STOP_GRACE_MS = 5_000;
+/**
+ * Connections that may wait to be taken; the system has a bound of its own, mostly 4,096. With Node's default of 511 a
+ * thousand at once would have some of theirs reset where the processor is busy.
+ */
+const BACKLOG = 4_096;
 
 /** Where a started coordinator is. */
 export interface RunningCoordinator {
@@ -154,7 +159,7 @@ export function createCoordinator(
       logger.warn({ err: thrown }, 'what is set aside could not be renewed'),
     );
     try {
-      await app.listen({ host: config.host, port: config.port });
+      await app.listen({ host: config.host, port: config.port, backlog: BACKLOG });
     } catch (thrown) {
       services.cashier.stop();
       await app.close();

@@ -8,7 +8,7 @@ import type { NodeLogger } from './logger';
 import type { NodeReadings } from './policy/readings';
 import type { RunPreferences } from './policy/policy-inputs';
 import type { ChallengeRecord } from '../protocol/compute/node-snapshot';
-import type { MoveConsentChoice } from '../protocol/compute/run-preferences';
+import type { HeldPrecision, MoveConsentChoice } from '../protocol/compute/run-preferences';
 
 /** The HTTP server through which coordinators without a WebSocket reach this node. */
 export interface ActivationServerPreferences {
@@ -74,6 +74,8 @@ export interface NodePreferences extends RunPreferences {
    * folder serves nothing.
    */
   readonly modelId: string | null;
+  /** How weights are held; left out or null: as the coordinator suggests, which is as most nodes hold them. */
+  readonly precision?: HeldPrecision | null;
   /** The execution provider to run on and no other; left out or null: the fastest, as measured here. */
   readonly provider?: string | null;
   /** Where models of a hub are fetched; left out: huggingface.co, without a token. */

@@ -275,6 +275,26 @@ describe('ContributorNode over the WebSocket', () => {
     expect(engines[0]?.loads).toHaveLength(1);
   });
 
+  it('holds weights as the coordinator suggests, or as its person decided', async () => {
+    const suggestion = { layer_start: 0, layer_end: 1, precision: 'int4' };
+    const coordinator = await startCoordinator({ suggestion });
+    const { node, engines } = createNode(coordinator.url);
+    node.start();
+    await reached(node, 'serving');
+    expect(engines[0]?.loads).toMatchObject([{ precision: 'int4' }]);
+    expect(node.snapshot().shard?.precision).toBe('int4');
+    const [registration] = SocketCoordinator.of(onlyNode(coordinator), 'register-shard');
+    expect(registration).toMatchObject({ shard: { precision: 'int4' } });
+    await node.stop();
+    const other = await startCoordinator({ suggestion });
+    const { node: decided, engines: others } = createNode(other.url, { precision: 'int8' });
+    decided.start();
+    await reached(decided, 'serving');
+    expect(others[0]?.loads).toMatchObject([{ precision: 'int8' }]);
+    expect(other.paths).toContain('GET /inference/suggest/test/tiny?vram_gb=2.4&precision=int8');
+    await decided.stop();
+  });
+
   it('does not fight another program that has the same key', async () => {
     const coordinator = await startCoordinator();
     const { node } = createNode(coordinator.url);

@@ -16,6 +16,7 @@ describe('readHeadlessOptions', () => {
           accessToken: null,
           modelFolder: '/models/tiny',
           layerChoice: { kind: 'automatic' },
+          precision: null,
           provider: null,
           cpuThreads: null,
           memoryBudgetBytes: null,
@@ -28,7 +29,7 @@ describe('readHeadlessOptions', () => {
 
   it('reads everything', () => {
     const text =
-      '--layers 2-5 --provider cuda --threads 3 --memory-mb 512 --region US-NY --json --data-folder /data --access-token a ' +
+      '--layers 2-5 --precision int4 --provider cuda --threads 3 --memory-mb 512 --region US-NY --json --data-folder /data --access-token a ' +
       '--activation-host 0.0.0.0 --activation-port 9000';
     const args = text.split(' ');
     expect(readHeadlessOptions([...needed, ...args], { TORE_ACCESS_TOKEN: 'b' })).toMatchObject({
@@ -38,6 +39,7 @@ describe('readHeadlessOptions', () => {
         preferences: {
           accessToken: 'a',
           layerChoice: { kind: 'range', start: 2, end: 5 },
+          precision: 'int4',
           provider: 'cuda',
           cpuThreads: 3,
           memoryBudgetBytes: 536_870_912,
@@ -56,6 +58,7 @@ describe('readHeadlessOptions', () => {
     [['--model-folder', 'x']],
     [[...needed, '--layers', '5-2']],
     [[...needed, '--layers', 'all']],
+    [[...needed, '--precision', 'fp16']],
     [[...needed, '--provider', 'abacus']],
     [[...needed, '--threads', '0']],
     [[...needed, '--memory-mb', '1.5']],

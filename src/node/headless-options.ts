@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { KNOWN_PROVIDERS } from '../inference';
-import { DEFAULT_POLICY, type PolicyPreferences } from '../protocol/compute/run-preferences';
+import { DEFAULT_POLICY, HELD_PRECISIONS, type PolicyPreferences } from '../protocol/compute/run-preferences';
 import { success, type Result } from '../protocol/result';
 import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from './contributor-options';
 import { nodeFailure, type NodeErrorCode } from './errors';
@@ -51,6 +51,8 @@ Usage: tore-node --coordinator URL (--model ID | --model-folder FOLDER) [options
   --hub URL               that hub (default: https://huggingface.co); a token for it in TORE_HUB_TOKEN
   --model-folder FOLDER   model to serve (config.json, safetensors, tokenizer.json)
   --layers A-B            layers to serve, both included; "automatic" lets the coordinator choose (default)
+  --precision P           fp32 (exact), int8 or int4: how weights are held; 8 bits take about a quarter of the memory, 4
+                            bits a sixth. Default: as the coordinator suggests, which is as most nodes hold them
   --data-folder FOLDER    key, cached shards and figures (default: ~/.tore-node)
   --provider NAME         execution provider to run on (${KNOWN_PROVIDERS.join(', ')}); default: the fastest one,
                             as measured at the first start; the log names all of them with their speed or what is missing
@@ -134,6 +136,7 @@ export function readHeadlessOptions(
         layers: { type: 'string', default: 'automatic' },
         'move-layers': { type: 'string', default: 'never' },
         'data-folder': { type: 'string' },
+        precision: { type: 'string' },
         provider: { type: 'string' },
         threads: { type: 'string' },
         'memory-mb': { type: 'string' },
@@ -180,6 +183,10 @@ export function readHeadlessOptions(
   if (moveConsent !== 'always' && moveConsent !== 'never') return refuse('--move-layers takes always or never.');
   if (moveConsent === 'always' && layerChoice.kind === 'range') {
     return refuse('--move-layers always goes with automatic layers; --layers names fixed ones.');
+  }
+  const precision = HELD_PRECISIONS.find((known) => known === values.precision) ?? null;
+  if (values.precision !== undefined && precision === null) {
+    return refuse(`--precision takes one of ${HELD_PRECISIONS.join(', ')}.`);
   }
   const provider = values.provider ?? null;
   if (provider !== null && !KNOWN_PROVIDERS.some((known) => known === provider)) {
@@ -229,6 +236,7 @@ export function readHeadlessOptions(
       invitation: invitation === '' ? null : invitation,
       modelFolder: modelFolder === undefined ? null : resolve(modelFolder),
       modelId: model ?? null,
+      precision,
       provider,
       ...(values.hub === undefined && hubToken === ''
         ? {}

@@ -100,7 +100,7 @@ const ROWS: readonly Row[] = [
   {
     call: 'GET',
     path: () => `/inference/suggest/${MODEL}?vram_gb=8`,
-    fields: 'model_id layer_start layer_end layer_count total_layers vram_required_gb',
+    fields: 'model_id layer_start layer_end layer_count total_layers precision vram_required_gb',
   },
   {
     call: 'GET',

@@ -183,6 +183,27 @@ describe('the HTTP table', () => {
     expect((await get('/inference/pipeline/org/unknown')).status).toBe(404);
   });
 
+  it('suggests to hold layers as most of them are held, and completes what is held alike', async () => {
+    const suggest = async (query = ''): Promise<Json> =>
+      (await get(`/inference/suggest/${MODEL}?vram_gb=8${query}`)).body;
+    expect(await suggest()).toMatchObject({ precision: 'fp32', layer_start: 0, layer_end: 7 });
+    const [a, b] = [await registerNode('key-a'), await registerNode('key-b')];
+    await post('/inference/shards/register', { ...shard(a, 0, 5), precision: 'int4' });
+    await post('/inference/shards/register', shard(b, 0, 3));
+    const [usual, exact, other] = [await suggest(), await suggest('&precision=fp32'), await suggest('&precision=int8')];
+    expect(usual).toMatchObject({ precision: 'int4', layer_start: 6, layer_end: 7 });
+    expect(exact).toMatchObject({ precision: 'fp32', layer_start: 4, layer_end: 7 });
+    expect(other).toMatchObject({ precision: 'int8', layer_start: 0, layer_end: 7 });
+    expect((await get(`/inference/suggest/${MODEL}?precision=exact`)).status).toBe(422);
+    // Fewer bits take less memory.
+    const needs = async (precision: string): Promise<number> =>
+      Number((await suggest(`&precision=${precision}`))['vram_required_gb']);
+    await call('DELETE', `/inference/shards/${a}`);
+    await call('DELETE', `/inference/shards/${b}`);
+    expect(await needs('int4')).toBeLessThan(await needs('int8'));
+    expect(await needs('int8')).toBeLessThan(await needs('fp32'));
+  });
+
   it('suggests layers and estimates costs', async () => {
     const all = await get(`/inference/suggest/${MODEL}?vram_gb=8`);
     expect(all.body).toMatchObject({ model_id: MODEL, layer_start: 0, layer_end: 7, layer_count: 8, total_layers: 8 });

@@ -1,5 +1,6 @@
-import type { Precision } from '../../protocol/compute/formulas';
+import { PRECISIONS, type Precision } from '../../protocol/compute/formulas';
 import type { LayerRange } from '../../protocol/compute/model';
+import type { CoordinatorConfig } from '../config';
 import type { KnownModel, ModelCatalogue } from '../models/model-catalogue';
 import type { Allocations } from './allocations';
 import { reportCoverage, type CoverageReport } from './coverage';
@@ -43,6 +44,25 @@ export interface PlanWish {
   readonly kind?: PipelineKind;
 }
 
+/** What a node tells of itself when it asks which layers it should hold. */
+export interface SuggestionWish {
+  readonly memoryBytes: number;
+  /** Of a node that serves already. */
+  readonly nodeId?: string | undefined;
+  /** How it would hold them, where that is settled. */
+  readonly precision?: Precision | undefined;
+}
+
+/** Layers a node should hold. */
+export interface Suggestion {
+  readonly range: LayerRange;
+  /** As it was asked for; else as most of what is held; else as the operator set. */
+  readonly precision: Precision;
+  readonly requiredBytes: number;
+  readonly model: KnownModel;
+  readonly move: PlacementMove | null;
+}
+
 const NOBODY: ReadonlySet<string> = new Set();
 
 function plannedHop(held: ViewedShard): PlannedHop {
@@ -62,6 +82,25 @@ function throughputOf(held: ViewedShard): number {
   return held.reliability / Math.max(held.layerMs, Number.EPSILON);
 }
 
+/** The precision in which most layers are held, counted by the work their nodes do; the more exact one of equals. */
+function usualPrecision(held: readonly (ViewedShard & { throughput: number })[]): Precision | null {
+  const work = new Map<Precision, number>();
+  for (const { precision, layerStart, layerEnd, throughput } of held) {
+    work.set(precision, (work.get(precision) ?? 0) + (layerEnd - layerStart + 1) * throughput);
+  }
+  let usual: Precision | null = null;
+  for (const precision of PRECISIONS) {
+    if ((work.get(precision) ?? 0) > (usual === null ? 0 : (work.get(usual) ?? 0))) usual = precision;
+  }
+  return usual;
+}
+
+/** What a node that serves already works together with: shards held as its own. */
+function alikeWith<Held extends ViewedShard>(held: readonly Held[], nodeId: string): readonly Held[] {
+  const own = held.find((shard) => shard.nodeId === nodeId);
+  return held.filter((shard) => shard.precision === own?.precision);
+}
+
 function isOfKind(held: ShardCandidate, kind: PipelineKind): boolean {
   return held.manifestHash === kind.manifestHash && held.precision === kind.precision;
 }
@@ -72,6 +111,7 @@ export class Scheduler {
     private readonly catalogue: ModelCatalogue,
     private readonly view: Pick<ShardView, 'shardsOf'>,
     readonly allocations: Allocations,
+    private readonly config: Pick<CoordinatorConfig, 'suggestedPrecision'>,
   ) {}
 
   /** The best pipeline of a model now, or null. */
@@ -119,24 +159,25 @@ export class Scheduler {
   /** Where a new node helps most, or null when nothing fits; undefined for an unknown model. */
   async suggest(
     modelId: string,
-    memoryBytes: number,
-    nodeId?: string,
-  ): Promise<
-    { range: LayerRange; requiredBytes: number; model: KnownModel; move: PlacementMove | null } | null | undefined
-  > {
+    { memoryBytes, nodeId, precision: wanted }: SuggestionWish,
+  ): Promise<Suggestion | null | undefined> {
     const placed = await this.placed(modelId);
     if (placed === null) return undefined;
     const { model, held } = placed;
-    const move = nodeId === undefined ? null : proposeMove(model.manifest, held, nodeId);
-    const range = suggestRange(model.manifest, held, memoryBytes);
+    const { manifest } = model;
+    const precision = wanted ?? usualPrecision(held) ?? this.config.suggestedPrecision;
+    const move = nodeId === undefined ? null : proposeMove(manifest, alikeWith(held, nodeId), nodeId);
+    // Only what is held alike makes a pipeline together.
+    const alike = held.filter((shard) => shard.precision === precision);
+    const range = suggestRange(manifest, alike, memoryBytes, precision);
     if (range === null) return null;
-    return { range, requiredBytes: memoryRequiredBytes(model.manifest, range), model, move };
+    return { range, precision, requiredBytes: memoryRequiredBytes(manifest, range, precision), model, move };
   }
 
   /** Where a node would help clearly more with the memory it uses, or null. */
   async moveOf(modelId: string, nodeId: string): Promise<PlacementMove | null> {
     const placed = await this.placed(modelId);
-    return placed === null ? null : proposeMove(placed.model.manifest, placed.held, nodeId);
+    return placed === null ? null : proposeMove(placed.model.manifest, alikeWith(placed.held, nodeId), nodeId);
   }
 
   /** The online shards a joiner could work with. */

@@ -1,34 +1,40 @@
+import type { Precision } from '../../protocol/compute/formulas';
 import type { LayerRange, ModelManifest } from '../../protocol/compute/model';
+import { weightBytes } from '../../protocol/compute/weight-bytes';
 import { layerStrengths, type HeldRange } from './coverage';
 
 /** Scratch memory and fragments beside the weights, as a share of them. */
 const WORKING_MEMORY_FACTOR = 1.2;
 /** Positions a node is expected to keep room for; longer contexts are the node's own choice. */
 const CACHED_POSITIONS = 4_096;
-/** Keys and values are kept in 32-bit floats. */
-const CACHE_BYTES_PER_VALUE = 4;
+/** Keys and values are kept in 32-bit floats beside exact weights, else in half floats. */
+const CACHE_BYTES_PER_VALUE = (precision: Precision): number => (precision === 'fp32' ? 4 : 2);
 
 /**
  * Tells the bytes a node needs to serve a range: its weights with working memory, and the KV cache of one sequence.
- * Sums are prepared once, because the search below asks for every range of the model.
+ * What every range shares is prepared once, because the search below asks for every range of the model.
  */
-export function memoryOfRanges(manifest: ModelManifest): (layerStart: number, layerEnd: number) => number {
-  const bytesBefore = [0];
-  for (const bytes of manifest.bytes_per_layer) bytesBefore.push((bytesBefore.at(-1) ?? 0) + bytes);
+export function memoryOfRanges(
+  manifest: ModelManifest,
+  precision: Precision = 'fp32',
+): (layerStart: number, layerEnd: number) => number {
   const { shape } = manifest;
+  const { layers, embedding, head } = weightBytes(manifest, precision);
+  const bytesBefore = [0];
+  for (const bytes of layers) bytesBefore.push((bytesBefore.at(-1) ?? 0) + bytes);
   const cachePositions = Math.min(shape.context_length, CACHED_POSITIONS);
-  const cachePerLayer = 2 * shape.key_value_heads * shape.head_size * CACHE_BYTES_PER_VALUE * cachePositions;
+  const cachePerLayer = 2 * shape.key_value_heads * shape.head_size * CACHE_BYTES_PER_VALUE(precision) * cachePositions;
   return (layerStart, layerEnd) => {
     let weights = (bytesBefore[layerEnd + 1] ?? 0) - (bytesBefore[layerStart] ?? 0);
-    if (layerStart === 0) weights += manifest.embedding_bytes;
-    if (layerEnd === manifest.total_layers - 1) weights += manifest.head_bytes;
+    if (layerStart === 0) weights += embedding;
+    if (layerEnd === manifest.total_layers - 1) weights += head;
     return weights * WORKING_MEMORY_FACTOR + cachePerLayer * (layerEnd - layerStart + 1);
   };
 }
 
 /** Bytes a node needs to serve a range. */
-export function memoryRequiredBytes(manifest: ModelManifest, range: LayerRange): number {
-  return memoryOfRanges(manifest)(range.layer_start, range.layer_end);
+export function memoryRequiredBytes(manifest: ModelManifest, range: LayerRange, precision: Precision = 'fp32'): number {
+  return memoryOfRanges(manifest, precision)(range.layer_start, range.layer_end);
 }
 
 /** Layers within a tenth of the weakest throughput count as weakest too. */
@@ -67,19 +73,20 @@ export function joinableBorders(
  *   beginning or ending where held layers end, so that the next node can go on from it;
  * - a complete pipeline: the range that joins and strengthens most of the weakest layers.
  *
- * @param ranges - online shards that a new one could join
+ * @param ranges - online shards that a new one could join, held in the precision it would be held in
  * @returns null when not even one layer fits
  */
 export function suggestRange(
   manifest: ModelManifest,
   ranges: readonly HeldRange[],
   memoryBytes: number,
+  precision: Precision = 'fp32',
 ): LayerRange | null {
   const totalLayers = manifest.total_layers;
   const strengths = layerStrengths(ranges, totalLayers);
   const weakest = Math.min(...strengths);
   const { fromStart, toEnd } = joinableBorders(ranges, totalLayers);
-  const memoryOf = memoryOfRanges(manifest);
+  const memoryOf = memoryOfRanges(manifest, precision);
   const hasPipeline = fromStart[totalLayers] === true;
   let best: { readonly range: LayerRange; readonly score: Score } | null = null;
   for (let start = 0; start < totalLayers; start += 1) {

@@ -93,6 +93,10 @@ const SECTIONS: readonly Section[] = [
       ['modelFolders', 'Folders of models this coordinator vouches for.'],
       ['acceptedModels', '"any", or the ids of the only models nodes may bring.'],
       [
+        'suggestedPrecision',
+        'How nodes are asked to hold layers of a model nobody holds yet: fp32 is exact, int8 takes about a quarter of its memory, int4 about a sixth. Later nodes hold them as the first ones do.',
+      ],
+      [
         'activationDtype',
         'Numbers between nodes: f32 is exact, f16 and bf16 halve the traffic and change results slightly.',
       ],

@@ -246,6 +246,7 @@ export class NodeService implements CoordinatorSource {
       cpuThreads: contribution.cpuThreads,
       memoryBudgetBytes: contribution.memoryBudgetMb * BYTES_PER_MEBIBYTE,
       layerChoice: contribution.layerChoice,
+      precision: contribution.precision,
       moveConsent: contribution.moveConsent,
       region,
     };

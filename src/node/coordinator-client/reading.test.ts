@@ -112,7 +112,12 @@ describe('reading answers', () => {
   });
 
   it('reads suggestions, models and the root', () => {
-    expect(readSuggestion({ layer_start: 2, layer_end: '5' })).toEqual({ layer_start: 2, layer_end: 5 });
+    const range = { layer_start: 2, layer_end: 5 };
+    expect(readSuggestion({ layer_start: 2, layer_end: '5' })).toEqual({ range, precision: null });
+    expect(readSuggestion({ ...range, precision: 'int4' })).toEqual({ range, precision: 'int4' });
+    for (const precision of ['fp16', 'exact', 4, null, ['int4']]) {
+      expect(readSuggestion({ ...range, precision })?.precision).toBeNull();
+    }
     expect(readSuggestion({ layer_start: 5, layer_end: 2 })).toBeNull();
     expect(readModelIds({ models: [{ model_id: 'a/b' }, {}, null] })).toEqual(['a/b']);
     expect(readModelIds({ models: {} })).toBeNull();

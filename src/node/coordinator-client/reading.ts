@@ -2,6 +2,7 @@ import { Compile } from 'typebox/compile';
 import { ProofQuestion } from '../../protocol/compute/http/proofs';
 import { createHash } from 'node:crypto';
 import type { LayerRange } from '../../protocol/compute/model';
+import { HELD_PRECISIONS, type HeldPrecision } from '../../protocol/compute/run-preferences';
 import { toMicroGft } from '../../protocol/compute/micro-gft';
 
 /*
@@ -145,13 +146,20 @@ export function readVerdict(value: unknown): ReadVerdict {
   };
 }
 
+/** Layers a coordinator suggests, and how they should be held; it may leave the second open. */
+export interface SuggestedLayers {
+  readonly range: LayerRange;
+  readonly precision: HeldPrecision | null;
+}
+
 /** The layers a coordinator suggests; null when it suggests nothing usable. */
-export function readSuggestion(value: unknown): LayerRange | null {
+export function readSuggestion(value: unknown): SuggestedLayers | null {
   const record = readRecord(value);
   const start = readInteger(record?.['layer_start']);
   const end = readInteger(record?.['layer_end']);
   if (start === null || end === null || start < 0 || end < start) return null;
-  return { layer_start: start, layer_end: end };
+  const precision = HELD_PRECISIONS.find((known) => known === record?.['precision']) ?? null;
+  return { range: { layer_start: start, layer_end: end }, precision };
 }
 
 /** Ids of the models a coordinator knows; null when the answer is no list. */

@@ -15,7 +15,7 @@ function allowedProviders(hardware: HardwareReport | null, level: RunLevel): rea
 
 /** What shall be in memory at a level of work. */
 export function shardWish(preferences: NodePreferences, level: RunLevel, hardware: HardwareReport | null): ShardWish {
-  const { modelFolder, modelId, hub, layerChoice, provider = null } = preferences;
+  const { modelFolder, modelId, hub, layerChoice, precision = null, provider = null } = preferences;
   const allowed = allowedProviders(hardware, level);
   const providers = provider === null ? allowed : [provider];
   const [first = 'cpu'] = providers;
@@ -24,6 +24,7 @@ export function shardWish(preferences: NodePreferences, level: RunLevel, hardwar
     modelId,
     ...(hub === undefined ? {} : { hub }),
     layerChoice,
+    precision,
     cpuThreads: level.cpuThreads,
     memoryBudgetBytes: first === 'cpu' ? level.memoryBudgetBytes : (level.vramBudgetBytes ?? level.memoryBudgetBytes),
     providers: providers.length === 0 ? null : providers,

@@ -17,6 +17,7 @@ export function reportShard({ handle, manifest, chosenBy }: ServedShard): ShardR
     manifestHash: handle.manifestHash,
     range: handle.range,
     totalLayers: handle.totalLayers,
+    precision: handle.precision ?? 'fp32',
     provider: handle.provider,
     providerReasons: handle.providerReasons,
     weightBytes: handle.weightBytes,

@@ -11,22 +11,13 @@ const range = (layer_start: number, layer_end: number): { layer_start: number; l
 
 describe('chooseRange', () => {
   it.each([
-    ['the own range', { kind: 'range', start: 2, end: 3 } as const, range(0, 7), 1_000, range(2, 3), 'user'],
-    ['the suggestion', { kind: 'automatic' } as const, range(4, 7), 1_000, range(4, 7), 'coordinator'],
-    [
-      'the suggestion inside the model',
-      { kind: 'automatic' } as const,
-      range(4, 99),
-      1_000,
-      range(4, 7),
-      'coordinator',
-    ],
-    ['all that fits without suggestion', { kind: 'automatic' } as const, null, 10_000, range(0, 7), 'coordinator'],
-    ['a part without suggestion', { kind: 'automatic' } as const, null, 350, range(0, 2), 'coordinator'],
-    ['one layer at least', { kind: 'automatic' } as const, null, 1, range(0, 0), 'coordinator'],
-    ['own choice over nonsense', { kind: 'automatic' } as const, range(8, 9), 10_000, range(0, 7), 'coordinator'],
-  ])('takes %s', (_name, choice, suggestion, budget, expected, chosenBy) => {
-    expect(chooseRange(choice, manifest, suggestion, budget)).toEqual({
+    ['the own range', { kind: 'range', start: 2, end: 3 } as const, range(0, 7), range(2, 3), 'user'],
+    ['the suggestion', { kind: 'automatic' } as const, range(4, 7), range(4, 7), 'coordinator'],
+    ['the suggestion inside the model', { kind: 'automatic' } as const, range(4, 99), range(4, 7), 'coordinator'],
+    ['all layers without suggestion', { kind: 'automatic' } as const, null, range(0, 7), 'coordinator'],
+    ['all layers over nonsense', { kind: 'automatic' } as const, range(8, 9), range(0, 7), 'coordinator'],
+  ])('takes %s', (_name, choice, suggestion, expected, chosenBy) => {
+    expect(chooseRange(choice, manifest, suggestion)).toEqual({
       ok: true,
       value: { range: expected, chosenBy },
     });
@@ -38,7 +29,7 @@ describe('chooseRange', () => {
     [3, 2],
     [0.5, 2],
   ])('refuses the own range %d to %d', (start, end) => {
-    const result = chooseRange({ kind: 'range', start, end }, manifest, null, 1);
+    const result = chooseRange({ kind: 'range', start, end }, manifest, null);
     expect(result).toMatchObject({ ok: false, error: { code: 'range-invalid' } });
     expect(!result.ok && result.error.message).toContain('layers 0 to 7');
   });
@@ -60,14 +51,32 @@ describe('memory', () => {
 
   it('takes what fits of a range where it may, and says what that needs', () => {
     const { shape } = manifest;
-    const whole = fitRange(range(0, 7), shape, { device: 'cpu', budgetBytes: 1e12 }, true);
+    const whole = fitRange(range(0, 7), shape, 'fp32', { device: 'cpu', budgetBytes: 1e12 }, true);
     expect(whole).toMatchObject({ range: range(0, 7), fit: { fits: true } });
     const needed = (end: number): number =>
-      fitRange(range(0, end), shape, { device: 'cpu', budgetBytes: 1e12 }, true).fit?.estimate.totalBytes ?? 0;
+      fitRange(range(0, end), shape, 'fp32', { device: 'cpu', budgetBytes: 1e12 }, true).fit?.estimate.totalBytes ?? 0;
     const device = { device: 'cpu', budgetBytes: needed(2) };
-    expect(fitRange(range(0, 7), shape, device, true)).toMatchObject({ range: range(0, 2), fit: { fits: true } });
-    expect(fitRange(range(0, 7), shape, device, false)).toMatchObject({ range: range(0, 7), fit: { fits: false } });
-    expect(fitRange(range(0, 7), shape, { device: 'cpu', budgetBytes: 1 }, true).range).toEqual(range(0, 7));
+    expect(fitRange(range(0, 7), shape, 'fp32', device, true)).toMatchObject({
+      range: range(0, 2),
+      fit: { fits: true },
+    });
+    expect(fitRange(range(0, 7), shape, 'fp32', device, false)).toMatchObject({
+      range: range(0, 7),
+      fit: { fits: false },
+    });
+    expect(fitRange(range(0, 7), shape, 'fp32', { device: 'cpu', budgetBytes: 1 }, true).range).toEqual(range(0, 7));
+  });
+
+  it('fits more layers where they are held in fewer bits', () => {
+    const large = { ...manifest.shape, hidden_size: 1_024, feed_forward_size: 4_096, head_size: 64 };
+    const device = { device: 'cpu', budgetBytes: 150e6 };
+    const ends = (['fp32', 'int8', 'int4'] as const).map((precision) => {
+      const { range: held, fit } = fitRange(range(0, 7), large, precision, device, true);
+      expect(fit).toMatchObject({ precision, fits: true });
+      return held.layer_end;
+    });
+    expect(ends[0]).toBeLessThan(ends[1] ?? 0);
+    expect(ends[1]).toBeLessThan(ends[2] ?? 0);
   });
 
   it('halves a range until one layer is left', () => {

@@ -1,7 +1,7 @@
 import { fitModel, type DeviceBudget, type DeviceFit } from '../../inference';
 import type { LayerRange, ModelManifest, ModelShape } from '../../protocol/compute/model';
+import type { HeldPrecision } from '../../protocol/compute/run-preferences';
 import type { ShardReport } from '../../protocol/compute/node-snapshot';
-import { storedBytes } from '../../protocol/compute/stored-bytes';
 import { success, type Result } from '../../protocol/result';
 import { nodeFailure, type NodeErrorCode } from '../errors';
 import type { LayerChoice } from '../policy/policy-inputs';
@@ -21,7 +21,7 @@ export function memoryBudget(limitBytes: number | null, freeBytes: number): numb
 
 /**
  * The layers to serve. The person's own range is taken as it is; else the coordinator's suggestion; without a usable
- * suggestion (it does not know the model yet) as many layers from the first on as fit.
+ * suggestion (it does not know the model yet) all of them, of which `fitRange` takes what fits.
  *
  * @param suggestion - what the coordinator suggested, or null
  * @returns `range-invalid` when the person's range is not in the model
@@ -30,7 +30,6 @@ export function chooseRange(
   choice: LayerChoice,
   manifest: ModelManifest,
   suggestion: LayerRange | null,
-  budgetBytes: number,
 ): Result<ChosenRange, NodeErrorCode> {
   const last = manifest.total_layers - 1;
   if (choice.kind === 'range') {
@@ -50,9 +49,7 @@ export function chooseRange(
     const range = { layer_start: suggestion.layer_start, layer_end: Math.min(suggestion.layer_end, last) };
     return success({ range, chosenBy: 'coordinator' });
   }
-  let end = last;
-  while (end > 0 && storedBytes(manifest, { layer_start: 0, layer_end: end }) > budgetBytes) end -= 1;
-  return success({ range: { layer_start: 0, layer_end: end }, chosenBy: 'coordinator' });
+  return success({ range: { layer_start: 0, layer_end: last }, chosenBy: 'coordinator' });
 }
 
 /**
@@ -62,13 +59,14 @@ export function chooseRange(
 export function fitRange(
   range: LayerRange,
   shape: ModelShape,
+  precision: HeldPrecision,
   device: DeviceBudget,
   mayShrink: boolean,
 ): { readonly range: LayerRange; readonly fit: DeviceFit | undefined } {
-  const exact = ({ precision }: DeviceFit): boolean => precision === 'fp32';
-  const fit = fitModel(shape, [device], range).find(exact);
+  const isHeldSo = (fit: DeviceFit): boolean => fit.precision === precision;
+  const fit = fitModel(shape, [device], range).find(isHeldSo);
   if (fit === undefined || fit.fits || fit.largestRange === null || !mayShrink) return { range, fit };
-  return { range: fit.largestRange, fit: fitModel(shape, [device], fit.largestRange).find(exact) };
+  return { range: fit.largestRange, fit: fitModel(shape, [device], fit.largestRange).find(isHeldSo) };
 }
 
 /** The first half of a range, for when the whole did not fit; null when there is nothing smaller. */

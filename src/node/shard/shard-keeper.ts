@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine, HubRequest, LoadedModel, LongCallOptions } from '../../inference';
 import type { LayerRange } from '../../protocol/compute/model';
+import type { HeldPrecision } from '../../protocol/compute/run-preferences';
 import { success, type Result } from '../../protocol/result';
 import type { RunningEngine, StartEngine } from '../engine-process-spawner';
 import { nodeFailure } from '../errors';
@@ -15,6 +16,7 @@ import type { ServedShard } from './served-shard';
 export interface LoadPlan {
   readonly model: LoadedModel;
   readonly chosen: ChosenRange;
+  readonly precision: HeldPrecision;
   readonly memoryBudgetBytes: number;
   readonly cpuThreads: number | null;
   readonly providers: readonly string[] | null;
@@ -151,6 +153,7 @@ export class ShardKeeper {
           range,
           cacheFolder: this.cacheFolder,
           memoryBudgetBytes: plan.memoryBudgetBytes,
+          precision: plan.precision,
           ...(plan.cpuThreads === null ? {} : { threads: plan.cpuThreads }),
           ...(plan.providers === null ? {} : { providers: plan.providers }),
         },

@@ -1,7 +1,7 @@
 import type { LoadedModel, ModelSource } from '../../inference';
 import type { LayerRange, ModelManifest } from '../../protocol/compute/model';
 import type { TransportOffer } from '../../protocol/compute/http/shards';
-import type { MoveConsentChoice } from '../../protocol/compute/run-preferences';
+import type { HeldPrecision, MoveConsentChoice } from '../../protocol/compute/run-preferences';
 import type { Failure, Result } from '../../protocol/result';
 import { success } from '../../protocol/result';
 import type { Clock } from '../clock';
@@ -9,7 +9,7 @@ import { timeText } from '../clock';
 import { BackOff } from '../coordinator-client/back-off';
 import type { CoordinatorConnection, PipelineMessage } from '../coordinator-client/coordinator-client';
 import { modelPath } from '../coordinator-client/coordinator-url';
-import { readModelIds, readSuggestion } from '../coordinator-client/reading';
+import { readModelIds, readSuggestion, type SuggestedLayers } from '../coordinator-client/reading';
 import { nodeFailure, type NodeErrorCode } from '../errors';
 import { readFreeMemoryBytes, type HardwareReader } from '../hardware/hardware-facts';
 import { pacedEngine, type Pacer } from '../jobs/pacer';
@@ -37,6 +37,8 @@ export interface ShardWish {
   /** Which hub that is. */
   readonly hub?: HubPreferences | undefined;
   readonly layerChoice: LayerChoice;
+  /** How weights are held; null: as the coordinator suggests. */
+  readonly precision: HeldPrecision | null;
   readonly cpuThreads: number | null;
   readonly memoryBudgetBytes: number | null;
   /** Execution providers that may run it, best first; null leaves it to the engine. */
@@ -186,10 +188,12 @@ export class ShardService {
       const { manifest } = source.value;
       const agreed = this.agreed?.modelId === manifest.model_id ? this.agreed.range : null;
       const isAutomatic = wish.layerChoice.kind === 'automatic';
-      const suggestion = isAutomatic ? (agreed ?? (await this.askForSuggestion(manifest.model_id, budgetBytes))) : null;
-      const wished = chooseRange(wish.layerChoice, manifest, suggestion, budgetBytes);
+      const isOpen = wish.precision === null || (isAutomatic && agreed === null);
+      const suggestion = isOpen ? await this.askForSuggestion(manifest.model_id, budgetBytes, wish.precision) : null;
+      const precision = wish.precision ?? suggestion?.precision ?? 'fp32';
+      const wished = chooseRange(wish.layerChoice, manifest, agreed ?? suggestion?.range ?? null);
       if (!wished.ok) return wished;
-      const chosen = this.fit(wished.value, manifest, budgetBytes, wish);
+      const chosen = this.fit(wished.value, precision, manifest, budgetBytes, wish);
       if (signal.aborted) return nodeFailure('cancelled', 'Loading was cancelled.');
       const model = await this.obtainLayers(source.value, chosen.range, signal);
       if (!model.ok) return model;
@@ -198,6 +202,7 @@ export class ShardService {
         {
           model: model.value,
           chosen,
+          precision,
           memoryBudgetBytes: budgetBytes,
           cpuThreads: wish.cpuThreads,
           providers: wish.providers,
@@ -218,16 +223,24 @@ export class ShardService {
   }
 
   /** Fits the range into the memory before anything is fetched or cut for it, and writes down what is expected of it. */
-  private fit(wished: ChosenRange, manifest: ModelManifest, budgetBytes: number, wish: ShardWish): ChosenRange {
+  private fit(
+    wished: ChosenRange,
+    precision: HeldPrecision,
+    manifest: ModelManifest,
+    budgetBytes: number,
+    wish: ShardWish,
+  ): ChosenRange {
     const { hardware } = this.options.view.snapshot();
     const isMeasured = hardware !== null && hardware.memoryGigabytesPerSecond > 0 && hardware.matmulGflops > 0;
     const measured = isMeasured
       ? { memoryGigabytesPerSecond: hardware.memoryGigabytesPerSecond, matmulGflopsPerSecond: hardware.matmulGflops }
       : undefined;
     const device = { device: wish.providers?.[0] ?? 'cpu', budgetBytes, measured };
-    const { range, fit } = fitRange(wished.range, manifest.shape, device, wish.layerChoice.kind === 'automatic');
+    const mayShrink = wish.layerChoice.kind === 'automatic';
+    const { range, fit } = fitRange(wished.range, manifest.shape, precision, device, mayShrink);
     this.options.logger.info('Layers were chosen', {
       range: `${range.layer_start}-${range.layer_end}`,
+      precision,
       budgetBytes,
       neededBytes: fit?.estimate.totalBytes,
       expectedTokensPerSecond: fit?.tokensPerSecond ?? undefined,
@@ -268,11 +281,16 @@ export class ShardService {
     });
   }
 
-  private async askForSuggestion(modelId: string, budgetBytes: number): Promise<ReturnType<typeof readSuggestion>> {
+  private async askForSuggestion(
+    modelId: string,
+    budgetBytes: number,
+    precision: HeldPrecision | null,
+  ): Promise<SuggestedLayers | null> {
     const gib = Math.round((budgetBytes / BYTES_PER_GIB) * 1_000) / 1_000;
-    const answer = await this.options.fetchJson(`/inference/suggest/${modelPath(modelId)}?vram_gb=${gib}`);
+    const held = precision === null ? '' : `&precision=${precision}`;
+    const answer = await this.options.fetchJson(`/inference/suggest/${modelPath(modelId)}?vram_gb=${gib}${held}`);
     if (answer.ok) return readSuggestion(answer.value);
-    this.options.logger.info('The coordinator suggested no layers; this node chooses itself', {
+    this.options.logger.info('The coordinator suggested nothing; this node chooses itself', {
       reason: answer.error.message,
     });
     return null;
@@ -445,6 +463,8 @@ export class ShardService {
 }
 
 function keyOf(wish: ShardWish): string {
-  const { modelFolder, modelId, hub, layerChoice, cpuThreads, memoryBudgetBytes, providers, mayUseCpu } = wish;
-  return JSON.stringify([modelFolder, modelId, hub, layerChoice, cpuThreads, memoryBudgetBytes, providers, mayUseCpu]);
+  const { modelFolder, modelId, hub, layerChoice, precision, cpuThreads, memoryBudgetBytes, providers, mayUseCpu } =
+    wish;
+  const what = [modelFolder, modelId, hub, layerChoice, precision];
+  return JSON.stringify([...what, cpuThreads, memoryBudgetBytes, providers, mayUseCpu]);
 }

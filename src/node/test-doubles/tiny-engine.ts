@@ -110,6 +110,7 @@ export class TinyEngine implements Engine {
       manifestHash: TINY_HASH,
       range: request.range,
       totalLayers: this.manifest.total_layers,
+      ...(request.precision === undefined ? {} : { precision: request.precision }),
       provider: 'cpu',
       providerReasons: [],
       weightBytes: memoryBytes,

@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox';
 import { FailureDocument } from '../failure-document';
 import { LayerRange } from './model';
 import { PauseReason } from './pause-reason';
+import type { HeldPrecision } from './run-preferences';
 
 export type { PauseReason } from './pause-reason';
 
@@ -84,6 +85,8 @@ export interface ShardReport {
   readonly manifestHash: string;
   readonly range: LayerRange;
   readonly totalLayers: number;
+  /** How its weights are held. */
+  readonly precision: HeldPrecision;
   readonly provider: string;
   readonly providerReasons: readonly string[];
   readonly weightBytes: number;

@@ -12,6 +12,10 @@ export type DeviceId = Static<typeof DeviceId>;
 export const MOVE_CONSENT = ['ask', 'always', 'never'] as const;
 export type MoveConsentChoice = (typeof MOVE_CONSENT)[number];
 
+/** How a node can hold weights: exactly, or in 8 or 4 bits with a scale for every 32 of them. */
+export const HELD_PRECISIONS = ['fp32', 'int8', 'int4'] as const;
+export type HeldPrecision = (typeof HELD_PRECISIONS)[number];
+
 export const MINUTES_PER_DAY = 1_440;
 
 /**

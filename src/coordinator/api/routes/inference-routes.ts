@@ -27,6 +27,8 @@ const MAX_MODEL_ID_LENGTH = 200;
 const SuggestQuery = Type.Object({
   node_id: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   vram_gb: Type.Number({ minimum: 0, maximum: 1_000_000, default: 8 }),
+  /** How the node would hold its layers, where its person settled that. */
+  precision: Type.Optional(PrecisionName),
 });
 export const CostQuery = Type.Object({
   model_id: Type.String({ minLength: 1, maxLength: 200 }),
@@ -140,23 +142,26 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
 
   app.get('/inference/suggest/*', { schema: { querystring: SuggestQuery } }, async (request, reply) => {
     const modelId = restOfPath(request.params, MAX_MODEL_ID_LENGTH);
-    const suggestion = await scheduler.suggest(modelId, request.query.vram_gb * BYTES_PER_GB, request.query.node_id);
+    const { vram_gb: memoryGb, node_id: nodeId, precision: wanted } = request.query;
+    const wish = { memoryBytes: memoryGb * BYTES_PER_GB, nodeId, precision: wanted };
+    const suggestion = await scheduler.suggest(modelId, wish);
     if (suggestion === undefined) return sendResult(reply, unknownModel(modelId));
     if (suggestion === null) {
       return sendResult(
         reply,
-        refuse('memory-insufficient', `Not even one layer of ${modelId} fits into ${request.query.vram_gb} GB.`),
+        refuse('memory-insufficient', `Not even one layer of ${modelId} fits into ${memoryGb} GB.`),
       );
     }
-    const { range, requiredBytes, model, move } = suggestion;
+    const { range, precision, requiredBytes, model, move } = suggestion;
     const answer: LayerSuggestion = {
       model_id: modelId,
       layer_start: range.layer_start,
       layer_end: range.layer_end,
       layer_count: range.layer_end - range.layer_start + 1,
       total_layers: model.manifest.total_layers,
+      precision,
       vram_required_gb: Number((requiredBytes / BYTES_PER_GB).toFixed(6)),
-      ...(request.query.node_id === undefined
+      ...(nodeId === undefined
         ? {}
         : { move: move === null ? null : { ...move.range, gain: Number.isFinite(move.gain) ? move.gain : null } }),
     };

@@ -56,6 +56,8 @@ export const LayerSuggestion = Type.Object({
   layer_count: Type.Integer({ minimum: 1 }),
   total_layers: Type.Integer({ minimum: 1 }),
   vram_required_gb: Type.Number({ minimum: 0 }),
+  /** How the layers should be held; a pipeline has one precision. */
+  precision: Type.Optional(PrecisionName),
   /**
    * For a node that serves already, where the query names one: layers it should hold instead of its own, or null where it
    * helps best. It may decline by staying. `gain`: throughput of the weakest layer relative to now; null where the move

@@ -9,6 +9,7 @@ import { SettingRow } from '../../components/SettingRow';
 import { formatCount } from '../../format/numbers';
 import { useSnapshot } from '../../stores/snapshot-store';
 import classes from './Contribute.module.css';
+import { PrecisionField } from './PrecisionField';
 
 /** The largest number of threads the settings take. */
 const MOST_THREADS = 1_024;
@@ -74,6 +75,7 @@ export function LimitsCard() {
             }
           />
         </SettingRow>
+        <PrecisionField />
         <SettingRow title={t('contribute.limits.direct')} hint={t('contribute.limits.directHint')}>
           <SavedSwitch
             label={t('contribute.limits.direct')}

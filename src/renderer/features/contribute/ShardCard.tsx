@@ -72,6 +72,7 @@ export function ShardCard() {
             total: formatCount(totalLayers),
           })}
         </Figure>
+        <Figure label={t('contribute.precision.title')}>{t(`contribute.precision.${shard.precision}`)}</Figure>
         <Figure label={t('contribute.shard.provider')}>{shard.provider}</Figure>
       </FigureList>
       <MemoryBar shard={shard} />

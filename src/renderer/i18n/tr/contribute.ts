@@ -86,6 +86,14 @@ export const contribute = {
     always: 'Sormadan geç',
     never: 'Eldeki katmanlarda kal',
   },
+  precision: {
+    title: 'Ağırlıklar',
+    hint: '8 bitte katmanlar belleğin yaklaşık dörtte birini, 4 bitte altıda birini kaplar ve yanıtlar biraz değişir. Bir işlem hattı hepsini aynı biçimde tutar; bu yüzden öneri, çoğu bilgisayarda olandır. Değişiklik parçayı yeniden yükler.',
+    automatic: 'Önerildiği gibi',
+    fp32: 'Tam',
+    int8: '8 bit',
+    int4: '4 bit',
+  },
   limits: {
     title: 'Sınırlar',
     memory: 'Katmanlar için bellek',
