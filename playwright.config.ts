@@ -5,8 +5,8 @@ export default defineConfig({
   // The packed app is packed first: npm run test:packaged.
   testIgnore: process.env['TORE_PACKED_APP'] === undefined ? 'packaged.spec.ts' : [],
   outputDir: 'e2e/artifacts/results',
-  // Each test starts a whole app with its processes.
-  workers: 1,
+  // As many at once as there are displays, so that no test takes focus or clipboard from another.
+  workers: process.env['TORE_DISPLAYS']?.split(',').length ?? 1,
   fullyParallel: false,
   retries: 0,
   forbidOnly: Boolean(process.env['CI']),

@@ -82,8 +82,15 @@ function appEnvironment(profile: string, added: Record<string, string>): Record<
   const inherited = Object.entries(process.env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith('ELECTRON_'),
   );
+  const display = process.env['TORE_DISPLAYS']?.split(',')[Number(process.env['TEST_PARALLEL_INDEX'] ?? 0)];
   // On Linux a packed app keeps its profile in the folder for configurations; the variable of its own it does not know.
-  return { ...Object.fromEntries(inherited), TORE_USER_DATA: profile, XDG_CONFIG_HOME: profile, ...added };
+  return {
+    ...Object.fromEntries(inherited),
+    ...(display === undefined ? {} : { DISPLAY: display }),
+    TORE_USER_DATA: profile,
+    XDG_CONFIG_HOME: profile,
+    ...added,
+  };
 }
 
 function isLinuxRoot(): boolean {

@@ -52,18 +52,34 @@ async function startVirtualDisplay() {
  * @param {(env: Record<string, string>) => Promise<Value>} run
  * @returns {Promise<Value>}
  */
-export async function withDisplay(run) {
+export function withDisplay(run) {
+  return withDisplays(1, ([display]) => run(display === undefined ? {} : { DISPLAY: display }));
+}
+
+/**
+ * As `withDisplay`, with the names of several virtual displays, so that programs side by side share neither focus nor
+ * clipboard; none where there is a display, which is then the only one.
+ * @template Value
+ * @param {number} count
+ * @param {(displays: readonly string[]) => Promise<Value>} run
+ * @returns {Promise<Value>}
+ */
+export async function withDisplays(count, run) {
   if (hasDisplay()) {
-    return run({});
+    return run([]);
   }
-  const display = await startVirtualDisplay();
-  say('display', `there is no display, so the window opens on a virtual one (Xvfb ${display.name})`);
-  const stopAtExit = () => display.stop();
-  process.once('exit', stopAtExit);
+  const displays = [];
+  const stop = () => displays.forEach((display) => display.stop());
+  process.once('exit', stop);
   try {
-    return await run({ DISPLAY: display.name });
+    for (let index = 0; index < count; index++) {
+      displays.push(await startVirtualDisplay());
+    }
+    const names = displays.map(({ name }) => name);
+    say('display', `there is no display, so windows open on a virtual one (Xvfb ${names.join(', ')})`);
+    return await run(names);
   } finally {
-    process.off('exit', stopAtExit);
-    display.stop();
+    process.off('exit', stop);
+    stop();
   }
 }
