@@ -261,6 +261,15 @@ export function createServices(
           cashier,
           generation,
           maxRequests: config.maxRequests,
+          sessions: {
+            coordinatorId,
+            service: groupSessions,
+            rooms,
+            // Where only members come in, whoever has come in is of this side.
+            isMember: async (publicKey, agreementId) =>
+              config.accessPolicy !== 'open' || (await groupSessions.isMemberKey(agreementId, publicKey)),
+            isBlocked: (publicKey) => access.members.isBlocked(publicKey),
+          },
           clock,
           random,
           logger,

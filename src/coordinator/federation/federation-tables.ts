@@ -71,4 +71,56 @@ export interface FederationTables {
     theirs_json: string | null;
     made_at: string;
   };
+  /** Participants of sessions hosted here for whom a peer answers. */
+  federation_guests: { session_id: string; public_key: string; peer_key: string };
+  /** Costs in turns of sessions hosted here which the ledger of a peer has confirmed; no entry pays two turns. */
+  federation_session_costs: {
+    coordinator_id: string;
+    ledger_ref: string;
+    session_id: string;
+    turn_id: string;
+    /** As the peer signed it. */
+    confirmation_json: string;
+  };
+  /** Copies of sessions that peers host and people of this side are in. */
+  federation_sessions: FederationSessionTable;
+  federation_session_participants: {
+    session_id: string;
+    participant_id: string;
+    public_key: string;
+    /** 1 for those this coordinator answers for. */
+    is_own: number;
+    has_left: number;
+    participant_json: string;
+  };
+  /** Turns as the host numbered them, from 1 without a gap. */
+  federation_session_turns: { session_id: string; seq: number; id: string; turn_json: string; size_bytes: number };
+  /** Turns of own people that have no number yet, or were given back. */
+  federation_held_turns: HeldTurnTable;
+}
+
+export interface FederationSessionTable {
+  session_id: string;
+  /** The peer that hosts it. */
+  peer_key: string;
+  agreement_id: string;
+  agreement_json: string | null;
+  head_json: string;
+  updated_at: string;
+  /** Number of the last turn of the copy. */
+  last_seq: number;
+}
+
+export interface HeldTurnTable {
+  /** In which order they were kept. */
+  position: Generated<number>;
+  session_id: string;
+  turn_id: string;
+  public_key: string;
+  turn_json: string;
+  size_bytes: number;
+  held_at: string;
+  /** Why it will get no number; null while it waits. */
+  returned_code: string | null;
+  returned_message: string | null;
 }

@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
 import type { FederationMessage } from '../../protocol/federation/messages';
+import { isSessionMessage } from '../../protocol/federation/session-messages';
 import type { Clock, Random } from '../clock';
 import type { DiscoveryIndex } from '../discovery/discovery-index';
 import { refuse } from '../errors';
@@ -17,6 +18,7 @@ import type { FederationSetup } from './peer-settings';
 import { PeerStore } from './peer-store';
 import type { SealedLink } from './sealed-link';
 import { ServingDesk } from './serving-desk';
+import { SessionsAcross, type SessionParts } from './sessions-across';
 import { SettlementDesk } from './settlement-desk';
 import { SettlementStore } from './settlement-store';
 import { StatementDesk } from './statement-desk';
@@ -35,6 +37,7 @@ export interface FederationParts {
   readonly cashier: Cashier;
   readonly generation: GenerateService;
   readonly maxRequests: number;
+  readonly sessions: SessionParts;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -49,6 +52,7 @@ export class Federation {
   readonly settlements: SettlementDesk;
   readonly statements: StatementDesk;
   readonly store: SettlementStore;
+  private readonly sessions: SessionsAcross;
   readonly peerStore: PeerStore;
   /** What waits for the database, by peer, so that settlements are taken in the order they came. */
   private readonly tails = new Map<Peer, Promise<void>>();
@@ -86,6 +90,15 @@ export class Federation {
       logger,
       noteRefusal,
     );
+    this.sessions = new SessionsAcross(
+      () => this.links.peers,
+      parts.sessions,
+      setup.signer,
+      database,
+      clock,
+      logger,
+      noteRefusal,
+    );
     this.offers = new Offers(
       parts.catalogue,
       parts.scheduler,
@@ -102,14 +115,16 @@ export class Federation {
     return this.links.signer.publicKey;
   }
 
-  start(): Promise<void> {
-    return this.links.start();
+  async start(): Promise<void> {
+    await this.sessions.start();
+    await this.links.start();
   }
 
   /** Ends the links; what waits for the database is waited for. */
   async stop(): Promise<void> {
     this.links.stop();
     await this.offers.settled();
+    await this.sessions.stop();
     await this.statements.settled();
     await Promise.all(this.tails.values());
   }
@@ -122,6 +137,7 @@ export class Federation {
   async sweep(): Promise<void> {
     await this.links.reload();
     this.links.sweep();
+    await this.sessions.sweep();
     this.offers.tell();
     this.statements.makeDue(this.links.peers);
     const nowMs = this.parts.clock.nowMs();
@@ -153,11 +169,13 @@ export class Federation {
   up(peer: Peer, link: SealedLink): void {
     void link.send({ type: 'ready', name: this.parts.name, agreement_id: peer.agreementId });
     this.offers.greet(peer);
+    this.sessions.up(peer, link);
     this.later(peer, () => this.settlements.flush(peer));
   }
 
   down(peer: Peer, reason: string): void {
     this.offers.forget(peer);
+    this.sessions.down(peer);
     this.serving.dropAll(peer);
     this.asking.dropAll(peer, reason);
     this.statements.dropAll(peer);
@@ -168,6 +186,7 @@ export class Federation {
   }
 
   message(peer: Peer, link: SealedLink, message: FederationMessage): void {
+    if (isSessionMessage(message)) return this.sessions.message(peer, message);
     switch (message.type) {
       case 'ready':
         return;

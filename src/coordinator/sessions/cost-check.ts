@@ -1,6 +1,8 @@
+import { toMicroGft } from '../../protocol/compute/micro-gft';
 import { success } from '../../protocol/result';
 import { amountInUnit } from '../../protocol/session/session-costs';
-import type { Turn } from '../../protocol/session/session';
+import type { InferenceCost, Turn } from '../../protocol/session/session';
+import type { SessionCostConfirmation } from '../../protocol/federation/session-credential';
 import { refuseInSession, type Actor, type SessionResult } from '../../protocol/session/session-host';
 import type { SettledRequest } from './group-session-store';
 import type { GroupSessionTable } from './session-tables';
@@ -10,6 +12,9 @@ export interface CostSources {
   settled(ledgerRef: string): Promise<SettledRequest | null>;
   /** Whether an entry stands behind another turn already. */
   isSpent(ledgerRef: string): Promise<boolean>;
+  /** What another coordinator has signed about this cost of its own participant, read and checked; null for nothing. */
+  readonly confirmed: SessionCostConfirmation | null;
+  isSpentElsewhere(confirmed: SessionCostConfirmation): Promise<boolean>;
 }
 
 function unconfirmed(why: string): SessionResult<never> {
@@ -24,15 +29,15 @@ function unconfirmed(why: string): SessionResult<never> {
  */
 export async function checkCost(
   turn: Turn,
-  session: GroupSessionTable,
-  actor: Actor,
+  session: Pick<GroupSessionTable, 'id' | 'cost_unit' | 'cost_rate'>,
+  actor: Pick<Actor, 'participantId' | 'publicKey'>,
   coordinatorId: string,
   sources: CostSources,
 ): Promise<SessionResult<void>> {
   const cost = turn.inference_cost;
   if (cost === null || cost === undefined) return success(undefined);
   if (turn.author !== 'model') return unconfirmed('only an answer of a model has one');
-  if (cost.coordinator_id !== coordinatorId) return unconfirmed('it was booked at another coordinator');
+  if (cost.coordinator_id !== coordinatorId) return checkElsewhere(cost, session, sources);
   const settled = await sources.settled(cost.ledger_ref);
   if (settled === null) return unconfirmed(`there is no entry ${cost.ledger_ref.slice(0, 60)}`);
   if (settled.publicKey !== actor.publicKey) return unconfirmed('the entry belongs to somebody else');
@@ -48,5 +53,26 @@ export async function checkCost(
     cost.input_tokens === settled.inputTokens &&
     cost.output_tokens === settled.outputTokens &&
     Date.parse(cost.confirmed_at) === Date.parse(settled.confirmedAt);
+  return agrees ? success(undefined) : unconfirmed(`the entry says ${amount} ${session.cost_unit}, with other figures`);
+}
+
+/** Whether a cost that another coordinator has booked is what that coordinator has signed. */
+async function checkElsewhere(
+  cost: InferenceCost,
+  session: Pick<GroupSessionTable, 'cost_unit' | 'cost_rate'>,
+  { confirmed, isSpentElsewhere }: Pick<CostSources, 'confirmed' | 'isSpentElsewhere'>,
+): Promise<SessionResult<void>> {
+  if (confirmed === null) return unconfirmed('it was booked at another coordinator, which has not confirmed it');
+  if (await isSpentElsewhere(confirmed)) return unconfirmed('the entry stands behind another turn already');
+  const amount = amountInUnit(toMicroGft(confirmed.gft), { unit: session.cost_unit, rate: session.cost_rate });
+  const agrees =
+    cost.coordinator_id === confirmed.coordinator_id &&
+    cost.ledger_ref === confirmed.ledger_ref &&
+    cost.amount === amount &&
+    cost.unit === session.cost_unit &&
+    cost.model_id === confirmed.model_id &&
+    cost.input_tokens === confirmed.input_tokens &&
+    cost.output_tokens === confirmed.output_tokens &&
+    Date.parse(cost.confirmed_at) === Date.parse(confirmed.confirmed_at);
   return agrees ? success(undefined) : unconfirmed(`the entry says ${amount} ${session.cost_unit}, with other figures`);
 }

@@ -1,4 +1,5 @@
 import type { SessionParticipant, Turn } from '../../protocol/session/session';
+import type { SessionCostConfirmation } from '../../protocol/federation/session-credential';
 import { SESSION_LIMITS } from '../../protocol/session/limits';
 import type { Agreement } from '../../protocol/trust/agreement';
 import type { LedgerCost, SessionHead, SessionOffer } from '../../protocol/wire/session-messages';
@@ -206,7 +207,14 @@ export class GroupSessionStore {
     return new Set(rows.map(({ id }) => id));
   }
 
-  async insertTurn(transaction: DatabaseTransaction, sessionId: string, turn: Turn, receivedAt: string): Promise<void> {
+  /** @param isBookedHere - whether its cost, if it has one, stands in the own ledger */
+  async insertTurn(
+    transaction: DatabaseTransaction,
+    sessionId: string,
+    turn: Turn,
+    receivedAt: string,
+    isBookedHere: boolean,
+  ): Promise<void> {
     const text = JSON.stringify(turn);
     await transaction
       .insertInto('group_turns')
@@ -217,7 +225,7 @@ export class GroupSessionStore {
         participant_id: turn.participant_id,
         turn_json: text,
         size_bytes: Buffer.byteLength(text, 'utf8'),
-        ledger_ref: turn.inference_cost?.ledger_ref ?? null,
+        ledger_ref: isBookedHere ? (turn.inference_cost?.ledger_ref ?? null) : null,
         received_at: receivedAt,
       })
       .execute();
@@ -273,14 +281,32 @@ export class GroupSessionStore {
     return row ?? null;
   }
 
-  /** Whether an entry already stands behind a turn, in whatever session. */
-  async isSpent(ledgerRef: string, source: Source): Promise<boolean> {
-    const row = await source
+  /** Whether an entry of the own ledger already stands behind another turn, in whatever session, here or elsewhere. */
+  async isSpent(ledgerRef: string, source: Source, turnId: string): Promise<boolean> {
+    const here = await source
       .selectFrom('group_turns')
       .select('id')
       .where('ledger_ref', '=', ledgerRef)
       .executeTakeFirst();
-    return row !== undefined;
+    if (here !== undefined) return true;
+    const elsewhere = await source
+      .selectFrom('federation_session_costs')
+      .select('turn_id')
+      .where('coordinator_id', '=', this.coordinatorId)
+      .where('ledger_ref', '=', ledgerRef)
+      .where('turn_id', '!=', turnId)
+      .executeTakeFirst();
+    return elsewhere !== undefined;
+  }
+
+  /** What an entry of the own ledger took. */
+  async ledgerEntry(ledgerRef: string, source: Source): Promise<{ readonly gft: number; readonly entry_hash: string }> {
+    const row = await source
+      .selectFrom('ledger_entries')
+      .select(['amount_micro_gft', 'entry_hash'])
+      .where('id', '=', ledgerRef)
+      .executeTakeFirstOrThrow();
+    return { gft: toWireGft(Math.abs(row.amount_micro_gft)), entry_hash: row.entry_hash };
   }
 
   /** The costs of a session, read from the ledger and not from the turns. */
@@ -298,13 +324,96 @@ export class GroupSessionStore {
       .where('group_turns.session_id', '=', sessionId)
       .orderBy('group_turns.seq')
       .execute();
-    return rows.map((row) => ({
+    const here = rows.map((row) => ({
       turn_id: row.turnId,
       ledger_ref: row.ledgerRef,
       gft: toWireGft(Math.abs(row.amount)),
       entry_hash: row.entryHash,
       confirmed_at: row.confirmedAt,
     }));
+    return [...here, ...(await this.confirmedElsewhere(sessionId))];
+  }
+
+  /** Costs that the ledgers of peers have confirmed. */
+  private async confirmedElsewhere(sessionId: string): Promise<LedgerCost[]> {
+    const rows = await this.database
+      .selectFrom('federation_session_costs')
+      .select('confirmation_json')
+      .where('session_id', '=', sessionId)
+      .orderBy('turn_id')
+      .execute();
+    return rows.map(({ confirmation_json: text }) => {
+      const { turn_id, ledger_ref, gft, entry_hash, confirmed_at } = JSON.parse(text) as SessionCostConfirmation;
+      return { turn_id, ledger_ref, gft, entry_hash, confirmed_at };
+    });
+  }
+
+  async isSpentElsewhere(confirmed: SessionCostConfirmation, source: Source): Promise<boolean> {
+    const row = await source
+      .selectFrom('federation_session_costs')
+      .select('turn_id')
+      .where('coordinator_id', '=', confirmed.coordinator_id)
+      .where('ledger_ref', '=', confirmed.ledger_ref)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
+  async saveConfirmation(
+    transaction: DatabaseTransaction,
+    confirmed: Pick<SessionCostConfirmation, 'coordinator_id' | 'ledger_ref' | 'session_id' | 'turn_id'>,
+  ): Promise<void> {
+    const { coordinator_id, ledger_ref, session_id, turn_id } = confirmed;
+    const confirmation_json = JSON.stringify(confirmed);
+    await transaction
+      .insertInto('federation_session_costs')
+      .values({ coordinator_id, ledger_ref, session_id, turn_id, confirmation_json })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+
+  /** Notes which peer answers for a participant. */
+  async saveGuest(
+    transaction: DatabaseTransaction,
+    sessionId: string,
+    publicKey: string,
+    peerKey: string,
+  ): Promise<void> {
+    await transaction
+      .insertInto('federation_guests')
+      .values({ session_id: sessionId, public_key: publicKey, peer_key: peerKey })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+
+  /** The peer that answers for a participant, null when nobody does. */
+  async guestPeer(sessionId: string, publicKey: string): Promise<string | null> {
+    const row = await this.database
+      .selectFrom('federation_guests')
+      .select('peer_key')
+      .where('session_id', '=', sessionId)
+      .where('public_key', '=', publicKey)
+      .executeTakeFirst();
+    return row?.peer_key ?? null;
+  }
+
+  /** Open sessions under an agreement of this id which is the one that is meant, the newest first. */
+  async offersUnder(agreementId: string, isMeant: (agreement: Agreement) => boolean): Promise<SessionOffer[]> {
+    const rows = await this.database
+      .selectFrom('group_sessions')
+      .innerJoin('group_participants', (join) =>
+        join
+          .onRef('group_participants.session_id', '=', 'group_sessions.id')
+          .onRef('group_participants.public_key', '=', 'group_sessions.created_by'),
+      )
+      .select(['group_sessions.id', 'title', 'mode', 'agreement_ref', 'agreement_json', 'display_name', 'created_at'])
+      .where('agreement_ref', '=', agreementId)
+      .where('group_sessions.status', '=', 'open')
+      .orderBy('created_at', 'desc')
+      .limit(SESSION_LIMITS.maxOffers)
+      .execute();
+    return rows
+      .filter(({ agreement_json: text }) => text !== null && isMeant(JSON.parse(text) as Agreement))
+      .map(offerOf);
   }
 
   /** Whether a party of an agreement has named a key as that of one of its own computers. */

@@ -10,8 +10,10 @@ import type { Logger } from '../logger';
 import { StorageError } from '../storage/storage-error';
 import type { GroupSessionService } from './group-session-service';
 import type { InvitationService } from './invitation-service';
+import type { Guest } from './guest';
 import { Room, type Occupant } from './room';
 import type { SessionNews } from './session-news';
+import type { SessionsAway } from './sessions-away';
 import { NO_ROOM_LINE, type RoomLine, type RoomNews } from './shared-rooms';
 
 /** A participant's connection, as the rooms use it. */
@@ -58,6 +60,8 @@ export class ParticipantConnection implements Occupant {
     readonly publicKey: string,
     readonly socket: ParticipantSocket,
     clock: Clock,
+    /** Whom another coordinator answers for; null for those who proved their key here. */
+    readonly guest: Guest | null = null,
   ) {
     this.signals = new MinuteBudget(SESSION_LIMITS.maxSignalsPerMinute, clock);
     this.posts = new MinuteBudget(SESSION_LIMITS.maxTurnsPerMinute, clock);
@@ -72,6 +76,8 @@ export class ParticipantConnection implements Occupant {
 export class SessionRooms {
   private readonly rooms = new Map<string, Room>();
   private readonly connections = new Map<string, Set<ParticipantConnection>>();
+  private away: SessionsAway | null = null;
+  private watcher: (news: SessionNews) => void = () => undefined;
 
   constructor(
     private readonly sessions: GroupSessionService,
@@ -80,6 +86,27 @@ export class SessionRooms {
     private readonly logger: Logger,
     private readonly line: RoomLine = NO_ROOM_LINE,
   ) {}
+
+  /** Sessions of other coordinators are answered over the links to them. */
+  connectAway(away: SessionsAway): void {
+    this.away = away;
+  }
+
+  /** Hears of everything that was committed, here or at another replica. */
+  watch(watcher: (news: SessionNews) => void): void {
+    this.watcher = watcher;
+  }
+
+  /** A seat for a guest; it counts as no connection of the key, and hears of nothing but its session. */
+  openGuest(publicKey: string, socket: ParticipantSocket, guest: Guest): ParticipantConnection {
+    return new ParticipantConnection(publicKey, socket, this.clock, guest);
+  }
+
+  /** Sends something to every connection of a key. */
+  tell(publicKey: string, message: CoordinatorMessage): void {
+    const text = JSON.stringify(message);
+    for (const connection of this.connections.get(publicKey) ?? []) connection.sendText(text);
+  }
 
   /** Takes over a connection whose key was proved; null when the key has too many, and the connection is closed. */
   open(publicKey: string, socket: ParticipantSocket): ParticipantConnection | null {
@@ -96,6 +123,7 @@ export class SessionRooms {
   /** The connection is gone. */
   lost(connection: ParticipantConnection): void {
     for (const sessionId of connection.rooms) this.leaveRoom(connection, sessionId);
+    this.away?.lost(connection);
     const own = this.connections.get(connection.publicKey);
     own?.delete(connection);
     if (own?.size === 0) this.connections.delete(connection.publicKey);
@@ -163,6 +191,7 @@ export class SessionRooms {
   }
 
   private deliver(news: SessionNews): void {
+    this.watcher(news);
     if (news.offered !== undefined) {
       const { offer, publicKeys } = news.offered;
       const text = JSON.stringify({ type: 'session-offered', session_id: news.sessionId, offer });
@@ -193,6 +222,10 @@ export class SessionRooms {
       connection.socket.close(CLOSE_REASONS.tooManyCalls);
       return;
     }
+    if (connection.guest === null && this.away?.hosts(message.session_id) === true) {
+      this.away.signal(connection, message);
+      return;
+    }
     // A signal for a room one is not in, or not allowed to speak in, has no answer; nothing of it reaches anybody.
     const room = connection.rooms.has(message.session_id) ? this.rooms.get(message.session_id) : undefined;
     if (message.type === 'session-typing') room?.setTyping(connection, message.typing);
@@ -210,29 +243,33 @@ export class SessionRooms {
     }
   }
 
-  private answer(connection: ParticipantConnection, call: ParticipantCall): Promise<SessionResult<unknown>> {
-    const { publicKey } = connection;
+  private answer(connection: ParticipantConnection, call: ParticipantCall): Promise<Result<unknown>> {
+    const { publicKey, guest } = connection;
+    if (call.type === 'session-post' && !connection.posts.take()) {
+      const message = 'You are posting faster than anybody can read.';
+      return Promise.resolve(refuseInSession('limit-reached', message, { retryable: true }));
+    }
+    if (guest === null && 'session_id' in call && this.away?.hosts(call.session_id) === true) {
+      return this.away.answer(connection, call);
+    }
     switch (call.type) {
       case 'session-create':
         return this.into(connection, this.sessions.create(publicKey, call));
       case 'session-join':
-        return this.into(connection, this.sessions.join(publicKey, call));
+        return this.into(connection, this.sessions.join(publicKey, call, guest));
       case 'session-enter':
         return this.enter(connection, call.session_id, call.after_seq);
       case 'session-list':
-        return this.sessions.list(publicKey);
+        return this.withAway(this.sessions.list(publicKey), this.away?.list(publicKey));
       case 'session-offers':
-        return this.sessions.offers(publicKey);
+        return this.withAway(this.sessions.offers(publicKey), this.away?.offers(publicKey));
       case 'session-read':
         return this.sessions.read(publicKey, call.session_id, call.after_seq);
       case 'session-exit':
         this.leaveRoom(connection, call.session_id);
         return Promise.resolve(success(null));
       case 'session-post':
-        if (connection.posts.take()) return this.sessions.post(publicKey, call.session_id, call.turn);
-        return Promise.resolve(
-          refuseInSession('limit-reached', 'You are posting faster than anybody can read.', { retryable: true }),
-        );
+        return this.sessions.post(publicKey, call.session_id, call.turn, guest);
       case 'session-change':
         return this.sessions.alter(publicKey, call);
       case 'session-profile':
@@ -250,6 +287,15 @@ export class SessionRooms {
       case 'session-costs':
         return this.sessions.costs(publicKey, call.session_id);
     }
+  }
+
+  /** What is here, and behind it what is elsewhere. */
+  private async withAway<Entry>(
+    here: Promise<SessionResult<Entry[]>>,
+    away: Promise<readonly Entry[]> | undefined,
+  ): Promise<SessionResult<Entry[]>> {
+    const found = await here;
+    return found.ok && away !== undefined ? success([...found.value, ...(await away)]) : found;
   }
 
   /**

@@ -20,11 +20,18 @@ export function grant(servedBy: string, limits: Record<string, unknown> = {}): R
   return { kind: 'federation', served_by: servedBy, models: 'any', ...limits };
 }
 
+/** Keys of people of the parties, which the agreement names beside those of the coordinators. */
+export interface PeopleKeys {
+  readonly a?: readonly string[];
+  readonly b?: readonly string[];
+}
+
 /** An agreement of two parties whose coordinators have the given keys. */
 export function federationAgreement(
   keys: { readonly a: string; readonly b: string },
   changes: Partial<AgreementTerms> = {},
   id = 'agreement-of-a-and-b',
+  people: PeopleKeys = {},
 ): Agreement {
   const terms: AgreementTerms = {
     purpose: 'Answer each other with the own models.',
@@ -50,7 +57,12 @@ export function federationAgreement(
     evidence: [],
     terms,
     status: 'active',
-    metadata: { member_keys: { [PARTY_A.nodeId]: [keys.a], [PARTY_B.nodeId]: [keys.b] } },
+    metadata: {
+      member_keys: {
+        [PARTY_A.nodeId]: [keys.a, ...(people.a ?? [])],
+        [PARTY_B.nodeId]: [keys.b, ...(people.b ?? [])],
+      },
+    },
     signatures: [],
   };
   const first = signAgreement(draft, PARTY_A.signer, nodeCryptography);
@@ -101,10 +113,12 @@ async function newKey(folder: string, side: 'a' | 'b'): Promise<Pick<Coordinator
 export async function federationFiles(
   changes: Partial<AgreementTerms> = {},
   again?: { readonly b: FederationFiles['b']; readonly id: string },
+  people: PeopleKeys = {},
 ): Promise<FederationFiles> {
   const folder = await mkdtemp(join(tmpdir(), 'tore-federation-'));
   const keys = { a: await newKey(folder, 'a'), b: again?.b ?? (await newKey(folder, 'b')) };
-  const agreement = federationAgreement({ a: keys.a.signer.publicKey, b: keys.b.signer.publicKey }, changes, again?.id);
+  const bothKeys = { a: keys.a.signer.publicKey, b: keys.b.signer.publicKey };
+  const agreement = federationAgreement(bothKeys, changes, again?.id, people);
   const copy = async (side: string): Promise<string> => {
     const file = join(folder, `${side}.tore2-agreement.json`);
     await writeFile(file, JSON.stringify(agreement));
@@ -160,9 +174,10 @@ export async function startPair(
     readonly a?: Partial<CoordinatorOptions>;
     readonly b?: Partial<CoordinatorOptions>;
     readonly surroundings?: CoordinatorSurroundings;
+    readonly people?: PeopleKeys;
   } = {},
 ): Promise<RunningPair> {
-  const files = await federationFiles(changes);
+  const files = await federationFiles(changes, undefined, options.people);
   const common = { administratorToken: ADMINISTRATOR };
   const b = await startTestCoordinator(
     { ...common, name: 'B', tokenEconomy: false, ...federationOptions(files, 'b', null), ...options.b },

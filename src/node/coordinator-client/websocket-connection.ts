@@ -333,6 +333,7 @@ export class WebSocketConnection implements CoordinatorConnection {
       case 'session-streamed':
       case 'session-ended':
       case 'session-offered':
+      case 'session-returned':
         return this.logger.warn('The coordinator told a node of a session', { type: message.type });
       default: {
         const event = eventOf(message);

@@ -76,6 +76,8 @@ export class FollowedSession {
   private nextSave: Promise<Result<void>> | null = null;
   private syncing: Promise<void> | null = null;
   private syncWanted = false;
+  /** Waiting turns that the own coordinator keeps until it can reach their host. */
+  private readonly kept = new Set<string>();
 
   constructor(
     private record: SessionRecord,
@@ -130,6 +132,7 @@ export class FollowedSession {
   /** Takes what the host said on entering. */
   async entered(connection: ParticipantConnection, entered: EnteredSession, hostUrl: string): Promise<void> {
     this.connection = connection;
+    this.kept.clear();
     this.present = entered.present;
     this.update({
       head: entered.head,
@@ -217,6 +220,9 @@ export class FollowedSession {
       case 'session-ended':
         this.lost();
         return this.update({ ended: event.message });
+      case 'session-returned':
+        void this.takeBack(event.turn_id, { code: event.code, message: event.message, retryable: false });
+        return undefined;
       case 'session-offered':
         // It is about a session this is not.
         return undefined;
@@ -316,11 +322,15 @@ export class FollowedSession {
   /** Sends own turns in the order they were written. The same turn may be sent twice; the host takes it once. */
   private async sendWaiting(connection: ParticipantConnection): Promise<void> {
     for (;;) {
-      const [turn] = this.replica.waiting;
+      const turn = this.replica.waiting.find(({ id }) => !this.kept.has(id));
       if (turn === undefined || this.connection !== connection) return;
       const posted = await connection.call({ type: 'session-post', session_id: this.id, turn }, PostedTurnReply);
       if (posted.ok) {
-        if (this.replica.waiting[0]?.id !== turn.id) continue;
+        if (!this.replica.waiting.some(({ id }) => id === turn.id)) continue;
+        if ('queued' in posted.value) {
+          this.kept.add(turn.id);
+          continue;
+        }
         // Confirmed before it was told: it is fetched, so that the copy stays the host's own words.
         this.replica = dropWaiting(this.replica, turn.id);
         this.take([{ ...turn, seq: posted.value.seq }]);
@@ -329,6 +339,15 @@ export class FollowedSession {
       if (keepsWaiting(posted.error)) return;
       await this.refuse(turn, posted.error);
     }
+  }
+
+  /** The own coordinator has kept a turn which its host will not number. */
+  private async takeBack(turnId: string, error: Failure): Promise<void> {
+    this.kept.delete(turnId);
+    const turn = this.replica.waiting.find(({ id }) => id === turnId);
+    if (turn === undefined) return;
+    await this.refuse(turn, error);
+    void this.sync();
   }
 
   private async refuse(turn: PostedTurn, error: Failure): Promise<void> {

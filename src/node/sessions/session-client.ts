@@ -406,9 +406,11 @@ export class SessionClient {
   private async connected(link: HostLink, connection: ParticipantConnection, isHome: boolean): Promise<void> {
     const { url } = link.address;
     const listed = await connection.call({ type: 'session-list' }, SessionList);
+    const ids = new Set(listed.ok ? listed.value.map(({ head }) => head.id) : []);
     const known = [...this.followed.values()].filter(
-      // The own coordinator changes its port from start to start; its id stays.
-      ({ head, hostUrl }) => hostUrl === url || (isHome && head.coordinator_id === connection.coordinatorId),
+      // The own coordinator changes its port from start to start; its id stays, and so do the sessions it leads to.
+      ({ head, hostUrl }) =>
+        hostUrl === url || (isHome && (head.coordinator_id === connection.coordinatorId || ids.has(head.id))),
     );
     for (const session of known) await session.enter(connection, url);
     const offers = await connection.call({ type: 'session-offers' }, SessionOffers);

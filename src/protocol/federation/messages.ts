@@ -4,6 +4,7 @@ import { ChatMessage, FinishReason, MODEL_LIMITS, ModelShape, Sampling, SAMPLING
 import { Timestamp } from '../documents/fields';
 import { message, ShortText, Uuid } from '../wire/message-fields';
 import { FEDERATION_LIMITS } from './limits';
+import { FEDERATION_SESSION_MESSAGES } from './session-messages';
 
 /*
  * What travels sealed between two coordinators: JSON in UTF-8, one object per frame. Each side numbers its messages from 1;
@@ -15,7 +16,7 @@ import { FEDERATION_LIMITS } from './limits';
  * | requests | `request`, `request-started`, `request-token`, `request-waiting`, `request-cancel`, `request-ended` |
  * | settlement | `settlement`, `settlement-receipt`, `settlement-refused` |
  * | statements | `statement`, `statement-answer` |
- * | group sessions | `session-…`: reserved, answered with `unsupported` |
+ * | group sessions | `session-…`, see session-messages.ts |
  */
 
 const Sequence = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
@@ -160,6 +161,7 @@ export const FederationMessage = Type.Union([
   SettlementRefusedMessage,
   StatementMessage,
   StatementAnswerMessage,
+  ...FEDERATION_SESSION_MESSAGES,
 ]);
 export type FederationMessage = Static<typeof FederationMessage>;
 export type FederationMessageOf<Name extends FederationMessage['type']> = Extract<FederationMessage, { type: Name }>;

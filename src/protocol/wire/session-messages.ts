@@ -20,6 +20,7 @@ import { CallId, message, ShortText, Uuid } from './message-fields';
  *     session-present, session-streamed  ──▶  shown, never kept
  *     session-changed          ────────────▶  participants, title, closed
  *     session-ended            ────────────▶  the participant is no longer in the session
+ *     session-returned         ────────────▶  a turn that waited at the own coordinator is given back
  */
 
 const Title = Type.String({ minLength: 1, maxLength: SESSION_LIMITS.maxTitleLength, pattern: '\\S' });
@@ -179,6 +180,14 @@ export const SessionStreamedEvent = message('session-streamed', {
 });
 export const SessionEndedEvent = message('session-ended', { session_id: Uuid, message: ShortText });
 
+/** A turn that was kept for its host gets no number any more: it comes back to its author. */
+export const SessionReturnedEvent = message('session-returned', {
+  session_id: Uuid,
+  turn_id: Uuid,
+  code: Type.String({ minLength: 1, maxLength: 100 }),
+  message: ShortText,
+});
+
 /** A session that was opened under an agreement of this key's party. */
 export const SessionOffer = Type.Object({
   session_id: Uuid,
@@ -202,6 +211,7 @@ export const SESSION_HOST_MESSAGES = [
   SessionStreamedEvent,
   SessionEndedEvent,
   SessionOfferedEvent,
+  SessionReturnedEvent,
 ] as const;
 
 /** Value of the reply to `session-create`, `session-join` and `session-enter`. */
@@ -231,8 +241,12 @@ export const SessionList = Type.Array(
 );
 export type SessionList = Static<typeof SessionList>;
 
-/** Value of the reply to `session-post`. */
-export const PostedTurnReply = Type.Object({ seq: Type.Integer({ minimum: 1 }) });
+/** Value of the reply to `session-post`: its number, or that the own coordinator keeps it until the host can be reached. */
+export const PostedTurnReply = Type.Union([
+  Type.Object({ seq: Type.Integer({ minimum: 1 }) }),
+  Type.Object({ queued: Type.Literal(true) }),
+]);
+export type PostedTurnReply = Static<typeof PostedTurnReply>;
 
 /** An invitation as its session's owner sees it; the code is told once, when it is made. */
 export const InvitationView = Type.Object({

@@ -1,6 +1,6 @@
 import type { SchemaStep } from '../../../storage/schema-steps';
 
-/** Federation of coordinators: peers, settlements, statements. */
+/** Federation of coordinators: peers, settlements, statements, sessions of the other side. */
 export const FEDERATION_STEPS: readonly SchemaStep[] = [
   {
     number: 40,
@@ -107,6 +107,72 @@ export const FEDERATION_STEPS: readonly SchemaStep[] = [
         agreement_json text not null,
         read_at text not null,
         primary key (peer_key, agreement_id)`,
+      ),
+    ],
+  },
+  {
+    number: 46,
+    name: 'group sessions across a link',
+    statements: ({ integer, countedKey, table }) => [
+      table(
+        'federation_guests',
+        `session_id text not null references group_sessions (id),
+        public_key text not null,
+        peer_key text not null,
+        primary key (session_id, public_key)`,
+      ),
+      table(
+        'federation_session_costs',
+        `coordinator_id text not null,
+        ledger_ref text not null,
+        session_id text not null,
+        turn_id text not null,
+        confirmation_json text not null,
+        primary key (coordinator_id, ledger_ref)`,
+      ),
+      `create index federation_session_costs_by_session on federation_session_costs (session_id)`,
+      table(
+        'federation_sessions',
+        `session_id text primary key,
+        peer_key text not null,
+        agreement_id text not null,
+        agreement_json text,
+        head_json text not null,
+        updated_at text not null,
+        last_seq ${integer} not null check (last_seq >= 0)`,
+      ),
+      table(
+        'federation_session_participants',
+        `session_id text not null references federation_sessions (session_id),
+        participant_id text not null,
+        public_key text not null,
+        is_own ${integer} not null check (is_own in (0, 1)),
+        has_left ${integer} not null check (has_left in (0, 1)),
+        participant_json text not null,
+        primary key (session_id, participant_id)`,
+      ),
+      `create index federation_session_participants_by_key on federation_session_participants (public_key, is_own)`,
+      table(
+        'federation_session_turns',
+        `session_id text not null references federation_sessions (session_id),
+        seq ${integer} not null,
+        id text not null,
+        turn_json text not null,
+        size_bytes ${integer} not null,
+        primary key (session_id, seq)`,
+      ),
+      table(
+        'federation_held_turns',
+        `position ${countedKey},
+        session_id text not null references federation_sessions (session_id),
+        turn_id text not null,
+        public_key text not null,
+        turn_json text not null,
+        size_bytes ${integer} not null,
+        held_at text not null,
+        returned_code text,
+        returned_message text,
+        unique (session_id, turn_id)`,
       ),
     ],
   },

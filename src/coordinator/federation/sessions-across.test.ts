@@ -1,0 +1,100 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { startPair, type RunningPair } from '../testing/federation-pair';
+import { SessionClient } from '../testing/session-client';
+import { newTestKey } from '../testing/ws-node';
+
+type Json = Record<string, unknown>;
+
+const WITHIN = { timeout: 20_000 };
+
+/** Ada is of A, Ben and Bea are of B; Eve is of nobody. */
+const KEYS = { ada: newTestKey(), ann: newTestKey(), ben: newTestKey(), bea: newTestKey() };
+const PEOPLE = { a: [KEYS.ada.publicKey, KEYS.ann.publicKey], b: [KEYS.ben.publicKey, KEYS.bea.publicKey] };
+
+let pair: RunningPair | null = null;
+const people: SessionClient[] = [];
+
+afterEach(async () => {
+  for (const one of people.splice(0)) one.drop();
+  await pair?.stop();
+  pair = null;
+});
+
+async function start(options: Parameters<typeof startPair>[1] = {}): Promise<RunningPair> {
+  pair = await startPair({}, { people: PEOPLE, ...options });
+  return pair;
+}
+
+async function person(url: string, name: string, key = newTestKey()): Promise<SessionClient> {
+  const client = await SessionClient.connect(url, name, key);
+  people.push(client);
+  return client;
+}
+
+async function untilOffered(client: SessionClient, sessionId: string): Promise<void> {
+  await expect
+    .poll(
+      async () => ((await client.ask({ type: 'session-offers' })) as unknown as Json[]).map((one) => one['session_id']),
+      WITHIN,
+    )
+    .toContain(sessionId);
+}
+
+const textsOf = async (client: SessionClient, sessionId: string): Promise<string[]> =>
+  (await client.read(sessionId)).map(({ seq, text }) => `${seq} ${text}`);
+
+describe('a session across a link', () => {
+  it('is offered at the other side to its people alone, joined through their own coordinator, and written by both', async () => {
+    const { a, b, files } = await start();
+    const ben = await person(b.url, 'Ben', KEYS.ben);
+    const ada = await person(a.url, 'Ada', KEYS.ada);
+    const eve = await person(a.url, 'Eve');
+    const sessionId = await ben.create({ agreement: files.agreement });
+    const offered = await ada.socket.next('session-offered');
+    expect(offered['offer']).toMatchObject({
+      session_id: sessionId,
+      opened_by: 'Ben',
+      agreement_ref: files.agreement.id,
+    });
+    expect(await eve.ask({ type: 'session-offers' })).toEqual([]);
+    expect(await eve.refusal({ type: 'session-join', session_id: sessionId, me: eve.me })).toBe('session-unknown');
+
+    const entered = await ada.join(sessionId);
+    expect(entered['head']).toMatchObject({ id: sessionId, coordinator_id: b.coordinatorId });
+    expect(await ada.ask({ type: 'session-offers' })).toEqual([]);
+    expect(await ada.ask({ type: 'session-list' })).toMatchObject([
+      { head: { id: sessionId }, role: 'member', participants: 2 },
+    ]);
+
+    const first = ben.turn(sessionId, 'From B');
+    expect(await ben.post(sessionId, first)).toBe(1);
+    expect(await ada.socket.next('session-turns')).toMatchObject({ turns: [{ seq: 1, id: first['id'] }] });
+    expect(await ada.post(sessionId, ada.turn(sessionId, 'From A', { follows: first['id'] }))).toBe(2);
+    expect(await ben.socket.next('session-turns', ({ turns }) => (turns as Json[])[0]?.['seq'] === 2)).toBeDefined();
+    const all = ['1 From B', '2 From A'];
+    expect([await textsOf(ada, sessionId), await textsOf(ben, sessionId)]).toEqual([all, all]);
+  });
+
+  it('shows who is there and who writes, and lets go of whoever the owner takes out', async () => {
+    const { a, b, files } = await start();
+    const ben = await person(b.url, 'Ben', KEYS.ben);
+    const sessionId = await ben.create({ agreement: files.agreement });
+    const ada = await person(a.url, 'Ada', KEYS.ada);
+    await untilOffered(ada, sessionId);
+    await ada.join(sessionId);
+    ada.socket.send({ type: 'session-typing', session_id: sessionId, typing: true });
+    await ben.socket.next('session-present', ({ present }) =>
+      (present as Json[]).some((one) => one['participant_id'] === ada.participantId && one['typing'] === true),
+    );
+    const profile = { type: 'session-profile', session_id: sessionId, display_name: 'Ada of A', model: null };
+    expect(await ada.ask(profile)).toMatchObject({ display_name: 'Ada of A' });
+    await ben.ask({ type: 'session-role', session_id: sessionId, participant_id: ada.participantId, role: null });
+    expect(await ada.socket.next('session-ended')).toMatchObject({
+      message: 'The owner took you out of this session.',
+    });
+    await expect
+      .poll(() => ada.refusal({ type: 'session-read', session_id: sessionId, after_seq: 0 }), WITHIN)
+      .toBe('session-unknown');
+    expect(await ada.ask({ type: 'session-list' })).toEqual([]);
+  });
+});
