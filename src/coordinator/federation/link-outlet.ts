@@ -8,7 +8,7 @@ export class LinkOutlet {
 
   constructor(
     readonly link: SealedLink,
-    /** There is room again. */
+    /** Something was sent, and there is room. */
     private readonly drained: () => void,
   ) {}
 
@@ -18,14 +18,12 @@ export class LinkOutlet {
 
   /** False when the link is gone or the message too large for it. */
   async send(draft: FederationDraft, sizeBytes: number): Promise<boolean> {
-    const wasFull = this.isFull;
     this.bytes += sizeBytes;
     try {
       return await this.link.send(draft);
     } finally {
-      const before = this.isFull || wasFull;
       this.bytes -= sizeBytes;
-      if (before && this.bytes * 2 < SESSION_LINK_LIMITS.maxBytesInFlight) this.drained();
+      if (this.bytes * 2 < SESSION_LINK_LIMITS.maxBytesInFlight) this.drained();
     }
   }
 }

@@ -338,8 +338,9 @@ export class SessionHostDesk {
   }
 
   private tellBehind(room: PeerRoom): void {
-    for (const sessionId of room.behind) void room.outlet.send({ type: 'session-behind', session_id: sessionId }, 200);
+    const sessions = [...room.behind];
     room.behind.clear();
+    for (const sessionId of sessions) void room.outlet.send({ type: 'session-behind', session_id: sessionId }, 200);
   }
 
   private readonly notedAtMs = new Map<string, number>();

@@ -1,7 +1,8 @@
+import { v7 } from 'uuid';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startPair, type RunningPair } from '../testing/federation-pair';
-import { SessionClient } from '../testing/session-client';
-import { newTestKey } from '../testing/ws-node';
+import { serveModel, startPair, type RunningPair } from '../testing/federation-pair';
+import { costOf, SessionClient } from '../testing/session-client';
+import { newTestKey, WsNode } from '../testing/ws-node';
 
 type Json = Record<string, unknown>;
 
@@ -12,7 +13,7 @@ const KEYS = { ada: newTestKey(), ann: newTestKey(), ben: newTestKey(), bea: new
 const PEOPLE = { a: [KEYS.ada.publicKey, KEYS.ann.publicKey], b: [KEYS.ben.publicKey, KEYS.bea.publicKey] };
 
 let pair: RunningPair | null = null;
-const people: SessionClient[] = [];
+const people: { drop(): void }[] = [];
 
 afterEach(async () => {
   for (const one of people.splice(0)) one.drop();
@@ -96,5 +97,58 @@ describe('a session across a link', () => {
       .poll(() => ada.refusal({ type: 'session-read', session_id: sessionId, after_seq: 0 }), WITHIN)
       .toBe('session-unknown');
     expect(await ada.ask({ type: 'session-list' })).toEqual([]);
+  });
+
+  it('records what an answer cost once the ledger of the side that served has confirmed it, and nothing else', async () => {
+    const { a, b, files, admin } = await start();
+    people.push(...(await serveModel(b.url)));
+    const ben = await person(b.url, 'Ben', KEYS.ben);
+    const sessionId = await ben.create({ agreement: files.agreement });
+    const ada = await person(a.url, 'Ada', KEYS.ada);
+    await untilOffered(ada, sessionId);
+    await ada.join(sessionId);
+    const node = await WsNode.connect(a.url, KEYS.ada);
+    people.push(node);
+    await node.register();
+    const isOffered = async (): Promise<unknown> =>
+      (((await admin('a', 'GET', '/admin/federation')).body['peers'] as Json[])[0]?.['models'] as Json[])[0]?.['available'];
+    await expect.poll(isOffered, WITHIN).toBe(true);
+    const outcome = await node.call({
+      type: 'generate',
+      request_id: v7(),
+      model_id: 'org/test-model',
+      prompt: 'hello',
+      max_new_tokens: 5,
+      sampling: { temperature: 0, top_k: 0, top_p: 1 },
+      session_id: sessionId,
+      participant_id: ada.participantId,
+    });
+    const answer = outcome['value'] as Json;
+    // The agreement counts two of its unit for one GFT.
+    const amount = Number((Number(answer['gft_deducted']) * 2).toFixed(6));
+    const cost = costOf(answer, a.coordinatorId, { amount, unit: 'node-hours' });
+    expect(amount).toBeGreaterThan(0);
+    const post = (inferenceCost: Json) => ({
+      type: 'session-post',
+      session_id: sessionId,
+      turn: ada.turn(sessionId, 'ABC', { author: 'model', inference_cost: inferenceCost }),
+    });
+    const lies: Json[] = [
+      { ...cost, amount: amount / 2 },
+      { ...cost, unit: 'GFT' },
+      { ...cost, output_tokens: 4_000 },
+      { ...cost, ledger_ref: v7() },
+      { ...cost, coordinator_id: b.coordinatorId },
+      { ...cost, coordinator_id: 'somebody-else' },
+    ];
+    for (const lie of lies) expect(await ada.refusal(post(lie))).toBe('cost-unconfirmed');
+    expect(await ada.ask(post(cost))).toEqual({ seq: 1 });
+    // One entry stands behind one turn.
+    expect(await ada.refusal(post(cost))).toBe('cost-unconfirmed');
+    const costs = (await ben.ask({ type: 'session-costs', session_id: sessionId })) as unknown as Json[];
+    expect(costs).toMatchObject([{ ledger_ref: cost['ledger_ref'], gft: answer['gft_deducted'] }]);
+    expect(await ada.ask({ type: 'session-costs', session_id: sessionId })).toEqual(costs);
+    const page = await ben.ask({ type: 'session-read', session_id: sessionId, after_seq: 0 });
+    expect(page['turns']).toMatchObject([{ inference_cost: { coordinator_id: a.coordinatorId, amount } }]);
   });
 });
