@@ -224,12 +224,11 @@ export function createServices(
     },
     logger,
   );
-  const { rooms, sessions: groupSessions } = createGroupSessions(
-    database,
-    coordinatorId,
-    surroundings,
-    replicas?.roomLine,
-  );
+  const {
+    rooms,
+    sessions: groupSessions,
+    peerSessions,
+  } = createGroupSessions(database, coordinatorId, surroundings, replicas?.roomLine);
   access.guardBalances((publicKey) => groupSessions.isParticipant(publicKey));
   replicas?.connectRooms(rooms);
   const moves = new MoveDesk(
@@ -263,11 +262,11 @@ export function createServices(
           maxRequests: config.maxRequests,
           sessions: {
             coordinatorId,
-            service: groupSessions,
+            sessions: peerSessions,
             rooms,
             // Where only members come in, whoever has come in is of this side.
             isMember: async (publicKey, agreementId) =>
-              config.accessPolicy !== 'open' || (await groupSessions.isMemberKey(agreementId, publicKey)),
+              config.accessPolicy !== 'open' || (await peerSessions.isMemberKey(agreementId, publicKey)),
             isBlocked: (publicKey) => access.members.isBlocked(publicKey),
           },
           clock,

@@ -167,8 +167,9 @@ const ask: SessionCommand = {
       maxNewTokens: Math.min(maxNewTokens, model.contextLength),
     });
     if (context.turnsLeftOut > 0) terminal.note(`${context.turnsLeftOut} of the oldest turns did not fit.`);
-    // Only the host's own ledger can be checked by the host; elsewhere the answer counts and its cost stays out.
-    const isHostsLedger = attendance.client.homeCoordinatorId === session.head.coordinator_id;
+    // The own coordinator confirms a cost to the host of a session it leads to; elsewhere the answer counts, its cost stays out.
+    const { client } = attendance;
+    const bookedAt = client.isThroughHome(session) ? client.homeCoordinatorId : null;
     const { id, participantId } = session;
     const outcome = must(
       await asker.ask(
@@ -177,12 +178,12 @@ const ask: SessionCommand = {
           messages: context.messages,
           maxNewTokens,
           temperature: TEMPERATURE,
-          ...(isHostsLedger ? { session: { sessionId: id, participantId } } : {}),
+          ...(bookedAt !== null ? { session: { sessionId: id, participantId } } : {}),
         },
         {},
       ),
     );
-    const cost = isHostsLedger ? settledCost(outcome, session.head) : null;
+    const cost = bookedAt === null ? null : settledCost(outcome, session.head, bookedAt);
     const turn = must(
       await attendance.client.post(sessionId, {
         author: 'model',

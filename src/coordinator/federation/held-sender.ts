@@ -135,7 +135,7 @@ export class HeldSender {
 
   /** What is not numbered by now waits here. */
   private settleAll(author: HeldAuthor): void {
-    for (const turnId of [...(this.waiters.get(keyOf(author))?.keys() ?? [])]) {
+    for (const turnId of this.waiters.get(keyOf(author))?.keys() ?? []) {
       this.settle(author, turnId, success({ queued: true }));
     }
   }

@@ -103,7 +103,7 @@ export class HomeLine {
 
   /** The link is gone. */
   end(): void {
-    for (const id of [...this.open.keys()]) this.settle(id, hostAway(this.peer.name));
+    for (const id of this.open.keys()) this.settle(id, hostAway(this.peer.name));
     for (const wake of this.waiting.splice(0)) wake();
   }
 

@@ -5,12 +5,7 @@ import { generateSigner, nodeCryptography } from '../../keys/ed25519';
 import type { Signer } from '../../protocol/signing/ed25519';
 import { signStatement } from '../../protocol/trust/statement';
 import { agreementHash } from '../../protocol/trust/termination';
-import {
-  federationFiles,
-  federationOptions,
-  terminationOf,
-  type FederationFiles,
-} from '../testing/federation-pair';
+import { federationFiles, federationOptions, terminationOf, type FederationFiles } from '../testing/federation-pair';
 import { ForeignPeer, honestGreeting } from '../testing/foreign-peer';
 import { SessionClient } from '../testing/session-client';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
@@ -78,11 +73,12 @@ async function link(of = files): Promise<ForeignPeer> {
 async function refusals(name = 'A'): Promise<unknown[]> {
   const response = await fetch(`${target.url}/admin/federation`, { headers: { authorization: `Bearer ${TOKEN}` } });
   const found = ((await response.json()) as { peers: Json[] }).peers.find((peer) => peer['name'] === name);
-  return (found?.['refusals'] as Json[]).map(({ code }) => code);
+  return ((found?.['refusals'] ?? []) as Json[]).map(({ code }) => code);
 }
 
-const expectReason = (code: string, name = 'A'): Promise<void> =>
-  expect.poll(() => refusals(name), WITHIN).toContain(code);
+async function expectReason(code: string, name = 'A'): Promise<void> {
+  await expect.poll(() => refusals(name), WITHIN).toContain(code);
+}
 
 const at = (offsetMs: number): string => new Date(Date.now() + offsetMs).toISOString();
 
@@ -112,7 +108,13 @@ let lastCall = 0;
 
 async function call(peer: ForeignPeer, carried: Json, key = GUEST.publicKey, more: Json = {}): Promise<Json> {
   const id = (lastCall += 1);
-  peer.send({ type: 'session-call', call_id: id, public_key: key, call: { session_id: sessionId, ...carried }, ...more });
+  peer.send({
+    type: 'session-call',
+    call_id: id,
+    public_key: key,
+    call: { session_id: sessionId, ...carried },
+    ...more,
+  });
   return (await peer.next('session-reply', (message) => message['call_id'] === id))['result'] as Json;
 }
 
@@ -149,7 +151,9 @@ describe('a hostile home coordinator', () => {
     const peer = await link();
     vouch(peer, credential({ public_key: BEN.publicKey, display_name: 'Ben' }));
     expect(codeOf(await call(peer, { type: 'session-read', after_seq: 0 }, BEN.publicKey))).toBe('credential-foreign');
-    expect(codeOf(await call(peer, { type: 'session-change', status: 'closed' }, BEN.publicKey))).toBe('credential-foreign');
+    expect(codeOf(await call(peer, { type: 'session-change', status: 'closed' }, BEN.publicKey))).toBe(
+      'credential-foreign',
+    );
     await expectReason('credential-foreign');
     vouch(peer, credential({ display_name: 'Guest of A' }));
     expect(codeOf(await join(peer))).toBe('credential-name');
@@ -207,7 +211,11 @@ describe('a hostile home coordinator', () => {
       );
     const post = { type: 'session-post', turn: priced };
     expect(codeOf(await call(peer, post))).toBe('cost-unconfirmed');
-    for (const changes of [{ turn_id: v7() }, { public_key: BEN.publicKey }, { coordinator_id: target.coordinatorId }]) {
+    for (const changes of [
+      { turn_id: v7() },
+      { public_key: BEN.publicKey },
+      { coordinator_id: target.coordinatorId },
+    ]) {
       const more = { confirmation: confirmation(changes) };
       expect(codeOf(await call(peer, post, GUEST.publicKey, more))).toBe('cost-unconfirmed');
     }

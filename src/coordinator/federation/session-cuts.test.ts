@@ -77,7 +77,7 @@ async function joinOffered(client: SessionClient, sessionId: string): Promise<vo
 async function linkState(of: TestCoordinator): Promise<unknown> {
   const response = await fetch(`${of.url}/admin/federation`, { headers: { authorization: `Bearer ${TOKEN}` } });
   const { peers } = (await response.json()) as { peers: Json[] };
-  return (peers[0]?.['link'] as Json)['state'];
+  return ((peers[0]?.['link'] ?? {}) as Json)['state'];
 }
 
 async function setCut(isCut: boolean): Promise<void> {

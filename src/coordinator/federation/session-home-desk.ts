@@ -1,33 +1,25 @@
 import { Value } from 'typebox/value';
-import { nodeCryptography } from '../../keys/ed25519';
-import { signCostConfirmation } from '../../protocol/federation/session-credential';
 import { SESSION_LINK_LIMITS } from '../../protocol/federation/session-limits';
 import type { CarriedCall, SessionMessageOf } from '../../protocol/federation/session-messages';
-import { failure, success, type Failure, type Result } from '../../protocol/result';
+import { failure, success, type Result } from '../../protocol/result';
 import type { Turn } from '../../protocol/session/session';
-import { refuseInSession, unknownSession, type PostedTurn } from '../../protocol/session/session-host';
+import { unknownSession } from '../../protocol/session/session-host';
 import type { Signer } from '../../protocol/signing/ed25519';
 import type { CoordinatorMessage, MessageOf, ParticipantMessage } from '../../protocol/wire/messages';
-import {
-  EnteredSession,
-  TurnPage,
-  type PostedTurnReply,
-  type SessionList,
-  type SessionOffer,
-} from '../../protocol/wire/session-messages';
+import { EnteredSession, TurnPage, type SessionList, type SessionOffer } from '../../protocol/wire/session-messages';
 import type { Clock } from '../clock';
 import type { Logger } from '../logger';
-import type { GroupSessionService } from '../sessions/group-session-service';
+import type { PeerSessions } from '../sessions/peer-sessions';
 import type { ParticipantConnection, SessionRooms } from '../sessions/session-rooms';
 import type { SessionCall, SessionsAway } from '../sessions/sessions-away';
-import { checkTurn } from '../sessions/turn-check';
 import { Turnstile } from '../turnstile';
-import { HeldSender } from './held-sender';
-import type { HeldAuthor, HeldTurns } from './held-turns';
+import { AwayIndex } from './away-index';
+import { AwayPosts } from './away-posts';
+import type { HeldTurns } from './held-turns';
 import { hostAway, HomeLine, type VouchedFor } from './home-line';
-import { barring, type HeldAgreement, type Peer } from './peer';
+import type { HeldAgreement, Peer } from './peer';
 import type { SealedLink } from './sealed-link';
-import type { AwaySession, SessionCopies } from './session-copies';
+import type { SessionCopies } from './session-copies';
 
 type Call<Name extends ParticipantMessage['type']> = MessageOf<ParticipantMessage, Name>;
 type Told = SessionMessageOf<'session-told'>;
@@ -37,7 +29,7 @@ export interface SessionHomeParts {
   readonly peers: () => readonly Peer[];
   readonly copies: SessionCopies;
   readonly held: HeldTurns;
-  readonly sessions: GroupSessionService;
+  readonly sessions: PeerSessions;
   readonly rooms: SessionRooms;
   /** Whether a key is of this side, so that this coordinator answers for it under an agreement. */
   readonly isOurs: (publicKey: string, held: HeldAgreement) => Promise<boolean>;
@@ -63,52 +55,43 @@ interface AwayRoom {
  * what the host has ordered, and keeps their turns while there is no link.
  */
 export class SessionHomeDesk implements SessionsAway {
-  private known = new Map<string, AwaySession>();
-  private readonly lines = new Map<Peer, HomeLine>();
-  private readonly offered = new Map<Peer, readonly SessionOffer[]>();
+  private readonly index: AwayIndex;
+  private readonly posts: AwayPosts;
   private readonly rooms = new Map<string, AwayRoom>();
-  private readonly sender: HeldSender;
   private prunedAtMs = 0;
 
   constructor(private readonly parts: SessionHomeParts) {
-    this.sender = new HeldSender(
-      parts.held,
-      {
-        isUp: (sessionId) => this.lineOf(sessionId) !== null,
-        deliver: (author, turn) => this.deliver(author, turn),
-        returned: (author, turnId, reason) => this.tellReturned(author, turnId, reason),
-      },
-      parts.logger,
-    );
+    this.index = new AwayIndex(parts.peers, parts.copies, parts.clock);
+    this.posts = new AwayPosts(this.index, parts);
   }
 
-  async start(): Promise<void> {
-    this.known = await this.parts.copies.all();
+  start(): Promise<void> {
+    return this.index.load();
   }
 
   stop(): Promise<void> {
-    return this.sender.stop();
+    return this.posts.sender.stop();
   }
 
   up(peer: Peer, link: SealedLink): void {
-    this.lines.set(peer, new HomeLine(peer, link, this.parts.signer, this.parts.clock));
+    this.index.lines.set(peer, new HomeLine(peer, link, this.parts.signer, this.parts.clock));
     this.safely('sessions of a peer could not be taken up again', () => this.resume(peer));
   }
 
   down(peer: Peer): void {
-    const line = this.lines.get(peer);
-    this.lines.delete(peer);
-    this.offered.delete(peer);
+    const line = this.index.lines.get(peer);
+    this.index.lines.delete(peer);
+    this.index.offered.delete(peer);
     line?.end();
-    this.safely('held turns could not be given back', () => this.giveBack());
+    this.safely('held turns could not be given back', () => this.posts.giveBack());
   }
 
   /** Renews credentials, and gives turns back whose agreement is over. */
   async sweep(): Promise<void> {
     const isThere = ({ sessionId, publicKey }: VouchedFor): boolean =>
       this.occupants(sessionId).some((one) => one.publicKey === publicKey);
-    for (const line of this.lines.values()) line.renew(isThere);
-    await this.giveBack();
+    for (const line of this.index.lines.values()) line.renew(isThere);
+    await this.posts.giveBack();
     const nowMs = this.parts.clock.nowMs();
     if (nowMs - this.prunedAtMs < 3_600_000) return;
     this.prunedAtMs = nowMs;
@@ -116,7 +99,7 @@ export class SessionHomeDesk implements SessionsAway {
   }
 
   hosts(sessionId: string): boolean {
-    return this.known.has(sessionId) || this.offerOf(sessionId) !== null;
+    return this.index.awayOf(sessionId) !== null;
   }
 
   list(publicKey: string): Promise<SessionList> {
@@ -125,7 +108,7 @@ export class SessionHomeDesk implements SessionsAway {
 
   async offers(publicKey: string): Promise<SessionOffer[]> {
     const found: SessionOffer[] = [];
-    for (const [peer, offers] of this.offered) {
+    for (const [peer, offers] of this.index.offered) {
       for (const offer of offers) if (await this.mayJoin(peer, offer, publicKey)) found.push(offer);
     }
     return found;
@@ -134,7 +117,7 @@ export class SessionHomeDesk implements SessionsAway {
   async read(publicKey: string, sessionId: string, afterSeq: number): Promise<Result<TurnPage>> {
     const own = await this.parts.copies.own(sessionId, publicKey);
     if (own === null || own.hasLeft) return unknownSession();
-    const line = this.lineOf(sessionId);
+    const line = this.index.lineOf(sessionId);
     if (line !== null && afterSeq >= (await this.parts.copies.lastSeq(sessionId))) {
       await this.inOrder(sessionId, () => this.fetchPage(sessionId, publicKey));
     }
@@ -157,7 +140,7 @@ export class SessionHomeDesk implements SessionsAway {
       case 'session-read':
         return this.read(connection.publicKey, call.session_id, call.after_seq);
       case 'session-post':
-        return this.post(connection, call);
+        return this.posts.post(connection, call);
       default:
         return this.pass(connection.publicKey, call);
     }
@@ -167,8 +150,8 @@ export class SessionHomeDesk implements SessionsAway {
     const { session_id: sessionId } = message;
     if (!this.occupants(sessionId).includes(connection)) return;
     this.safely('a sign could not be passed on', async () => {
-      const line = this.lineOf(sessionId);
-      const who = await this.who(sessionId, connection.publicKey);
+      const line = this.index.lineOf(sessionId);
+      const who = await this.index.who(sessionId, connection.publicKey);
       if (line !== null && who !== null) line.signal(who, message);
     });
   }
@@ -188,17 +171,17 @@ export class SessionHomeDesk implements SessionsAway {
         this.safely('offers of a peer could not be taken', () => this.takeOffers(peer, message.offers));
         return;
       case 'session-unvouched':
-        this.lines.get(peer)?.unvouched(message.session_id);
+        this.index.lines.get(peer)?.unvouched(message.session_id);
         this.parts.noteRefusal(peer, message.code, `The other side did not take a credential: ${message.message}`);
         return;
       case 'session-reply':
-        this.lines.get(peer)?.take(message);
+        this.index.lines.get(peer)?.take(message);
         return;
       case 'session-told':
         this.hear(peer, message);
         return;
       case 'session-behind':
-        if (this.isOf(peer, message.session_id))
+        if (this.index.isOf(peer, message.session_id))
           this.inOrderLater(message.session_id, () => this.refresh(message.session_id));
     }
   }
@@ -207,10 +190,10 @@ export class SessionHomeDesk implements SessionsAway {
 
   private async join(connection: ParticipantConnection, call: Call<'session-join'>): Promise<Result<EnteredSession>> {
     const { session_id: sessionId } = call;
-    const away = this.awayOf(sessionId);
-    const peer = this.peerOf(away);
+    const away = this.index.awayOf(sessionId);
+    const peer = this.index.peerOf(away);
     if (away === null || peer === null) return unknownSession();
-    const barred = this.agreementProblem(peer, away.agreementId);
+    const barred = this.index.agreementProblem(peer, away.agreementId);
     if (barred !== null) return barred;
     const held = peer.agreement(away.agreementId);
     if (held === undefined || !(await this.parts.isOurs(connection.publicKey, held))) return unknownSession();
@@ -225,7 +208,7 @@ export class SessionHomeDesk implements SessionsAway {
 
   private async enter(connection: ParticipantConnection, call: Call<'session-enter'>): Promise<Result<EnteredSession>> {
     const { session_id: sessionId, after_seq: afterSeq } = call;
-    const who = await this.who(sessionId, connection.publicKey);
+    const who = await this.index.who(sessionId, connection.publicKey);
     if (who === null) return unknownSession();
     const lastSeq = await this.parts.copies.lastSeq(sessionId);
     const entered = await this.comeIn(connection, who, {
@@ -262,9 +245,9 @@ export class SessionHomeDesk implements SessionsAway {
 
   private async enterAtHost(who: VouchedFor, call: CarriedCall): Promise<Result<EnteredSession>> {
     const { sessionId, publicKey, agreementId } = who;
-    const away = this.awayOf(sessionId);
-    const peer = this.peerOf(away);
-    const line = peer === null ? undefined : this.lines.get(peer);
+    const away = this.index.awayOf(sessionId);
+    const peer = this.index.peerOf(away);
+    const line = peer === null ? undefined : this.index.lines.get(peer);
     if (peer === null) return unknownSession();
     if (line === undefined) return hostAway(peer.name);
     const result = await line.call(who, call);
@@ -281,7 +264,7 @@ export class SessionHomeDesk implements SessionsAway {
     const entered = result.value;
     const session = { peerKey: peer.publicKey, agreementId };
     await this.parts.copies.keep(session, entered, publicKey);
-    this.known.set(sessionId, session);
+    this.index.know(sessionId, session);
     const room = this.room(sessionId);
     room.hostSeq = Math.max(room.hostSeq, entered.head.last_seq);
     await this.takeTurns(sessionId, entered.turns);
@@ -291,101 +274,20 @@ export class SessionHomeDesk implements SessionsAway {
   /** Passes a call on that changes or asks something at the host. */
   private async pass(publicKey: string, call: SessionCall): Promise<Result<unknown>> {
     const { session_id: sessionId } = call;
-    const who = await this.who(sessionId, publicKey);
-    const line = this.lineOf(sessionId);
+    const who = await this.index.who(sessionId, publicKey);
+    const line = this.index.lineOf(sessionId);
     if (who === null) return unknownSession();
-    if (line === null) return hostAway(this.peerOf(this.awayOf(sessionId))?.name ?? 'the other side');
+    if (line === null) return hostAway(this.index.peerOf(this.index.awayOf(sessionId))?.name ?? 'the other side');
     const named = call.type === 'session-profile' ? { ...who, displayName: call.display_name.trim() } : who;
     const result = await line.call(named, carriedOf(call));
     if (result.ok && call.type === 'session-leave') await this.left(sessionId, publicKey);
     return result;
   }
 
-  // Turns
-
-  private async post(
-    { publicKey }: ParticipantConnection,
-    { session_id: sessionId, turn }: Call<'session-post'>,
-  ): Promise<Result<PostedTurnReply>> {
-    const own = await this.parts.copies.own(sessionId, publicKey);
-    const away = this.awayOf(sessionId);
-    const peer = this.peerOf(away);
-    if (own === null || own.hasLeft || away === null || peer === null) return unknownSession();
-    const checked = checkTurn(turn, publicKey, nodeCryptography);
-    if (!checked.ok) return checked;
-    if (turn.session_id !== sessionId || turn.participant_id !== own.participant.id) {
-      return refuseInSession('turn-invalid', 'The turn was written for another session, or names another participant.');
-    }
-    const barred = this.agreementProblem(peer, away.agreementId);
-    if (barred !== null) {
-      await this.parts.held.drop(sessionId, turn.id);
-      return barred;
-    }
-    return this.sender.post({ sessionId, publicKey }, turn);
-  }
-
-  private async deliver(author: HeldAuthor, turn: PostedTurn): Promise<Result<{ readonly seq: number }>> {
-    const { sessionId, publicKey } = author;
-    const who = await this.who(sessionId, publicKey);
-    const line = this.lineOf(sessionId);
-    if (who === null) return unknownSession();
-    if (line === null) return hostAway('the other side');
-    const confirmation = await this.confirm(who, turn);
-    if (!confirmation.ok) return confirmation;
-    const call = { type: 'session-post', session_id: sessionId, turn } as const;
-    const result = await line.call(who, call, confirmation.value);
-    if (!result.ok) return result;
-    const { value } = result;
-    return hasSeq(value) ? success({ seq: value.seq }) : failure('answer-invalid', 'The host answered with no number.');
-  }
-
-  /** Says what the own ledger has booked for a turn. */
-  private async confirm(
-    { sessionId, publicKey, agreementId }: VouchedFor,
-    turn: PostedTurn,
-  ): Promise<Result<ReturnType<typeof signCostConfirmation> | null>> {
-    if (turn.inference_cost === null || turn.inference_cost === undefined) return success(null);
-    const head = await this.parts.copies.head(sessionId);
-    if (head === null) return unknownSession();
-    const { id, cost_unit, cost_rate } = head;
-    const participant = { participantId: turn.participant_id, publicKey };
-    const booked = await this.parts.sessions.confirmCost(turn, { id, cost_unit, cost_rate }, participant);
-    if (!booked.ok || booked.value === null) return booked.ok ? success(null) : booked;
-    const facts = { ...booked.value, agreement_id: agreementId, public_key: publicKey };
-    const { signer } = this.parts;
-    return success(signCostConfirmation({ ...facts, issued_by: signer.publicKey }, signer, nodeCryptography));
-  }
-
-  private tellReturned(
-    { sessionId, publicKey }: HeldAuthor,
-    turnId: string,
-    { code, message }: { readonly code: string; readonly message: string },
-  ): void {
-    this.parts.rooms.tell(publicKey, {
-      type: 'session-returned',
-      session_id: sessionId,
-      turn_id: turnId,
-      code: code.slice(0, 100),
-      message: message.slice(0, 2_000),
-    });
-  }
-
-  /** Gives turns back that wait for nothing any more. */
-  private async giveBack(): Promise<void> {
-    const agreements = new Map([...this.known.values()].map((away) => [away.agreementId, away] as const));
-    for (const [agreementId, away] of agreements) {
-      const peer = this.peerOf(away);
-      const barred = peer === null ? null : this.agreementProblem(peer, agreementId);
-      if (barred === null || barred.error.retryable) continue;
-      const given = await this.parts.held.giveAllBack(agreementId, barred.error);
-      for (const { turnId, ...author } of given) this.tellReturned(author, turnId, barred.error);
-    }
-  }
-
   // What the host tells
 
   private hear(peer: Peer, { session_id: sessionId, public_keys: keys, event }: Told): void {
-    if (!this.isOf(peer, sessionId) || event.session_id !== sessionId) {
+    if (!this.index.isOf(peer, sessionId) || event.session_id !== sessionId) {
       this.parts.noteRefusal(peer, 'session-foreign', 'The peer told of a session that it does not host.');
       return;
     }
@@ -424,7 +326,7 @@ export class SessionHomeDesk implements SessionsAway {
   /** Puts turns into the copy, and tells those who follow what is new. */
   private async takeTurns(sessionId: string, turns: readonly Turn[]): Promise<{ readonly gap: boolean }> {
     const { added, gap, conflict } = await this.parts.copies.append(sessionId, turns);
-    const peer = this.peerOf(this.awayOf(sessionId));
+    const peer = this.index.peerOf(this.index.awayOf(sessionId));
     if (conflict && peer !== null) {
       this.parts.noteRefusal(peer, 'session-order', 'The host gave one number to two turns.');
     }
@@ -445,8 +347,8 @@ export class SessionHomeDesk implements SessionsAway {
 
   /** Reads the page behind the copy. @returns whether there is more */
   private async fetchPage(sessionId: string, publicKey: string): Promise<boolean> {
-    const line = this.lineOf(sessionId);
-    const who = await this.who(sessionId, publicKey);
+    const line = this.index.lineOf(sessionId);
+    const who = await this.index.who(sessionId, publicKey);
     if (line === null || who === null) return false;
     const after = await this.parts.copies.lastSeq(sessionId);
     const result = await line.call(who, { type: 'session-read', session_id: sessionId, after_seq: after });
@@ -460,9 +362,9 @@ export class SessionHomeDesk implements SessionsAway {
   /** Takes up everything that stands on a link that is back: seats, missed turns, turns that wait. */
   private async resume(peer: Peer): Promise<void> {
     for (const [sessionId] of this.rooms) {
-      if (this.isOf(peer, sessionId)) await this.inOrder(sessionId, () => this.refresh(sessionId));
+      if (this.index.isOf(peer, sessionId)) await this.inOrder(sessionId, () => this.refresh(sessionId));
     }
-    for (const author of await this.parts.held.authors(peer.publicKey)) this.sender.flush(author);
+    for (const author of await this.parts.held.authors(peer.publicKey)) this.posts.sender.flush(author);
   }
 
   /** Enters again for everybody who follows a session, and tells them what they missed. */
@@ -470,7 +372,7 @@ export class SessionHomeDesk implements SessionsAway {
     const keys = new Set(this.occupants(sessionId).map(({ publicKey }) => publicKey));
     let latest: EnteredSession | null = null;
     for (const publicKey of keys) {
-      const who = await this.who(sessionId, publicKey);
+      const who = await this.index.who(sessionId, publicKey);
       const after = await this.parts.copies.lastSeq(sessionId);
       if (who === null) continue;
       const entered = await this.enterAtHost(who, { type: 'session-enter', session_id: sessionId, after_seq: after });
@@ -486,18 +388,18 @@ export class SessionHomeDesk implements SessionsAway {
   private async takeOffers(peer: Peer, offers: readonly SessionOffer[]): Promise<void> {
     const taken: SessionOffer[] = [];
     for (const offer of offers) {
-      const known = this.awayOf(offer.session_id);
+      const known = this.index.awayOf(offer.session_id);
       const isForeign =
-        this.agreementProblem(peer, offer.agreement_ref) !== null ||
+        this.index.agreementProblem(peer, offer.agreement_ref) !== null ||
         (known !== null && known.peerKey !== peer.publicKey) ||
         (await this.parts.sessions.isHosted(offer.session_id));
       if (isForeign)
         this.parts.noteRefusal(peer, 'session-foreign', 'The peer offered a session that is not its own to offer.');
       else taken.push(offer);
     }
-    if (!this.lines.has(peer)) return;
-    const before = new Set(this.offered.get(peer)?.map(({ session_id: id }) => id));
-    this.offered.set(peer, taken);
+    if (!this.index.lines.has(peer)) return;
+    const before = new Set(this.index.offered.get(peer)?.map(({ session_id: id }) => id));
+    this.index.offered.set(peer, taken);
     for (const offer of taken) {
       if (before.has(offer.session_id)) continue;
       for (const key of this.parts.rooms.connectedKeys()) {
@@ -515,48 +417,6 @@ export class SessionHomeDesk implements SessionsAway {
   }
 
   // Where things are
-
-  private offerOf(sessionId: string): AwaySession | null {
-    for (const [peer, offers] of this.offered) {
-      const offer = offers.find(({ session_id: id }) => id === sessionId);
-      if (offer !== undefined) return { peerKey: peer.publicKey, agreementId: offer.agreement_ref };
-    }
-    return null;
-  }
-
-  private awayOf(sessionId: string): AwaySession | null {
-    return this.known.get(sessionId) ?? this.offerOf(sessionId);
-  }
-
-  private peerOf(away: AwaySession | null): Peer | null {
-    return this.parts.peers().find(({ publicKey }) => publicKey === away?.peerKey) ?? null;
-  }
-
-  private lineOf(sessionId: string): HomeLine | null {
-    const peer = this.peerOf(this.awayOf(sessionId));
-    return peer === null ? null : (this.lines.get(peer) ?? null);
-  }
-
-  private isOf(peer: Peer, sessionId: string): boolean {
-    return this.awayOf(sessionId)?.peerKey === peer.publicKey;
-  }
-
-  /** Why nothing stands on an agreement now: for good, or until it begins. */
-  private agreementProblem(peer: Peer, agreementId: string): { readonly ok: false; readonly error: Failure } | null {
-    const held = peer.agreement(agreementId);
-    if (held === undefined) return hostAway(peer.name);
-    const reason = barring(held, this.parts.clock.nowMs());
-    if (reason === null) return null;
-    const words = `Nothing more is passed on to the session at ${peer.name}: ${reason}.`;
-    return failure('agreement-invalid', words, { suggestion: 'Go on in a session under another agreement.' });
-  }
-
-  private async who(sessionId: string, publicKey: string): Promise<VouchedFor | null> {
-    const away = this.awayOf(sessionId);
-    const own = await this.parts.copies.own(sessionId, publicKey);
-    if (away === null || own === null || own.hasLeft) return null;
-    return { agreementId: away.agreementId, sessionId, publicKey, displayName: own.participant.display_name };
-  }
 
   private room(sessionId: string): AwayRoom {
     const known = this.rooms.get(sessionId);
@@ -589,10 +449,10 @@ export class SessionHomeDesk implements SessionsAway {
     const { publicKey } = connection;
     if (this.occupants(sessionId).some((one) => one.publicKey === publicKey)) return;
     this.inOrderLater(sessionId, async () => {
-      const who = await this.who(sessionId, publicKey);
+      const who = await this.index.who(sessionId, publicKey);
       const isBack = this.occupants(sessionId).some((one) => one.publicKey === publicKey);
       if (who !== null && !isBack)
-        await this.lineOf(sessionId)?.call(who, { type: 'session-exit', session_id: sessionId });
+        await this.index.lineOf(sessionId)?.call(who, { type: 'session-exit', session_id: sessionId });
     });
   }
 
@@ -617,8 +477,4 @@ function carriedOf<Called extends SessionCall>({ call_id: _id, ...call }: Called
 function isAbout({ head, participant_id: id, participants }: EnteredSession, who: VouchedFor): boolean {
   const isTheSession = head.id === who.sessionId && head.agreement_ref === who.agreementId;
   return isTheSession && participants.some((each) => each.id === id && each.public_key === who.publicKey);
-}
-
-function hasSeq(value: unknown): value is { readonly seq: number } {
-  return typeof value === 'object' && value !== null && 'seq' in value && Number.isSafeInteger(value.seq);
 }

@@ -14,7 +14,7 @@ import { SESSION_LIMITS } from '../../protocol/session/limits';
 import type { ParticipantMessage } from '../../protocol/wire/messages';
 import type { Clock } from '../clock';
 import type { Logger } from '../logger';
-import type { GroupSessionService } from '../sessions/group-session-service';
+import type { PeerSessions } from '../sessions/peer-sessions';
 import type { Guest } from '../sessions/guest';
 import type { ParticipantConnection, SessionRooms } from '../sessions/session-rooms';
 import { Turnstile } from '../turnstile';
@@ -51,7 +51,7 @@ interface PeerRoom {
 /** What the desk needs of its coordinator. */
 export interface SessionHostParts {
   readonly coordinatorId: string;
-  readonly sessions: GroupSessionService;
+  readonly sessions: PeerSessions;
   readonly rooms: SessionRooms;
   readonly isBlocked: (publicKey: string) => Promise<boolean>;
   readonly clock: Clock;

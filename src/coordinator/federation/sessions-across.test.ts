@@ -110,8 +110,11 @@ describe('a session across a link', () => {
     const node = await WsNode.connect(a.url, KEYS.ada);
     people.push(node);
     await node.register();
-    const isOffered = async (): Promise<unknown> =>
-      (((await admin('a', 'GET', '/admin/federation')).body['peers'] as Json[])[0]?.['models'] as Json[])[0]?.['available'];
+    const isOffered = async (): Promise<unknown> => {
+      const { body } = await admin('a', 'GET', '/admin/federation');
+      const [peer] = body['peers'] as Json[];
+      return ((peer?.['models'] ?? []) as Json[])[0]?.['available'];
+    };
     await expect.poll(isOffered, WITHIN).toBe(true);
     const outcome = await node.call({
       type: 'generate',

@@ -3,7 +3,7 @@ import type { FederationSessionMessage } from '../../protocol/federation/session
 import type { Signer } from '../../protocol/signing/ed25519';
 import type { Clock } from '../clock';
 import type { Logger } from '../logger';
-import type { GroupSessionService } from '../sessions/group-session-service';
+import type { PeerSessions } from '../sessions/peer-sessions';
 import type { SessionRooms } from '../sessions/session-rooms';
 import type { Database } from '../storage/database-schema';
 import { HeldTurns } from './held-turns';
@@ -16,7 +16,7 @@ import { SessionHostDesk } from './session-host-desk';
 /** What sessions across links need of their coordinator. */
 export interface SessionParts {
   readonly coordinatorId: string;
-  readonly service: GroupSessionService;
+  readonly sessions: PeerSessions;
   readonly rooms: SessionRooms;
   /** Whether a key is one of this side's people beside those an agreement names. */
   readonly isMember: (publicKey: string, agreementId: string) => Promise<boolean>;
@@ -31,14 +31,14 @@ export class SessionsAcross {
 
   constructor(
     private readonly peers: () => readonly Peer[],
-    { coordinatorId, service, rooms, isMember, isBlocked }: SessionParts,
+    { coordinatorId, sessions, rooms, isMember, isBlocked }: SessionParts,
     signer: Signer,
     database: Database,
     clock: Clock,
     private readonly logger: Logger,
     noteRefusal: (peer: Peer, code: string, message: string) => void,
   ) {
-    const common = { rooms, clock, logger, noteRefusal, sessions: service };
+    const common = { rooms, clock, logger, noteRefusal, sessions };
     this.host = new SessionHostDesk({ ...common, coordinatorId, isBlocked });
     this.home = new SessionHomeDesk({
       ...common,

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { SessionCostConfirmation } from '../../protocol/federation/session-credential';
 import { success } from '../../protocol/result';
 import { costTermsOf } from '../../protocol/session/session-costs';
 import { SESSION_LIMITS } from '../../protocol/session/limits';
@@ -48,12 +47,6 @@ interface Outcome<Value> {
 function refused<Value>(result: SessionResult<never>): Outcome<Value> {
   return { result };
 }
-
-/** What a ledger has settled for a turn. */
-export type ConfirmedCost = Omit<
-  SessionCostConfirmation,
-  'tore_spec' | 'type' | 'signature' | 'agreement_id' | 'issued_by' | 'public_key'
->;
 
 /** Part of a session for export. */
 export interface ExportPage {
@@ -137,7 +130,7 @@ export class GroupSessionService {
       const fresh = this.newParticipant(session.id, publicKey, call.me, role.value);
       const row = known === undefined ? fresh : { ...fresh, id: known.id, joined_at: known.joined_at };
       await this.store.saveParticipant(transaction, row);
-      if (guest !== null) await this.store.saveGuest(transaction, session.id, publicKey, guest.peerKey);
+      if (guest !== null) await this.store.guests.saveGuest(transaction, session.id, publicKey, guest.peerKey);
       return { result: success(null), news: { sessionId: session.id, participants: [participantOf(row)] } };
     });
     return joined.ok ? this.enter(publicKey, call.session_id, 0) : joined;
@@ -159,66 +152,6 @@ export class GroupSessionService {
   /** Sessions the caller may join because they stand on an agreement of its party. */
   async offers(publicKey: string): Promise<SessionResult<SessionOffer[]>> {
     return success(await this.store.offersTo(publicKey));
-  }
-
-  /** Whether a party of an agreement has named a key as one of its computers. */
-  isMemberKey(agreementId: string, publicKey: string): Promise<boolean> {
-    return this.store.isMemberKey(agreementId, publicKey);
-  }
-
-  async isHosted(sessionId: string): Promise<boolean> {
-    return (await this.store.find(sessionId)) !== undefined;
-  }
-
-  /**
-   * What the own ledger says of the cost in a turn for a session elsewhere. From then on the entry stands behind that turn
-   * and no other. Null where the turn has no cost of this ledger; fails with `cost-unconfirmed`.
-   */
-  confirmCost(
-    turn: PostedTurn,
-    session: Pick<GroupSessionTable, 'id' | 'cost_unit' | 'cost_rate'>,
-    participant: Pick<Actor, 'participantId' | 'publicKey'>,
-  ): Promise<SessionResult<ConfirmedCost | null>> {
-    const cost = turn.inference_cost;
-    if (cost?.coordinator_id !== this.coordinatorId) return Promise.resolve(success(null));
-    return this.store.transaction(async (transaction): Promise<SessionResult<ConfirmedCost | null>> => {
-      const checked = await checkCost({ ...turn, seq: 1 }, session, participant, this.coordinatorId, {
-        settled: (reference) => this.store.settledRequest(reference, transaction),
-        isSpent: (reference) => this.store.isSpent(reference, transaction, turn.id),
-        confirmed: null,
-        isSpentElsewhere: () => Promise.resolve(false),
-      });
-      if (!checked.ok) return checked;
-      const entry = await this.store.ledgerEntry(cost.ledger_ref, transaction);
-      const { coordinator_id, ledger_ref, model_id, input_tokens, output_tokens, confirmed_at } = cost;
-      const facts = { coordinator_id, ledger_ref, model_id, input_tokens, output_tokens, confirmed_at };
-      const confirmed = { ...facts, ...entry, session_id: session.id, turn_id: turn.id };
-      await this.store.saveConfirmation(transaction, confirmed);
-      return success(confirmed);
-    });
-  }
-
-  /** Open sessions that stand on an agreement, for a peer whose people may join them. */
-  offersUnder(agreementId: string, hash: string): Promise<SessionOffer[]> {
-    return this.store.offersUnder(agreementId, (agreement) => {
-      const found = agreementHash(agreement, this.cryptography);
-      return found.ok && found.value === hash;
-    });
-  }
-
-  /** Who answers for a participant: a peer's key, null for one who proved their key here, undefined for nobody in it. */
-  async answererOf(sessionId: string, publicKey: string): Promise<string | null | undefined> {
-    if ((await this.store.participantByKey(sessionId, publicKey)) === undefined) return undefined;
-    return this.store.guestPeer(sessionId, publicKey);
-  }
-
-  /** Hash of the agreement a session stands on; null for one without, or for none. */
-  async agreementHashOf(sessionId: string): Promise<string | null> {
-    const session = await this.store.find(sessionId);
-    const agreement = session === undefined ? null : this.store.agreementOf(session);
-    if (agreement === null) return null;
-    const hash = agreementHash(agreement, this.cryptography);
-    return hash.ok ? hash.value : null;
   }
 
   /** Everything somebody who is in a session may see of it, with the first page of turns after a number. */
@@ -305,12 +238,12 @@ export class GroupSessionService {
         settled: (reference) => this.store.settledRequest(reference, transaction),
         isSpent: (reference) => this.store.isSpent(reference, transaction, posted.id),
         confirmed: confirmation,
-        isSpentElsewhere: (confirmed) => this.store.isSpentElsewhere(confirmed, transaction),
+        isSpentElsewhere: (confirmed) => this.store.guests.isSpentElsewhere(confirmed, transaction),
       });
       if (!cost.ok) return refused(cost);
       const isBookedHere = turn.inference_cost?.coordinator_id === this.coordinatorId;
       await this.store.insertTurn(transaction, sessionId, turn, this.now(), isBookedHere);
-      if (confirmation !== null && !isBookedHere) await this.store.saveConfirmation(transaction, confirmation);
+      if (confirmation !== null && !isBookedHere) await this.store.guests.saveConfirmation(transaction, confirmation);
       return { result: success({ seq: turn.seq }), news: { sessionId, turns: [turn] } };
     });
   }

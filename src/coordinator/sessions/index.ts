@@ -5,6 +5,7 @@ import type { Database } from '../storage/database-schema';
 import { GroupSessionService } from './group-session-service';
 import { GroupSessionStore } from './group-session-store';
 import { InvitationService } from './invitation-service';
+import { PeerSessions } from './peer-sessions';
 import { SessionRooms } from './session-rooms';
 import { NO_ROOM_LINE, type RoomLine } from './shared-rooms';
 
@@ -15,7 +16,11 @@ export function createGroupSessions(
   surroundings: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
   /** To the other replicas, when there are any. */
   line: RoomLine = NO_ROOM_LINE,
-): { readonly sessions: GroupSessionService; readonly rooms: SessionRooms } {
+): {
+  readonly sessions: GroupSessionService;
+  readonly rooms: SessionRooms;
+  readonly peerSessions: PeerSessions;
+} {
   const { clock, random, logger } = surroundings;
   const store = new GroupSessionStore(database, coordinatorId);
   const sessions = new GroupSessionService(store, coordinatorId, nodeCryptography, clock, random, (news) =>
@@ -28,5 +33,5 @@ export function createGroupSessions(
     logger,
     line,
   );
-  return { sessions, rooms };
+  return { sessions, rooms, peerSessions: new PeerSessions(store, coordinatorId, nodeCryptography) };
 }

@@ -134,6 +134,13 @@ export class SessionClient {
     return this.home?.connection?.coordinatorId ?? null;
   }
 
+  /** Whether a session is taken part in through the own coordinator, whichever hosts it: its ledger's word then counts. */
+  isThroughHome(session: FollowedSession): boolean {
+    const { homeCoordinatorId } = this;
+    if (homeCoordinatorId === null) return false;
+    return this.isHome(session) || session.head.coordinator_id === homeCoordinatorId;
+  }
+
   /** Whether the sessions this key has at its own coordinator are all here. */
   get isHomeListed(): boolean {
     return this.homeListed;

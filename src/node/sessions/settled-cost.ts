@@ -4,11 +4,15 @@ import { amountInUnit } from '../../protocol/session/session-costs';
 import type { GenerateOutcome } from '../../protocol/wire/messages';
 import type { SessionHead } from '../../protocol/wire/session-messages';
 
-/** The cost of a request as the ledger confirmed it, in the session's unit; null when nothing was booked. */
-export function settledCost(outcome: GenerateOutcome, head: SessionHead): InferenceCost | null {
+/**
+ * The cost of a request as the ledger confirmed it, in the session's unit; null when nothing was booked.
+ *
+ * @param coordinatorId - of the coordinator whose ledger booked it
+ */
+export function settledCost(outcome: GenerateOutcome, head: SessionHead, coordinatorId: string): InferenceCost | null {
   const { ledger_ref: ledgerRef, confirmed_at: confirmedAt } = outcome;
   if (ledgerRef === null || ledgerRef === '' || confirmedAt === null) return null;
-  const { cost_unit: unit, cost_rate: rate, coordinator_id: coordinatorId } = head;
+  const { cost_unit: unit, cost_rate: rate } = head;
   return {
     amount: amountInUnit(toMicroGft(outcome.gft_deducted), { unit, rate }),
     unit,

@@ -152,8 +152,10 @@ export function checkStatement(
 ): CheckedLine[] {
   const byRef = new Map(words.map((word) => [word.ledger_ref, word]));
   return lines.map(({ seq, turn_id: turnId, cost }): CheckedLine => {
-    if (cost.coordinator_id !== ledger.coordinatorId) return { seq, verdict: 'other-coordinator' };
     const word = byRef.get(cost.ledger_ref);
+    // The host has words of other coordinators whose people take part over a link, and of no others.
+    if (word === undefined && cost.coordinator_id !== ledger.coordinatorId)
+      return { seq, verdict: 'other-coordinator' };
     if (word === undefined || word.turn_id !== turnId) return { seq, verdict: 'missing' };
     const amount = amountInUnit(toMicroGft(word.gft), ledger.terms);
     return { seq, verdict: amount === cost.amount && cost.unit === ledger.terms.unit ? 'confirmed' : 'differs' };

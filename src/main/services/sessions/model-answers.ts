@@ -148,8 +148,8 @@ export class ModelAnswers {
     listeners: OwnModelListeners,
   ): Promise<Result<Answered>> {
     const { client, node } = this.options;
-    // Only the host's own ledger can be checked by the host; elsewhere the answer counts and its cost stays out.
-    const isHostsLedger = client.homeCoordinatorId === session.head.coordinator_id;
+    // The own coordinator confirms a cost to the host of a session it leads to; elsewhere the answer counts, its cost stays out.
+    const bookedAt = client.isThroughHome(session) ? client.homeCoordinatorId : null;
     const outcome = await node.generate(
       {
         requestId: v7(),
@@ -157,12 +157,12 @@ export class ModelAnswers {
         messages: context.messages,
         maxNewTokens: model.maxNewTokens,
         sampling: { temperature: TEMPERATURE, top_k: 0, top_p: 1 },
-        ...(isHostsLedger ? { session: { sessionId: session.id, participantId: session.participantId } } : {}),
+        ...(bookedAt !== null ? { session: { sessionId: session.id, participantId: session.participantId } } : {}),
       },
       { signal: listeners.signal, onToken: ({ text }) => listeners.onText(text) },
     );
     if (!outcome.ok) return outcome;
-    const cost = isHostsLedger ? settledCost(outcome.value, session.head) : null;
+    const cost = bookedAt === null ? null : settledCost(outcome.value, session.head, bookedAt);
     return success({ text: outcome.value.text, cost });
   }
 }
