@@ -35,6 +35,7 @@ import { Standings } from './nodes/standings';
 import { AnswerDesk } from './pipeline/answer-desk';
 import { Cashier } from './pipeline/cashier';
 import { GenerateService } from './pipeline/generate-service';
+import { NodeFaults } from './pipeline/node-faults';
 import { PipelineTeams } from './pipeline/pipeline-team';
 import { RelayRouter } from './pipeline/relay-router';
 import type { ReplicaBus } from './replicas/replica-bus';
@@ -199,6 +200,8 @@ export function createServices(
     random,
     logger,
   );
+  const teams = new PipelineTeams(config, scheduler, performance, reach, router, random);
+  const faults = new NodeFaults(challenges, logger);
   const generation = new GenerateService(
     config,
     nodes,
@@ -206,7 +209,8 @@ export function createServices(
     cashier,
     challenges,
     workChecks,
-    new PipelineTeams(config, scheduler, performance, reach, router, random),
+    teams,
+    faults,
     clock,
     random,
     logger,
@@ -256,6 +260,9 @@ export function createServices(
           database,
           catalogue,
           scheduler,
+          shards: view,
+          teams,
+          faults,
           discovery: trust.discovery,
           cashier,
           generation,
@@ -273,7 +280,10 @@ export function createServices(
           random,
           logger,
         });
-  if (federation !== null) generation.askElsewhere(federation.elsewhere);
+  if (federation !== null) {
+    generation.askElsewhere(federation.elsewhere);
+    generation.reachAcross(federation.hops.find);
+  }
   const gridSource = gridSourceOf(config, () => clock.nowMs());
   const gridRefresh = new GridRefresh(gridSource, config, grid, logger, () => replicas?.gridChanged());
   const maintenance: Maintenance = new Maintenance(

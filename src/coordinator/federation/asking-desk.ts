@@ -140,6 +140,7 @@ export class AskingDesk {
         maxInputTokens: maxInput,
         maxNewTokens: request.maxNewTokens,
         shape: model.shape,
+        layers: null,
       });
       this.asked.set(requestId, { peer, mailbox });
       const isSent = await peer.send({

@@ -27,6 +27,8 @@ export interface FederationTables {
     max_input_tokens: number;
     max_new_tokens: number;
     shape_json: string;
+    /** Layers and precision of a hop, which counts positions as input; null for a whole request. */
+    layers_json: string | null;
     asked_at: string;
   };
   /** What was settled with peers: rows are added and never changed. */

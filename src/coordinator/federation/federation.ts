@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import { isHopAnswer, isHopCommand } from '../../protocol/federation/hop-messages';
 import type { FederationMessage } from '../../protocol/federation/messages';
 import { isSessionMessage } from '../../protocol/federation/session-messages';
 import type { Clock, Random } from '../clock';
@@ -11,6 +12,8 @@ import type { Elsewhere, GenerateService } from '../pipeline/generate-service';
 import type { Scheduler } from '../scheduling/scheduler';
 import type { Database } from '../storage/database-schema';
 import { AskingDesk } from './asking-desk';
+import { HopDesks, type HopParts } from './hop-desks';
+import { LayerOffers, relayedShards, type OwnShards } from './layer-offers';
 import { Offers, type PeerModel } from './offers';
 import type { Peer } from './peer';
 import { PeerLinks } from './peer-links';
@@ -23,16 +26,18 @@ import { SettlementDesk } from './settlement-desk';
 import { SettlementStore } from './settlement-store';
 import { StatementDesk } from './statement-desk';
 import { StatementStore } from './statement-store';
+import { TermsDesk } from './terms-desk';
 
 /** What the peer has not signed for is sent again after this time, also over a link that stands. */
 const RESEND_MS = 60_000;
 
 /** What the federation needs of its coordinator. */
-export interface FederationParts {
+export interface FederationParts extends Pick<HopParts, 'teams' | 'faults'> {
   readonly name: string;
   readonly database: Database;
   readonly catalogue: ModelCatalogue;
   readonly scheduler: Scheduler;
+  readonly shards: OwnShards;
   readonly discovery: DiscoveryIndex;
   readonly cashier: Cashier;
   readonly generation: GenerateService;
@@ -49,6 +54,7 @@ export class Federation {
   readonly offers: Offers;
   readonly serving: ServingDesk;
   readonly asking: AskingDesk;
+  readonly hops: HopDesks;
   readonly settlements: SettlementDesk;
   readonly statements: StatementDesk;
   readonly store: SettlementStore;
@@ -57,6 +63,7 @@ export class Federation {
   /** What waits for the database, by peer, so that settlements are taken in the order they came. */
   private readonly tails = new Map<Peer, Promise<void>>();
 
+  private readonly terms: TermsDesk;
   private resentAtMs = 0;
 
   constructor(
@@ -70,16 +77,31 @@ export class Federation {
     this.links = new PeerLinks(setup, this.peerStore, this, clock, random, logger);
     this.store = new SettlementStore(database, clock);
     this.settlements = new SettlementDesk(this.store, setup.signer, clock, random, logger, noteRefusal);
+    const terms = new TermsDesk(this.store, clock, noteRefusal);
+    const own = relayedShards(parts.shards);
+    const layers = new LayerOffers(parts.catalogue, own, clock, random);
+    this.hops = new HopDesks({
+      ...parts,
+      own,
+      offers: layers,
+      terms,
+      settlements: this.settlements,
+      store: this.store,
+      peers: () => this.links.peers,
+      hasWhole: (modelId) => this.offers.find(modelId)?.model.available === true,
+      noteRefusal,
+    });
     this.serving = new ServingDesk(
       parts.generation,
       cashier,
       parts.catalogue,
       this.settlements,
       this.store,
-      clock,
+      terms,
       logger,
       noteRefusal,
     );
+    this.terms = terms;
     this.asking = new AskingDesk(cashier, this.settlements, this.store, clock, random, noteRefusal);
     this.statements = new StatementDesk(
       this.store,
@@ -103,6 +125,7 @@ export class Federation {
       parts.catalogue,
       parts.scheduler,
       parts.discovery,
+      layers,
       () => this.links.peers,
       () => ({ requests: parts.maxRequests, running: parts.generation.activeRequests }),
       clock,
@@ -176,17 +199,33 @@ export class Federation {
   down(peer: Peer, reason: string): void {
     this.offers.forget(peer);
     this.sessions.down(peer);
-    this.serving.dropAll(peer);
+    this.terms.dropAll(peer);
+    this.hops.dropAll(peer);
     this.asking.dropAll(peer, reason);
     this.statements.dropAll(peer);
   }
 
   isBusy(peer: Peer): boolean {
-    return this.serving.runningFor(peer) + this.asking.runningAt(peer) > 0;
+    return this.servingFor(peer) + this.askingAt(peer) > 0;
+  }
+
+  /** Requests and hops of a peer that run here. */
+  servingFor(peer: Peer): number {
+    return this.terms.runningFor(peer);
+  }
+
+  /** Own requests and hops that run at a peer. */
+  askingAt(peer: Peer): number {
+    return this.asking.runningAt(peer) + this.hops.runningAt(peer);
+  }
+
+  frame(peer: Peer, _link: SealedLink, bytes: Uint8Array): void {
+    this.hops.takeFrame(peer, bytes);
   }
 
   message(peer: Peer, link: SealedLink, message: FederationMessage): void {
     if (isSessionMessage(message)) return this.sessions.message(peer, message);
+    if (isHopCommand(message) || isHopAnswer(message)) return this.hops.take(peer, link, message);
     switch (message.type) {
       case 'ready':
         return;
@@ -206,7 +245,7 @@ export class Federation {
         this.serving.take(peer, link, message);
         return;
       case 'request-cancel':
-        this.serving.cancel(peer, message.request_id);
+        this.terms.cancel(peer, message.request_id);
         return;
       case 'request-started':
       case 'request-token':

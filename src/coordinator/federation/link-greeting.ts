@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile';
 import { WebSocket, type RawData } from 'ws';
 import { nodeEd25519 } from '../../keys/ed25519';
 import { ephemeralKey, linkKey } from '../../keys/link-keys';
-import { frameOpener, frameSealer } from '../../keys/sealed-frames';
+import { frameOpener, frameSealer, SEAL_BYTES } from '../../keys/sealed-frames';
 import {
   FederationHello,
   FederationProof,
@@ -175,7 +175,7 @@ const NO_SIGNATURE = { code: 'signature-wrong', message: 'the key was not proved
 export function dialPeer(url: string, peer: GreetedPeer, signer: Signer, random: Random, events: SocketEvents): void {
   const socket = new WebSocket(`${url}${FEDERATION_PATH}`, [FEDERATION_SUBPROTOCOL], {
     handshakeTimeout: FEDERATION_LIMITS.greetingMs,
-    maxPayload: FEDERATION_LIMITS.maxMessageBytes * 2,
+    maxPayload: FEDERATION_LIMITS.maxFrameBytes + SEAL_BYTES,
     perMessageDeflate: false,
     followRedirects: false,
   });

@@ -9,6 +9,7 @@ import type { DiscoveryIndex } from '../discovery/discovery-index';
 import type { Logger } from '../logger';
 import type { ModelCatalogue } from '../models/model-catalogue';
 import type { Scheduler } from '../scheduling/scheduler';
+import type { LayerOffers } from './layer-offers';
 import type { Peer } from './peer';
 
 /** Characters of the records in one summary, so that it stays well below the size of a message. */
@@ -45,6 +46,7 @@ export class Offers {
     private readonly catalogue: ModelCatalogue,
     private readonly scheduler: Scheduler,
     private readonly discovery: DiscoveryIndex,
+    private readonly layers: LayerOffers,
     private readonly peers: () => readonly Peer[],
     private readonly load: (peer: Peer) => { readonly requests: number; readonly running: number },
     private readonly clock: Clock,
@@ -84,6 +86,7 @@ export class Offers {
       return [];
     });
     const models = new Map(summary.models.map((model) => [model.model_id, model]));
+    this.layers.take(peer, summary.layers ?? []);
     this.offers.set(peer, { models, capacity: summary.capacity, records });
   }
 
@@ -92,6 +95,7 @@ export class Offers {
     const offer = this.offers.get(peer);
     if (offer !== undefined) this.past.set(peer, offer);
     this.offers.delete(peer);
+    this.layers.forget(peer);
     this.told.delete(peer);
   }
 
@@ -155,6 +159,12 @@ export class Offers {
       bytes += JSON.stringify(record).length;
       return bytes <= MAX_RECORDS_LENGTH;
     });
-    return { type: 'summary', models, capacity: this.load(peer), records: records.map((record) => ({ ...record })) };
+    return {
+      type: 'summary',
+      models,
+      layers: await this.layers.toOffer(peer),
+      capacity: this.load(peer),
+      records: records.map((record) => ({ ...record })),
+    };
   }
 }

@@ -23,6 +23,7 @@ const RENEWAL_PATIENCE_MS = 300_000;
 export interface LinkListener {
   up(peer: Peer, link: SealedLink): void;
   message(peer: Peer, link: SealedLink, message: FederationMessage): void;
+  frame(peer: Peer, link: SealedLink, bytes: Uint8Array): void;
   down(peer: Peer, reason: string): void;
   /** Whether something would be lost if the link to a peer ended now. */
   isBusy(peer: Peer): boolean;
@@ -300,6 +301,9 @@ export class PeerLinks {
       {
         message: (message) => {
           if (peer.link === link) this.listener.message(peer, link, message);
+        },
+        frame: (bytes) => {
+          if (peer.link === link) this.listener.frame(peer, link, bytes);
         },
         misbehaved: (code, message) => this.noteRefusal(peer, code, message),
         closed: (reason) => {

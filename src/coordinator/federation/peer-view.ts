@@ -41,7 +41,7 @@ function agreementView({ settings, termination }: Peer): PeerView['agreement'] {
 
 /** A peer with everything an administrator wants to know. */
 export async function peerView(federation: Federation, peer: Peer): Promise<PeerView> {
-  const { store, peerStore, offers, serving, asking } = federation;
+  const { store, peerStore, offers } = federation;
   const [totals, open, refusals] = await Promise.all([
     store.totals(peer.publicKey, peer.agreementId),
     store.open(peer.publicKey),
@@ -67,8 +67,8 @@ export async function peerView(federation: Federation, peer: Peer): Promise<Peer
       messages_out: peer.traffic.messagesOut + now.messagesOut,
       bytes_in: peer.traffic.bytesIn + now.bytesIn,
       bytes_out: peer.traffic.bytesOut + now.bytesOut,
-      serving: serving.runningFor(peer),
-      asking: asking.runningAt(peer),
+      serving: federation.servingFor(peer),
+      asking: federation.askingAt(peer),
     },
     settled: {
       served: { requests: totals.served.requests, amount: toWireGft(totals.served.micro) },

@@ -1,6 +1,7 @@
 import { Compile } from 'typebox/compile';
 import { WebSocket, type RawData } from 'ws';
 import { SEAL_BYTES } from '../../keys/sealed-frames';
+import { isActivationFrame } from '../../protocol/wire/activation-frame';
 import { FEDERATION_LIMITS } from '../../protocol/federation/limits';
 import { FederationMessage, type FederationDraft } from '../../protocol/federation/messages';
 import { holdsNul } from '../api/unstorable-text';
@@ -24,6 +25,8 @@ export const LINK_CLOSE_REASONS = {
 
 export interface LinkEvents {
   message(message: FederationMessage): void;
+  /** An activation frame; its header and its values are not read yet. */
+  frame(bytes: Uint8Array): void;
   /** The peer broke the protocol; the link ends because of it. */
   misbehaved(code: string, message: string): void;
   /** Once, at the end, whoever ended it. */
@@ -89,7 +92,18 @@ export class SealedLink {
     const text = Buffer.from(JSON.stringify({ ...draft, sequence: this.sequenceOut + 1 }), 'utf8');
     if (text.byteLength > FEDERATION_LIMITS.maxMessageBytes) return Promise.resolve(false);
     this.sequenceOut += 1;
-    const sealed = this.keys.seal(text);
+    return this.sendSealed(text);
+  }
+
+  /** Sends an activation frame, which has no number of its own: the seal counts. Resolves as `send` does. */
+  sendFrame(frame: Uint8Array): Promise<boolean> {
+    if (!this.isOpen || this.socket.readyState !== WebSocket.OPEN) return Promise.resolve(false);
+    if (frame.byteLength > FEDERATION_LIMITS.maxFrameBytes) return Promise.resolve(false);
+    return this.sendSealed(frame);
+  }
+
+  private sendSealed(content: Uint8Array): Promise<boolean> {
+    const sealed = this.keys.seal(content);
     this.traffic.messagesOut += 1;
     this.traffic.bytesOut += sealed.byteLength;
     if (this.socket.bufferedAmount > FEDERATION_LIMITS.maxBufferedBytes) {
@@ -142,14 +156,18 @@ export class SealedLink {
     this.heardAtMs = this.clock.nowMs();
     if (!this.takeAllowance())
       return this.fail(LINK_CLOSE_REASONS.flooded, 'flood', 'more messages than a link may have');
-    if (!isBinary || bytes.byteLength > FEDERATION_LIMITS.maxMessageBytes + SEAL_BYTES) {
+    if (!isBinary || bytes.byteLength > FEDERATION_LIMITS.maxFrameBytes + SEAL_BYTES) {
       return this.fail(LINK_CLOSE_REASONS.badMessage, 'message-invalid', 'it is no sealed message of this size');
     }
-    const text = this.keys.open(bytes)?.toString('utf8') ?? null;
-    if (text === null) {
+    const content = this.keys.open(bytes);
+    if (content === null) {
       return this.fail(LINK_CLOSE_REASONS.forged, 'frame-forged', 'a frame was forged, repeated or out of order');
     }
-    return this.receiveText(text);
+    if (isActivationFrame(content)) return this.events.frame(content);
+    if (content.byteLength > FEDERATION_LIMITS.maxMessageBytes) {
+      return this.fail(LINK_CLOSE_REASONS.badMessage, 'message-invalid', 'it is no sealed message of this size');
+    }
+    return this.receiveText(content.toString('utf8'));
   }
 
   private receiveText(text: string): void {

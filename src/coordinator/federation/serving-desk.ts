@@ -1,10 +1,7 @@
-import { grantOf, microAmount, settlementTermsOf, termsRefusal } from '../../protocol/federation/grant';
-import { FEDERATION_LIMITS } from '../../protocol/federation/limits';
+import { microAmount, settlementTermsOf, type AskedRequest } from '../../protocol/federation/grant';
 import type { FederationMessageOf } from '../../protocol/federation/messages';
 import type { FederationSettlement } from '../../protocol/federation/settlement';
-import { toEpochMs } from '../../protocol/documents/time';
 import { success } from '../../protocol/result';
-import type { Clock } from '../clock';
 import { refuse, type CoordinatorFailure } from '../errors';
 import { maximumInputTokens, maximumPrice } from '../ledger/pricing';
 import type { Logger } from '../logger';
@@ -15,45 +12,25 @@ import type { Peer } from './peer';
 import type { SealedLink } from './sealed-link';
 import type { SettlementDesk } from './settlement-desk';
 import type { SettlementStore } from './settlement-store';
+import type { TermsDesk } from './terms-desk';
 
 type RequestMessage = FederationMessageOf<'request'>;
-
-const MINUTE_MS = 60_000;
-/** Longest a timer can wait; a later deadline is no deadline of a request. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-interface Reservation {
-  readonly abort: AbortController;
-  readonly microAmount: number;
-}
-
-interface PeerRequests {
-  readonly running: Map<string, Reservation>;
-  /** Times of the requests of the last minute, in milliseconds. */
-  readonly recent: number[];
-}
 
 /**
  * Requests of peers, served by the own nodes alone and within the terms of the agreement. A request ends with the link it
  * came over; what was produced by then is settled all the same.
  */
 export class ServingDesk {
-  private readonly byPeer = new Map<Peer, PeerRequests>();
-
   constructor(
     private readonly generation: Pick<GenerateService, 'generate'>,
     private readonly cashier: Cashier,
     private readonly catalogue: ModelCatalogue,
     private readonly settlements: SettlementDesk,
     private readonly store: SettlementStore,
-    private readonly clock: Clock,
+    private readonly terms: TermsDesk,
     private readonly logger: Logger,
     private readonly noteRefusal: (peer: Peer, code: string, message: string) => void,
   ) {}
-
-  runningFor(peer: Peer): number {
-    return this.byPeer.get(peer)?.running.size ?? 0;
-  }
 
   /** Takes a request; everything about it is said over the link it came over. */
   take(peer: Peer, link: SealedLink, message: RequestMessage): void {
@@ -64,26 +41,10 @@ export class ServingDesk {
     });
   }
 
-  cancel(peer: Peer, requestId: string): void {
-    this.byPeer.get(peer)?.running.get(requestId)?.abort.abort();
-  }
-
-  /** The link is gone: its requests end now. */
-  dropAll(peer: Peer): void {
-    for (const { abort } of this.byPeer.get(peer)?.running.values() ?? []) abort.abort();
-  }
-
-  private ofPeer(peer: Peer): PeerRequests {
-    const known = this.byPeer.get(peer) ?? { running: new Map(), recent: [] };
-    this.byPeer.set(peer, known);
-    return known;
-  }
-
   private async serve(peer: Peer, link: SealedLink, message: RequestMessage): Promise<void> {
-    const served = this.ofPeer(peer);
     const { request_id: requestId } = message;
     const isSettled = (await this.store.entry(peer.publicKey, requestId, 'served')) !== null;
-    const reserved = isSettled ? null : await this.admit(peer, served, message);
+    const reserved = isSettled ? null : await this.terms.admit(peer, requestId, this.asked(peer, message));
     if (reserved === null) {
       this.noteRefusal(peer, 'request-replayed', `The request ${requestId} was made before.`);
       // A request that still runs keeps its one end.
@@ -94,49 +55,22 @@ export class ServingDesk {
       this.end(link, requestId, reserved);
       return;
     }
-    const timer = this.deadline(message, reserved.abort);
+    const timer = this.terms.deadline(message.deadline_at, reserved.abort);
     try {
       if (!link.stands) reserved.abort.abort();
       await this.run(peer, link, message, reserved.abort.signal);
     } finally {
       clearTimeout(timer);
-      served.running.delete(requestId);
+      this.terms.release(peer, requestId);
     }
   }
 
-  /** Checks the terms and sets aside what the request can come to. Null: the request runs already. */
-  private async admit(
-    peer: Peer,
-    served: PeerRequests,
-    message: RequestMessage,
-  ): Promise<Reservation | CoordinatorFailure | null> {
-    const { agreement, ownParty } = peer.settings;
-    const { served: settled } = await this.store.totals(peer.publicKey, peer.agreementId);
-    // From here on nothing waits, so that two requests cannot both take the last of something.
-    if (served.running.has(message.request_id)) return null;
-    const nowMs = this.clock.nowMs();
-    while ((served.recent[0] ?? nowMs) <= nowMs - MINUTE_MS) served.recent.shift();
-    const asked = {
+  private asked(peer: Peer, message: RequestMessage): AskedRequest {
+    return {
       modelId: message.model_id,
       maxNewTokens: message.max_new_tokens,
       microAmount: this.maximum(peer, message),
     };
-    const reserved = [...served.running.values()].reduce((sum, running) => sum + running.microAmount, 0);
-    const usage = {
-      nowMs,
-      lastMinute: served.recent.length,
-      running: served.running.size,
-      microAmount: settled.micro + reserved,
-    };
-    const refused = termsRefusal(grantOf(agreement, ownParty), usage, asked);
-    if (refused !== null) {
-      this.noteRefusal(peer, refused.code, refused.message);
-      return refuse('terms-refused', refused.message, { retryable: refused.retryable }).error;
-    }
-    const reservation: Reservation = { abort: new AbortController(), microAmount: asked.microAmount };
-    served.running.set(message.request_id, reservation);
-    if (served.recent.length < FEDERATION_LIMITS.burstMessages) served.recent.push(nowMs);
-    return reservation;
   }
 
   private maximum(peer: Peer, message: RequestMessage): number {
@@ -149,12 +83,6 @@ export class ServingDesk {
     const { shape } = model.manifest;
     const price = maximumPrice(shape, maximumInputTokens(text), message.max_new_tokens, message.precision);
     return microAmount(price, settlementTermsOf(peer.settings.agreement));
-  }
-
-  private deadline({ deadline_at: at }: RequestMessage, abort: AbortController): NodeJS.Timeout | undefined {
-    if (at === undefined) return undefined;
-    const leftMs = Math.max(0, toEpochMs(at) - this.clock.nowMs());
-    return leftMs > MAX_TIMER_MS ? undefined : setTimeout(() => abort.abort(), leftMs);
   }
 
   private async run(peer: Peer, link: SealedLink, message: RequestMessage, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import { nodeCryptography } from '../../keys/ed25519';
 import { toWireGft } from '../../protocol/compute/micro-gft';
 import type { Precision } from '../../protocol/compute/formulas';
-import type { FinishReason } from '../../protocol/compute/model';
+import type { FinishReason, LayerRange } from '../../protocol/compute/model';
 import { microAmount } from '../../protocol/federation/grant';
 import {
   nextServerState,
@@ -17,7 +17,7 @@ import {
 } from '../../protocol/federation/settlement';
 import type { Signer } from '../../protocol/signing/ed25519';
 import { timestampOf, type Clock, type Random } from '../clock';
-import { requestPrice } from '../ledger/pricing';
+import { layersPrice, requestPrice } from '../ledger/pricing';
 import type { Logger } from '../logger';
 import type { DatabaseTransaction } from '../storage/database-schema';
 import type { Peer } from './peer';
@@ -30,6 +30,8 @@ export interface ServedWork {
   readonly requestId: string;
   readonly modelId: string;
   readonly precision: Precision;
+  /** Of a hop; its positions are its input. */
+  readonly layers?: LayerRange;
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly finishReason: FinishReason;
@@ -79,6 +81,7 @@ export class SettlementDesk {
         served_for: peer.publicKey,
         model_id: work.modelId,
         precision: work.precision,
+        ...(work.layers === undefined ? {} : { layers: work.layers }),
         input_tokens: work.inputTokens,
         output_tokens: work.outputTokens,
         finish_reason: work.finishReason,
@@ -199,7 +202,11 @@ export class SettlementDesk {
             maxInputTokens: asked.maxInputTokens,
             maxNewTokens: asked.maxNewTokens,
             terms: peer.termsOf(asked.agreementId),
-            work: (input, output, precision) => requestPrice(asked.shape, input, output, precision),
+            layers: asked.layers,
+            work: (input, output, precision) =>
+              asked.layers === null
+                ? requestPrice(asked.shape, input, output, precision)
+                : layersPrice(asked.shape, asked.layers.range, { positions: input, tokens: output }, precision),
           }),
     );
     if (act.kind === 'refuse') return { kind: 'refused', problem: act.problem };

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { ModelShape } from '../../protocol/compute/model';
 import { toWireGft } from '../../protocol/compute/micro-gft';
 import { toEpochMs } from '../../protocol/documents/time';
-import type { FederationReceipt, FederationSettlement } from '../../protocol/federation/settlement';
+import type { FederationReceipt, FederationSettlement, HopLayers } from '../../protocol/federation/settlement';
 import type { StatementEntry } from '../../protocol/federation/statement';
 import { toMicroGft } from '../../protocol/compute/micro-gft';
 import { timestampOf, type Clock } from '../clock';
@@ -21,6 +21,8 @@ export interface AskedRow {
   readonly maxInputTokens: number;
   readonly maxNewTokens: number;
   readonly shape: ModelShape;
+  /** Of a hop, whose positions count as input; null for a whole request. */
+  readonly layers: HopLayers | null;
 }
 
 /** Rows of one page of entries and of one sending of the outbox. */
@@ -46,6 +48,7 @@ export class SettlementStore {
         max_input_tokens: asked.maxInputTokens,
         max_new_tokens: asked.maxNewTokens,
         shape_json: JSON.stringify(asked.shape),
+        layers_json: asked.layers === null ? null : JSON.stringify(asked.layers),
         asked_at: timestampOf(this.clock.nowMs()),
       })
       .execute();
@@ -66,7 +69,18 @@ export class SettlementStore {
       maxInputTokens: row.max_input_tokens,
       maxNewTokens: row.max_new_tokens,
       shape: JSON.parse(row.shape_json) as ModelShape,
+      layers: row.layers_json === null ? null : (JSON.parse(row.layers_json) as HopLayers),
     };
+  }
+
+  /** A hop has ended: no more can have been done than was sent to it. */
+  async noteSent(peerKey: string, hopId: string, sent: { positions: number; tokens: number }): Promise<void> {
+    await this.database
+      .updateTable('federation_requests')
+      .set({ max_input_tokens: sent.positions, max_new_tokens: sent.tokens })
+      .where('peer_key', '=', peerKey)
+      .where('request_id', '=', hopId)
+      .execute();
   }
 
   async entry(
@@ -294,17 +308,21 @@ export class SettlementStore {
       .where('settled_at_ms', '>=', fromMs)
       .where('settled_at_ms', '<', toMs)
       .execute();
-    return rows.map((row) => ({
-      request_id: row.request_id,
-      served_by: row.role === 'served' ? ownKey : peer.publicKey,
-      model_id: row.model_id,
-      input_tokens: row.input_tokens,
-      output_tokens: row.output_tokens,
-      amount: toWireGft(row.amount_micro),
-      settled_at: timestampOf(row.settled_at_ms),
-      server_ref: (JSON.parse(row.settlement_json) as FederationSettlement).server_ref,
-      consumer_ref: row.role === 'consumed' ? row.entry_ref : row.consumer_ref,
-    }));
+    return rows.map((row) => {
+      const { layers, server_ref: serverRef } = JSON.parse(row.settlement_json) as FederationSettlement;
+      return {
+        request_id: row.request_id,
+        served_by: row.role === 'served' ? ownKey : peer.publicKey,
+        model_id: row.model_id,
+        ...(layers === undefined ? {} : { layers }),
+        input_tokens: row.input_tokens,
+        output_tokens: row.output_tokens,
+        amount: toWireGft(row.amount_micro),
+        settled_at: timestampOf(row.settled_at_ms),
+        server_ref: serverRef,
+        consumer_ref: row.role === 'consumed' ? row.entry_ref : row.consumer_ref,
+      };
+    });
   }
 }
 

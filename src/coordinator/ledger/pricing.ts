@@ -1,7 +1,7 @@
-import { countRequestFlops } from '../../protocol/compute/flops';
+import { countFlops, countRequestFlops } from '../../protocol/compute/flops';
 import { spentMicroGft, type Precision } from '../../protocol/compute/formulas';
 import type { MicroGft } from '../../protocol/compute/micro-gft';
-import type { ChatMessage, ModelShape } from '../../protocol/compute/model';
+import type { ChatMessage, LayerRange, ModelShape } from '../../protocol/compute/model';
 
 /** Tokens a tokenizer may add to a plain prompt (begin and end marks, a leading space). */
 const PROMPT_ALLOWANCE_TOKENS = 16;
@@ -32,6 +32,22 @@ export function requestPrice(
   precision: Precision,
 ): MicroGft {
   return outputTokens === 0 ? 0 : spentMicroGft(countRequestFlops(shape, inputTokens, outputTokens), precision);
+}
+
+/** Positions a hop did from the first on, and tokens it sampled. */
+export interface HopWork {
+  readonly positions: number;
+  readonly tokens: number;
+}
+
+/** FLOPs of layers over the positions they did. A request of n tokens in and m out is n + m − 1 positions and m tokens. */
+export function layersFlops(shape: ModelShape, range: LayerRange, { positions, tokens }: HopWork): number {
+  return countFlops(shape, range, positions, 0, tokens);
+}
+
+/** What layers of a request cost, the head with the last of them: the price of a request split by its layers. */
+export function layersPrice(shape: ModelShape, range: LayerRange, work: HopWork, precision: Precision): MicroGft {
+  return spentMicroGft(layersFlops(shape, range, work), precision);
 }
 
 /**

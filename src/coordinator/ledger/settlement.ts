@@ -3,7 +3,7 @@ import { earnedMicroGft, type Precision } from '../../protocol/compute/formulas'
 import type { MicroGft } from '../../protocol/compute/micro-gft';
 import type { LayerRange, ModelShape } from '../../protocol/compute/model';
 import type { LedgerDraft } from './ledger-entry';
-import { requestPrice } from './pricing';
+import { layersFlops, requestPrice, type HopWork } from './pricing';
 
 /** A node's part in a request, with its standing when the pipeline was chosen. */
 export interface ServedRange {
@@ -62,4 +62,30 @@ export function settlementDrafts(
     };
   });
   return { priceMicroGft, drafts: [redemption, ...issuances] };
+}
+
+/** What nodes earn with a hop that another coordinator pays for: each by its own layers. */
+export function layerDrafts(
+  hop: HopWork & {
+    readonly hopId: string;
+    readonly shape: ModelShape;
+    readonly served: readonly ServedRange[];
+  },
+  note: string,
+  expiresAt: string,
+): LedgerDraft[] {
+  return hop.served.map((served): LedgerDraft => {
+    const flops = layersFlops(hop.shape, served.range, hop);
+    return {
+      eventType: 'issuance',
+      nodeId: served.nodeId,
+      amountMicroGft: earnedMicroGft(flops, served.multiplier, served.reliability),
+      inferenceRequestId: hop.hopId,
+      flopsDelivered: flops,
+      hardwareMultiplier: served.multiplier,
+      reliabilityFactor: served.reliability,
+      reason: note,
+      expiresAt,
+    };
+  });
 }

@@ -228,19 +228,36 @@ export class Cashier {
       ? drafts.filter(({ eventType }) => eventType === 'issuance').map((draft) => ({ ...draft, reason: note }))
       : [];
     try {
-      const { written, bookedAs } = await this.database.transaction().execute(async (transaction) => {
-        const entries = await this.ledger.append(transaction, issuances);
-        const reference =
-          work.outputTokens === 0 ? null : await book(transaction, entries[0]?.entry.id ?? null, priceMicroGft);
-        return { written: entries, bookedAs: reference };
-      });
-      this.announce(written);
+      const bookedAs = await this.payForPeer(issuances, (transaction, ledgerRef) =>
+        work.outputTokens === 0 ? Promise.resolve(null) : book(transaction, ledgerRef, priceMicroGft),
+      );
       const confirmedAt = timestampOf(this.clock.nowMs());
       return success({ priceMicroGft, balanceMicroGft: null, ledgerRef: bookedAs, confirmedAt });
     } catch (thrown) {
       if (thrown instanceof StorageError) return { ok: false, error: thrown.failure };
       throw thrown;
     }
+  }
+
+  /** Pays nodes what `draftsOf` says for work a peer pays for; `book` books it in the same transaction. */
+  async settleLayersForPeer(
+    draftsOf: (expiresAt: string) => readonly LedgerDraft[],
+    book: (transaction: DatabaseTransaction, ledgerRef: string | null) => Promise<void>,
+  ): Promise<void> {
+    const issuances = this.config.tokenEconomy ? draftsOf(tokenExpiry(this.clock.nowMs())) : [];
+    await this.payForPeer(issuances, book);
+  }
+
+  private async payForPeer<Booked>(
+    issuances: readonly LedgerDraft[],
+    book: (transaction: DatabaseTransaction, ledgerRef: string | null) => Promise<Booked>,
+  ): Promise<Booked> {
+    const { written, booked } = await this.database.transaction().execute(async (transaction) => {
+      const entries = await this.ledger.append(transaction, issuances);
+      return { written: entries, booked: await book(transaction, entries[0]?.entry.id ?? null) };
+    });
+    this.announce(written);
+    return booked;
   }
 
   /** The baseline's direct redemption, priced by output tokens. Fails with `balance-too-low` or `request-id-used`. */

@@ -16,13 +16,15 @@ import type { KnownModel } from '../models/model-catalogue';
 import type { NodeStore } from '../nodes/node-store';
 import { unknownNode } from '../nodes/node-service';
 import type { PipelinePlan, PlannedHop, Scheduler } from '../scheduling/scheduler';
-import { AdmissionQueue, type Entry, type QueuePlace } from './admission-queue';
+import { isForeign, type Crossing, type FindCrossing } from './crossing';
+import { AdmissionQueue, type QueuePlace } from './admission-queue';
 import type { Cashier, Hold, RequestEnd, Settled } from './cashier';
-import type { HopFailure } from './hop-driver';
+import type { NodeFaults } from './node-faults';
 import { PipelineRun, type PipelineEnd } from './pipeline-run';
 import type { PipelineTeams } from './pipeline-team';
 import { ReuseScopes } from './reuse-scopes';
 import { ReplayMemory, SpanRecorder } from './span-recorder';
+import { turnedAway } from './turned-away';
 
 /** A request as both borders hand it in. */
 export interface GenerateRequest {
@@ -94,6 +96,8 @@ interface Admitted {
   readonly maximumInput: number;
   readonly hold: Hold;
   readonly startedAtMs: number;
+  /** The peer that has some of the layers; null where the own nodes have all of them. */
+  readonly crossing: Crossing | null;
 }
 
 /** The refusal of a request for the fallback server where there is none. */
@@ -124,6 +128,7 @@ export class GenerateService {
   private isStopping = false;
   private elsewhere: Elsewhere = () => null;
   private fallback: Fallback | null = null;
+  private findCrossing: FindCrossing = () => Promise.resolve(null);
   private onEnd: (result: CoordinatorResult<GenerateOutcome>) => void = () => undefined;
 
   private readonly reuseScopes: ReuseScopes;
@@ -136,6 +141,7 @@ export class GenerateService {
     private readonly challenges: ChallengeService,
     private readonly workChecks: Pick<WorkChecks, 'choose'>,
     private readonly teams: PipelineTeams,
+    private readonly faults: NodeFaults,
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly logger: Logger,
@@ -194,14 +200,14 @@ export class GenerateService {
     running.place = null;
     if (entry.kind !== 'admitted') {
       this.running.delete(key);
-      return this.turnedAway(entry.kind);
+      return turnedAway(entry.kind, this.config, this);
     }
     try {
       if (request.backend === 'fallback' && request.account === undefined) {
         const forced = this.fallback?.forced(request) ?? null;
         return forced === null ? noFallback(modelId) : await forced(listener, ended);
       }
-      const admitted = await this.admit(request);
+      const admitted = await this.admitAnywhere(request);
       if (!admitted.ok) {
         const other = NOT_HERE.has(admitted.error.code) ? this.otherFor(request) : null;
         return other === null ? admitted : await other(listener, ended);
@@ -232,6 +238,11 @@ export class GenerateService {
   /** Whom to ask for what the own nodes cannot answer. */
   askElsewhere(elsewhere: Elsewhere): void {
     this.elsewhere = elsewhere;
+  }
+
+  /** Where layers are found that the own nodes lack, for one pipeline of both. */
+  reachAcross(find: FindCrossing): void {
+    this.findCrossing = find;
   }
 
   /** A server outside, where there is one. */
@@ -296,34 +307,6 @@ export class GenerateService {
     return null;
   }
 
-  private turnedAway(kind: Exclude<Entry['kind'], 'admitted'>): ReturnType<typeof refuse> {
-    const again = { retryable: true, suggestion: `Ask again in ${this.retryAfterSeconds} s.` };
-    switch (kind) {
-      case 'own-full':
-        return refuse(
-          'too-many-requests',
-          `You have ${this.config.maxRequestsPerNode} requests running and ${this.config.maxWaitingRequestsPerNode} waiting, which is the most for one.`,
-          again,
-        );
-      case 'full':
-        return refuse(
-          'coordinator-busy',
-          `${this.waitingRequests} requests wait for their turn, the most there can be.`,
-          again,
-        );
-      case 'timeout':
-        return refuse(
-          'coordinator-busy',
-          `It was not this request's turn within ${this.config.queueWaitSeconds} s.`,
-          again,
-        );
-      case 'aborted':
-        return refuse('cancelled', 'The request was cancelled while it waited; nothing was charged.');
-      case 'closed':
-        return refuse('coordinator-stopping', 'The coordinator is shutting down.', { retryable: true });
-    }
-  }
-
   /** Who answers what the own nodes cannot: a peer, else the fallback unless nodes alone are wanted. */
   private otherFor(request: GenerateRequest): ReturnType<Elsewhere> {
     if (request.account !== undefined) return null;
@@ -332,13 +315,21 @@ export class GenerateService {
     return this.fallback?.whenUnavailable(request) ?? null;
   }
 
-  private async admit(request: GenerateRequest): Promise<CoordinatorResult<Admitted>> {
+  /** With the own nodes, else with those of a peer beside them. What came from a coordinator goes on to no other. */
+  private async admitAnywhere(request: GenerateRequest): Promise<CoordinatorResult<Admitted>> {
+    const own = await this.admit(request, null);
+    if (own.ok || own.error.code !== 'pipeline-unavailable' || request.account !== undefined) return own;
+    const crossing = await this.findCrossing(request);
+    return crossing === null ? own : await this.admit(request, crossing);
+  }
+
+  private async admit(request: GenerateRequest, crossing: Crossing | null): Promise<CoordinatorResult<Admitted>> {
     const startedAtMs = this.clock.nowMs();
     if (request.account === undefined) {
       const node = await this.nodes.find(request.nodeId);
       if (node === undefined || node.status === 'deregistered') return unknownNode(request.nodeId);
     }
-    const coverage = await this.scheduler.coverage(request.modelId);
+    const coverage = await (crossing?.scheduler ?? this.scheduler).coverage(request.modelId);
     if (coverage === null) return refuse('model-unknown', `The model ${request.modelId} is not known here.`);
     if (coverage.plan === null) {
       return refuse('pipeline-unavailable', `No pipeline is available: ${coverage.report.reason}`, {
@@ -357,7 +348,7 @@ export class GenerateService {
     const maximumInput = maximumInputTokens(text);
     const hold = await (request.account ?? this.cashier).hold(request, model.manifest.shape, maximumInput);
     if (!hold.ok) return hold;
-    return success({ request, model, text, maximumInput, hold: hold.value, startedAtMs });
+    return success({ request, model, text, maximumInput, hold: hold.value, startedAtMs, crossing });
   }
 
   private async answer(
@@ -366,9 +357,11 @@ export class GenerateService {
     signal: AbortSignal,
   ): Promise<CoordinatorResult<GenerateOutcome>> {
     const excluded = new Set<string>();
+    const scheduler = admitted.crossing?.scheduler ?? this.scheduler;
     let lastFailure: ReturnType<typeof refuse> | null = null;
+    const noteFailure = this.failureNoter(admitted);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const plan = await this.scheduler.plan(admitted.request.modelId, {
+      const plan = await scheduler.plan(admitted.request.modelId, {
         excluded,
         precision: admitted.request.precision,
       });
@@ -381,7 +374,7 @@ export class GenerateService {
       const { failedHop } = end;
       if (end.hasStarted || failedHop === null || !failure.retryable) break;
       const planned = plan.hops.find((hop) => hop.nodeId === failedHop.nodeId);
-      if (planned !== undefined) this.noteFailure(admitted, planned, failedHop);
+      if (planned !== undefined) noteFailure(planned, failedHop);
       excluded.add(failedHop.nodeId);
     }
     return (
@@ -414,7 +407,8 @@ export class GenerateService {
         watched: sampled,
       },
       plan,
-      (planned, failure) => this.noteFailure(admitted, planned, failure),
+      this.failureNoter(admitted),
+      admitted.crossing,
     );
     const recorder = new SpanRecorder(this.replayMemory, this.config.replayBytesPerRequest);
     const run = new PipelineRun({
@@ -468,7 +462,7 @@ export class GenerateService {
         precision: isAsExact(served, request.precision) ? request.precision : served,
         inputTokens: state.inputTokens,
         outputTokens: state.outputTokens,
-        served: end.hops,
+        served: end.hops.filter((hop) => !isForeign(hop)),
       },
       {
         reason: state.reason,
@@ -478,7 +472,7 @@ export class GenerateService {
       },
     );
     if (!settled.ok) return settled;
-    this.checkSomeOf(end.hops.map((hop) => hop.nodeId));
+    this.checkSomeOf(end.hops.filter((hop) => !isForeign(hop)).map((hop) => hop.nodeId));
     return success({
       request_id: request.requestId,
       text: end.text,
@@ -493,6 +487,7 @@ export class GenerateService {
       model_id: request.modelId,
       ledger_ref: settled.value.ledgerRef,
       confirmed_at: settled.value.confirmedAt,
+      ...(admitted.crossing === null ? {} : { federation: await admitted.crossing.settled() }),
     });
   }
 
@@ -507,19 +502,10 @@ export class GenerateService {
     return balanceMicroGft === null ? null : toWireGft(balanceMicroGft);
   }
 
-  private noteFailure(admitted: Admitted, planned: PlannedHop, failure: HopFailure): void {
-    this.logger.info(
-      { code: failure.code, nodeId: failure.nodeId, modelId: admitted.request.modelId },
-      'a node of a pipeline failed',
-    );
-    if (!failure.isWrongAnswer) return;
-    const blame = this.challenges.recordFault({
-      nodeId: failure.nodeId,
-      modelId: admitted.request.modelId,
-      layerStart: planned.range.layer_start,
-      layerEnd: planned.range.layer_end,
-      what: failure.message,
-    });
-    void blame.catch((thrown: unknown) => this.logger.error({ err: thrown }, 'a fault could not be recorded'));
+  private failureNoter({ crossing, request }: Admitted): Parameters<PipelineTeams['assemble']>[2] {
+    return (planned, failure) => {
+      if (isForeign(planned)) crossing?.failed(failure);
+      else this.faults.note(request.modelId, planned, failure);
+    };
   }
 }

@@ -4,7 +4,9 @@ import type { Random } from '../clock';
 import type { CoordinatorConfig } from '../config';
 import type { KnownModel } from '../models/model-catalogue';
 import type { NodePerformance } from '../scheduling/node-performance';
-import type { PipelinePlan, PlannedHop, Scheduler } from '../scheduling/scheduler';
+import type { PipelineKind, PipelinePlan, PlannedHop, Scheduler } from '../scheduling/scheduler';
+import type { ActivationDtype } from '../../protocol/wire/activation-frame';
+import type { Crossing } from './crossing';
 import type { ChainHop } from './hop-chain';
 import type { HopContext, HopFailure } from './hop-driver';
 import { HttpHop } from './http-driver';
@@ -28,6 +30,13 @@ export interface TeamRequest {
   readonly watched: WatchedPlace | null;
 }
 
+/** Neighbouring layers of somebody else's pipeline. */
+export interface SpanRequest extends Omit<TeamRequest, 'watched' | 'reuseScope'> {
+  readonly kind: PipelineKind;
+  readonly dtype: ActivationDtype;
+  readonly takesOver: boolean;
+}
+
 /** The nodes of one attempt, and where others come from when one of them is lost. */
 export interface Team {
   readonly hops: readonly ChainHop[];
@@ -47,8 +56,14 @@ export class PipelineTeams {
     private readonly random: Random,
   ) {}
 
-  assemble(request: TeamRequest, plan: PipelinePlan, failed: (planned: PlannedHop, failure: HopFailure) => void): Team {
-    const { scheduler } = this;
+  /** @param crossing - the coordinator that has some of the hops, where there is one */
+  assemble(
+    request: TeamRequest,
+    plan: PipelinePlan,
+    failed: (planned: PlannedHop, failure: HopFailure) => void,
+    crossing: Crossing | null = null,
+  ): Team {
+    const scheduler = crossing?.scheduler ?? this.scheduler;
     const modelId = request.model.manifest.model_id;
     const finishers = [scheduler.allocations.begin(plan.hops.map((hop) => hop.nodeId))];
     const { watched } = request;
@@ -61,7 +76,7 @@ export class PipelineTeams {
       const next = takesOver ? null : (peers[hop] ?? null);
       const previousSecret = takesOver ? null : (peers[hop - 1]?.secret ?? null);
       const context = this.contextOf(request, plan, planned, { hop, hops, takesOver, links: { next, previousSecret } });
-      const worked = this.driverOf(context, planned);
+      const worked = this.driverOf(context, planned, crossing);
       const isWatched = !takesOver && hop === watched?.hop;
       const driver = isWatched ? new WatchedHop(worked, watched.watch(context)) : worked;
       const shown = previousSecret === null ? planned : { ...planned, isDirect: true };
@@ -95,6 +110,28 @@ export class PipelineTeams {
     };
   }
 
+  /**
+   * Drivers for neighbouring layers whose neighbours are elsewhere. The nodes are told places in the pipeline by which they
+   * know whether they are its first or its last; nothing else about the pipeline around them.
+   */
+  assembleSpan(request: SpanRequest, planned: readonly PlannedHop[]): Pick<Team, 'hops' | 'dismiss'> {
+    const { model, kind, takesOver } = request;
+    const offset = planned[0]?.range.layer_start === 0 ? 0 : 1;
+    const isLast = planned.at(-1)?.range.layer_end === model.manifest.total_layers - 1;
+    const hops = offset + planned.length + (isLast ? 0 : 1);
+    const dismiss = this.scheduler.allocations.begin(planned.map(({ nodeId }) => nodeId));
+    const links = { next: null, previousSecret: null };
+    const team = { ...request, watched: null, reuseScope: null };
+    return {
+      dismiss,
+      hops: planned.map((one, index): ChainHop => {
+        const place = { hop: offset + index, hops, takesOver, links };
+        const context = { ...this.contextOf(team, kind, one, place), dtype: request.dtype };
+        return { planned: one, driver: this.driverOf(context, one, null), isLinked: false };
+      }),
+    };
+  }
+
   /** How a node reaches the next one by itself; null unless both offer that. The secret is for this link alone. */
   private peerAfter({ transport }: PlannedHop, next: PlannedHop | undefined): DirectPeer | null {
     if (transport.kind !== 'ws-relay' || transport.direct === undefined) return null;
@@ -105,7 +142,7 @@ export class PipelineTeams {
 
   private contextOf(
     request: TeamRequest,
-    plan: PipelinePlan,
+    kind: PipelineKind,
     planned: PlannedHop,
     place: Pick<HopContext, 'hop' | 'hops' | 'links'> & { readonly takesOver: boolean },
   ): HopContext {
@@ -117,7 +154,7 @@ export class PipelineTeams {
       pipelineId: request.pipelineId,
       nodeId,
       model: request.model,
-      manifestHash: plan.manifestHash,
+      manifestHash: kind.manifestHash,
       range,
       dtype: this.config.activationDtype,
       maxNewTokens: request.maxNewTokens,
@@ -139,9 +176,15 @@ export class PipelineTeams {
     };
   }
 
-  private driverOf(context: HopContext, { transport }: PlannedHop): ChainHop['driver'] {
-    return transport.kind === 'ws-relay'
-      ? new RelayHop(context, this.links, this.router)
-      : new HttpHop(context, transport);
+  private driverOf(context: HopContext, { transport }: PlannedHop, crossing: Crossing | null): ChainHop['driver'] {
+    switch (transport.kind) {
+      case 'ws-relay':
+        return new RelayHop(context, this.links, this.router);
+      case 'http':
+        return new HttpHop(context, transport);
+      case 'federation':
+        if (crossing === null) throw new Error('only a pipeline of both has hops at a peer');
+        return crossing.driver(context, transport.offerId);
+    }
   }
 }

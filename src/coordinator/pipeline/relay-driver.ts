@@ -53,7 +53,7 @@ export class RelayHop implements HopDriver, RelayListener {
   constructor(
     private readonly context: HopContext,
     private readonly links: NodeLinks,
-    private readonly router: RelayRouter,
+    private readonly router: Pick<RelayRouter, 'add' | 'remove'>,
   ) {
     this.nodeId = context.nodeId;
     this.pipelineId = context.pipelineId;

@@ -8,7 +8,9 @@ export type HopTransport =
       /** Where other nodes that offer the same may reach it without the coordinator. */
       readonly direct?: { readonly host: string; readonly port: number };
     }
-  | { readonly kind: 'http'; readonly host: string; readonly port: number };
+  | { readonly kind: 'http'; readonly host: string; readonly port: number }
+  /** By another coordinator, over the link to it. */
+  | { readonly kind: 'federation'; readonly peerKey: string; readonly offerId: string };
 
 /** Host names and IPv4 addresses; nothing that could change the meaning of a URL. */
 const HOST_PATTERN = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?$/;

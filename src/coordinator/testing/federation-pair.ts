@@ -175,6 +175,8 @@ export async function startPair(
     readonly b?: Partial<CoordinatorOptions>;
     readonly surroundings?: CoordinatorSurroundings;
     readonly people?: PeopleKeys;
+    /** What A dials to reach the port of B, where it is not B itself. */
+    readonly wire?: (port: number) => Promise<string>;
   } = {},
 ): Promise<RunningPair> {
   const files = await federationFiles(changes, undefined, options.people);
@@ -183,8 +185,9 @@ export async function startPair(
     { ...common, name: 'B', tokenEconomy: false, ...federationOptions(files, 'b', null), ...options.b },
     options.surroundings,
   );
+  const url = (await options.wire?.(b.port)) ?? b.url;
   const a = await startTestCoordinator(
-    { ...common, name: 'A', modelFolders: [], ...federationOptions(files, 'a', b.url), ...options.a },
+    { ...common, name: 'A', modelFolders: [], ...federationOptions(files, 'a', url), ...options.a },
     options.surroundings,
   );
   return {

@@ -99,6 +99,15 @@ export interface AskedRequest {
   readonly maxNewTokens: number;
   /** The most it can amount to, in millionths of the unit. */
   readonly microAmount: number;
+  /** Left out: the whole request. */
+  readonly layers?: LayersOfModel;
+}
+
+/** Layers of a model, both ends inclusive, and how many it has. */
+export interface LayersOfModel {
+  readonly first: number;
+  readonly last: number;
+  readonly total: number;
 }
 
 const MINUTES_PER_DAY = 1_440;
@@ -125,7 +134,17 @@ export function offersModel(grant: FederationGrant | null, modelId: string): boo
   return grant.models === 'any' || grant.models.includes(modelId);
 }
 
-/** Checks a whole request against what the agreement lets this side serve; null when it may be served. */
+function seesText({ first, last, total }: LayersOfModel): boolean {
+  return first === 0 || last === total - 1;
+}
+
+/** Whether a grant lets layers of a model be offered. */
+export function offersLayers(grant: FederationGrant | null, modelId: string, layers: LayersOfModel): boolean {
+  if (grant === null || (grant.data === 'requester-ends' && seesText(layers))) return false;
+  return grant.models === 'any' || grant.models.includes(modelId);
+}
+
+/** Checks a whole request, or a hop of one, against what the agreement lets this side serve; null when it may be served. */
 export function termsRefusal(
   grant: FederationGrant | null,
   usage: GrantUsage,
@@ -134,12 +153,10 @@ export function termsRefusal(
   if (grant === null) {
     return refusal('terms-missing', 'The agreement names nothing that this coordinator serves.', false);
   }
-  if (grant.data === 'requester-ends') {
-    return refusal(
-      'terms-data',
-      'The agreement keeps the first and the last shard with the requester; a whole request may not be served here.',
-      false,
-    );
+  if (grant.data === 'requester-ends' && (asked.layers === undefined || seesText(asked.layers))) {
+    const what = asked.layers === undefined ? 'a whole request' : 'a hop with one of them';
+    const message = `The agreement keeps the first and the last shard with the requester; ${what} may not be served here.`;
+    return refusal('terms-data', message, false);
   }
   if (grant.models !== 'any' && !grant.models.includes(asked.modelId)) {
     return refusal('terms-model', `The agreement does not cover the model ${asked.modelId}.`, false);

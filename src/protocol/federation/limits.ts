@@ -12,6 +12,8 @@ export const FEDERATION_LIMITS = {
   maxGreetingBytes: 8_192,
   /** One sealed message: a long chat, or a statement of a full period. */
   maxMessageBytes: 4 * 1024 * 1024,
+  /** One activation frame: a chunk of 128 positions at hidden 16,384 in f32. */
+  maxFrameBytes: 8 * 1024 * 1024 + 64,
   /** Sockets that have not proved a key yet. */
   maxGreetings: 32,
   /** Messages of a link in one second, averaged over the burst: tokens of a few hundred fast answers at once. */
@@ -25,6 +27,15 @@ export const FEDERATION_LIMITS = {
   silenceMs: 30 * SECOND_MS,
   /** Models one side may offer. */
   maxModels: 1_000,
+  /** Ranges of layers one side may offer, and those of one model among them. */
+  maxOfferedLayers: 2_000,
+  maxLayersOfModel: 128,
+  /** Steps of a hop that may be under way. */
+  maxHopSteps: 16,
+  /** A hop that is given nothing to do for this long is ended. */
+  hopIdleMs: 600 * SECOND_MS,
+  /** While a hop works, its side gives a sign of life this often. */
+  hopSignMs: 2 * SECOND_MS,
   /** Signed discovery records one side may send along. */
   maxRecords: 64,
   /** Entries of one statement; a period with more is cut in halves. */

@@ -3,17 +3,19 @@ import { PrecisionName } from '../compute/http/tokens';
 import { ChatMessage, FinishReason, MODEL_LIMITS, ModelShape, Sampling, SAMPLING_LIMITS } from '../compute/model';
 import { Timestamp } from '../documents/fields';
 import { message, ShortText, Uuid } from '../wire/message-fields';
+import { HOP_MESSAGES, OfferedLayers } from './hop-messages';
 import { FEDERATION_LIMITS } from './limits';
 import { FEDERATION_SESSION_MESSAGES } from './session-messages';
 
 /*
- * What travels sealed between two coordinators: JSON in UTF-8, one object per frame. Each side numbers its messages from 1;
+ * What travels sealed between two coordinators: JSON in UTF-8, one object per frame, or an activation frame. Each side numbers its messages from 1;
  * a number that is not the next one ends the link. Signed objects inside are checked by their own readers.
  *
  * | family | messages |
  * |---|---|
  * | link | `ready`, `summary`, `terminate`, `unsupported` |
  * | requests | `request`, `request-started`, `request-token`, `request-waiting`, `request-cancel`, `request-ended` |
+ * | layers | `hop-…` and activation frames (hop-messages.ts) |
  * | settlement | `settlement`, `settlement-receipt`, `settlement-refused` |
  * | statements | `statement`, `statement-answer` |
  * | group sessions | `session-…`, see session-messages.ts |
@@ -49,6 +51,8 @@ export const ReadyMessage = message('ready', {
 export const SummaryMessage = message('summary', {
   sequence: Sequence,
   models: Type.Array(OfferedModel, { maxItems: FEDERATION_LIMITS.maxModels }),
+  /** Layers that can be taken as part of the peer's own pipelines now. */
+  layers: Type.Optional(Type.Array(OfferedLayers, { maxItems: FEDERATION_LIMITS.maxOfferedLayers })),
   /** Requests that could be taken at once, and how many of the peer's run now. */
   capacity: Type.Object({
     requests: Type.Integer({ minimum: 0, maximum: 1_000_000 }),
@@ -162,6 +166,7 @@ export const FederationMessage = Type.Union([
   StatementMessage,
   StatementAnswerMessage,
   ...FEDERATION_SESSION_MESSAGES,
+  ...HOP_MESSAGES,
 ]);
 export type FederationMessage = Static<typeof FederationMessage>;
 export type FederationMessageOf<Name extends FederationMessage['type']> = Extract<FederationMessage, { type: Name }>;

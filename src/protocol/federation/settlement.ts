@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { PrecisionName } from '../compute/http/tokens';
 import { toMicroGft, type MicroGft } from '../compute/micro-gft';
-import { FinishReason } from '../compute/model';
+import { FinishReason, LayerRange } from '../compute/model';
 import { Count, Identifier, PublicKey, Timestamp } from '../documents/fields';
 import type { Cryptography, Ed25519, Signer } from '../signing/ed25519';
 import { isSignedBy, signStatement, statementFields, statementReader } from '../trust/statement';
@@ -26,7 +26,10 @@ const Amount = Type.Number({ minimum: 0, maximum: 9_007_199_254 });
 const ModelId = Type.String({ minLength: 1, maxLength: 200 });
 const MAX_BYTES = 16_384;
 
-/** The serving coordinator's signed word about one request. */
+/**
+ * The serving coordinator's signed word about one request, or about one hop of a pipeline of both. Of a hop `input_tokens` is
+ * the number of positions it did, and `output_tokens` that of the tokens it sampled.
+ */
 export const FederationSettlement = Type.Object({
   ...statementFields('federation-settlement'),
   agreement_id: Identifier,
@@ -36,6 +39,8 @@ export const FederationSettlement = Type.Object({
   served_for: PublicKey,
   model_id: ModelId,
   precision: PrecisionName,
+  /** Of a hop: the layers it did. */
+  layers: Type.Optional(LayerRange),
   input_tokens: Count,
   output_tokens: Count,
   finish_reason: FinishReason,
@@ -101,6 +106,12 @@ export function readReceipt(value: unknown, cryptography: Cryptography): TrustRe
     : refuseTrust('signature-wrong', 'The signature of the receipt does not hold.');
 }
 
+/** The layers of a hop and how their weights are held. */
+export interface HopLayers {
+  readonly range: LayerRange;
+  readonly precision: FederationSettlement['precision'];
+}
+
 /** What the asking side knows of a request it made. */
 export interface Expectation {
   readonly agreementId: string;
@@ -111,6 +122,8 @@ export interface Expectation {
   readonly maxInputTokens: number;
   readonly maxNewTokens: number;
   readonly terms: SettlementTerms;
+  /** What was asked of a hop; null for a whole request. */
+  readonly layers: HopLayers | null;
   /** The work of a request of these sizes, by the formula of tore-0001. */
   work(inputTokens: number, outputTokens: number, precision: FederationSettlement['precision']): MicroGft;
 }
@@ -121,6 +134,7 @@ export interface SettlementProblem {
     | 'settlement-foreign'
     | 'settlement-unasked'
     | 'settlement-conflict'
+    | 'settlement-layers'
     | 'settlement-tokens'
     | 'settlement-amount'
     | 'settlement-unit';
@@ -128,6 +142,12 @@ export interface SettlementProblem {
 }
 
 const problem = (code: SettlementProblem['code'], message: string): SettlementProblem => ({ code, message });
+
+function isOfLayers({ layers, precision }: FederationSettlement, asked: HopLayers | null): boolean {
+  if (asked === null || layers === undefined) return asked === null && layers === undefined;
+  const { layer_start: start, layer_end: end } = asked.range;
+  return layers.layer_start === start && layers.layer_end === end && precision === asked.precision;
+}
 
 /** Why a settlement does not fit the request it is for, or null. */
 export function settlementProblem(settlement: FederationSettlement, expected: Expectation): SettlementProblem | null {
@@ -138,6 +158,12 @@ export function settlementProblem(settlement: FederationSettlement, expected: Ex
   if (!isOurs) return problem('settlement-foreign', 'The settlement is of another agreement or between others.');
   if (settlement.request_id !== expected.requestId || settlement.model_id !== expected.modelId) {
     return problem('settlement-unasked', 'The settlement is for something that was not asked for.');
+  }
+  if (!isOfLayers(settlement, expected.layers)) {
+    return problem(
+      'settlement-layers',
+      'The settlement is for other layers, or in another precision, than were asked for.',
+    );
   }
   if (settlement.unit !== expected.terms.unit) {
     return problem('settlement-unit', `The agreement counts in ${expected.terms.unit}, not in ${settlement.unit}.`);

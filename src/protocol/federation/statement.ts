@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { toMicroGft, toWireGft } from '../compute/micro-gft';
+import { LayerRange } from '../compute/model';
 import { Count, Identifier, Maybe, PublicKey, Sha256Text, Signature, Timestamp } from '../documents/fields';
 import { toEpochMs } from '../documents/time';
 import { utf8Bytes } from '../documents/utf-8';
@@ -19,6 +20,8 @@ export const StatementEntry = Type.Object({
   request_id: Identifier,
   served_by: PublicKey,
   model_id: Type.String({ minLength: 1, maxLength: 200 }),
+  /** Of a hop of a pipeline of both: the layers it did; `input_tokens` counts its positions then. */
+  layers: Type.Optional(LayerRange),
   input_tokens: Count,
   output_tokens: Count,
   amount: Amount,
@@ -103,6 +106,8 @@ function sameEntry(left: StatementEntry, right: StatementEntry): boolean {
   return (
     left.served_by === right.served_by &&
     left.model_id === right.model_id &&
+    left.layers?.layer_start === right.layers?.layer_start &&
+    left.layers?.layer_end === right.layers?.layer_end &&
     left.input_tokens === right.input_tokens &&
     left.output_tokens === right.output_tokens &&
     toMicroGft(left.amount) === toMicroGft(right.amount) &&

@@ -112,6 +112,11 @@ export function encodeActivationFrame(frame: ActivationFrame): Uint8Array {
   return bytes;
 }
 
+/** Whether bytes begin as an activation frame does; nothing else that is sent over the same connections does. */
+export function isActivationFrame(bytes: Uint8Array): boolean {
+  return bytes.byteLength >= 4 && new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true) === MAGIC;
+}
+
 /** Reads and checks the header; the payload's length is checked, its values are not read. */
 export function decodeFrameHeader(bytes: Uint8Array): Result<ActivationFrameHeader, FrameErrorCode> {
   if (bytes.byteLength < FRAME_HEADER_BYTES) {

@@ -235,7 +235,7 @@ export const GenerateOutcome = Type.Object({
   model_id: Type.String({ maxLength: 200 }),
   ledger_ref: Type.Union([Type.String({ maxLength: 200 }), Type.Null()]),
   confirmed_at: Type.Union([Type.String({ maxLength: 100 }), Type.Null()]),
-  /** With backend `federated`. */
+  /** With backend `federated`, and with `distributed` where a peer did some of the layers. */
   federation: Type.Optional(FederatedAnswer),
 });
 export type GenerateOutcome = Static<typeof GenerateOutcome>;

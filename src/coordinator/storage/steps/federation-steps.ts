@@ -176,4 +176,9 @@ export const FEDERATION_STEPS: readonly SchemaStep[] = [
       ),
     ],
   },
+  {
+    number: 47,
+    name: 'hops of pipelines at peers',
+    statements: () => [`alter table federation_requests add column layers_json text`],
+  },
 ];
