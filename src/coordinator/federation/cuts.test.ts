@@ -4,6 +4,7 @@ import { nodeCryptography } from '../../keys/ed25519';
 import { checkStatementAgreement, readFederationStatement } from '../../protocol/federation/statement';
 import { startProxy, type CuttableProxy } from '../testing/cuttable-proxy';
 import { federationFiles, federationOptions, serveModel, type FederationFiles } from '../testing/federation-pair';
+import { seededNumbers } from '../testing/seeded-numbers';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
 import { WsNode } from '../testing/ws-node';
 
@@ -30,17 +31,6 @@ afterEach(async () => {
   await proxy.close();
   await files.remove();
 });
-
-/** Numbers from 0 to 1 that are the same in every run (mulberry32). */
-function numbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 async function admin(of: TestCoordinator, path: string, method = 'GET'): Promise<Json> {
   const response = await fetch(`${of.url}/admin/federation${path}`, {
@@ -80,7 +70,7 @@ describe('a link that is cut at random moments', () => {
         max_new_tokens: 12,
         sampling: { temperature: 0, top_k: 0, top_p: 1 },
       });
-    const random = numbers(20_260_301);
+    const random = seededNumbers(20_260_301);
     const replies: Json[] = [];
     while (proxy.cuts < CUTS) {
       await expect.poll(isUp, WITHIN).toBe(true);

@@ -34,6 +34,8 @@ export interface Greeting {
  */
 export class ForeignPeer {
   readonly messages: Json[] = [];
+  /** Activation frames that came. */
+  readonly frames: Buffer[] = [];
   closed: { readonly code: number; readonly reason: string } | null = null;
   /** Sent frames as they went out, for replays. */
   readonly sent: Buffer[] = [];
@@ -42,12 +44,20 @@ export class ForeignPeer {
   private openedCount = 0n;
   private keys: { readonly own: Uint8Array; readonly other: Uint8Array } | null = null;
   private onMessage: (message: Json) => void = () => undefined;
+  private onFrame: (frame: Buffer) => void = () => undefined;
   private readonly wakers: (() => void)[] = [];
 
   private constructor(readonly socket: WebSocket) {
     socket.on('message', (data: RawData, isBinary: boolean) => {
       const bytes = data as Buffer;
-      const message = JSON.parse((isBinary ? this.open(bytes) : bytes).toString('utf8')) as Json;
+      const content = isBinary ? this.open(bytes) : bytes;
+      if (content.subarray(0, 4).toString('latin1') === 'TORE') {
+        this.frames.push(content);
+        this.onFrame(content);
+        this.wake();
+        return;
+      }
+      const message = JSON.parse(content.toString('utf8')) as Json;
       this.messages.push(message);
       this.onMessage(message);
       this.wake();
@@ -125,12 +135,27 @@ export class ForeignPeer {
     this.socket.send(sealed);
   }
 
+  sendFrame(frame: Uint8Array): void {
+    this.socket.send(this.seal(Buffer.from(frame)));
+  }
+
   plain(message: Json): void {
     this.socket.send(JSON.stringify(message));
   }
 
-  behave(onMessage: (message: Json) => void): void {
+  behave(onMessage: (message: Json) => void, onFrame: (frame: Buffer) => void = () => undefined): void {
     this.onMessage = onMessage;
+    this.onFrame = onFrame;
+  }
+
+  /** The first frame, arrived or still to come; each is taken once. */
+  async nextFrame(): Promise<Buffer> {
+    for (;;) {
+      const frame = this.frames.shift();
+      if (frame !== undefined) return frame;
+      if (this.closed !== null) throw new Error(`no frame came; closed: ${JSON.stringify(this.closed)}`);
+      await this.change();
+    }
   }
 
   /** The first message of a type, arrived or still to come; each is taken once. Fails when the socket closes before it. */

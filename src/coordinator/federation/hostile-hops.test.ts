@@ -1,0 +1,545 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nodeCryptography } from '../../keys/ed25519';
+import { countFlops } from '../../protocol/compute/flops';
+import { signStatement } from '../../protocol/trust/statement';
+import { agreementHash } from '../../protocol/trust/termination';
+import {
+  federationFiles,
+  federationOptions,
+  grant,
+  PARTY_A,
+  PARTY_B,
+  terminationOf,
+  type FederationFiles,
+} from '../testing/federation-pair';
+import { ForeignPeer, honestGreeting } from '../testing/foreign-peer';
+import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
+import { testManifest } from '../testing/test-model';
+import { handmadeFrame, serveFirst, serveLast, WsNode } from '../testing/ws-node';
+
+/*
+ * One real coordinator, B, with two peers, A and C, both played by a program that keeps to nothing: as one that asks for
+ * layers, and as one that serves some.
+ */
+
+type Json = Record<string, unknown>;
+
+const WITHIN = { timeout: 20_000 };
+const TOKEN = 'administrator-of-the-hostile-hops';
+const MAX_POSITIONS = 40;
+
+let files: FederationFiles;
+let filesOfC: FederationFiles;
+let target: TestCoordinator;
+let nodes: WsNode[] = [];
+let peers: ForeignPeer[] = [];
+
+beforeEach(async () => {
+  const resources = [grant(PARTY_A.nodeId, { data: 'requester-ends' }), grant(PARTY_B.nodeId)];
+  files = await federationFiles({ resources });
+  filesOfC = await federationFiles({ resources }, { b: files.b, id: 'agreement-of-c-and-b' });
+  const [a, c] = [files, filesOfC].map((one) => federationOptions(one, 'b', null).federation.peers[0]);
+  const federation = {
+    keyFile: files.b.keyFile,
+    retrySeconds: 1,
+    peers: [
+      { ...(a as NonNullable<typeof a>), name: 'A' },
+      { ...(c as NonNullable<typeof c>), name: 'C' },
+    ],
+  };
+  target = await startTestCoordinator({ administratorToken: TOKEN, federation });
+});
+afterEach(async () => {
+  for (const node of nodes) node.drop();
+  for (const peer of peers) peer.drop();
+  nodes = [];
+  peers = [];
+  await target.coordinator.stop();
+  await files.remove();
+  await filesOfC.remove();
+});
+
+async function link(of = files): Promise<{ peer: ForeignPeer; stands: boolean }> {
+  const hash = agreementHash(of.agreement, nodeCryptography);
+  if (!hash.ok) throw new Error(hash.error.message);
+  const linked = await ForeignPeer.link(
+    target.url,
+    honestGreeting(of.a.signer, { id: of.agreement.id, hash: hash.value }),
+  );
+  peers.push(linked.peer);
+  return linked;
+}
+
+async function peerView(name = 'A'): Promise<Json> {
+  const response = await fetch(`${target.url}/admin/federation`, { headers: { authorization: `Bearer ${TOKEN}` } });
+  return ((await response.json()) as { peers: Json[] }).peers.find((peer) => peer['name'] === name) as Json;
+}
+
+async function expectReason(code: string, name = 'A'): Promise<void> {
+  await expect
+    .poll(async () => ((await peerView(name))['refusals'] as Json[]).map((refusal) => refusal['code']), WITHIN)
+    .toContain(code);
+}
+
+async function nodeWith(first: number, last: number): Promise<WsNode> {
+  const node = await WsNode.connect(target.url);
+  nodes.push(node);
+  await node.register();
+  const reply = await node.registerShard(first, last, { manifest_hash: target.manifestHash });
+  expect(reply).toMatchObject({ ok: true });
+  return node;
+}
+
+function readdressed(frame: Buffer, hop: number): Buffer {
+  const copy = Buffer.from(frame);
+  copy.writeUInt16LE(hop, 24);
+  return copy;
+}
+
+/** A node with middle layers that hands on what it gets. */
+async function serveMiddle(first: number, last: number, answers = true): Promise<WsNode> {
+  const node = await nodeWith(first, last);
+  node.behave(
+    (message) => {
+      if (message['type'] !== 'pipeline-open') return;
+      node.send({ type: 'pipeline-opened', request_id: message['request_id'], hop: message['hop'] });
+    },
+    (frame) => {
+      if (answers) node.socket.send(readdressed(frame, frame.readUInt16LE(24) + 1));
+    },
+  );
+  return node;
+}
+
+/** The id under which layers are offered over a link. */
+async function offerOf(peer: ForeignPeer, first: number, last: number): Promise<string> {
+  for (;;) {
+    const { layers } = (await peer.next('summary')) as { layers: Json[] };
+    const offer = layers.find((one) => one['layer_start'] === first && one['layer_end'] === last);
+    if (offer !== undefined) return String(offer['offer_id']);
+  }
+}
+
+function opening(offerId: string, more: Json = {}): Json {
+  return {
+    type: 'hop-open',
+    hop_id: randomUUID(),
+    offer_id: offerId,
+    activation_dtype: 'f32',
+    max_positions: MAX_POSITIONS,
+    max_new_tokens: 4,
+    ...more,
+  };
+}
+
+const of =
+  (hopId: unknown) =>
+  (message: Json): boolean =>
+    message['hop_id'] === hopId;
+
+/** Opens a hop over the layers and begins it. */
+async function beginHop(peer: ForeignPeer, offerId: string): Promise<string> {
+  const open = opening(offerId);
+  peer.send(open);
+  const hopId = String(open['hop_id']);
+  await peer.next('hop-opened', of(hopId));
+  peer.send({ type: 'hop-begin', hop_id: hopId, positions: MAX_POSITIONS });
+  return hopId;
+}
+
+function frame(hopId: string, more: Partial<Parameters<typeof handmadeFrame>[0]> = {}): Buffer {
+  return handmadeFrame({ requestId: hopId, hop: 0, step: 1, position: 0, positions: 5, ...more });
+}
+
+describe('a peer that asks for layers', () => {
+  it('gets what it asks for, and pays for the positions that were done', async () => {
+    await serveMiddle(2, 3);
+    await serveMiddle(4, 5);
+    const { peer } = await link();
+    const hopId = await beginHop(peer, await offerOf(peer, 2, 5));
+    peer.sendFrame(frame(hopId));
+    const answer = await peer.nextFrame();
+    expect([answer.readUInt16LE(26), answer.readUInt32LE(28), answer.readUInt32LE(32)]).toEqual([1, 0, 5]);
+    peer.send({ type: 'hop-close', hop_id: hopId, reason: 'stop' });
+    const end = await peer.next('hop-ended', of(hopId));
+    const { shape } = testManifest();
+    const flops = countFlops(shape, { layer_start: 2, layer_end: 5 }, 5, 0, 0);
+    expect(end).toMatchObject({
+      error: null,
+      settlement: {
+        request_id: hopId,
+        layers: { layer_start: 2, layer_end: 5 },
+        input_tokens: 5,
+        output_tokens: 0,
+        amount: Number(((flops / 1e9) * 2).toFixed(6)),
+      },
+    });
+    expect(JSON.stringify(peer.messages)).not.toContain(nodes[0]?.nodeId);
+  });
+
+  it('ends its hop with the first thing that is wrong, and it is written down', async () => {
+    await serveMiddle(2, 5);
+    const { peer } = await link();
+    const offerId = await offerOf(peer, 2, 5);
+    const notFinite = (hopId: string): Buffer => {
+      const bytes = frame(hopId);
+      bytes.writeFloatLE(Number.NaN, 40 + 4 * 7);
+      return bytes;
+    };
+    const cases: [string, (hopId: string) => void][] = [
+      ['hop-shape', (hopId) => peer.sendFrame(frame(hopId, { hiddenSize: 9 }))],
+      ['hop-shape', (hopId) => peer.sendFrame(frame(hopId, { position: 3 }))],
+      ['frame-values', (hopId) => peer.sendFrame(notFinite(hopId))],
+      ['hop-over-asked', (hopId) => peer.sendFrame(frame(hopId, { positions: MAX_POSITIONS + 1 }))],
+      ['hop-over-asked', (hopId) => peer.send({ type: 'hop-begin', hop_id: hopId, positions: MAX_POSITIONS + 1 })],
+      [
+        'hop-replayed',
+        (hopId) => {
+          peer.sendFrame(frame(hopId));
+          peer.sendFrame(frame(hopId));
+        },
+      ],
+      [
+        'hop-order',
+        (hopId) =>
+          peer.send({ type: 'hop-step', hop_id: hopId, step: 1, purpose: 'sample', position: 0, input_ids: [1] }),
+      ],
+    ];
+    for (const [code, act] of cases) {
+      const hopId = await beginHop(peer, offerId);
+      act(hopId);
+      expect([code, await peer.next('hop-ended', of(hopId))]).toMatchObject([code, { error: { code } }]);
+      await expectReason(code);
+    }
+    expect(peer.closed).toBeNull();
+    expect((await peerView())['traffic']).toMatchObject({ serving: 0 });
+  });
+
+  it('cannot name hops and offers that are not there, nor use one id twice', async () => {
+    await serveMiddle(2, 5);
+    const { peer } = await link();
+    const offerId = await offerOf(peer, 2, 5);
+    const unknown = opening(randomUUID());
+    peer.send(unknown);
+    expect(await peer.next('hop-ended', of(unknown['hop_id']))).toMatchObject({ error: { code: 'offer-unknown' } });
+    await expectReason('offer-unknown');
+    peer.sendFrame(frame(randomUUID()));
+    peer.send({ type: 'hop-begin', hop_id: randomUUID(), positions: 3 });
+    await expectReason('hop-unknown');
+    const once = opening(offerId);
+    peer.send(once);
+    await peer.next('hop-opened', of(once['hop_id']));
+    peer.send(once);
+    await expectReason('hop-replayed');
+    expect((await peerView())['traffic']).toMatchObject({ serving: 1 });
+    // The id an offer has is of one link alone.
+    const { peer: again } = await link();
+    await offerOf(again, 2, 5);
+    const stale = opening(offerId);
+    again.send(stale);
+    expect(await again.next('hop-ended', of(stale['hop_id']))).toMatchObject({ error: { code: 'offer-unknown' } });
+  });
+
+  it('cannot pile steps up, and loses its link where a frame is larger than any may be', async () => {
+    await serveMiddle(2, 5, false);
+    const { peer } = await link();
+    const hopId = await beginHop(peer, await offerOf(peer, 2, 5));
+    for (let step = 1; step <= 17; step += 1) {
+      peer.sendFrame(frame(hopId, { step, position: step - 1, positions: 1 }));
+    }
+    expect(await peer.next('hop-ended', of(hopId))).toMatchObject({ error: { code: 'hop-over-asked' } });
+    const damaged = frame(hopId).subarray(0, 60);
+    peer.sendFrame(damaged);
+    await expectReason('frame-length');
+    expect(peer.closed).toBeNull();
+    peer.sendFrame(Buffer.alloc(9 * 1024 * 1024, 'TORE'));
+    expect((await peer.untilClosed()).code).toBe(4_400);
+    await expectReason('message-invalid');
+  });
+
+  it('is out at once when the agreement is terminated, and its hops end', async () => {
+    await serveMiddle(2, 5);
+    const { peer } = await link();
+    const hopId = await beginHop(peer, await offerOf(peer, 2, 5));
+    peer.sendFrame(frame(hopId));
+    await peer.nextFrame();
+    await fetch(`${target.url}/federation/terminations`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(terminationOf(files.agreement, '2026-02-01T00:00:00.000Z', PARTY_B)),
+    });
+    peer.sendFrame(frame(hopId, { step: 2, position: 5, positions: 1 }));
+    expect((await peer.untilClosed()).code).toBe(4_403);
+    expect(peer.frames).toEqual([]);
+    await expect
+      .poll(async () => (await peerView())['settled'], WITHIN)
+      .toMatchObject({ served: { requests: 1 }, owed: 1 });
+    expect((await link()).stands).toBe(false);
+  });
+});
+
+describe('a deadline', () => {
+  it('ends a request over the link when it comes, settled for what was produced', async () => {
+    const first = await nodeWith(0, 3);
+    serveFirst(first);
+    serveLast(await nodeWith(4, 7), { beforeToken: (index) => index < 2 });
+    const { peer } = await link();
+    const requestId = randomUUID();
+    peer.send({
+      type: 'request',
+      request_id: requestId,
+      model_id: 'org/test-model',
+      prompt: 'hello',
+      max_new_tokens: 8,
+      sampling: { temperature: 0, top_k: 0, top_p: 1 },
+      precision: 'fp32',
+      deadline_at: new Date(Date.now() + 2_000).toISOString(),
+    });
+    // The third token never comes by itself; only the deadline can end this.
+    const end = await peer.next('request-ended', (message) => message['request_id'] === requestId);
+    expect(end).toMatchObject({ finish_reason: 'cancelled', error: null, settlement: { output_tokens: 2 } });
+  });
+
+  it('that is over already ends a request before it begins', async () => {
+    serveFirst(await nodeWith(0, 3));
+    serveLast(await nodeWith(4, 7));
+    const { peer } = await link();
+    const requestId = randomUUID();
+    peer.send({
+      type: 'request',
+      request_id: requestId,
+      model_id: 'org/test-model',
+      prompt: 'hello',
+      max_new_tokens: 64,
+      sampling: { temperature: 0, top_k: 0, top_p: 1 },
+      precision: 'fp32',
+      deadline_at: '2026-01-01T00:00:00.000Z',
+    });
+    const end = await peer.next('request-ended', (message) => message['request_id'] === requestId);
+    expect(end['finish_reason'] === 'cancelled' || (end['error'] as Json | null)?.['code'] === 'cancelled').toBe(true);
+  });
+
+  it('ends a hop when it comes, settled for what was done', async () => {
+    await serveMiddle(2, 5);
+    const { peer } = await link();
+    const open = opening(await offerOf(peer, 2, 5), { deadline_at: new Date(Date.now() + 1_500).toISOString() });
+    const hopId = String(open['hop_id']);
+    peer.send(open);
+    await peer.next('hop-opened', of(hopId));
+    peer.send({ type: 'hop-begin', hop_id: hopId, positions: MAX_POSITIONS });
+    peer.sendFrame(frame(hopId));
+    await peer.nextFrame();
+    // Nobody closes it.
+    expect(await peer.next('hop-ended', of(hopId))).toMatchObject({ settlement: { input_tokens: 5 } });
+  });
+});
+
+/** Plays a peer that serves the layers 2 to 5: it hands every activation on, or does what a test wants instead. */
+function serveAsPeer(
+  peer: ForeignPeer,
+  act: { frame?: (frame: Buffer) => void; settle?: (hopId: string, positions: number) => Json | null } = {},
+): void {
+  const reached = new Map<string, number>();
+  const idOf = (bytes: Buffer): string =>
+    bytes.toString('hex', 8, 24).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  peer.behave(
+    (message) => {
+      const hopId = String(message['hop_id']);
+      if (message['type'] === 'hop-open') peer.send({ type: 'hop-opened', hop_id: hopId });
+      if (message['type'] !== 'hop-close') return;
+      const settlement = act.settle?.(hopId, reached.get(hopId) ?? 0) ?? null;
+      peer.send({ type: 'hop-ended', hop_id: hopId, settlement, error: null });
+    },
+    (bytes) => {
+      reached.set(idOf(bytes), bytes.readUInt32LE(28) + bytes.readUInt32LE(32));
+      if (act.frame === undefined) peer.sendFrame(bytes);
+      else act.frame(bytes);
+    },
+  );
+}
+
+function offered(first: number, last: number): Json {
+  return {
+    offer_id: randomUUID(),
+    model_id: 'org/test-model',
+    manifest_hash: target.manifestHash,
+    precision: 'fp32',
+    layer_start: first,
+    layer_end: last,
+  };
+}
+
+function summary(...layers: readonly Json[]): Json {
+  return { type: 'summary', models: [], layers: [...layers], capacity: { requests: 9, running: 0 }, records: [] };
+}
+
+function settlement(of_: FederationFiles, hopId: string, positions: number, more: Json = {}): Json {
+  const { shape } = testManifest();
+  const flops = countFlops(shape, { layer_start: 2, layer_end: 5 }, positions, 0, 0);
+  const facts = {
+    tore_spec: 'tore-0002',
+    type: 'federation-settlement',
+    agreement_id: of_.agreement.id,
+    request_id: hopId,
+    served_by: of_.a.signer.publicKey,
+    served_for: of_.b.signer.publicKey,
+    model_id: 'org/test-model',
+    precision: 'fp32',
+    layers: { layer_start: 2, layer_end: 5 },
+    input_tokens: positions,
+    output_tokens: 0,
+    finish_reason: 'stop',
+    amount: Number(((flops / 1e9) * 2).toFixed(6)),
+    unit: 'node-hours',
+    settled_at: new Date().toISOString(),
+    server_ref: randomUUID(),
+    ...more,
+  };
+  return { ...signStatement(facts, of_.a.signer, nodeCryptography) };
+}
+
+async function ends(): Promise<WsNode> {
+  const first = await nodeWith(0, 1);
+  serveFirst(first);
+  serveLast(await nodeWith(6, 7));
+  return first;
+}
+
+async function ask(user: WsNode): Promise<Json> {
+  return user.call({
+    type: 'generate',
+    request_id: randomUUID(),
+    model_id: 'org/test-model',
+    prompt: 'hello',
+    max_new_tokens: 3,
+    sampling: { temperature: 0, top_k: 0, top_p: 1 },
+    precision: 'fp32',
+  });
+}
+
+describe('a peer that serves layers', () => {
+  it('is paid for what it was sent, not for more, other layers or another precision', async () => {
+    const user = await ends();
+    const { peer } = await link();
+    peer.send(summary(offered(2, 5)));
+    const lies: [string, Json, number][] = [
+      ['settlement-tokens', {}, 1],
+      ['settlement-tokens', { output_tokens: 1 }, 0],
+      ['settlement-layers', { layers: { layer_start: 2, layer_end: 6 } }, 0],
+      ['settlement-layers', { layers: undefined }, 0],
+      ['settlement-layers', { precision: 'int4' }, 0],
+      ['settlement-amount', { amount: 3 }, 0],
+    ];
+    let lie: Json = {};
+    let extra = 0;
+    serveAsPeer(peer, {
+      settle: (hopId, positions) => {
+        const made = Object.entries(lie).filter(([, value]) => value !== undefined);
+        const signed = settlement(files, hopId, positions + extra, Object.fromEntries(made));
+        if (!('layers' in lie) || lie['layers'] !== undefined) return signed;
+        const { layers: _layers, signature: _signature, ...rest } = signed;
+        return { ...signStatement(rest as Parameters<typeof signStatement>[0], files.a.signer, nodeCryptography) };
+      },
+    });
+    await expect.poll(async () => (await ask(user))['ok'], WITHIN).toBe(true);
+    for (const [code, made, more] of lies) {
+      [lie, extra] = [made, more];
+      // The answer is there all the same; what the peer's part costs is between the institutions.
+      expect([code, await ask(user)]).toMatchObject([code, { ok: true, value: { federation: { amount: 0 } } }]);
+      await expectReason(code);
+    }
+    [lie, extra] = [{}, 0];
+    const { federation } = (await ask(user))['value'] as { federation: Json };
+    expect(Number(federation['amount'])).toBeGreaterThan(0);
+    expect(federation['coordinator']).toBe('A');
+  });
+
+  it.each<[string, (peer: ForeignPeer, frame: Buffer) => void]>([
+    [
+      'frame-invalid',
+      (peer, bytes) => {
+        const other = Buffer.from(bytes.subarray(0, 40 + 4 * 8));
+        other.writeUInt32LE(1, 32);
+        peer.sendFrame(other);
+      },
+    ],
+    [
+      'frame-values',
+      (peer, bytes) => {
+        const other = Buffer.from(bytes);
+        other.writeFloatLE(Number.POSITIVE_INFINITY, 44);
+        peer.sendFrame(other);
+      },
+    ],
+    ['frame-length', (peer, bytes) => peer.sendFrame(Buffer.concat([bytes, Buffer.alloc(8)]))],
+    ['hop-unknown', (peer) => peer.sendFrame(frame(randomUUID()))],
+  ])('and hands back what it should not (%s) is found out, and the request fails clearly', async (code, act) => {
+    const user = await ends();
+    const { peer } = await link();
+    peer.send(summary(offered(2, 5)));
+    let isHonest = true;
+    serveAsPeer(peer, {
+      frame: (bytes) => {
+        if (isHonest) peer.sendFrame(bytes);
+        else act(peer, bytes);
+        // Where nothing comes that belongs to the step, the link ends and with it the wait.
+        if (!isHonest && ['frame-length', 'hop-unknown'].includes(code)) setTimeout(() => peer.drop(), 200);
+      },
+    });
+    await expect.poll(async () => (await ask(user))['ok'], WITHIN).toBe(true);
+    isHonest = false;
+    const reply = await ask(user);
+    expect(reply).toMatchObject({ ok: false });
+    expect(['frame-invalid', 'node-failed', 'node-lost']).toContain((reply['error'] as Json)['code']);
+    await expectReason(code);
+    // No own node is blamed for it.
+    const challenges = await fetch(`${target.url}/admin/challenges?limit=100`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    expect(await challenges.text()).not.toContain('"passed":false');
+  });
+
+  it('is not asked for layers the agreement keeps at home, whatever it offers', async () => {
+    const first = await nodeWith(0, 3);
+    serveFirst(first);
+    const { peer } = await link();
+    // A keeps the ends of requests away from itself: under the agreement it serves nothing but what lies between.
+    peer.send(summary(offered(4, 7)));
+    serveAsPeer(peer);
+    await expect.poll(async () => Number(((await peerView())['traffic'] as Json)['messages_in']), WITHIN).toBe(1);
+    expect(await ask(first)).toMatchObject({ ok: false, error: { code: 'pipeline-unavailable' } });
+    expect(peer.messages.filter(({ type }) => type === 'hop-open')).toEqual([]);
+  });
+
+  it('serves nobody but the coordinator it is linked with', async () => {
+    const user = await ends();
+    const c = (await link(filesOfC)).peer;
+    c.send(summary(offered(2, 5)));
+    serveAsPeer(c, { settle: (hopId, positions) => settlement(filesOfC, hopId, positions) });
+    await expect.poll(async () => (await ask(user))['ok'], WITHIN).toBe(true);
+    const opened = (): number => c.messages.filter(({ type }) => type === 'hop-open').length;
+    const before = opened();
+    const { peer: a } = await link();
+    const { layers, models } = (await a.next('summary')) as { layers: Json[]; models: Json[] };
+    // What C serves is neither offered to A nor counted as something the own nodes can answer with.
+    expect(layers.map((one) => [one['layer_start'], one['layer_end']])).toEqual([
+      [0, 1],
+      [6, 7],
+    ]);
+    expect(models).toMatchObject([{ available: false }]);
+    const requestId = randomUUID();
+    a.send({
+      type: 'request',
+      request_id: requestId,
+      model_id: 'org/test-model',
+      prompt: 'hello',
+      max_new_tokens: 3,
+      sampling: { temperature: 0, top_k: 0, top_p: 1 },
+      precision: 'fp32',
+    });
+    const end = await a.next('request-ended', (message) => message['request_id'] === requestId);
+    expect(end).toMatchObject({ error: { code: 'pipeline-unavailable' } });
+    expect(opened()).toBe(before);
+  });
+});
