@@ -1,5 +1,6 @@
 import type { FederatedAnswer } from '../../protocol/compute/http/federated-answer';
 import { toMicroGft, toWireGft } from '../../protocol/compute/micro-gft';
+import type { Precision } from '../../protocol/compute/formulas';
 import { settlementTermsOf } from '../../protocol/federation/grant';
 import type { OfferedLayers } from '../../protocol/federation/hop-messages';
 import { maximumInputTokens } from '../ledger/pricing';
@@ -33,36 +34,83 @@ export interface CrossingParts {
 
 /** A peer whose layers make a pipeline together with the own ones; null without one. */
 export async function findCrossing(parts: CrossingParts, request: GenerateRequest): Promise<Crossing | null> {
+  const found = await planCrossing(parts, request.modelId, request.precision);
+  return found === null ? null : new PeerCrossing(parts, found, request);
+}
+
+/** Both sides' layers of a model. */
+interface LayersOfBoth {
+  readonly peer: Peer;
+  readonly scheduler: Scheduler;
+  /** Offers that were planned with, by id; some may be gone since. */
+  readonly planned: ReadonlyMap<string, OfferedLayers>;
+}
+
+/** The first peer with which there is a pipeline of a model now; null without one. */
+export async function planCrossing(
+  parts: CrossingParts,
+  modelId: string,
+  precision: Precision,
+): Promise<LayersOfBoth | null> {
   for (const peer of parts.peers()) {
-    if (parts.offers.of(peer, request.modelId).length === 0) continue;
-    const crossing = new PeerCrossing(parts, peer, request);
-    const plan = await crossing.scheduler.plan(request.modelId, { precision: request.precision });
-    if (plan !== null) return crossing;
+    if (parts.offers.of(peer, modelId).length === 0) continue;
+    const both = layersOfBoth(parts, peer);
+    if ((await both.scheduler.plan(modelId, { precision })) !== null) return both;
   }
   return null;
 }
 
+function layersOfBoth({ own, offers, catalogue, allocations }: CrossingParts, peer: Peer): LayersOfBoth {
+  const planned = new Map<string, OfferedLayers>();
+  const shardsOf = async (modelId: string): Promise<readonly ViewedShard[]> => {
+    const held = await own.shardsOf(modelId);
+    const offered = offers.of(peer, modelId);
+    for (const offer of offered) planned.set(offer.offer_id, offer);
+    return [...held, ...foreignShards(peer, offered, held)];
+  };
+  return { peer, planned, scheduler: new Scheduler(catalogue, { shardsOf }, allocations) };
+}
+
+/** The peer's layers as if each offer were the shard of a node, slower than any own one. */
+function foreignShards(peer: Peer, offered: readonly OfferedLayers[], own: readonly ViewedShard[]): ViewedShard[] {
+  const layerMs = SLOWER * own.reduce((most, shard) => Math.max(most, shard.layerMs), 1);
+  const served = own.reduce((most, shard) => Math.max(most, shard.served), 0);
+  return offered.map((offer) => ({
+    nodeId: `${peer.name.slice(0, 100)}/${offer.offer_id}`,
+    transport: { kind: 'federation', offerId: offer.offer_id },
+    provider: null,
+    layerStart: offer.layer_start,
+    layerEnd: offer.layer_end,
+    manifestHash: offer.manifest_hash,
+    precision: offer.precision,
+    isActive: true,
+    reliability: 1,
+    multiplier: 0,
+    layerMs,
+    roundTripMs: ROUND_TRIP_MS,
+    activeRequests: 0,
+    gridPriority: 0.5,
+    served,
+  }));
+}
+
 class PeerCrossing implements Crossing {
   readonly scheduler: Scheduler;
+  private readonly peer: Peer;
   private readonly hops: ForeignHop[] = [];
-  /** Offers that were planned with, by id; some may be gone since. */
-  private readonly planned = new Map<string, OfferedLayers>();
 
   constructor(
     private readonly parts: CrossingParts,
-    private readonly peer: Peer,
+    private readonly both: LayersOfBoth,
     private readonly request: GenerateRequest,
   ) {
-    const shardsOf = async (modelId: string): Promise<readonly ViewedShard[]> => {
-      const own = await parts.own.shardsOf(modelId);
-      return [...own, ...this.foreignShards(modelId, own)];
-    };
-    this.scheduler = new Scheduler(parts.catalogue, { shardsOf }, parts.allocations);
+    this.scheduler = both.scheduler;
+    this.peer = both.peer;
   }
 
   driver(context: HopContext, offerId: string): HopDriver {
     const { peer, parts, request } = this;
-    const offer = this.planned.get(offerId);
+    const offer = this.both.planned.get(offerId);
     if (offer === undefined) throw new Error('only what is offered is planned with');
     const hop = parts.asking.hop(peer, offer, context, maximumPositions(request, context));
     this.hops.push(hop);
@@ -87,31 +135,6 @@ class PeerCrossing implements Crossing {
       entry_ref: last?.entry.entry_ref ?? null,
       peer_ledger_ref: last?.settlement.server_ref ?? null,
     };
-  }
-
-  /** The peer's layers as if each offer were the shard of a node, slower than any own one. */
-  private foreignShards(modelId: string, own: readonly ViewedShard[]): ViewedShard[] {
-    const layerMs = SLOWER * own.reduce((most, shard) => Math.max(most, shard.layerMs), 1);
-    const served = own.reduce((most, shard) => Math.max(most, shard.served), 0);
-    const offers = this.parts.offers.of(this.peer, modelId);
-    for (const offer of offers) this.planned.set(offer.offer_id, offer);
-    return offers.map((offer) => ({
-      nodeId: `${this.peer.name.slice(0, 100)}/${offer.offer_id}`,
-      transport: { kind: 'federation', peerKey: this.peer.publicKey, offerId: offer.offer_id },
-      provider: null,
-      layerStart: offer.layer_start,
-      layerEnd: offer.layer_end,
-      manifestHash: offer.manifest_hash,
-      precision: offer.precision,
-      isActive: true,
-      reliability: 1,
-      multiplier: 0,
-      layerMs,
-      roundTripMs: ROUND_TRIP_MS,
-      activeRequests: 0,
-      gridPriority: 0.5,
-      served,
-    }));
   }
 }
 

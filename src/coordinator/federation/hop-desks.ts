@@ -3,7 +3,7 @@ import { isHopCommand } from '../../protocol/federation/hop-messages';
 import type { ModelCatalogue } from '../models/model-catalogue';
 import type { FindCrossing } from '../pipeline/crossing';
 import { Scheduler } from '../scheduling/scheduler';
-import { findCrossing, type CrossingParts } from './crossings';
+import { findCrossing, planCrossing, type CrossingParts } from './crossings';
 import { HopAsking } from './hop-asking';
 import { HopServing, type HopServingParts } from './hop-serving';
 import type { OwnShards } from './layer-offers';
@@ -42,6 +42,11 @@ export class HopDesks {
   /** A pipeline of both sides for a request that the own nodes cannot answer, where no peer answers it whole. */
   readonly find: FindCrossing = (request) =>
     this.parts.hasWhole(request.modelId) ? Promise.resolve(null) : findCrossing(this.crossing, request);
+
+  /** A peer that has the layers of a model which the own nodes lack; null without one. */
+  async peerWith(modelId: string): Promise<Peer | null> {
+    return (await planCrossing(this.crossing, modelId, 'fp32'))?.peer ?? null;
+  }
 
   take(peer: Peer, link: SealedLink, message: HopCommand | HopAnswer): void {
     if (isHopCommand(message)) this.serving.take(peer, link, message);

@@ -3,166 +3,44 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeCryptography } from '../../keys/ed25519';
 import { countFlops } from '../../protocol/compute/flops';
 import { signStatement } from '../../protocol/trust/statement';
-import { agreementHash } from '../../protocol/trust/termination';
+import { PARTY_B, terminationOf, type FederationFiles } from '../testing/federation-pair';
+import type { ForeignPeer } from '../testing/foreign-peer';
 import {
-  federationFiles,
-  federationOptions,
-  grant,
-  PARTY_A,
-  PARTY_B,
-  terminationOf,
-  type FederationFiles,
-} from '../testing/federation-pair';
-import { ForeignPeer, honestGreeting } from '../testing/foreign-peer';
-import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
+  aboutHop,
+  beginHop,
+  hopFrame,
+  HostileTarget,
+  MAX_POSITIONS,
+  offerOf,
+  opening,
+} from '../testing/hostile-target';
 import { testManifest } from '../testing/test-model';
-import { handmadeFrame, serveFirst, serveLast, WsNode } from '../testing/ws-node';
+import { serveFirst, serveLast, type WsNode } from '../testing/ws-node';
 
-/*
- * One real coordinator, B, with two peers, A and C, both played by a program that keeps to nothing: as one that asks for
- * layers, and as one that serves some.
- */
+/* Peers that keep to nothing: as those that ask for layers, and as those that serve some. */
 
 type Json = Record<string, unknown>;
 
 const WITHIN = { timeout: 20_000 };
-const TOKEN = 'administrator-of-the-hostile-hops';
-const MAX_POSITIONS = 40;
 
-let files: FederationFiles;
-let filesOfC: FederationFiles;
-let target: TestCoordinator;
-let nodes: WsNode[] = [];
-let peers: ForeignPeer[] = [];
+let target: HostileTarget;
 
 beforeEach(async () => {
-  const resources = [grant(PARTY_A.nodeId, { data: 'requester-ends' }), grant(PARTY_B.nodeId)];
-  files = await federationFiles({ resources });
-  filesOfC = await federationFiles({ resources }, { b: files.b, id: 'agreement-of-c-and-b' });
-  const [a, c] = [files, filesOfC].map((one) => federationOptions(one, 'b', null).federation.peers[0]);
-  const federation = {
-    keyFile: files.b.keyFile,
-    retrySeconds: 1,
-    peers: [
-      { ...(a as NonNullable<typeof a>), name: 'A' },
-      { ...(c as NonNullable<typeof c>), name: 'C' },
-    ],
-  };
-  target = await startTestCoordinator({ administratorToken: TOKEN, federation });
+  target = await HostileTarget.start();
 });
-afterEach(async () => {
-  for (const node of nodes) node.drop();
-  for (const peer of peers) peer.drop();
-  nodes = [];
-  peers = [];
-  await target.coordinator.stop();
-  await files.remove();
-  await filesOfC.remove();
-});
-
-async function link(of = files): Promise<{ peer: ForeignPeer; stands: boolean }> {
-  const hash = agreementHash(of.agreement, nodeCryptography);
-  if (!hash.ok) throw new Error(hash.error.message);
-  const linked = await ForeignPeer.link(
-    target.url,
-    honestGreeting(of.a.signer, { id: of.agreement.id, hash: hash.value }),
-  );
-  peers.push(linked.peer);
-  return linked;
-}
-
-async function peerView(name = 'A'): Promise<Json> {
-  const response = await fetch(`${target.url}/admin/federation`, { headers: { authorization: `Bearer ${TOKEN}` } });
-  return ((await response.json()) as { peers: Json[] }).peers.find((peer) => peer['name'] === name) as Json;
-}
-
-async function expectReason(code: string, name = 'A'): Promise<void> {
-  await expect
-    .poll(async () => ((await peerView(name))['refusals'] as Json[]).map((refusal) => refusal['code']), WITHIN)
-    .toContain(code);
-}
-
-async function nodeWith(first: number, last: number): Promise<WsNode> {
-  const node = await WsNode.connect(target.url);
-  nodes.push(node);
-  await node.register();
-  const reply = await node.registerShard(first, last, { manifest_hash: target.manifestHash });
-  expect(reply).toMatchObject({ ok: true });
-  return node;
-}
-
-function readdressed(frame: Buffer, hop: number): Buffer {
-  const copy = Buffer.from(frame);
-  copy.writeUInt16LE(hop, 24);
-  return copy;
-}
-
-/** A node with middle layers that hands on what it gets. */
-async function serveMiddle(first: number, last: number, answers = true): Promise<WsNode> {
-  const node = await nodeWith(first, last);
-  node.behave(
-    (message) => {
-      if (message['type'] !== 'pipeline-open') return;
-      node.send({ type: 'pipeline-opened', request_id: message['request_id'], hop: message['hop'] });
-    },
-    (frame) => {
-      if (answers) node.socket.send(readdressed(frame, frame.readUInt16LE(24) + 1));
-    },
-  );
-  return node;
-}
-
-/** The id under which layers are offered over a link. */
-async function offerOf(peer: ForeignPeer, first: number, last: number): Promise<string> {
-  for (;;) {
-    const { layers } = (await peer.next('summary')) as { layers: Json[] };
-    const offer = layers.find((one) => one['layer_start'] === first && one['layer_end'] === last);
-    if (offer !== undefined) return String(offer['offer_id']);
-  }
-}
-
-function opening(offerId: string, more: Json = {}): Json {
-  return {
-    type: 'hop-open',
-    hop_id: randomUUID(),
-    offer_id: offerId,
-    activation_dtype: 'f32',
-    max_positions: MAX_POSITIONS,
-    max_new_tokens: 4,
-    ...more,
-  };
-}
-
-const of =
-  (hopId: unknown) =>
-  (message: Json): boolean =>
-    message['hop_id'] === hopId;
-
-/** Opens a hop over the layers and begins it. */
-async function beginHop(peer: ForeignPeer, offerId: string): Promise<string> {
-  const open = opening(offerId);
-  peer.send(open);
-  const hopId = String(open['hop_id']);
-  await peer.next('hop-opened', of(hopId));
-  peer.send({ type: 'hop-begin', hop_id: hopId, positions: MAX_POSITIONS });
-  return hopId;
-}
-
-function frame(hopId: string, more: Partial<Parameters<typeof handmadeFrame>[0]> = {}): Buffer {
-  return handmadeFrame({ requestId: hopId, hop: 0, step: 1, position: 0, positions: 5, ...more });
-}
+afterEach(() => target.stop());
 
 describe('a peer that asks for layers', () => {
   it('gets what it asks for, and pays for the positions that were done', async () => {
-    await serveMiddle(2, 3);
-    await serveMiddle(4, 5);
-    const { peer } = await link();
+    const third = await target.serveMiddle(2, 3);
+    await target.serveMiddle(4, 5);
+    const { peer } = await target.link();
     const hopId = await beginHop(peer, await offerOf(peer, 2, 5));
-    peer.sendFrame(frame(hopId));
+    peer.sendFrame(hopFrame(hopId));
     const answer = await peer.nextFrame();
     expect([answer.readUInt16LE(26), answer.readUInt32LE(28), answer.readUInt32LE(32)]).toEqual([1, 0, 5]);
     peer.send({ type: 'hop-close', hop_id: hopId, reason: 'stop' });
-    const end = await peer.next('hop-ended', of(hopId));
+    const end = await peer.next('hop-ended', aboutHop(hopId));
     const { shape } = testManifest();
     const flops = countFlops(shape, { layer_start: 2, layer_end: 5 }, 5, 0, 0);
     expect(end).toMatchObject({
@@ -175,29 +53,29 @@ describe('a peer that asks for layers', () => {
         amount: Number(((flops / 1e9) * 2).toFixed(6)),
       },
     });
-    expect(JSON.stringify(peer.messages)).not.toContain(nodes[0]?.nodeId);
+    expect(JSON.stringify(peer.messages)).not.toContain(third.nodeId);
   });
 
   it('ends its hop with the first thing that is wrong, and it is written down', async () => {
-    await serveMiddle(2, 5);
-    const { peer } = await link();
+    await target.serveMiddle(2, 5);
+    const { peer } = await target.link();
     const offerId = await offerOf(peer, 2, 5);
     const notFinite = (hopId: string): Buffer => {
-      const bytes = frame(hopId);
+      const bytes = hopFrame(hopId);
       bytes.writeFloatLE(Number.NaN, 40 + 4 * 7);
       return bytes;
     };
     const cases: [string, (hopId: string) => void][] = [
-      ['hop-shape', (hopId) => peer.sendFrame(frame(hopId, { hiddenSize: 9 }))],
-      ['hop-shape', (hopId) => peer.sendFrame(frame(hopId, { position: 3 }))],
+      ['hop-shape', (hopId) => peer.sendFrame(hopFrame(hopId, { hiddenSize: 9 }))],
+      ['hop-shape', (hopId) => peer.sendFrame(hopFrame(hopId, { position: 3 }))],
       ['frame-values', (hopId) => peer.sendFrame(notFinite(hopId))],
-      ['hop-over-asked', (hopId) => peer.sendFrame(frame(hopId, { positions: MAX_POSITIONS + 1 }))],
+      ['hop-over-asked', (hopId) => peer.sendFrame(hopFrame(hopId, { positions: MAX_POSITIONS + 1 }))],
       ['hop-over-asked', (hopId) => peer.send({ type: 'hop-begin', hop_id: hopId, positions: MAX_POSITIONS + 1 })],
       [
         'hop-replayed',
         (hopId) => {
-          peer.sendFrame(frame(hopId));
-          peer.sendFrame(frame(hopId));
+          peer.sendFrame(hopFrame(hopId));
+          peer.sendFrame(hopFrame(hopId));
         },
       ],
       [
@@ -209,129 +87,77 @@ describe('a peer that asks for layers', () => {
     for (const [code, act] of cases) {
       const hopId = await beginHop(peer, offerId);
       act(hopId);
-      expect([code, await peer.next('hop-ended', of(hopId))]).toMatchObject([code, { error: { code } }]);
-      await expectReason(code);
+      expect([code, await peer.next('hop-ended', aboutHop(hopId))]).toMatchObject([code, { error: { code } }]);
+      await target.expectReason(code);
     }
     expect(peer.closed).toBeNull();
-    expect((await peerView())['traffic']).toMatchObject({ serving: 0 });
+    expect((await target.peerView())['traffic']).toMatchObject({ serving: 0 });
   });
 
   it('cannot name hops and offers that are not there, nor use one id twice', async () => {
-    await serveMiddle(2, 5);
-    const { peer } = await link();
+    await target.serveMiddle(2, 5);
+    const { peer } = await target.link();
     const offerId = await offerOf(peer, 2, 5);
     const unknown = opening(randomUUID());
     peer.send(unknown);
-    expect(await peer.next('hop-ended', of(unknown['hop_id']))).toMatchObject({ error: { code: 'offer-unknown' } });
-    await expectReason('offer-unknown');
-    peer.sendFrame(frame(randomUUID()));
+    expect(await peer.next('hop-ended', aboutHop(unknown['hop_id']))).toMatchObject({
+      error: { code: 'offer-unknown' },
+    });
+    await target.expectReason('offer-unknown');
+    peer.sendFrame(hopFrame(randomUUID()));
     peer.send({ type: 'hop-begin', hop_id: randomUUID(), positions: 3 });
-    await expectReason('hop-unknown');
+    await target.expectReason('hop-unknown');
     const once = opening(offerId);
     peer.send(once);
-    await peer.next('hop-opened', of(once['hop_id']));
+    await peer.next('hop-opened', aboutHop(once['hop_id']));
     peer.send(once);
-    await expectReason('hop-replayed');
-    expect((await peerView())['traffic']).toMatchObject({ serving: 1 });
+    await target.expectReason('hop-replayed');
+    expect((await target.peerView())['traffic']).toMatchObject({ serving: 1 });
     // The id an offer has is of one link alone.
-    const { peer: again } = await link();
+    const { peer: again } = await target.link();
     await offerOf(again, 2, 5);
     const stale = opening(offerId);
     again.send(stale);
-    expect(await again.next('hop-ended', of(stale['hop_id']))).toMatchObject({ error: { code: 'offer-unknown' } });
+    expect(await again.next('hop-ended', aboutHop(stale['hop_id']))).toMatchObject({
+      error: { code: 'offer-unknown' },
+    });
   });
 
   it('cannot pile steps up, and loses its link where a frame is larger than any may be', async () => {
-    await serveMiddle(2, 5, false);
-    const { peer } = await link();
+    await target.serveMiddle(2, 5, false);
+    const { peer } = await target.link();
     const hopId = await beginHop(peer, await offerOf(peer, 2, 5));
     for (let step = 1; step <= 17; step += 1) {
-      peer.sendFrame(frame(hopId, { step, position: step - 1, positions: 1 }));
+      peer.sendFrame(hopFrame(hopId, { step, position: step - 1, positions: 1 }));
     }
-    expect(await peer.next('hop-ended', of(hopId))).toMatchObject({ error: { code: 'hop-over-asked' } });
-    const damaged = frame(hopId).subarray(0, 60);
+    expect(await peer.next('hop-ended', aboutHop(hopId))).toMatchObject({ error: { code: 'hop-over-asked' } });
+    const damaged = hopFrame(hopId).subarray(0, 60);
     peer.sendFrame(damaged);
-    await expectReason('frame-length');
+    await target.expectReason('frame-length');
     expect(peer.closed).toBeNull();
     peer.sendFrame(Buffer.alloc(9 * 1024 * 1024, 'TORE'));
     expect((await peer.untilClosed()).code).toBe(4_400);
-    await expectReason('message-invalid');
+    await target.expectReason('message-invalid');
   });
 
   it('is out at once when the agreement is terminated, and its hops end', async () => {
-    await serveMiddle(2, 5);
-    const { peer } = await link();
+    await target.serveMiddle(2, 5);
+    const { peer } = await target.link();
     const hopId = await beginHop(peer, await offerOf(peer, 2, 5));
-    peer.sendFrame(frame(hopId));
+    peer.sendFrame(hopFrame(hopId));
     await peer.nextFrame();
-    await fetch(`${target.url}/federation/terminations`, {
+    await fetch(`${target.running.url}/federation/terminations`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(terminationOf(files.agreement, '2026-02-01T00:00:00.000Z', PARTY_B)),
+      body: JSON.stringify(terminationOf(target.files.agreement, '2026-02-01T00:00:00.000Z', PARTY_B)),
     });
-    peer.sendFrame(frame(hopId, { step: 2, position: 5, positions: 1 }));
+    peer.sendFrame(hopFrame(hopId, { step: 2, position: 5, positions: 1 }));
     expect((await peer.untilClosed()).code).toBe(4_403);
     expect(peer.frames).toEqual([]);
     await expect
-      .poll(async () => (await peerView())['settled'], WITHIN)
+      .poll(async () => (await target.peerView())['settled'], WITHIN)
       .toMatchObject({ served: { requests: 1 }, owed: 1 });
-    expect((await link()).stands).toBe(false);
-  });
-});
-
-describe('a deadline', () => {
-  it('ends a request over the link when it comes, settled for what was produced', async () => {
-    const first = await nodeWith(0, 3);
-    serveFirst(first);
-    serveLast(await nodeWith(4, 7), { beforeToken: (index) => index < 2 });
-    const { peer } = await link();
-    const requestId = randomUUID();
-    peer.send({
-      type: 'request',
-      request_id: requestId,
-      model_id: 'org/test-model',
-      prompt: 'hello',
-      max_new_tokens: 8,
-      sampling: { temperature: 0, top_k: 0, top_p: 1 },
-      precision: 'fp32',
-      deadline_at: new Date(Date.now() + 2_000).toISOString(),
-    });
-    // The third token never comes by itself; only the deadline can end this.
-    const end = await peer.next('request-ended', (message) => message['request_id'] === requestId);
-    expect(end).toMatchObject({ finish_reason: 'cancelled', error: null, settlement: { output_tokens: 2 } });
-  });
-
-  it('that is over already ends a request before it begins', async () => {
-    serveFirst(await nodeWith(0, 3));
-    serveLast(await nodeWith(4, 7));
-    const { peer } = await link();
-    const requestId = randomUUID();
-    peer.send({
-      type: 'request',
-      request_id: requestId,
-      model_id: 'org/test-model',
-      prompt: 'hello',
-      max_new_tokens: 64,
-      sampling: { temperature: 0, top_k: 0, top_p: 1 },
-      precision: 'fp32',
-      deadline_at: '2026-01-01T00:00:00.000Z',
-    });
-    const end = await peer.next('request-ended', (message) => message['request_id'] === requestId);
-    expect(end['finish_reason'] === 'cancelled' || (end['error'] as Json | null)?.['code'] === 'cancelled').toBe(true);
-  });
-
-  it('ends a hop when it comes, settled for what was done', async () => {
-    await serveMiddle(2, 5);
-    const { peer } = await link();
-    const open = opening(await offerOf(peer, 2, 5), { deadline_at: new Date(Date.now() + 1_500).toISOString() });
-    const hopId = String(open['hop_id']);
-    peer.send(open);
-    await peer.next('hop-opened', of(hopId));
-    peer.send({ type: 'hop-begin', hop_id: hopId, positions: MAX_POSITIONS });
-    peer.sendFrame(frame(hopId));
-    await peer.nextFrame();
-    // Nobody closes it.
-    expect(await peer.next('hop-ended', of(hopId))).toMatchObject({ settlement: { input_tokens: 5 } });
+    expect((await target.link()).stands).toBe(false);
   });
 });
 
@@ -363,7 +189,7 @@ function offered(first: number, last: number): Json {
   return {
     offer_id: randomUUID(),
     model_id: 'org/test-model',
-    manifest_hash: target.manifestHash,
+    manifest_hash: target.running.manifestHash,
     precision: 'fp32',
     layer_start: first,
     layer_end: last,
@@ -400,9 +226,9 @@ function settlement(of_: FederationFiles, hopId: string, positions: number, more
 }
 
 async function ends(): Promise<WsNode> {
-  const first = await nodeWith(0, 1);
+  const first = await target.nodeWith(0, 1);
   serveFirst(first);
-  serveLast(await nodeWith(6, 7));
+  serveLast(await target.nodeWith(6, 7));
   return first;
 }
 
@@ -421,7 +247,7 @@ async function ask(user: WsNode): Promise<Json> {
 describe('a peer that serves layers', () => {
   it('is paid for what it was sent, not for more, other layers or another precision', async () => {
     const user = await ends();
-    const { peer } = await link();
+    const { peer } = await target.link();
     peer.send(summary(offered(2, 5)));
     const lies: [string, Json, number][] = [
       ['settlement-tokens', {}, 1],
@@ -436,10 +262,12 @@ describe('a peer that serves layers', () => {
     serveAsPeer(peer, {
       settle: (hopId, positions) => {
         const made = Object.entries(lie).filter(([, value]) => value !== undefined);
-        const signed = settlement(files, hopId, positions + extra, Object.fromEntries(made));
+        const signed = settlement(target.files, hopId, positions + extra, Object.fromEntries(made));
         if (!('layers' in lie) || lie['layers'] !== undefined) return signed;
         const { layers: _layers, signature: _signature, ...rest } = signed;
-        return { ...signStatement(rest as Parameters<typeof signStatement>[0], files.a.signer, nodeCryptography) };
+        return {
+          ...signStatement(rest as Parameters<typeof signStatement>[0], target.files.a.signer, nodeCryptography),
+        };
       },
     });
     await expect.poll(async () => (await ask(user))['ok'], WITHIN).toBe(true);
@@ -447,7 +275,7 @@ describe('a peer that serves layers', () => {
       [lie, extra] = [made, more];
       // The answer is there all the same; what the peer's part costs is between the institutions.
       expect([code, await ask(user)]).toMatchObject([code, { ok: true, value: { federation: { amount: 0 } } }]);
-      await expectReason(code);
+      await target.expectReason(code);
     }
     [lie, extra] = [{}, 0];
     const { federation } = (await ask(user))['value'] as { federation: Json };
@@ -473,10 +301,10 @@ describe('a peer that serves layers', () => {
       },
     ],
     ['frame-length', (peer, bytes) => peer.sendFrame(Buffer.concat([bytes, Buffer.alloc(8)]))],
-    ['hop-unknown', (peer) => peer.sendFrame(frame(randomUUID()))],
+    ['hop-unknown', (peer) => peer.sendFrame(hopFrame(randomUUID()))],
   ])('and hands back what it should not (%s) is found out, and the request fails clearly', async (code, act) => {
     const user = await ends();
-    const { peer } = await link();
+    const { peer } = await target.link();
     peer.send(summary(offered(2, 5)));
     let isHonest = true;
     serveAsPeer(peer, {
@@ -492,35 +320,34 @@ describe('a peer that serves layers', () => {
     const reply = await ask(user);
     expect(reply).toMatchObject({ ok: false });
     expect(['frame-invalid', 'node-failed', 'node-lost']).toContain((reply['error'] as Json)['code']);
-    await expectReason(code);
+    await target.expectReason(code);
     // No own node is blamed for it.
-    const challenges = await fetch(`${target.url}/admin/challenges?limit=100`, {
-      headers: { authorization: `Bearer ${TOKEN}` },
-    });
-    expect(await challenges.text()).not.toContain('"passed":false');
+    expect(await (await target.admin('/challenges?limit=100')).text()).not.toContain('"passed":false');
   });
 
   it('is not asked for layers the agreement keeps at home, whatever it offers', async () => {
-    const first = await nodeWith(0, 3);
+    const first = await target.nodeWith(0, 3);
     serveFirst(first);
-    const { peer } = await link();
+    const { peer } = await target.link();
     // A keeps the ends of requests away from itself: under the agreement it serves nothing but what lies between.
     peer.send(summary(offered(4, 7)));
     serveAsPeer(peer);
-    await expect.poll(async () => Number(((await peerView())['traffic'] as Json)['messages_in']), WITHIN).toBe(1);
+    await expect
+      .poll(async () => Number(((await target.peerView())['traffic'] as Json)['messages_in']), WITHIN)
+      .toBe(1);
     expect(await ask(first)).toMatchObject({ ok: false, error: { code: 'pipeline-unavailable' } });
     expect(peer.messages.filter(({ type }) => type === 'hop-open')).toEqual([]);
   });
 
   it('serves nobody but the coordinator it is linked with', async () => {
     const user = await ends();
-    const c = (await link(filesOfC)).peer;
+    const c = (await target.link(target.filesOfC)).peer;
     c.send(summary(offered(2, 5)));
-    serveAsPeer(c, { settle: (hopId, positions) => settlement(filesOfC, hopId, positions) });
+    serveAsPeer(c, { settle: (hopId, positions) => settlement(target.filesOfC, hopId, positions) });
     await expect.poll(async () => (await ask(user))['ok'], WITHIN).toBe(true);
     const opened = (): number => c.messages.filter(({ type }) => type === 'hop-open').length;
     const before = opened();
-    const { peer: a } = await link();
+    const { peer: a } = await target.link();
     const { layers, models } = (await a.next('summary')) as { layers: Json[]; models: Json[] };
     // What C serves is neither offered to A nor counted as something the own nodes can answer with.
     expect(layers.map((one) => [one['layer_start'], one['layer_end']])).toEqual([

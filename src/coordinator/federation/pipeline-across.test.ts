@@ -103,6 +103,11 @@ describe('one pipeline of two coordinators', () => {
       [2, 5, 'federation'],
       [6, 7, 'ws-relay'],
     ]);
+    // The list of models says that it can be asked for, and with whom.
+    const listed = (await (await fetch(`${pair.a.url}/inference/models`)).json()) as Json;
+    expect(listed['models']).toMatchObject([{ pipeline_available: true, served_by: 'Coordinator B' }]);
+    const status = (await (await fetch(`${pair.a.url}/inference/pipeline/${tiny.modelId}`)).json()) as Json;
+    expect(status).toMatchObject({ available: true, layers_missing: [2, 3, 4, 5] });
     const entries = await expectReconciled();
     const value = valueOf(answer);
     // Every position but that of the last token, which nobody had to read.

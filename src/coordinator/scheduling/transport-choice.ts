@@ -10,7 +10,7 @@ export type HopTransport =
     }
   | { readonly kind: 'http'; readonly host: string; readonly port: number }
   /** By another coordinator, over the link to it. */
-  | { readonly kind: 'federation'; readonly peerKey: string; readonly offerId: string };
+  | { readonly kind: 'federation'; readonly offerId: string };
 
 /** Host names and IPv4 addresses; nothing that could change the meaning of a URL. */
 const HOST_PATTERN = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?$/;

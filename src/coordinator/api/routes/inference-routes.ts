@@ -12,6 +12,7 @@ import { PrecisionName } from '../../../protocol/compute/http/tokens';
 import { refuse } from '../../errors';
 import { estimatedPrice } from '../../ledger/pricing';
 import type { PeerModel } from '../../federation/offers';
+import type { Peer } from '../../federation/peer';
 import { noFallback } from '../../pipeline/generate-service';
 import type { CoordinatorServices } from '../../services';
 import { sendResult, type ApiServer } from '../server-types';
@@ -65,6 +66,24 @@ function statusAtPeer({ peer, model }: PeerModel): PipelineStatus {
   };
 }
 
+/** A model whose missing layers a peer has. */
+function statusAcross(peer: Peer): Pick<PipelineStatus, 'available' | 'reason'> {
+  return { available: true, reason: `${peer.name} has the layers that are missing here.` };
+}
+
+/** Models that are answered by the own nodes and those of a peer together count as available, with the peer's name. */
+async function withCrossings(
+  listings: readonly ModelListing[],
+  federation: CoordinatorServices['federation'],
+): Promise<ModelListing[]> {
+  const listed: ModelListing[] = [];
+  for (const listing of listings) {
+    const peer = listing.pipeline_available ? null : ((await federation?.hops.peerWith(listing.model_id)) ?? null);
+    listed.push(peer === null ? listing : { ...listing, pipeline_available: true, served_by: peer.name });
+  }
+  return listed;
+}
+
 /** Lists what peers serve as well: in place of a model the own nodes cannot answer with, and beside them. */
 function withPeerModels(own: readonly ModelListing[], peers: readonly PeerModel[]): ModelListing[] {
   const listed = own.map((listing) => {
@@ -93,7 +112,7 @@ function withPeerModels(own: readonly ModelListing[], peers: readonly PeerModel[
 
 /** `/inference/*` questions: models, coverage, where to help, what it costs. */
 export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): void {
-  const { catalogue, scheduler } = services;
+  const { catalogue, scheduler, federation } = services;
 
   app.get('/inference/models', async (): Promise<ModelListings> => {
     const models: ModelListing[] = [];
@@ -116,16 +135,18 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
         manifest_hash: manifestHash,
       });
     }
-    return { models: withPeerModels(models, services.federation?.offers.all() ?? []) };
+    return { models: await withCrossings(withPeerModels(models, federation?.offers.all() ?? []), federation) };
   });
 
   app.get('/inference/pipeline/*', async (request, reply) => {
     const modelId = restOfPath(request.params, MAX_MODEL_ID_LENGTH);
     const coverage = await scheduler.coverage(modelId);
     const model = catalogue.find(modelId);
-    const other = services.federation?.model(modelId) ?? null;
-    if (other !== null && coverage?.report.available !== true) return reply.send(statusAtPeer(other));
+    const other = federation?.model(modelId) ?? null;
+    const isAnsweredThere = other !== null && (other.model.available || model === undefined);
+    if (isAnsweredThere && coverage?.report.available !== true) return reply.send(statusAtPeer(other));
     if (coverage === null || model === undefined) return sendResult(reply, unknownModel(modelId));
+    const across = coverage.report.available ? null : ((await federation?.hops.peerWith(modelId)) ?? null);
     const answer: PipelineStatus = {
       available: coverage.report.available,
       model_id: modelId,
@@ -136,6 +157,7 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
       online_nodes: coverage.online,
       pipeline_nodes: coverage.plan?.hops.map((hop) => hop.nodeId) ?? [],
       reason: coverage.report.reason,
+      ...(across === null ? {} : statusAcross(across)),
     };
     return reply.send(answer);
   });
