@@ -92,7 +92,7 @@ for (let index = 0; index < count; index += 1) {
     provider: 'cpu',
   });
 }
-const scheduler = new Scheduler(catalogue, view, allocations, { suggestedPrecision: 'fp32' });
+const scheduler = new Scheduler(catalogue, view, allocations);
 const planning: number[] = [];
 for (let run = 0; run < RUNS; run += 1) {
   const started = performance.now();

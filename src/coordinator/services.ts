@@ -166,7 +166,7 @@ export function createServices(
     },
   });
   replicas?.watchNodes((nodeId) => view.touch(nodeId));
-  const scheduler = new Scheduler(catalogue, view, allocations, config);
+  const scheduler = new Scheduler(catalogue, view, allocations);
   const shards = new ShardService(registry, catalogue, nodes, reach, config, random);
   const challengeStore = new ChallengeStore(database, clock, standings);
   const ownRuns = config.ownChecks ? new OwnRuns(startOwnEngine, logger) : NO_OWN_RUNS;

@@ -81,7 +81,7 @@ const onlyNode = (coordinator: SocketCoordinator): ConnectedNode => {
 describe('ContributorNode over the WebSocket', () => {
   it('goes from off to serving, with the coordinator’s suggestion', async () => {
     const coordinator = await startCoordinator({
-      suggestion: { layer_start: 0, layer_end: 1, vram_required_gb: '0.1' },
+      suggestion: { layer_start: 0, layer_end: 1, vram_required_gb: '0.1', precision: 'int8' },
     });
     const { node } = createNode(coordinator.url);
     expect(stateOf(node)).toBe('off');
@@ -94,13 +94,18 @@ describe('ContributorNode over the WebSocket', () => {
       balanceMicroGft: 10_000_000,
       coordinator: { name: 'Test cooperative', version: '1.2.3', transport: 'websocket', tokenMode: true },
       hardware: { cpuModel: 'Test Processor', matmulGflops: 10, latencyScore: 0.75 },
-      shard: { modelId: 'test/tiny', range: { layer_start: 0, layer_end: 1 }, chosenBy: 'coordinator' },
+      shard: {
+        modelId: 'test/tiny',
+        range: { layer_start: 0, layer_end: 1 },
+        precision: 'int8',
+        chosenBy: 'coordinator',
+      },
     });
     const [registration] = SocketCoordinator.of(onlyNode(coordinator), 'register-shard');
     expect(registration).toMatchObject({
       manifest_hash: TINY_HASH,
       manifest: { model_id: 'test/tiny', total_layers: 4 },
-      shard: { layer_start: 0, layer_end: 1, transports: [{ transport: 'ws-relay' }], host: null, port: null },
+      shard: { layer_start: 0, layer_end: 1, precision: 'int8', transports: [{ transport: 'ws-relay' }], host: null },
     });
     expect(coordinator.paths).toContain('GET /inference/suggest/test/tiny?vram_gb=2.4');
     await node.stop();
@@ -273,26 +278,6 @@ describe('ContributorNode over the WebSocket', () => {
     expect(coordinator.nodes[1]?.nodeId).toBe(coordinator.nodes[0]?.nodeId);
     expect(engines).toHaveLength(1);
     expect(engines[0]?.loads).toHaveLength(1);
-  });
-
-  it('holds weights as the coordinator suggests, or as its person decided', async () => {
-    const suggestion = { layer_start: 0, layer_end: 1, precision: 'int4' };
-    const coordinator = await startCoordinator({ suggestion });
-    const { node, engines } = createNode(coordinator.url);
-    node.start();
-    await reached(node, 'serving');
-    expect(engines[0]?.loads).toMatchObject([{ precision: 'int4' }]);
-    expect(node.snapshot().shard?.precision).toBe('int4');
-    const [registration] = SocketCoordinator.of(onlyNode(coordinator), 'register-shard');
-    expect(registration).toMatchObject({ shard: { precision: 'int4' } });
-    await node.stop();
-    const other = await startCoordinator({ suggestion });
-    const { node: decided, engines: others } = createNode(other.url, { precision: 'int8' });
-    decided.start();
-    await reached(decided, 'serving');
-    expect(others[0]?.loads).toMatchObject([{ precision: 'int8' }]);
-    expect(other.paths).toContain('GET /inference/suggest/test/tiny?vram_gb=2.4&precision=int8');
-    await decided.stop();
   });
 
   it('does not fight another program that has the same key', async () => {

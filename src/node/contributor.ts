@@ -32,7 +32,8 @@ import { Registration } from './registration';
 import { Requester } from './requester';
 import { NodeModels } from './shard/node-models';
 import { ShardKeeper } from './shard/shard-keeper';
-import { ShardService, type ShardWish } from './shard/shard-service';
+import type { ShardWish } from './shard/shard-planner';
+import { ShardService } from './shard/shard-service';
 import { Wake } from './wake';
 
 const NO_COORDINATOR = { name: null, version: null, transport: null, tokenMode: null } as const;

@@ -1,6 +1,5 @@
 import { PRECISIONS, type Precision } from '../../protocol/compute/formulas';
 import type { LayerRange } from '../../protocol/compute/model';
-import type { CoordinatorConfig } from '../config';
 import type { KnownModel, ModelCatalogue } from '../models/model-catalogue';
 import type { Allocations } from './allocations';
 import { reportCoverage, type CoverageReport } from './coverage';
@@ -51,6 +50,8 @@ export interface SuggestionWish {
   readonly nodeId?: string | undefined;
   /** How it would hold them, where that is settled. */
   readonly precision?: Precision | undefined;
+  /** How they are held where nobody holds any yet. */
+  readonly firstPrecision: Precision;
 }
 
 /** Layers a node should hold. */
@@ -111,7 +112,6 @@ export class Scheduler {
     private readonly catalogue: ModelCatalogue,
     private readonly view: Pick<ShardView, 'shardsOf'>,
     readonly allocations: Allocations,
-    private readonly config: Pick<CoordinatorConfig, 'suggestedPrecision'>,
   ) {}
 
   /** The best pipeline of a model now, or null. */
@@ -159,13 +159,13 @@ export class Scheduler {
   /** Where a new node helps most, or null when nothing fits; undefined for an unknown model. */
   async suggest(
     modelId: string,
-    { memoryBytes, nodeId, precision: wanted }: SuggestionWish,
+    { memoryBytes, nodeId, precision: wanted, firstPrecision }: SuggestionWish,
   ): Promise<Suggestion | null | undefined> {
     const placed = await this.placed(modelId);
     if (placed === null) return undefined;
     const { model, held } = placed;
     const { manifest } = model;
-    const precision = wanted ?? usualPrecision(held) ?? this.config.suggestedPrecision;
+    const precision = wanted ?? usualPrecision(held) ?? firstPrecision;
     const move = nodeId === undefined ? null : proposeMove(manifest, alikeWith(held, nodeId), nodeId);
     // Only what is held alike makes a pipeline together.
     const alike = held.filter((shard) => shard.precision === precision);

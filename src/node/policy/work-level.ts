@@ -1,7 +1,7 @@
 import type { HardwareReport } from '../../protocol/compute/node-snapshot';
 import type { NodePreferences } from '../contributor-options';
 import { passShare } from '../jobs/pacer';
-import type { ShardWish } from '../shard/shard-service';
+import type { ShardWish } from '../shard/shard-planner';
 import type { RunLevel } from './run-policy';
 
 /** Providers of the devices that may work, fastest first as they were measured here; the processor's is `cpu`. */

@@ -1,51 +1,23 @@
-import type { LoadedModel, ModelSource } from '../../inference';
-import type { LayerRange, ModelManifest } from '../../protocol/compute/model';
 import type { TransportOffer } from '../../protocol/compute/http/shards';
-import type { HeldPrecision, MoveConsentChoice } from '../../protocol/compute/run-preferences';
+import type { MoveConsentChoice } from '../../protocol/compute/run-preferences';
 import type { Failure, Result } from '../../protocol/result';
 import { success } from '../../protocol/result';
 import type { Clock } from '../clock';
 import { timeText } from '../clock';
 import { BackOff } from '../coordinator-client/back-off';
 import type { CoordinatorConnection, PipelineMessage } from '../coordinator-client/coordinator-client';
-import { modelPath } from '../coordinator-client/coordinator-url';
-import { readModelIds, readSuggestion, type SuggestedLayers } from '../coordinator-client/reading';
+import { readModelIds } from '../coordinator-client/reading';
 import { nodeFailure, type NodeErrorCode } from '../errors';
-import { readFreeMemoryBytes, type HardwareReader } from '../hardware/hardware-facts';
 import { pacedEngine, type Pacer } from '../jobs/pacer';
 import { PipelineJobs, type JobLinks } from '../jobs/pipeline-jobs';
-import type { HubPreferences } from '../contributor-options';
-import type { NodeLogger } from '../logger';
-import type { NodeView } from '../node-view';
-import type { LayerChoice } from '../policy/policy-inputs';
-import { readHubName } from './hub-model';
-import { readOfferedModel, type OfferedModel } from './offered-model';
 import { MoveConsent } from './move-consent';
-import { chooseRange, fitRange, memoryBudget, type ChosenRange } from './shard-choice';
 import type { ShardKeeper } from './shard-keeper';
+import { ShardPlanner, type AgreedLayers, type ShardPlannerOptions, type ShardWish } from './shard-planner';
 import { reportShard, type ServedShard } from './served-shard';
 
 const BYTES_PER_GIB = 1_073_741_824;
 /** Characters the wire takes of an execution provider's name. */
 const MAX_PROVIDER_NAME = 40;
-
-/** What shall be in memory, from the person's preferences. */
-export interface ShardWish {
-  readonly modelFolder: string | null;
-  /** A model of the coordinator's list, or `hub:OWNER/NAME` for one of a hub, where there is no folder. */
-  readonly modelId: string | null;
-  /** Which hub that is. */
-  readonly hub?: HubPreferences | undefined;
-  readonly layerChoice: LayerChoice;
-  /** How weights are held; null: as the coordinator suggests. */
-  readonly precision: HeldPrecision | null;
-  readonly cpuThreads: number | null;
-  readonly memoryBudgetBytes: number | null;
-  /** Execution providers that may run it, best first; null leaves it to the engine. */
-  readonly providers: readonly string[] | null;
-  /** Whether the processor may run it where no other provider can. */
-  readonly mayUseCpu: boolean;
-}
 
 /** How others reach the shard. */
 export interface ShardReach {
@@ -56,16 +28,8 @@ export interface ShardReach {
   readonly transports: readonly TransportOffer[];
 }
 
-export interface ShardServiceOptions {
-  readonly keeper: ShardKeeper;
-  readonly hardwareReader: HardwareReader;
-  readonly view: NodeView;
+export interface ShardServiceOptions extends ShardPlannerOptions {
   readonly clock: Clock;
-  readonly logger: NodeLogger;
-  /** Reads a JSON document of the coordinator. */
-  readonly fetchJson: (path: string) => Promise<Result<unknown>>;
-  /** Where the coordinator offers its models' files. */
-  readonly coordinator: () => Promise<Result<ModelSource>>;
   readonly onNotice: (text: string) => void;
   /** The node's own links to its neighbours in pipelines. */
   readonly links: JobLinks;
@@ -84,6 +48,7 @@ export class ShardService {
   /** Proposals of the coordinator to hold other layers. */
   readonly moves: MoveConsent;
   private readonly backOff: BackOff;
+  private readonly planner: ShardPlanner;
   private jobs: PipelineJobs | null = null;
   /** The wish the loaded shard was made from. */
   private loadedFor: string | null = null;
@@ -94,13 +59,14 @@ export class ShardService {
     readonly modelId: string;
   } | null = null;
   /** Layers the person and the coordinator agreed on, until the next `reconcile` has loaded them. */
-  private agreed: { readonly modelId: string; readonly range: LayerRange } | null = null;
+  private agreed: AgreedLayers | null = null;
   private retry: { readonly atMs: number } | null = null;
   private failedFor: string | null = null;
   private loading: { readonly wish: string; readonly controller: AbortController } | null = null;
 
   constructor(private readonly options: ShardServiceOptions) {
     this.backOff = new BackOff(options.clock);
+    this.planner = new ShardPlanner(options);
     this.moves = new MoveConsent(options.view, options.clock, options.logger, options.moveConsent, (proposal) => {
       this.agreed = { modelId: proposal.modelId, range: proposal.range };
       this.loadedFor = null;
@@ -174,43 +140,17 @@ export class ShardService {
   }
 
   private async load(wish: ShardWish, key: string): Promise<Result<ServedShard>> {
-    const { keeper, view, hardwareReader } = this.options;
+    const { keeper, view } = this.options;
     const controller = new AbortController();
     this.loading = { wish: key, controller };
     const { signal } = controller;
     try {
-      view.apply({ type: 'preparing', step: 'model', fraction: 0 });
-      const source = await this.openModel(wish, signal);
-      if (!source.ok) return source;
-      const free = await readFreeMemoryBytes(hardwareReader);
-      if (!free.ok) return free;
-      const budgetBytes = memoryBudget(wish.memoryBudgetBytes, free.value);
-      const { manifest } = source.value;
-      const agreed = this.agreed?.modelId === manifest.model_id ? this.agreed.range : null;
-      const isAutomatic = wish.layerChoice.kind === 'automatic';
-      const isOpen = wish.precision === null || (isAutomatic && agreed === null);
-      const suggestion = isOpen ? await this.askForSuggestion(manifest.model_id, budgetBytes, wish.precision) : null;
-      const precision = wish.precision ?? suggestion?.precision ?? 'fp32';
-      const wished = chooseRange(wish.layerChoice, manifest, agreed ?? suggestion?.range ?? null);
-      if (!wished.ok) return wished;
-      const chosen = this.fit(wished.value, precision, manifest, budgetBytes, wish);
-      if (signal.aborted) return nodeFailure('cancelled', 'Loading was cancelled.');
-      const model = await this.obtainLayers(source.value, chosen.range, signal);
-      if (!model.ok) return model;
-      view.apply({ type: 'load-started', modelId: manifest.model_id, range: chosen.range });
-      const loaded = await keeper.load(
-        {
-          model: model.value,
-          chosen,
-          precision,
-          memoryBudgetBytes: budgetBytes,
-          cpuThreads: wish.cpuThreads,
-          providers: wish.providers,
-          mayUseCpu: wish.mayUseCpu,
-          mayShrink: isAutomatic,
-        },
-        { signal, onProgress: (fraction) => view.apply({ type: 'load-progressed', fraction }) },
-      );
+      const plan = await this.planner.plan(wish, this.agreed, signal);
+      if (!plan.ok) return plan;
+      const { model, chosen } = plan.value;
+      view.apply({ type: 'load-started', modelId: model.manifest.model_id, range: chosen.range });
+      const onProgress = (fraction: number): void => view.apply({ type: 'load-progressed', fraction });
+      const loaded = await keeper.load(plan.value, { signal, onProgress });
       if (loaded.ok) {
         this.loadedFor = key;
         this.agreed = null;
@@ -220,80 +160,6 @@ export class ShardService {
     } finally {
       this.loading = null;
     }
-  }
-
-  /** Fits the range into the memory before anything is fetched or cut for it, and writes down what is expected of it. */
-  private fit(
-    wished: ChosenRange,
-    precision: HeldPrecision,
-    manifest: ModelManifest,
-    budgetBytes: number,
-    wish: ShardWish,
-  ): ChosenRange {
-    const { hardware } = this.options.view.snapshot();
-    const isMeasured = hardware !== null && hardware.memoryGigabytesPerSecond > 0 && hardware.matmulGflops > 0;
-    const measured = isMeasured
-      ? { memoryGigabytesPerSecond: hardware.memoryGigabytesPerSecond, matmulGflopsPerSecond: hardware.matmulGflops }
-      : undefined;
-    const device = { device: wish.providers?.[0] ?? 'cpu', budgetBytes, measured };
-    const mayShrink = wish.layerChoice.kind === 'automatic';
-    const { range, fit } = fitRange(wished.range, manifest.shape, precision, device, mayShrink);
-    this.options.logger.info('Layers were chosen', {
-      range: `${range.layer_start}-${range.layer_end}`,
-      precision,
-      budgetBytes,
-      neededBytes: fit?.estimate.totalBytes,
-      expectedTokensPerSecond: fit?.tokensPerSecond ?? undefined,
-    });
-    return { ...wished, range };
-  }
-
-  /** What is to be served: a folder that was read, or a model whose layers are still to be fetched. */
-  private async openModel(wish: ShardWish, signal: AbortSignal): Promise<Result<LoadedModel | OfferedModel>> {
-    const { keeper, view, fetchJson, coordinator } = this.options;
-    const onProgress = (fraction: number): void => view.apply({ type: 'preparing', step: 'model', fraction });
-    if (wish.modelFolder !== null) return keeper.readModel(wish.modelFolder, { signal, onProgress });
-    if (wish.modelId !== null) {
-      const source = await coordinator();
-      if (!source.ok) return source;
-      const hub = readHubName(wish.modelId);
-      if (hub === null) return readOfferedModel(wish.modelId, fetchJson, source.value);
-      // Where the coordinator knows the model, only the layers served are fetched, and no other file.
-      const offered = hub.file === undefined ? await readOfferedModel(hub.repository, fetchJson, source.value) : null;
-      if (offered?.ok === true) return offered;
-      return keeper.importHubModel({ ...wish.hub, ...hub }, { signal, onProgress });
-    }
-    return nodeFailure('model-unset', 'No model is chosen, so there is nothing to serve.', {
-      suggestion: 'Choose a model of the coordinator, or a folder with one.',
-    });
-  }
-
-  private async obtainLayers(
-    model: LoadedModel | OfferedModel,
-    range: LayerRange,
-    signal: AbortSignal,
-  ): Promise<Result<LoadedModel>> {
-    if ('folder' in model) return success(model);
-    const { keeper, view } = this.options;
-    return keeper.fetchLayers(model, range, {
-      signal,
-      onProgress: (fraction) => view.apply({ type: 'preparing', step: 'model', fraction }),
-    });
-  }
-
-  private async askForSuggestion(
-    modelId: string,
-    budgetBytes: number,
-    precision: HeldPrecision | null,
-  ): Promise<SuggestedLayers | null> {
-    const gib = Math.round((budgetBytes / BYTES_PER_GIB) * 1_000) / 1_000;
-    const held = precision === null ? '' : `&precision=${precision}`;
-    const answer = await this.options.fetchJson(`/inference/suggest/${modelPath(modelId)}?vram_gb=${gib}${held}`);
-    if (answer.ok) return readSuggestion(answer.value);
-    this.options.logger.info('The coordinator suggested nothing; this node chooses itself', {
-      reason: answer.error.message,
-    });
-    return null;
   }
 
   private async register(

@@ -112,7 +112,7 @@ function withPeerModels(own: readonly ModelListing[], peers: readonly PeerModel[
 
 /** `/inference/*` questions: models, coverage, where to help, what it costs. */
 export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): void {
-  const { catalogue, scheduler, federation } = services;
+  const { catalogue, scheduler, federation, config } = services;
 
   app.get('/inference/models', async (): Promise<ModelListings> => {
     const models: ModelListing[] = [];
@@ -165,7 +165,8 @@ export function inferenceRoutes(app: ApiServer, services: CoordinatorServices): 
   app.get('/inference/suggest/*', { schema: { querystring: SuggestQuery } }, async (request, reply) => {
     const modelId = restOfPath(request.params, MAX_MODEL_ID_LENGTH);
     const { vram_gb: memoryGb, node_id: nodeId, precision: wanted } = request.query;
-    const wish = { memoryBytes: memoryGb * BYTES_PER_GB, nodeId, precision: wanted };
+    const memoryBytes = memoryGb * BYTES_PER_GB;
+    const wish = { memoryBytes, nodeId, precision: wanted, firstPrecision: config.suggestedPrecision };
     const suggestion = await scheduler.suggest(modelId, wish);
     if (suggestion === undefined) return sendResult(reply, unknownModel(modelId));
     if (suggestion === null) {

@@ -1,0 +1,158 @@
+import type { LoadedModel, ModelSource } from '../../inference';
+import type { LayerRange, ModelManifest } from '../../protocol/compute/model';
+import type { HeldPrecision } from '../../protocol/compute/run-preferences';
+import { success, type Result } from '../../protocol/result';
+import type { HubPreferences } from '../contributor-options';
+import { modelPath } from '../coordinator-client/coordinator-url';
+import { readSuggestion, type SuggestedLayers } from '../coordinator-client/reading';
+import { nodeFailure } from '../errors';
+import { readFreeMemoryBytes, type HardwareReader } from '../hardware/hardware-facts';
+import type { NodeLogger } from '../logger';
+import type { NodeView } from '../node-view';
+import type { LayerChoice } from '../policy/policy-inputs';
+import { readHubName } from './hub-model';
+import { readOfferedModel, type OfferedModel } from './offered-model';
+import { chooseRange, fitRange, memoryBudget, type ChosenRange } from './shard-choice';
+import type { LoadPlan, ShardKeeper } from './shard-keeper';
+
+const BYTES_PER_GIB = 1_073_741_824;
+
+/** What shall be in memory, from the person's preferences. */
+export interface ShardWish {
+  readonly modelFolder: string | null;
+  /** A model of the coordinator's list, or `hub:OWNER/NAME` for one of a hub, where there is no folder. */
+  readonly modelId: string | null;
+  /** Which hub that is. */
+  readonly hub?: HubPreferences | undefined;
+  readonly layerChoice: LayerChoice;
+  /** How weights are held; null: as the coordinator suggests. */
+  readonly precision: HeldPrecision | null;
+  readonly cpuThreads: number | null;
+  readonly memoryBudgetBytes: number | null;
+  /** Execution providers that may run it, best first; null leaves it to the engine. */
+  readonly providers: readonly string[] | null;
+  /** Whether the processor may run it where no other provider can. */
+  readonly mayUseCpu: boolean;
+}
+
+/** Layers the person and the coordinator agreed on. */
+export interface AgreedLayers {
+  readonly modelId: string;
+  readonly range: LayerRange;
+}
+
+export interface ShardPlannerOptions {
+  readonly keeper: ShardKeeper;
+  readonly hardwareReader: HardwareReader;
+  readonly view: NodeView;
+  readonly logger: NodeLogger;
+  /** Reads a JSON document of the coordinator. */
+  readonly fetchJson: (path: string) => Promise<Result<unknown>>;
+  /** Where the coordinator offers its models' files. */
+  readonly coordinator: () => Promise<Result<ModelSource>>;
+}
+
+/** Finds out which layers to hold and how, and brings the model's files here. */
+export class ShardPlanner {
+  constructor(private readonly options: ShardPlannerOptions) {}
+
+  /** @param agreed - layers that come before what the coordinator would suggest, or null */
+  async plan(wish: ShardWish, agreed: AgreedLayers | null, signal: AbortSignal): Promise<Result<LoadPlan>> {
+    const { view, hardwareReader } = this.options;
+    view.apply({ type: 'preparing', step: 'model', fraction: 0 });
+    const source = await this.openModel(wish, signal);
+    if (!source.ok) return source;
+    const free = await readFreeMemoryBytes(hardwareReader);
+    if (!free.ok) return free;
+    const budgetBytes = memoryBudget(wish.memoryBudgetBytes, free.value);
+    const { manifest } = source.value;
+    const agreedRange = agreed?.modelId === manifest.model_id ? agreed.range : null;
+    const mayShrink = wish.layerChoice.kind === 'automatic';
+    const isOpen = wish.precision === null || (mayShrink && agreedRange === null);
+    const suggestion = isOpen ? await this.askForSuggestion(manifest.model_id, budgetBytes, wish.precision) : null;
+    const precision = wish.precision ?? suggestion?.precision ?? 'fp32';
+    const wished = chooseRange(wish.layerChoice, manifest, agreedRange ?? suggestion?.range ?? null);
+    if (!wished.ok) return wished;
+    const chosen = this.fit(wished.value, precision, manifest, budgetBytes, wish);
+    if (signal.aborted) return nodeFailure('cancelled', 'Loading was cancelled.');
+    const model = await this.obtainLayers(source.value, chosen.range, signal);
+    if (!model.ok) return model;
+    const { cpuThreads, providers, mayUseCpu } = wish;
+    const memory = { memoryBudgetBytes: budgetBytes, mayShrink };
+    return success({ model: model.value, chosen, precision, ...memory, cpuThreads, providers, mayUseCpu });
+  }
+
+  /** Fits the range into the memory before anything is fetched or cut for it, and writes down what is expected of it. */
+  private fit(
+    wished: ChosenRange,
+    precision: HeldPrecision,
+    manifest: ModelManifest,
+    budgetBytes: number,
+    wish: ShardWish,
+  ): ChosenRange {
+    const { hardware } = this.options.view.snapshot();
+    const isMeasured = hardware !== null && hardware.memoryGigabytesPerSecond > 0 && hardware.matmulGflops > 0;
+    const measured = isMeasured
+      ? { memoryGigabytesPerSecond: hardware.memoryGigabytesPerSecond, matmulGflopsPerSecond: hardware.matmulGflops }
+      : undefined;
+    const device = { device: wish.providers?.[0] ?? 'cpu', budgetBytes, measured };
+    const mayShrink = wish.layerChoice.kind === 'automatic';
+    const { range, fit } = fitRange(wished.range, manifest.shape, precision, device, mayShrink);
+    this.options.logger.info('Layers were chosen', {
+      range: `${range.layer_start}-${range.layer_end}`,
+      precision,
+      budgetBytes,
+      neededBytes: fit?.estimate.totalBytes,
+      expectedTokensPerSecond: fit?.tokensPerSecond ?? undefined,
+    });
+    return { ...wished, range };
+  }
+
+  /** What is to be served: a folder that was read, or a model whose layers are still to be fetched. */
+  private async openModel(wish: ShardWish, signal: AbortSignal): Promise<Result<LoadedModel | OfferedModel>> {
+    const { keeper, view, fetchJson, coordinator } = this.options;
+    const onProgress = (fraction: number): void => view.apply({ type: 'preparing', step: 'model', fraction });
+    if (wish.modelFolder !== null) return keeper.readModel(wish.modelFolder, { signal, onProgress });
+    if (wish.modelId !== null) {
+      const source = await coordinator();
+      if (!source.ok) return source;
+      const hub = readHubName(wish.modelId);
+      if (hub === null) return readOfferedModel(wish.modelId, fetchJson, source.value);
+      // Where the coordinator knows the model, only the layers served are fetched, and no other file.
+      const offered = hub.file === undefined ? await readOfferedModel(hub.repository, fetchJson, source.value) : null;
+      if (offered?.ok === true) return offered;
+      return keeper.importHubModel({ ...wish.hub, ...hub }, { signal, onProgress });
+    }
+    return nodeFailure('model-unset', 'No model is chosen, so there is nothing to serve.', {
+      suggestion: 'Choose a model of the coordinator, or a folder with one.',
+    });
+  }
+
+  private async obtainLayers(
+    model: LoadedModel | OfferedModel,
+    range: LayerRange,
+    signal: AbortSignal,
+  ): Promise<Result<LoadedModel>> {
+    if ('folder' in model) return success(model);
+    const { keeper, view } = this.options;
+    return keeper.fetchLayers(model, range, {
+      signal,
+      onProgress: (fraction) => view.apply({ type: 'preparing', step: 'model', fraction }),
+    });
+  }
+
+  private async askForSuggestion(
+    modelId: string,
+    budgetBytes: number,
+    precision: HeldPrecision | null,
+  ): Promise<SuggestedLayers | null> {
+    const gib = Math.round((budgetBytes / BYTES_PER_GIB) * 1_000) / 1_000;
+    const held = precision === null ? '' : `&precision=${precision}`;
+    const answer = await this.options.fetchJson(`/inference/suggest/${modelPath(modelId)}?vram_gb=${gib}${held}`);
+    if (answer.ok) return readSuggestion(answer.value);
+    this.options.logger.info('The coordinator suggested nothing; this node chooses itself', {
+      reason: answer.error.message,
+    });
+    return null;
+  }
+}
