@@ -1,5 +1,6 @@
 import { createCipheriv } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { Value } from 'typebox/value';
 import { expect, it } from 'vitest';
 import { greetingTranscript, linkProofText, type Introduction } from '../protocol/federation/greeting';
 import { readReceipt, readSettlement, signReceipt, signSettlement } from '../protocol/federation/settlement';
@@ -9,7 +10,15 @@ import {
   signFederationStatement,
   statementOf,
 } from '../protocol/federation/statement';
-import { signAgreement } from '../protocol/signing/sign-document';
+import { FederationMessage } from '../protocol/federation/messages';
+import {
+  credentialProblem,
+  readCostConfirmation,
+  readCredential,
+  signCostConfirmation,
+  signCredential,
+} from '../protocol/federation/session-credential';
+import { signAgreement, signTurn } from '../protocol/signing/sign-document';
 import type { Agreement } from '../protocol/trust/agreement';
 import { agreementHash } from '../protocol/trust/termination';
 import { nodeCryptography as cryptography, signerOfSeed } from './ed25519';
@@ -151,6 +160,88 @@ function buildVectors() {
     signerOf(B),
     cryptography,
   );
+  const guest = testParty(3, 'Guest').signer;
+  const sessionId = '01957000-0000-7000-8000-0000000000d1';
+  const credential = signCredential(
+    {
+      agreement_id: agreement.id,
+      session_id: sessionId,
+      issued_by: signerOf(A).publicKey,
+      public_key: guest.publicKey,
+      display_name: 'Guest',
+      issued_at: '2026-03-01T20:00:00.000Z',
+      expires_at: '2026-03-01T20:30:00.000Z',
+    },
+    signerOf(A),
+    cryptography,
+  );
+  const participant = { id: '01957000-0000-7000-8000-0000000000d2', public_key: guest.publicKey };
+  const cost = {
+    amount: 0.5,
+    unit: 'node-hours',
+    model_id: 'org/model-of-b',
+    coordinator_id: 'coordinator-of-a',
+    input_tokens: 12,
+    output_tokens: 34,
+    ledger_ref: '01957000-0000-7000-8000-0000000000d3',
+    confirmed_at: '2026-03-01T20:00:02.000Z',
+  };
+  const turn = signTurn(
+    {
+      id: '01957000-0000-7000-8000-0000000000d4',
+      participant_id: participant.id,
+      session_id: sessionId,
+      author: 'model' as const,
+      created_at: '2026-03-01T20:00:03.000Z',
+      content: [{ type: 'text' as const, text: 'A shard is a range of layers.' }],
+      inference_cost: cost,
+    },
+    participant,
+    guest,
+    cryptography,
+  );
+  if (!turn.ok) throw new Error(turn.error.message);
+  const { amount: _amount, unit: _unit, ...booked } = cost;
+  const confirmation = signCostConfirmation(
+    {
+      agreement_id: agreement.id,
+      session_id: sessionId,
+      turn_id: turn.value.id,
+      issued_by: signerOf(A).publicKey,
+      public_key: guest.publicKey,
+      ...booked,
+      gft: 0.25,
+      entry_hash: 'e'.repeat(64),
+    },
+    signerOf(A),
+    cryptography,
+  );
+  const numbered = { ...turn.value, seq: 7 };
+  /** Home coordinator A and host B, in the order they are sent; the numbers of the link are left out. */
+  const sessions = [
+    { from: 'home', message: { type: 'session-vouch', session_id: sessionId, credential } },
+    {
+      from: 'home',
+      message: {
+        type: 'session-call',
+        call_id: 1,
+        public_key: guest.publicKey,
+        call: { type: 'session-post', session_id: sessionId, turn: turn.value },
+        confirmation,
+      },
+    },
+    {
+      from: 'host',
+      message: {
+        type: 'session-told',
+        session_id: sessionId,
+        public_keys: [guest.publicKey],
+        event: { type: 'session-turns', session_id: sessionId, turns: [numbered] },
+      },
+    },
+    { from: 'host', message: { type: 'session-reply', call_id: 1, result: { ok: true, value: { seq: 7 } } } },
+    { from: 'host', message: { type: 'session-behind', session_id: sessionId } },
+  ];
   return {
     seeds: {
       coordinators: { dialer: base64(seedOf(A.coordinator)), listener: base64(seedOf(B.coordinator)) },
@@ -174,6 +265,8 @@ function buildVectors() {
     settlement,
     receipt,
     statement,
+    session_credential: credential,
+    session_messages: sessions,
   };
 }
 
@@ -208,6 +301,26 @@ it('publishes vectors of a link that are what this program does, and that hold',
   const read = readFederationStatement(published.statement, cryptography);
   expect(read.ok && read.value.signedBy).toHaveLength(2);
   expect(checkStatementAgreement(published.statement, published.agreement, cryptography).ok).toBe(true);
+});
+
+it('publishes wrapped messages of sessions that a link takes, under a credential that holds for half an hour', () => {
+  const published = JSON.parse(readFileSync(FILE, 'utf8')) as ReturnType<typeof buildVectors>;
+  for (const [index, { message }] of published.session_messages.entries()) {
+    expect(Value.Check(FederationMessage, { ...message, sequence: index + 1 })).toBe(true);
+  }
+  const credential = readCredential(published.session_credential, cryptography);
+  if (!credential.ok) throw new Error(credential.error.message);
+  const problemAt = (time: string): unknown =>
+    credentialProblem(credential.value, {
+      issuedBy: signerOf(A).publicKey,
+      sessionId: credential.value.session_id,
+      agreementProblem: (id) => (id === published.agreement.id ? null : 'unknown'),
+      nowMs: Date.parse(time),
+    })?.code ?? null;
+  expect(['2026-03-01T20:29:59.000Z', '2026-03-01T20:30:00.000Z'].map(problemAt)).toEqual([null, 'credential-expired']);
+  expect(readCredential({ ...published.session_credential, display_name: 'Another' }, cryptography).ok).toBe(false);
+  const confirmation = published.session_messages[1]?.message.confirmation;
+  expect(readCostConfirmation(confirmation, cryptography).ok).toBe(true);
 });
 
 it('gives no secret for a public key of small order', () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,6 +101,12 @@ describe('tore canonical', () => {
   });
 });
 
+/** The fields of an attachment that stands in its document. */
+function inline(bytes: Buffer): Record<string, unknown> {
+  const value = createHash('sha256').update(bytes).digest('hex');
+  return { size_bytes: bytes.length, checksum: { algorithm: 'sha-256', value }, data: bytes.toString('base64') };
+}
+
 describe('tore keygen, sign and verify', () => {
   async function newKey(name: string): Promise<{ file: string; publicKey: string }> {
     const file = join(folder, name);
@@ -154,6 +161,44 @@ describe('tore keygen, sign and verify', () => {
     const { code, notes } = await tore(['verify', example('session.tore3.json')]);
     expect(code).toBe(EXIT.ok);
     expect(notes).toContain('Turns without a signature: 1.');
+  });
+
+  it('verifies the sessions inside a project, and the agreement beside them', async () => {
+    const session = parse(example('session.tore3.json'));
+    const agreement = readFileSync(example('agreement.tore2-agreement.json'));
+    const attachment = {
+      id: 'agreement',
+      name: 'agreement.tore2-agreement.json',
+      media_type: 'application/json',
+      storage: 'inline',
+      ...inline(agreement),
+    };
+    const project = {
+      tore_spec: 'tore-0004',
+      id: 'project',
+      name: 'Between two',
+      instructions: '',
+      conversations: [],
+      sessions: [session],
+      attachments: [attachment],
+      created_at: '2026-03-01T00:00:00.000Z',
+      updated_at: '2026-03-01T00:00:00.000Z',
+    };
+    const { code, notes } = await tore(['verify', STREAM], JSON.stringify(project));
+    expect(notes).toContain('Turns without a signature: 1.');
+    expect(code).toBe(EXIT.ok);
+    const turns = session['turns'] as Record<string, unknown>[];
+    const changed = { ...session, turns: turns.map((turn) => ({ ...turn, created_at: '2026-03-01T00:00:00.000Z' })) };
+    const forged = JSON.stringify({ ...project, sessions: [changed] });
+    const refused = await tore(['verify', STREAM], forged);
+    expect(refused.code).toBe(EXIT.invalid);
+    expect(refused.notes).toContain('/sessions/0/turns/');
+    const unsigned = Buffer.from(
+      JSON.stringify({ ...parse(example('agreement.tore2-agreement.json')), signatures: [] }),
+    );
+    const withUnsigned = { ...project, attachments: [{ ...attachment, ...inline(unsigned) }] };
+    expect((await tore(['verify', STREAM], JSON.stringify(withUnsigned))).code).toBe(EXIT.invalid);
+    expect((await tore(['verify', STREAM], JSON.stringify({ ...project, sessions: [] }))).code).toBe(EXIT.usage);
   });
 
   it('says that a conversation carries no signature', async () => {

@@ -1,12 +1,20 @@
 import { generateSigner, nodeEd25519, openSigner } from '../../keys/ed25519';
 import type { DocumentResult } from '../../protocol/documents/errors';
-import { DOCUMENT_KINDS, readJson, validateDraft, type ToreDocument } from '../../protocol/documents/read-document';
+import {
+  DOCUMENT_KINDS,
+  readDocument,
+  readJson,
+  validateDraft,
+  type ToreDocument,
+} from '../../protocol/documents/read-document';
 import { writeDocument } from '../../protocol/documents/write-document';
+import { isDocumentReference, type Project } from '../../protocol/project/project';
 import type { Signer } from '../../protocol/signing/ed25519';
 import { signAgreement, signDiscoveryRecord, signSession } from '../../protocol/signing/sign-document';
 import {
   verifyAgreement,
   verifyDiscoveryRecord,
+  verifyProject,
   verifySession,
   type Verification,
 } from '../../protocol/signing/verify-document';
@@ -24,7 +32,7 @@ async function openKey(path: string | null, terminal: Terminal): Promise<Signer>
 function unsignable(kind: ToreDocument['kind']): never {
   throw new Stop(
     EXIT.usage,
-    `A ${DOCUMENT_KINDS[kind].noun} carries no signature; discovery records, agreements and turns of sessions do.`,
+    `A ${DOCUMENT_KINDS[kind].noun} carries no signature; discovery records, agreements and turns of sessions do, also in a project.`,
   );
 }
 
@@ -50,7 +58,28 @@ export const sign: Command = {
 function verifyRead(read: ToreDocument): DocumentResult<Verification> {
   if (read.kind === 'discovery') return verifyDiscoveryRecord(read.document, nodeEd25519);
   if (read.kind === 'agreement') return verifyAgreement(read.document, nodeEd25519);
+  if (read.kind === 'project') return verifyInside(read.document);
   return read.kind === 'session' ? verifySession(read.document, nodeEd25519) : unsignable(read.kind);
+}
+
+/** A project is as good as the sessions in it and the agreement beside them. */
+function verifyInside(project: Project): DocumentResult<Verification> {
+  const sessions = project.sessions ?? [];
+  if (sessions.length === 0) return unsignable('project');
+  if (sessions.some(isDocumentReference)) {
+    throw new Stop(
+      EXIT.usage,
+      'Sessions of this project stand in files of their own; put it together with `tore merge`.',
+    );
+  }
+  for (const { name, storage, data } of project.attachments) {
+    if (!name.endsWith('.tore2-agreement.json') || storage !== 'inline' || typeof data !== 'string') continue;
+    const read = readDocument(Buffer.from(data, 'base64'));
+    if (!read.ok) return read;
+    const verified = verifyRead(read.value);
+    if (!verified.ok) return verified;
+  }
+  return verifyProject(project, nodeEd25519);
 }
 
 export const verify: Command = {

@@ -6,6 +6,7 @@ import {
 } from '../documents/errors';
 import type { Signature } from '../documents/fields';
 import { ProblemList, quoted, type Path, type Problem } from '../documents/problems';
+import { isDocumentReference, type Project } from '../project/project';
 import type { GroupSession } from '../session/session';
 import type { Agreement } from '../trust/agreement';
 import type { DiscoveryRecord } from '../trust/discovery';
@@ -16,7 +17,7 @@ import { agreementSigningText, discoverySigningText, turnSigningText } from './s
 export interface Verification {
   /** Key ids whose signatures hold, each once. */
   readonly signedBy: readonly string[];
-  /** Signed objects: 1 for a record, the parties of an agreement, the signed turns of a session. */
+  /** Signed objects: 1 for a record, the parties of an agreement, the signed turns of a session or of those in a project. */
   readonly signatures: number;
   /** Turns without a signature; always 0 for records and agreements. */
   readonly unsigned: number;
@@ -113,11 +114,30 @@ export function verifyAgreement(agreement: Agreement, ed25519: Ed25519): Documen
 /** Verifies the signed turns of a session; turns without a signature are counted, not refused. */
 export function verifySession(session: GroupSession, ed25519: Ed25519): DocumentResult<Verification> {
   const verifier = new Verifier(ed25519);
+  const unsigned = checkTurns(session, verifier, []);
+  return unsigned.ok ? verifier.result(unsigned.value) : unsigned;
+}
+
+/** Verifies the signed turns of every session inside a project; sessions in files of their own are not looked at. */
+export function verifyProject(project: Project, ed25519: Ed25519): DocumentResult<Verification> {
+  const verifier = new Verifier(ed25519);
+  let unsigned = 0;
+  for (const [index, session] of (project.sessions ?? []).entries()) {
+    if (isDocumentReference(session)) continue;
+    const checked = checkTurns(session, verifier, ['sessions', index]);
+    if (!checked.ok) return checked;
+    unsigned += checked.value;
+  }
+  return verifier.result(unsigned);
+}
+
+/** Checks the signed turns of a session that stands at `at` in its document. @returns how many are not signed */
+function checkTurns(session: GroupSession, verifier: Verifier, at: Path): DocumentResult<number> {
   const participants = new Map(session.participants.map((participant) => [participant.id, participant]));
   let unsigned = 0;
   for (const [index, turn] of session.turns.entries()) {
     if (verifier.full) break;
-    const path = ['turns', index, 'signature'];
+    const path = [...at, 'turns', index, 'signature'];
     const publicKey = participants.get(turn.participant_id)?.public_key;
     if (turn.signature === null || turn.signature === undefined) unsigned += 1;
     else if (publicKey === null || publicKey === undefined) {
@@ -129,5 +149,5 @@ export function verifySession(session: GroupSession, ed25519: Ed25519): Document
       verifier.check(turn.signature, publicKey, `turn ${turn.seq}`, text.value, path);
     }
   }
-  return verifier.result(unsigned);
+  return { ok: true, value: unsigned };
 }
