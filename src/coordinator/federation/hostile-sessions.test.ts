@@ -297,6 +297,87 @@ describe('a hostile host', () => {
     expect(ben.socket.messages.some(({ type }) => type === 'session-ended')).toBe(false);
   });
 
+  it('is read on from where it left something out, and found out when it gives a number twice', async () => {
+    const peer = await link();
+    const id = v7();
+    const offer = { session_id: id, title: 'Of A', mode: 'live', agreement_ref: files.agreement.id, opened_by: 'Ada' };
+    peer.send({ type: 'session-hosted', offers: [{ ...offer, created_at: at(0) }] });
+    await ben.socket.next('session-offered', (message) => message['session_id'] === id);
+
+    const participant = { id: v7(), display_name: 'Ben', platform: 'test', role: 'member', public_key: BEN.publicKey };
+    const turnOf = (seq: number, turnId = v7()): Json => ({
+      id: turnId,
+      seq,
+      participant_id: participant.id,
+      author: 'human',
+      created_at: at(0),
+      content: [{ type: 'text', text: `turn ${seq}` }],
+    });
+    const turns = [turnOf(1), turnOf(2), turnOf(3)];
+    const head = {
+      id,
+      title: 'Of A',
+      mode: 'live',
+      status: 'open',
+      coordinator_id: 'coordinator-of-a',
+      agreement_ref: files.agreement.id,
+      cost_unit: 'node-hours',
+      cost_rate: 2,
+      created_at: at(0),
+      updated_at: at(0),
+      last_seq: 0,
+    };
+    const calls: Json[] = [];
+    peer.behave((message) => {
+      if (message['type'] !== 'session-call') return;
+      const carried = message['call'] as Json;
+      calls.push(carried);
+      const after = Number(carried['after_seq'] ?? 0);
+      const entered = {
+        head,
+        participant_id: participant.id,
+        participants: [{ ...participant, joined_at: at(0) }],
+        turns: [],
+        present: [],
+        agreement: files.agreement,
+      };
+      const value =
+        carried['type'] === 'session-read' ? { turns: turns.slice(after), last_seq: turns.length } : entered;
+      peer.send({ type: 'session-reply', call_id: message['call_id'], result: { ok: true, value } });
+    });
+    const ask = (message: Json): Promise<Json> => ben.ask({ session_id: id, ...message });
+    await ask({ type: 'session-join', me: ben.me });
+    expect(await peer.next('session-vouch')).toMatchObject({
+      credential: {
+        session_id: id,
+        public_key: BEN.publicKey,
+        display_name: 'Ben',
+        issued_by: files.b.signer.publicKey,
+      },
+    });
+    const tell = (told: Json): void =>
+      peer.send({
+        type: 'session-told',
+        session_id: id,
+        public_keys: [BEN.publicKey],
+        event: { type: 'session-turns', session_id: id, turns: [told] },
+      });
+    // The third without the first two.
+    tell(turns[2] as Json);
+    const numbers = async (): Promise<unknown[]> =>
+      ((await ask({ type: 'session-read', after_seq: 0 }))['turns'] as Json[]).map(({ seq }) => seq);
+    await expect.poll(numbers, WITHIN).toEqual([1, 2, 3]);
+    expect(calls.map(({ type }) => type)).toContain('session-read');
+    turns.push(turnOf(4));
+    const before = calls.length;
+    peer.send({ type: 'session-behind', session_id: id });
+    await expect.poll(numbers, WITHIN).toEqual([1, 2, 3, 4]);
+    expect(calls.slice(before)).toMatchObject([{ type: 'session-enter', after_seq: 3 }, { type: 'session-read' }]);
+    tell(turnOf(2));
+    await expectReason('session-order');
+    expect(await numbers()).toEqual([1, 2, 3, 4]);
+  });
+
   it('breaks the link with a message of the family that is malformed, and not with one of a later version', async () => {
     const later = await link();
     later.send({ type: 'session-of-the-future', session_id: randomUUID() });
