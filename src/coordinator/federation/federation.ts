@@ -58,7 +58,7 @@ export class Federation {
   readonly settlements: SettlementDesk;
   readonly statements: StatementDesk;
   readonly store: SettlementStore;
-  private readonly sessions: SessionsAcross;
+  readonly sessions: SessionsAcross;
   readonly peerStore: PeerStore;
   /** What waits for the database, by peer, so that settlements are taken in the order they came. */
   private readonly tails = new Map<Peer, Promise<void>>();

@@ -146,14 +146,14 @@ export class SessionCopies {
   }
 
   /** Turns after a number, as many as a page holds. */
-  async page(sessionId: string, afterSeq: number): Promise<Turn[]> {
+  async page(sessionId: string, afterSeq: number, limit: number = SESSION_LIMITS.maxPageTurns): Promise<Turn[]> {
     const sizes = await this.database
       .selectFrom('federation_session_turns')
       .select(['seq', 'size_bytes'])
       .where('session_id', '=', sessionId)
       .where('seq', '>', afterSeq)
       .orderBy('seq')
-      .limit(SESSION_LIMITS.maxPageTurns)
+      .limit(limit)
       .execute();
     let bytes = 0;
     const fitting = sizes.filter(({ size_bytes: size }, index) => {
@@ -198,7 +198,12 @@ export class SessionCopies {
   }
 
   /** A session as it stands in the copy, for somebody in it. */
-  async entered(sessionId: string, own: OwnParticipant, afterSeq: number): Promise<EnteredSession | null> {
+  async entered(
+    sessionId: string,
+    own: OwnParticipant,
+    afterSeq: number,
+    limit?: number,
+  ): Promise<EnteredSession | null> {
     const row = await this.database
       .selectFrom('federation_sessions')
       .selectAll()
@@ -214,7 +219,7 @@ export class SessionCopies {
       head: { ...(JSON.parse(row.head_json) as SessionHead), last_seq: row.last_seq },
       participant_id: own.participant.id,
       participants: participants.map(({ participant_json: text }) => JSON.parse(text) as SessionParticipant),
-      turns: await this.page(sessionId, afterSeq),
+      turns: await this.page(sessionId, afterSeq, limit),
       present: [],
       agreement: row.agreement_json === null ? null : (JSON.parse(row.agreement_json) as Agreement),
     };

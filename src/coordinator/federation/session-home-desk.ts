@@ -9,6 +9,7 @@ import type { CoordinatorMessage, MessageOf, ParticipantMessage } from '../../pr
 import { EnteredSession, TurnPage, type SessionList, type SessionOffer } from '../../protocol/wire/session-messages';
 import type { Clock } from '../clock';
 import type { Logger } from '../logger';
+import { exportPageOf, type ExportPage, type PageRequest } from '../sessions/export-page';
 import type { PeerSessions } from '../sessions/peer-sessions';
 import type { ParticipantConnection, SessionRooms } from '../sessions/session-rooms';
 import type { SessionCall, SessionsAway } from '../sessions/sessions-away';
@@ -114,7 +115,14 @@ export class SessionHomeDesk implements SessionsAway {
     return found;
   }
 
-  async read(publicKey: string, sessionId: string, afterSeq: number): Promise<Result<TurnPage>> {
+  async exportPage(publicKey: string, sessionId: string, page: PageRequest): Promise<Result<ExportPage>> {
+    const own = await this.parts.copies.own(sessionId, publicKey);
+    const copy =
+      own === null || own.hasLeft ? null : await this.parts.copies.entered(sessionId, own, page.afterSeq, page.limit);
+    return copy === null ? unknownSession() : success(exportPageOf(copy.head, copy.participants, copy.turns, page));
+  }
+
+  private async read(publicKey: string, sessionId: string, afterSeq: number): Promise<Result<TurnPage>> {
     const own = await this.parts.copies.own(sessionId, publicKey);
     if (own === null || own.hasLeft) return unknownSession();
     const line = this.index.lineOf(sessionId);

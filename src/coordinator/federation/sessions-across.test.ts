@@ -1,7 +1,14 @@
 import { v7 } from 'uuid';
 import { afterEach, describe, expect, it } from 'vitest';
+import { nodeEd25519 } from '../../keys/ed25519';
+import { requestSigner } from '../../node/identity/request-signer';
+import { readDocument } from '../../protocol/documents/read-document';
+import type { GroupSession } from '../../protocol/session/session';
+import { verifySession } from '../../protocol/signing/verify-document';
 import { serveModel, startPair, type RunningPair } from '../testing/federation-pair';
+import { call, callAt } from '../testing/foreign-client';
 import { costOf, SessionClient } from '../testing/session-client';
+import type { TestCoordinator } from '../testing/start-coordinator';
 import { newTestKey, WsNode } from '../testing/ws-node';
 
 type Json = Record<string, unknown>;
@@ -44,6 +51,17 @@ async function untilOffered(client: SessionClient, sessionId: string): Promise<v
 const textsOf = async (client: SessionClient, sessionId: string): Promise<string[]> =>
   (await client.read(sessionId)).map(({ seq, text }) => `${seq} ${text}`);
 
+/** The session as a person reads it over HTTP from a coordinator. */
+async function exported(of: TestCoordinator, client: SessionClient, sessionId: string): Promise<GroupSession> {
+  callAt(of.url);
+  const signer = { publicKey: client.key.publicKey, sign: (text: string) => client.sign(text) };
+  const path = `/sessions/${sessionId}`;
+  const page = await call('GET', path, undefined, requestSigner(signer, of.coordinatorId)('GET', path, ''));
+  const read = readDocument(JSON.stringify(page.body['session']));
+  if (!read.ok || read.value.kind !== 'session') throw new Error(JSON.stringify(page.body));
+  return read.value.document;
+}
+
 describe('a session across a link', () => {
   it('is offered at the other side to its people alone, joined through their own coordinator, and written by both', async () => {
     const { a, b, files } = await start();
@@ -74,6 +92,11 @@ describe('a session across a link', () => {
     expect(await ben.socket.next('session-turns', ({ turns }) => (turns as Json[])[0]?.['seq'] === 2)).toBeDefined();
     const all = ['1 From B', '2 From A'];
     expect([await textsOf(ada, sessionId), await textsOf(ben, sessionId)]).toEqual([all, all]);
+    // Each reads the same document over HTTP from the own coordinator.
+    const [atA, atB] = [await exported(a, ada, sessionId), await exported(b, ben, sessionId)];
+    expect(atA.turns).toEqual(atB.turns);
+    expect(verifySession(atA, nodeEd25519)).toMatchObject({ ok: true, value: { signatures: 2 } });
+    expect(atA.host.coordinator_id).toBe(b.coordinatorId);
   });
 
   it('shows who is there and who writes, and lets go of whoever the owner takes out', async () => {

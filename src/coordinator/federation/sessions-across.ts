@@ -26,7 +26,7 @@ export interface SessionParts {
 /** Group sessions over links: those hosted here for the peers' people, and those of peers for the own. */
 export class SessionsAcross {
   private readonly host: SessionHostDesk;
-  private readonly home: SessionHomeDesk;
+  readonly home: SessionHomeDesk;
   private isOfferDue = false;
 
   constructor(

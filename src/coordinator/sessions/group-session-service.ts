@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { success } from '../../protocol/result';
 import { costTermsOf } from '../../protocol/session/session-costs';
 import { SESSION_LIMITS } from '../../protocol/session/limits';
-import type { GroupSession, SessionParticipant } from '../../protocol/session/session';
+import type { SessionParticipant } from '../../protocol/session/session';
 import {
   decideAct,
   decidePost,
@@ -30,6 +30,7 @@ import { actsForParty, keysOfParties } from '../../protocol/trust/agreement-keys
 import { agreementHash } from '../../protocol/trust/termination';
 import { checkAgreement } from './agreement-check';
 import { checkCost } from './cost-check';
+import { exportPageOf, type ExportPage, type PageRequest } from './export-page';
 import type { Guest } from './guest';
 import { offerOf, participantOf, type GroupSessionStore } from './group-session-store';
 import { checkTurn, sameTurn, turnsPointedTo } from './turn-check';
@@ -46,14 +47,6 @@ interface Outcome<Value> {
 
 function refused<Value>(result: SessionResult<never>): Outcome<Value> {
   return { result };
-}
-
-/** Part of a session for export. */
-export interface ExportPage {
-  readonly session: GroupSession;
-  readonly last_seq: number;
-  /** What `after_seq` gives the next page; null at the end. */
-  readonly next: number | null;
 }
 
 /**
@@ -179,37 +172,13 @@ export class GroupSessionService {
    * A page of a session as a document: the first page with its turns is a whole tore-0003 document when `next` is null;
    * else the turns of the following pages belong behind its own.
    */
-  async exportPage(
-    publicKey: string,
-    sessionId: string,
-    page: { readonly afterSeq: number; readonly limit: number | undefined; readonly url: string },
-  ): Promise<SessionResult<ExportPage>> {
+  async exportPage(publicKey: string, sessionId: string, page: PageRequest): Promise<SessionResult<ExportPage>> {
     const reader = await this.reader(publicKey, sessionId);
     if (!reader.ok) return reader;
-    const { session } = reader.value;
     // The turns first, so that none of them names somebody who is missing among the participants.
     const turns = await this.store.page(sessionId, page.afterSeq, page.limit);
     const participants = (await this.store.participants(sessionId)).map(participantOf);
-    const { id, title, mode, status, agreement_ref, created_at, updated_at, last_seq } = this.store.headOf(session);
-    const reached = turns.at(-1)?.seq ?? page.afterSeq;
-    return success({
-      session: {
-        tore_spec: 'tore-0003',
-        id,
-        title,
-        mode,
-        status,
-        host: { coordinator_id: this.coordinatorId, url: page.url },
-        ...(agreement_ref === null ? {} : { agreement_ref }),
-        created_at,
-        updated_at,
-        participants,
-        turns,
-        metadata: {},
-      },
-      last_seq: Math.max(last_seq, reached),
-      next: reached < last_seq ? reached : null,
-    });
+    return success(exportPageOf(this.store.headOf(reader.value.session), participants, turns, page));
   }
 
   /** Takes a turn: checked, numbered and stored in one transaction. The same turn again gets the same number. */

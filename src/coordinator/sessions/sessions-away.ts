@@ -1,6 +1,7 @@
 import type { Result } from '../../protocol/result';
 import type { MessageOf, ParticipantMessage } from '../../protocol/wire/messages';
-import type { SessionList, SessionOffer, TurnPage } from '../../protocol/wire/session-messages';
+import type { SessionList, SessionOffer } from '../../protocol/wire/session-messages';
+import type { ExportPage, PageRequest } from './export-page';
 import type { ParticipantConnection } from './session-rooms';
 
 /** A call about one session. */
@@ -19,6 +20,6 @@ export interface SessionsAway {
   lost(connection: ParticipantConnection): void;
   list(publicKey: string): Promise<SessionList>;
   offers(publicKey: string): Promise<SessionOffer[]>;
-  /** A page of the copy, for somebody who is in the session. */
-  read(publicKey: string, sessionId: string, afterSeq: number): Promise<Result<TurnPage>>;
+  /** A page of the copy as a document, for somebody who is in the session. */
+  exportPage(publicKey: string, sessionId: string, page: PageRequest): Promise<Result<ExportPage>>;
 }

@@ -16,8 +16,12 @@ const Page = Type.Object({
  * is in the session with; whoever is not in it hears what they would hear of one that does not exist. Writing is for the
  * WebSocket alone, where turns get their order.
  */
-export function sessionRoutes(app: ApiServer, services: Pick<CoordinatorServices, 'groupSessions' | 'access'>): void {
+export function sessionRoutes(
+  app: ApiServer,
+  services: Pick<CoordinatorServices, 'groupSessions' | 'access' | 'federation'>,
+): void {
   const { groupSessions, access } = services;
+  const away = services.federation?.sessions.home ?? null;
 
   /** The key that asks; in open mode a call need not prove one, and then there is nobody to read as. */
   const keyOf = (publicKey: string | null): CoordinatorResult<string> =>
@@ -31,7 +35,10 @@ export function sessionRoutes(app: ApiServer, services: Pick<CoordinatorServices
     const key = keyOf(request.principal.publicKey);
     if (!key.ok) return sendResult(reply, key);
     const list = await groupSessions.list(key.value);
-    return list.ok ? reply.send({ sessions: list.value }) : sendResult(reply, unknown(list.error.message));
+    const elsewhere = away === null ? [] : await away.list(key.value);
+    return list.ok
+      ? reply.send({ sessions: [...list.value, ...elsewhere] })
+      : sendResult(reply, unknown(list.error.message));
   });
 
   app.get('/sessions/:id', { schema: { params: Params, querystring: Page } }, async (request, reply) => {
@@ -39,7 +46,8 @@ export function sessionRoutes(app: ApiServer, services: Pick<CoordinatorServices
     if (!key.ok) return sendResult(reply, key);
     const { after_seq: afterSeq = 0, limit } = request.query;
     const url = `${request.protocol}://${request.host}`;
-    const page = await groupSessions.exportPage(key.value, request.params.id, { afterSeq, limit, url });
+    const host = away?.hosts(request.params.id) === true ? away : groupSessions;
+    const page = await host.exportPage(key.value, request.params.id, { afterSeq, limit, url });
     return page.ok ? reply.send(page.value) : sendResult(reply, unknown(page.error.message));
   });
 }
