@@ -1,8 +1,14 @@
+import { Compile } from 'typebox/compile';
 import { createCipheriv } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Value } from 'typebox/value';
 import { expect, it } from 'vitest';
+import { countFlops } from '../protocol/compute/flops';
+import { spentMicroGft } from '../protocol/compute/formulas';
+import { toWireGft } from '../protocol/compute/micro-gft';
+import { microAmount } from '../protocol/federation/grant';
 import { greetingTranscript, linkProofText, type Introduction } from '../protocol/federation/greeting';
+import { FederationMessage } from '../protocol/federation/messages';
 import { readReceipt, readSettlement, signReceipt, signSettlement } from '../protocol/federation/settlement';
 import {
   checkStatementAgreement,
@@ -21,6 +27,7 @@ import {
 import { signAgreement, signTurn } from '../protocol/signing/sign-document';
 import type { Agreement } from '../protocol/trust/agreement';
 import { agreementHash } from '../protocol/trust/termination';
+import { decodeActivationFrame, encodeActivationFrame } from '../protocol/wire/activation-frame';
 import { nodeCryptography as cryptography, signerOfSeed } from './ed25519';
 import { ephemeralKey, linkKey } from './link-keys';
 import { frameOpener, frameSealer } from './sealed-frames';
@@ -77,6 +84,75 @@ function agreementOfBoth(): Agreement {
   return agreement;
 }
 
+const HOP_ID = '01957000-0000-7000-8000-0000000000d1';
+const HOP = { layers: { layer_start: 2, layer_end: 5 }, positions: 45, tokens: 0, precision: 'fp16' } as const;
+const SHAPE = {
+  layers: 8,
+  hidden_size: 8,
+  feed_forward_size: 16,
+  attention_heads: 2,
+  key_value_heads: 1,
+  head_size: 4,
+  vocabulary_size: 300,
+  context_length: 128,
+};
+
+/** A hop of the dialer's pipeline: how it is opened, its first activation, and what it comes to at two node-hours for a GFT. */
+function hopOf(seal: (frame: Uint8Array) => Uint8Array, agreementId: string) {
+  const texts = [
+    JSON.stringify({
+      type: 'hop-open',
+      hop_id: HOP_ID,
+      offer_id: '01957000-0000-7000-8000-0000000000d2',
+      activation_dtype: 'f16',
+      max_positions: 64,
+      max_new_tokens: 34,
+      sequence: 3,
+    }),
+    JSON.stringify({ type: 'hop-begin', hop_id: HOP_ID, positions: 46, sequence: 4 }),
+  ];
+  const activation = encodeActivationFrame({
+    requestId: HOP_ID,
+    hop: 0,
+    step: 1,
+    purpose: 'sample',
+    position: 0,
+    positions: 2,
+    hiddenSize: SHAPE.hidden_size,
+    dtype: 'f16',
+    values: Float32Array.from({ length: 2 * SHAPE.hidden_size }, (_, index) => index / 4 - 2),
+  });
+  const flops = countFlops(SHAPE, HOP.layers, HOP.positions, 0, HOP.tokens);
+  const amount = toWireGft(microAmount(spentMicroGft(flops, HOP.precision), { unit: 'node-hours', rate: 2 }));
+  const settlement = signSettlement(
+    {
+      agreement_id: agreementId,
+      request_id: HOP_ID,
+      served_by: signerOf(B).publicKey,
+      served_for: signerOf(A).publicKey,
+      model_id: 'org/model-of-b',
+      precision: HOP.precision,
+      layers: HOP.layers,
+      input_tokens: HOP.positions,
+      output_tokens: HOP.tokens,
+      finish_reason: 'stop',
+      amount,
+      unit: 'node-hours',
+      settled_at: '2026-03-01T21:00:00.000Z',
+      server_ref: '01957000-0000-7000-8000-0000000000d3',
+    },
+    signerOf(B),
+    cryptography,
+  );
+  return {
+    messages: texts.map((text) => ({ text, sealed: base64(seal(Buffer.from(text, 'utf8'))) })),
+    activation: { frame: base64(activation), sealed: base64(seal(activation)) },
+    shape: SHAPE,
+    flops,
+    settlement,
+  };
+}
+
 function buildVectors() {
   const agreement = agreementOfBoth();
   const hash = agreementHash(agreement, cryptography);
@@ -98,6 +174,8 @@ function buildVectors() {
     JSON.stringify({ type: 'request-cancel', request_id: '01957000-0000-7000-8000-0000000000a1', sequence: 2 }),
   ];
   const seal = frameSealer(keys.dialer);
+  const frames = texts.map((text) => ({ text, sealed: base64(seal(Buffer.from(text, 'utf8'))) }));
+  const hop = hopOf(seal, agreement.id);
   const settlement = signSettlement(
     {
       agreement_id: agreement.id,
@@ -152,6 +230,18 @@ function buildVectors() {
         settled_at: settlement.settled_at,
         server_ref: settlement.server_ref,
         consumer_ref: receipt.consumer_ref,
+      },
+      {
+        request_id: HOP_ID,
+        served_by: hop.settlement.served_by,
+        model_id: hop.settlement.model_id,
+        layers: HOP.layers,
+        input_tokens: HOP.positions,
+        output_tokens: HOP.tokens,
+        amount: hop.settlement.amount,
+        settled_at: hop.settlement.settled_at,
+        server_ref: hop.settlement.server_ref,
+        consumer_ref: '01957000-0000-7000-8000-0000000000c2',
       },
     ],
   );
@@ -261,7 +351,9 @@ function buildVectors() {
     shared_secret: base64(shared),
     keys: { dialer: base64(keys.dialer), listener: base64(keys.listener) },
     /** Of the dialer, in order: base64 of each whole frame. */
-    frames: texts.map((text) => ({ text, sealed: base64(seal(Buffer.from(text, 'utf8'))) })),
+    frames,
+    /** The frames that follow: two messages of a hop and its first activation; then what the hop came to. */
+    hop,
     settlement,
     receipt,
     statement,
@@ -290,6 +382,19 @@ it('publishes vectors of a link that are what this program does, and that hold',
   const frames = published.frames.map(({ sealed }) => Buffer.from(sealed, 'base64'));
   expect(frames.map((frame) => open(frame)?.toString('utf8'))).toEqual(published.frames.map(({ text }) => text));
   expect(frameOpener(key)(frames[1] ?? Buffer.alloc(0))).toBeNull();
+  const { hop } = published;
+  for (const { text: said, sealed } of hop.messages) {
+    expect(open(Buffer.from(sealed, 'base64'))?.toString('utf8')).toBe(said);
+    expect(Compile(FederationMessage).Check(JSON.parse(said))).toBe(true);
+  }
+  const activation = open(Buffer.from(hop.activation.sealed, 'base64'));
+  expect(activation?.toString('base64')).toBe(hop.activation.frame);
+  // What tells an activation from a message.
+  expect(activation?.subarray(0, 4).toString('latin1')).toBe('TORE');
+  expect(decodeActivationFrame(activation ?? new Uint8Array())).toMatchObject({
+    ok: true,
+    value: { requestId: HOP_ID, step: 1, position: 0, positions: 2, hiddenSize: 8, dtype: 'f16' },
+  });
   // What the description says, without the program: the second frame under number 1.
   const cipher = createCipheriv('aes-256-gcm', key, Buffer.from('000000000000000000000001', 'hex'));
   const text = Buffer.concat([cipher.update(published.frames[1]?.text ?? '', 'utf8'), cipher.final()]);
@@ -297,6 +402,11 @@ it('publishes vectors of a link that are what this program does, and that hold',
 
   expect(readSettlement(published.settlement, cryptography).ok).toBe(true);
   expect(readSettlement({ ...published.settlement, amount: 0.24 }, cryptography).ok).toBe(false);
+  expect(readSettlement(hop.settlement, cryptography).ok).toBe(true);
+  const { layers: _layers, ...withoutLayers } = hop.settlement;
+  expect(readSettlement(withoutLayers, cryptography).ok).toBe(false);
+  // Two node-hours for a GFT, half a GFT for a GFLOP at fp16: as many node-hours as GFLOPs.
+  expect(hop.settlement.amount).toBe(Number((hop.flops / 1e9).toFixed(6)));
   expect(readReceipt(published.receipt, cryptography).ok).toBe(true);
   const read = readFederationStatement(published.statement, cryptography);
   expect(read.ok && read.value.signedBy).toHaveLength(2);

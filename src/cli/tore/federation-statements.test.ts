@@ -38,7 +38,7 @@ describe('tore verify of a statement of two coordinators', () => {
   it('takes one that both signed, alone and with its agreement', async () => {
     const statement = json('statement.json', vectors.statement);
     const alone = await verify(statement);
-    expect([alone.code, alone.notes]).toEqual([EXIT.ok, expect.stringContaining('served 1 for 0.25 node-hours')]);
+    expect([alone.code, alone.notes]).toEqual([EXIT.ok, expect.stringContaining('served 2 for 0.25034 node-hours')]);
     const agreement = json('agreement.json', vectors.agreement);
     const both = await verify(statement, '--agreement', agreement);
     expect([both.code, both.notes]).toEqual([EXIT.ok, expect.stringContaining('act for the parties')]);

@@ -162,7 +162,9 @@ export class ForeignHop implements HopDriver, NodeLink {
 
   private ended({ error, settlement }: Extract<HopAnswer, { type: 'hop-ended' }>): void {
     if (!this.isClosed) {
-      if (error === null || TRY_AGAIN.has(error.code)) this.relay.take({ kind: 'lost' });
+      // A repair may come before the lost hop was released at the peer; an opening says why it is refused.
+      const waits = error?.code === 'terms-refused' && error.retryable && this.context.text === null;
+      if (error === null || waits || TRY_AGAIN.has(error.code)) this.relay.take({ kind: 'lost' });
       else this.fail(error.code, error.message, error.retryable);
     }
     if (settlement === null) {

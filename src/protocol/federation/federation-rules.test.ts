@@ -97,6 +97,11 @@ describe('the terms', () => {
       [{ max_amount: 0.00001 }, { microAmount: 6 }, {}, 'terms-total'],
       [{ data: 'requester-ends' }, {}, {}, 'terms-data'],
       [{ data: 'served-whole' }, {}, {}, null],
+      [{ data: 'served-whole' }, {}, { layers: { first: 0, last: 3, total: 8 } }, null],
+      [{ data: 'requester-ends' }, {}, { layers: { first: 0, last: 3, total: 8 } }, 'terms-data'],
+      [{ data: 'requester-ends' }, {}, { layers: { first: 4, last: 7, total: 8 } }, 'terms-data'],
+      [{ data: 'requester-ends' }, {}, { layers: { first: 1, last: 6, total: 8 } }, null],
+      [{ models: ['org/other'] }, {}, { layers: { first: 1, last: 6, total: 8 } }, 'terms-model'],
     ];
     for (const [limits, used, wanted, code] of cases) {
       const refused = termsRefusal({ ...base, ...limits }, { ...usage, ...used }, { ...asked, ...wanted });
