@@ -148,6 +148,7 @@ export class Federation {
     this.links.stop();
     await this.offers.settled();
     await this.sessions.stop();
+    await this.hops.settled();
     await this.statements.settled();
     await Promise.all(this.tails.values());
   }

@@ -23,8 +23,8 @@ export interface ForeignHopDesk {
   opened(hop: ForeignHop, asked: AskedRow): Promise<SealedLink | null>;
   /** The hop was closed and so much was sent to it: no more can be settled. */
   closed(hop: ForeignHop, sent: SentWork): Promise<void>;
-  /** Books what the peer says it did. */
-  settle(hop: ForeignHop, settlement: unknown): Promise<Booking>;
+  /** Books what the peer says it did; null where that fails here, and the peer tells it again. */
+  settle(peer: Peer, settlement: unknown): Promise<Booking | null>;
 }
 
 /** The most a peer can have done of a hop. */
@@ -172,11 +172,8 @@ export class ForeignHop implements HopDriver, NodeLink {
       return;
     }
     void this.narrow()
-      .then(() => this.desk.settle(this, settlement))
-      .then(
-        (booking) => this.end(booking),
-        () => this.end(null),
-      );
+      .then(() => this.desk.settle(this.peer, settlement))
+      .then((booking) => this.end(booking));
   }
 
   private fail(code: string, message: string, retryable: boolean): void {

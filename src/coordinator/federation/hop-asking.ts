@@ -54,14 +54,9 @@ export class HopAsking implements ForeignHopDesk {
 
   take(peer: Peer, answer: HopAnswer): void {
     const hop = this.find(peer, answer.hop_id);
-    if (hop !== null) {
-      hop.take(answer);
-    } else if (answer.type === 'hop-ended' && answer.settlement !== null) {
-      // Nobody waits for it any more, and it is booked all the same.
-      void this.settlements
-        .take(peer, answer.settlement, null)
-        .catch((thrown: unknown) => this.logger.error({ err: thrown, peer: peer.name }, 'a hop could not be settled'));
-    }
+    if (hop !== null) hop.take(answer);
+    // Nobody waits for it any more, and it is booked all the same.
+    else if (answer.type === 'hop-ended' && answer.settlement !== null) void this.settle(peer, answer.settlement);
   }
 
   /** An activation that a peer hands back. */
@@ -105,8 +100,11 @@ export class HopAsking implements ForeignHopDesk {
       .catch((thrown: unknown) => this.logger.error({ err: thrown }, 'what a hop was sent could not be noted'));
   }
 
-  settle(hop: ForeignHop, settlement: unknown): Promise<Booking> {
-    return this.settlements.take(hop.peer, settlement, null);
+  settle(peer: Peer, settlement: unknown): Promise<Booking | null> {
+    return this.settlements.take(peer, settlement, null).catch((thrown: unknown) => {
+      this.logger.error({ err: thrown, peer: peer.name }, 'a hop could not be settled');
+      return null;
+    });
   }
 
   private find(peer: Peer, hopId: string): ForeignHop | null {

@@ -58,6 +58,10 @@ export class HopDesks {
     this.parts.noteRefusal(peer, 'hop-unknown', 'An activation came for a hop that is not open.');
   }
 
+  settled(): Promise<void> {
+    return this.serving.settled();
+  }
+
   /** The link is gone. What was served over it is ended by the terms. */
   dropAll(peer: Peer): void {
     this.asking.dropAll(peer);

@@ -62,16 +62,24 @@ interface Admitted {
 export class HopServing {
   private readonly hops = new Map<string, ServedHop | null>();
   private readonly over = new EndedHops();
+  private readonly underWay = new Set<Promise<void>>();
 
   constructor(private readonly parts: HopServingParts) {}
 
+  /** Once every hop that has ended is settled. */
+  async settled(): Promise<void> {
+    await Promise.all(this.underWay);
+  }
+
   take(peer: Peer, link: SealedLink, command: HopCommand): void {
     if (command.type === 'hop-open') {
-      void this.serve(peer, link, command).catch((thrown: unknown) => {
+      const served = this.serve(peer, link, command).catch(async (thrown: unknown) => {
         this.parts.logger.error({ err: thrown, peer: peer.name }, 'a hop of a peer failed');
-        const failure = refuse('coordinator-internal', 'The coordinator made an error.', { retryable: true });
-        this.tellEnd(link, command.hop_id, null, failure.error);
+        const { error } = refuse('coordinator-internal', 'The coordinator made an error.', { retryable: true });
+        await this.tellEnd(link, command.hop_id, null, error);
       });
+      this.underWay.add(served);
+      void served.finally(() => this.underWay.delete(served));
       return;
     }
     const hop = this.hops.get(keyOf(peer, command.hop_id));

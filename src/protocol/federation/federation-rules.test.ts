@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FEDERATION_LIMITS } from './limits';
-import { grantOf, isWithinHours, microAmount, settlementTermsOf, termsRefusal, type FederationGrant } from './grant';
+import {
+  grantOf,
+  isWithinHours,
+  microAmount,
+  settlementTermsOf,
+  termsRefusal,
+  type AskedRequest,
+  type FederationGrant,
+} from './grant';
 import { keepsNewLink, NEW_LINK, nextLinkState, retryDelayMs, type LinkEvent, type LinkState } from './link-state';
 import {
   nextServerState,
@@ -78,10 +86,10 @@ describe('the state of a link', () => {
 describe('the terms', () => {
   const base: FederationGrant = { kind: 'federation', served_by: 'b', models: ['m'] };
   const usage = { nowMs: Date.parse('2026-03-01T12:00:00Z'), lastMinute: 0, running: 0, microAmount: 0 };
-  const asked = { modelId: 'm', maxNewTokens: 10, microAmount: 5 };
+  const asked: AskedRequest = { modelId: 'm', maxNewTokens: 10, microAmount: 5 };
 
   it('name the first limit a request breaks', () => {
-    const cases: [Partial<FederationGrant>, Partial<typeof usage>, Partial<typeof asked>, string | null][] = [
+    const cases: [Partial<FederationGrant>, Partial<typeof usage>, Partial<AskedRequest>, string | null][] = [
       [{}, {}, {}, null],
       [{ models: 'any' }, {}, { modelId: 'other' }, null],
       [{}, {}, { modelId: 'other' }, 'terms-model'],

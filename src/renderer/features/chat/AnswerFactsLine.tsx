@@ -74,7 +74,11 @@ export function AnswerFactsLine({ facts, finished }: AnswerFactsLineProps) {
           title={t('chat.servedByTitle', { entry: servedBy.peerRef ?? '' })}
           data-testid="answer-served-by"
         >
-          {t('chat.servedBy', { name: servedBy.name, amount: formatWireAmount(servedBy.amount), unit: servedBy.unit })}
+          {t(hops.length > 0 ? 'chat.servedWithLayers' : 'chat.servedBy', {
+            name: servedBy.name,
+            amount: formatWireAmount(servedBy.amount),
+            unit: servedBy.unit,
+          })}
         </span>
       )}
       {settledCost !== null && (

@@ -67,6 +67,7 @@ export const chat = {
   tokensTitle: '{{input}} tokens in, {{output}} tokens out',
   speed: '{{speed}} tok/s',
   servedBy: 'answered by {{name}} for {{amount}} {{unit}}',
+  servedWithLayers: 'with layers of {{name}} for {{amount}} {{unit}}',
   servedByTitle: 'What the two coordinators settled with each other; booked there as {{entry}}',
   settledWord: 'settled',
   settledTitle: 'Settled in the ledger {{time}}, entry {{entry}}',

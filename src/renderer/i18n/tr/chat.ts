@@ -66,6 +66,7 @@ export const chat = {
   tokensTitle: '{{input}} token girdi, {{output}} token çıktı',
   speed: '{{speed}} token/sn',
   servedBy: '{{name}} yanıtladı: {{amount}} {{unit}}',
+  servedWithLayers: '{{name}} katmanlarıyla: {{amount}} {{unit}}',
   servedByTitle: 'İki koordinatörün birbiriyle kesinleştirdiği; oradaki kayıt {{entry}}',
   settledWord: 'kesinleşti',
   settledTitle: 'Defterde kesinleşme: {{time}}, kayıt {{entry}}',
