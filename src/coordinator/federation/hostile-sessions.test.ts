@@ -83,7 +83,7 @@ async function expectReason(code: string, name = 'A'): Promise<void> {
 const at = (offsetMs: number): string => new Date(Date.now() + offsetMs).toISOString();
 
 function credential(changes: Json = {}, signer: Signer = files.a.signer): Json {
-  return signStatement(
+  const signed = signStatement(
     {
       tore_spec: 'tore-0002',
       type: 'session-credential',
@@ -99,6 +99,7 @@ function credential(changes: Json = {}, signer: Signer = files.a.signer): Json {
     signer,
     nodeCryptography,
   );
+  return { ...signed };
 }
 
 const vouch = (peer: ForeignPeer, shown: Json, id = sessionId): void =>
@@ -191,8 +192,8 @@ describe('a hostile home coordinator', () => {
     };
     const priced = { ...turn, inference_cost: cost };
     const { amount: _amount, unit: _unit, ...facts } = cost;
-    const confirmation = (changes: Json): Json =>
-      signStatement(
+    const confirmation = (changes: Json): Json => ({
+      ...signStatement(
         {
           tore_spec: 'tore-0002',
           type: 'session-cost',
@@ -208,7 +209,8 @@ describe('a hostile home coordinator', () => {
         },
         files.a.signer,
         nodeCryptography,
-      );
+      ),
+    });
     const post = { type: 'session-post', turn: priced };
     expect(codeOf(await call(peer, post))).toBe('cost-unconfirmed');
     for (const changes of [

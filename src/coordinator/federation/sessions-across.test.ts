@@ -172,7 +172,9 @@ describe('a session across a link', () => {
     // One entry stands behind one turn.
     expect(await ada.refusal(post(cost))).toBe('cost-unconfirmed');
     const costs = (await ben.ask({ type: 'session-costs', session_id: sessionId })) as unknown as Json[];
-    expect(costs).toMatchObject([{ ledger_ref: cost['ledger_ref'], gft: answer['gft_deducted'] }]);
+    expect(costs).toMatchObject([
+      { ledger_ref: cost['ledger_ref'], gft: answer['gft_deducted'], coordinator_id: a.coordinatorId },
+    ]);
     expect(await ada.ask({ type: 'session-costs', session_id: sessionId })).toEqual(costs);
     const page = await ben.ask({ type: 'session-read', session_id: sessionId, after_seq: 0 });
     expect(page['turns']).toMatchObject([{ inference_cost: { coordinator_id: a.coordinatorId, amount } }]);

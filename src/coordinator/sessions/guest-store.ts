@@ -25,8 +25,10 @@ export class GuestStore {
       .orderBy('turn_id')
       .execute();
     return rows.map(({ confirmation_json: text }) => {
-      const { turn_id, ledger_ref, gft, entry_hash, confirmed_at } = JSON.parse(text) as SessionCostConfirmation;
-      return { turn_id, ledger_ref, gft, entry_hash, confirmed_at };
+      const { turn_id, ledger_ref, gft, entry_hash, confirmed_at, coordinator_id } = JSON.parse(
+        text,
+      ) as SessionCostConfirmation;
+      return { turn_id, ledger_ref, gft, entry_hash, confirmed_at, coordinator_id };
     });
   }
 

@@ -82,11 +82,14 @@ describe('a statement', () => {
     const { lines } = statementOf(session, people, [turn(1, 'p', 0.1), turn(2, 'p', 0.2), turn(3, 'p', 0.3)], '');
     const word = (seq: number, gft: number) => ({ turn_id: `t-${seq}`, ledger_ref: `l-${seq}`, gft });
     const ledger = { coordinatorId: 'c', terms: GFT_TERMS };
-    const verdicts = (words: ReturnType<typeof word>[], at = ledger) =>
+    const verdicts = (words: Parameters<typeof checkStatement>[1], at = ledger) =>
       checkStatement(lines, words, at).map(({ verdict }) => verdict);
     expect(verdicts([word(1, 0.1), word(2, 0.25)])).toEqual(['confirmed', 'differs', 'missing']);
     expect(verdicts([{ ...word(1, 0.1), turn_id: 'other' }])[0]).toBe('missing');
     expect(verdicts([word(1, 0.1)], { ...ledger, coordinatorId: 'd' })[0]).toBe('other-coordinator');
+    // The word of a coordinator whose people take part over a link, as the host passes it on.
+    const passedOn = { ...word(1, 0.1), coordinator_id: 'c' };
+    expect(verdicts([passedOn], { ...ledger, coordinatorId: 'd' })[0]).toBe('confirmed');
   });
 });
 

@@ -142,6 +142,8 @@ export interface LedgerWord {
   readonly turn_id: string;
   readonly ledger_ref: string;
   readonly gft: number;
+  /** The coordinator whose ledger it is; the host's own without it. */
+  readonly coordinator_id?: string;
 }
 
 /** Checks a statement's lines against what the ledger of a coordinator says. */
@@ -150,9 +152,12 @@ export function checkStatement(
   words: readonly LedgerWord[],
   ledger: { readonly coordinatorId: string; readonly terms: CostTerms },
 ): CheckedLine[] {
-  const byRef = new Map(words.map((word) => [word.ledger_ref, word]));
+  const keyOf = (coordinatorId: string, ref: string): string => `${coordinatorId} ${ref}`;
+  const byRef = new Map(
+    words.map((word) => [keyOf(word.coordinator_id ?? ledger.coordinatorId, word.ledger_ref), word] as const),
+  );
   return lines.map(({ seq, turn_id: turnId, cost }): CheckedLine => {
-    const word = byRef.get(cost.ledger_ref);
+    const word = byRef.get(keyOf(cost.coordinator_id, cost.ledger_ref));
     // The host has words of other coordinators whose people take part over a link, and of no others.
     if (word === undefined && cost.coordinator_id !== ledger.coordinatorId)
       return { seq, verdict: 'other-coordinator' };

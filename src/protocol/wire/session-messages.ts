@@ -270,6 +270,8 @@ export const LedgerCost = Type.Object({
   /** Hash of the entry in the ledger's chain. */
   entry_hash: Type.String({ maxLength: 200 }),
   confirmed_at: Timestamp,
+  /** The coordinator whose ledger it is, where that is not the host. */
+  coordinator_id: Type.Optional(Type.String({ maxLength: 200 })),
 });
 export type LedgerCost = Static<typeof LedgerCost>;
 export const LedgerCosts = Type.Array(LedgerCost, { maxItems: SESSION_LIMITS.maxTurns });
