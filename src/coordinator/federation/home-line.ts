@@ -41,8 +41,8 @@ export class HomeLine {
   private lastId = 0;
 
   constructor(
-    private readonly peer: Peer,
-    private readonly link: SealedLink,
+    private readonly peer: Pick<Peer, 'name'>,
+    private readonly link: Pick<SealedLink, 'stands' | 'send'>,
     private readonly signer: Signer,
     private readonly clock: Clock,
   ) {}
