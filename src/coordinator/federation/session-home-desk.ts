@@ -15,6 +15,7 @@ import type { ParticipantConnection, SessionRooms } from '../sessions/session-ro
 import type { SessionCall, SessionsAway } from '../sessions/sessions-away';
 import { Turnstile } from '../turnstile';
 import { AwayIndex } from './away-index';
+import { AwayOffers } from './away-offers';
 import { AwayPosts } from './away-posts';
 import type { HeldTurns } from './held-turns';
 import { hostAway, HomeLine, type VouchedFor } from './home-line';
@@ -58,12 +59,14 @@ interface AwayRoom {
 export class SessionHomeDesk implements SessionsAway {
   private readonly index: AwayIndex;
   private readonly posts: AwayPosts;
+  private readonly offered: AwayOffers;
   private readonly rooms = new Map<string, AwayRoom>();
   private prunedAtMs = 0;
 
   constructor(private readonly parts: SessionHomeParts) {
     this.index = new AwayIndex(parts.peers, parts.copies, parts.clock);
     this.posts = new AwayPosts(this.index, parts);
+    this.offered = new AwayOffers(this.index, parts);
   }
 
   start(): Promise<void> {
@@ -107,12 +110,8 @@ export class SessionHomeDesk implements SessionsAway {
     return this.parts.copies.list(publicKey);
   }
 
-  async offers(publicKey: string): Promise<SessionOffer[]> {
-    const found: SessionOffer[] = [];
-    for (const [peer, offers] of this.index.offered) {
-      for (const offer of offers) if (await this.mayJoin(peer, offer, publicKey)) found.push(offer);
-    }
-    return found;
+  offers(publicKey: string): Promise<SessionOffer[]> {
+    return this.offered.to(publicKey);
   }
 
   async exportPage(publicKey: string, sessionId: string, page: PageRequest): Promise<Result<ExportPage>> {
@@ -176,7 +175,7 @@ export class SessionHomeDesk implements SessionsAway {
   ): void {
     switch (message.type) {
       case 'session-hosted':
-        this.safely('offers of a peer could not be taken', () => this.takeOffers(peer, message.offers));
+        this.safely('offers of a peer could not be taken', () => this.offered.take(peer, message.offers));
         return;
       case 'session-unvouched':
         this.index.lines.get(peer)?.unvouched(message.session_id);
@@ -393,38 +392,7 @@ export class SessionHomeDesk implements SessionsAway {
     await this.catchUp(sessionId);
   }
 
-  private async takeOffers(peer: Peer, offers: readonly SessionOffer[]): Promise<void> {
-    const taken: SessionOffer[] = [];
-    for (const offer of offers) {
-      const known = this.index.awayOf(offer.session_id);
-      const isForeign =
-        this.index.agreementProblem(peer, offer.agreement_ref) !== null ||
-        (known !== null && known.peerKey !== peer.publicKey) ||
-        (await this.parts.sessions.isHosted(offer.session_id));
-      if (isForeign)
-        this.parts.noteRefusal(peer, 'session-foreign', 'The peer offered a session that is not its own to offer.');
-      else taken.push(offer);
-    }
-    if (!this.index.lines.has(peer)) return;
-    const before = new Set(this.index.offered.get(peer)?.map(({ session_id: id }) => id));
-    this.index.offered.set(peer, taken);
-    for (const offer of taken) {
-      if (before.has(offer.session_id)) continue;
-      for (const key of this.parts.rooms.connectedKeys()) {
-        if (!(await this.mayJoin(peer, offer, key))) continue;
-        this.parts.rooms.tell(key, { type: 'session-offered', session_id: offer.session_id, offer });
-      }
-    }
-  }
-
-  /** Whether an offer is for a key: it is of this side, and never was in the session. */
-  private async mayJoin(peer: Peer, offer: SessionOffer, publicKey: string): Promise<boolean> {
-    const held = peer.agreement(offer.agreement_ref);
-    if (held === undefined || (await this.parts.copies.own(offer.session_id, publicKey)) !== null) return false;
-    return this.parts.isOurs(publicKey, held);
-  }
-
-  // Where things are
+  // Who follows what
 
   private room(sessionId: string): AwayRoom {
     const known = this.rooms.get(sessionId);
