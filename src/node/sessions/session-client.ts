@@ -420,8 +420,9 @@ export class SessionClient {
         hostUrl === url || (isHome && (head.coordinator_id === connection.coordinatorId || ids.has(head.id))),
     );
     for (const session of known) await session.enter(connection, url);
-    const offers = await connection.call({ type: 'session-offers' }, SessionOffers);
+    // Before the question: an offer that is told while it is answered is not in the answer.
     this.forgetOffersOf(url);
+    const offers = await connection.call({ type: 'session-offers' }, SessionOffers);
     if (offers.ok) for (const offer of offers.value) this.takeOffer(offer, url);
     if (listed.ok) {
       for (const { head } of listed.value) {
