@@ -146,8 +146,6 @@ describe('a session across a link', () => {
       prompt: 'hello',
       max_new_tokens: 5,
       sampling: { temperature: 0, top_k: 0, top_p: 1 },
-      session_id: sessionId,
-      participant_id: ada.participantId,
     });
     const answer = outcome['value'] as Json;
     // The agreement counts two of its unit for one GFT.
@@ -169,8 +167,13 @@ describe('a session across a link', () => {
     ];
     for (const lie of lies) expect(await ada.refusal(post(lie))).toBe('cost-unconfirmed');
     expect(await ada.ask(post(cost))).toEqual({ seq: 1 });
-    // One entry stands behind one turn.
+    // One entry stands behind one turn, also of a session at the own coordinator.
     expect(await ada.refusal(post(cost))).toBe('cost-unconfirmed');
+    const own = await SessionClient.connect(a.url, 'Ada', KEYS.ada);
+    people.push(own);
+    const ownId = await own.create();
+    const spent = own.turn(ownId, 'ABC', { author: 'model', inference_cost: costOf(answer, a.coordinatorId) });
+    expect(await own.refusal({ type: 'session-post', session_id: ownId, turn: spent })).toBe('cost-unconfirmed');
     const costs = (await ben.ask({ type: 'session-costs', session_id: sessionId })) as unknown as Json[];
     expect(costs).toMatchObject([
       { ledger_ref: cost['ledger_ref'], gft: answer['gft_deducted'], coordinator_id: a.coordinatorId },
