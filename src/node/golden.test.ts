@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import systeminformation from 'systeminformation';
+import { Value } from 'typebox/value';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { LocalEngine } from '../inference/engine/local-engine';
+import { referenceLogProbabilities } from '../inference/testdata/reference-log-probabilities';
+import { TokenLogProbabilities } from '../protocol/compute/log-probabilities';
 import { success } from '../protocol/result';
 import { ContributorNode } from './contributor';
 import { DEFAULT_ACTIVATION_SERVER } from './contributor-options';
@@ -75,12 +78,21 @@ it('two nodes with four layers each give the recorded answer of the reference', 
   const answer = await coordinator.drive(coordinator.nodes, {
     messages: expected?.messages,
     max_new_tokens: 128,
-    sampling: { temperature: 0, top_k: 0, top_p: 1 },
+    sampling: { temperature: 0, top_k: 0, top_p: 1, top_logprobs: 3 },
   });
   expect(answer.inputIds).toEqual(expected?.input_ids);
   expect(answer.tokenIds).toEqual(expected?.greedy_ids);
   expect(answer.text).toBe(expected?.greedy_text);
   expect(answer.finishReason).toBe('stop');
+  const reference = await referenceLogProbabilities(expected?.input_ids ?? [], expected?.greedy_ids ?? []);
+  for (const [index, { id, logprobs }] of answer.tokens.entries()) {
+    if (!Value.Check(TokenLogProbabilities, logprobs)) throw new Error('a token without log-probabilities');
+    expect(logprobs.id).toBe(id);
+    expect(logprobs.top).toHaveLength(3);
+    for (const entry of [logprobs, ...logprobs.top]) {
+      expect(Math.abs(entry.logprob - (reference[index]?.[entry.id] ?? Number.NaN))).toBeLessThan(1e-3);
+    }
+  }
   await until(() => nodes.every((node) => node.snapshot().requestsServed === 1));
   expect(nodes.map((node) => node.snapshot().tokensServed)).toEqual([41, 41]);
 }, 120_000);

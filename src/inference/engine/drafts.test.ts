@@ -173,20 +173,6 @@ describe('a pass', () => {
     expect(output.tokens[0]?.tokenId).toBe(whole.ids[0]);
   });
 
-  it('with log-probabilities gives those of the model, whatever the settings', async () => {
-    await openThrough(stages, SEQUENCE, { maxPositions: 256, sampling: { ...GREEDY, logprobs: 3 }, maxNewTokens: 5 });
-    const { tokens } = tokensOf(await send(0, prompt));
-    await closeThrough(stages, SEQUENCE);
-    const [token] = tokens;
-    expect(token?.topLogProbabilities).toHaveLength(3);
-    expect(token?.topLogProbabilities?.[0]).toMatchObject({
-      tokenId: token?.tokenId,
-      logProbability: token?.logProbability,
-    });
-    expect(Math.exp(token?.logProbability ?? 0)).toBeGreaterThan(0);
-    expect(token?.logProbability).toBeLessThanOrEqual(0);
-  });
-
   it('is refused where drafts and inputs do not belong together', async () => {
     await openThrough(stages, SEQUENCE, { maxPositions: 256, sampling: GREEDY });
     const request = { shardKey: stages.at(-1)?.shard.shardKey ?? '', sequenceId: SEQUENCE, position: 0 };

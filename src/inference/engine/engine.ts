@@ -6,6 +6,7 @@ import type { HubModel, HubRequest } from '../models/fetch/hub-listing';
 import type { ImportHubRequest } from '../models/fetch/import-hub';
 import type { ShardPrecision } from '../shards/weight-layout';
 import type { LongCallOptions } from '../long-call';
+import type { TokenPiece } from '../tokenizer/token-pieces';
 
 export type { EngineErrorCode } from '../errors';
 export type { FetchLayersRequest } from '../models/fetch/fetch-layers';
@@ -184,12 +185,17 @@ export interface ActivationOutput {
   readonly computeMs: number;
 }
 
-/** A token and the natural logarithm of its probability, before temperature, penalties and cuts. */
-export interface TokenLogProbability {
+/** A token and the natural logarithm of its probability. */
+export interface TokenLogProbability extends TokenPiece {
   readonly tokenId: number;
-  /** The token decoded alone, which may be half a character. */
-  readonly text: string;
   readonly logProbability: number;
+}
+
+/** What the model itself says of a sampled token: softmax of its logits before penalties, temperature and cuts. */
+export interface LogProbabilities {
+  readonly own: TokenLogProbability;
+  /** The most likely tokens, likeliest first; as many as the sampling settings ask for. */
+  readonly top: readonly TokenLogProbability[];
 }
 
 /** A sampled token. */
@@ -197,9 +203,8 @@ export interface GeneratedToken {
   readonly tokenId: number;
   /** New text, free of stop strings and of halves of characters; on finish it includes all that was held back. */
   readonly text: string;
-  /** Where the sampling settings ask for them: of this token, and of the most likely ones, likeliest first. */
-  readonly logProbability?: number;
-  readonly topLogProbabilities?: readonly TokenLogProbability[];
+  /** Where the sampling settings ask for them. */
+  readonly logProbabilities?: LogProbabilities;
 }
 
 export interface TokenOutput {

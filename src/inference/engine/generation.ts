@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { LOG_PROBABILITY_LIMITS } from '../../protocol/compute/log-probabilities';
 import type { Sampling } from '../../protocol/compute/model';
 import { SAMPLING_LIMITS } from '../../protocol/compute/model';
 import { logProbabilities, penalize } from '../sampling/penalties';
@@ -7,7 +8,7 @@ import { drawUniform } from '../sampling/split-mix';
 import { IncrementalDecoder } from '../tokenizer/incremental-decoder';
 import { StopMatcher } from '../tokenizer/stop-matcher';
 import type { TextTokenizer } from '../tokenizer/text-tokenizer';
-import type { AnsweredSoFar, GeneratedToken } from './engine';
+import type { AnsweredSoFar, GeneratedToken, LogProbabilities, TokenLogProbability } from './engine';
 
 const MAX_SEED = 2 ** 32;
 
@@ -17,7 +18,7 @@ export interface GenerationOptions {
   /** Positions the sequence may hold; an answer ends where the next token would have no place. */
   readonly maxPositions: number;
   readonly endTokenIds: readonly number[];
-  readonly tokenizer: Pick<TextTokenizer, 'decode'>;
+  readonly tokenizer: Pick<TextTokenizer, 'decode' | 'pieceOf'>;
   readonly answered?: AnsweredSoFar | undefined;
 }
 
@@ -104,14 +105,23 @@ export class Generation {
   }
 
   #pick(logits: Float32Array, position: number): Taken & GeneratedToken {
-    const { sampling, tokenizer } = this.#options;
+    const { sampling } = this.#options;
     const uniform = drawUniform(this.#seed, this.#sampled.length);
     const tokenId = pickToken(penalize(logits, sampling, this.#occurrences), sampling, uniform);
     const taken = this.#take({ tokenId, position });
-    if (sampling.logprobs === undefined) return taken;
-    const { own, top } = logProbabilities(logits, tokenId, sampling.logprobs);
-    const topLogProbabilities = top.map((entry) => ({ ...entry, text: tokenizer.decode([entry.tokenId]) }));
-    return { ...taken, logProbability: own, topLogProbabilities };
+    if (sampling.top_logprobs === undefined) return taken;
+    return { ...taken, logProbabilities: this.#describe(logits, tokenId, sampling.top_logprobs) };
+  }
+
+  #describe(logits: Float32Array, tokenId: number, count: number): LogProbabilities {
+    const { tokenizer } = this.#options;
+    const { own, top } = logProbabilities(logits, tokenId, count);
+    const describe = (id: number, logProbability: number): TokenLogProbability => ({
+      ...tokenizer.pieceOf(id),
+      tokenId: id,
+      logProbability: Math.max(logProbability, LOG_PROBABILITY_LIMITS.least),
+    });
+    return { own: describe(tokenId, own), top: top.map((entry) => describe(entry.tokenId, entry.logProbability)) };
   }
 
   #take(token: Sampled): Taken {

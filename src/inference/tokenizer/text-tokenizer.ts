@@ -5,6 +5,7 @@ import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import { runWithin, TimeLimitError } from '../time-limit';
 import { ChatTemplate } from './chat-template';
 import type { TokenizerFiles } from './tokenizer-files';
+import { TokenPieces, type TokenPiece } from './token-pieces';
 import { decodesWithPatterns, growsTexts } from './tokenizer-growth';
 
 /** Text of a request, long before it meets the context's limit: encoding is work done before anyone paid. */
@@ -24,6 +25,7 @@ export class TextTokenizer {
   readonly #decodesWithPatterns: boolean;
   readonly #files: TokenizerFiles;
   readonly #vocabularySize: number;
+  readonly #pieces: TokenPieces;
 
   private constructor(
     files: TokenizerFiles,
@@ -36,6 +38,16 @@ export class TextTokenizer {
     this.#template = template;
     this.#decodesWithPatterns = decodesWithPatterns({ ...files.tokenizerJson });
     this.#vocabularySize = vocabularySize;
+    const added = tokenizer.get_added_tokens_decoder();
+    const { decoder }: { decoder?: unknown } = files.tokenizerJson;
+    this.#pieces = new TokenPieces(decoder, {
+      tokenOf: (id) => tokenizer.id_to_token(id) ?? null,
+      addedOf: (id) => {
+        const token = added.get(id);
+        return token === undefined ? null : { isSpecial: token.special };
+      },
+      decode: (id) => this.decode([id]),
+    });
   }
 
   /** @param vocabularySize - rows of the model's embedding; the tokenizer may not name a token beyond it */
@@ -86,6 +98,15 @@ export class TextTokenizer {
     const decode = (): string =>
       this.#tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
     return this.#decodesWithPatterns ? runWithin(DECODE_LIMIT_MS, decode) : decode();
+  }
+
+  /**
+   * What one token is, whatever stands beside it.
+   *
+   * @throws `TimeLimitError` where a hostile tokenizer's patterns take too long
+   */
+  pieceOf(id: number): TokenPiece {
+    return this.#pieces.pieceOf(id);
   }
 
   #encode(text: string, addSpecialTokens: boolean): Result<number[], EngineErrorCode> {

@@ -77,6 +77,17 @@ describe('the activation server', () => {
     expect(engine.sequences.size).toBe(0);
   });
 
+  it('gives log-probabilities of a whole answer and of one token where they are asked for', async () => {
+    await load(0, 3);
+    const whole = await forward({ input_ids: [33], is_last_shard: true, max_new_tokens: 2, top_logprobs: 0 });
+    const described = (tokenId: number) => ({ id: tokenId, text: `<${tokenId}>`, logprob: -Math.LN2, top: [] });
+    expect(whole.body).toMatchObject({ output_ids: [38, 43], logprobs: [described(38), described(43)] });
+    await load(2, 3);
+    const last = await forward({ activations: [35, 0], is_last_shard: true, top_logprobs: 20 });
+    expect((last.body['logprobs'] as { top: unknown[] }[])[0]?.top).toHaveLength(20);
+    expect((await forward({ activations: [35, 0], is_last_shard: true })).body).not.toHaveProperty('logprobs');
+  });
+
   it('tokenizes a prompt, or messages where they are given', async () => {
     await load(0, 3);
     const tokenize = async (payload: object): Promise<unknown> =>
@@ -97,6 +108,13 @@ describe('the activation server', () => {
     ['a past', { input_ids: [1], past_key_values: [[1]] }, 422],
     ['too many tokens', { input_ids: [1], max_new_tokens: 1e9 }, 422],
     ['a negative temperature', { input_ids: [1], temperature: -1 }, 422],
+    ['too many log-probabilities', { input_ids: [1], top_logprobs: 21 }, 422],
+    ['half a log-probability', { input_ids: [1], top_logprobs: 0.5 }, 422],
+    [
+      'more log-probabilities than an answer carries',
+      { input_ids: [1], max_new_tokens: 20_000, top_logprobs: 20 },
+      422,
+    ],
     ['another model', { input_ids: [1], model_id: 'other' }, 404],
     ['a sequence beyond the context', { input_ids: Array.from({ length: 200 }, () => 1) }, 400],
   ])('refuses %s with %s', async (_name, body, status) => {

@@ -162,6 +162,7 @@ export function createActivationServer(host: ActivationServerHost, logger: NodeL
               output_ids: result.value.outputIds,
               text: result.value.text,
               finish_reason: result.value.finishReason,
+              ...(result.value.logProbabilities === null ? {} : { logprobs: result.value.logProbabilities }),
             }),
         flops_delivered: result.value.flops,
         node_id: host.nodeId,

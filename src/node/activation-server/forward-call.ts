@@ -1,3 +1,4 @@
+import { asksForTooManyLogProbabilities, LOG_PROBABILITY_LIMITS } from '../../protocol/compute/log-probabilities';
 import { SAMPLING_LIMITS } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { WIRE_LIMITS } from '../../protocol/wire/limits';
@@ -16,6 +17,8 @@ export interface ForwardCall {
   readonly isLastShard: boolean;
   readonly maxNewTokens: number;
   readonly temperature: number;
+  /** Log-probabilities of the tokens are wanted, and those of so many of the likeliest; null: none. */
+  readonly topLogProbabilities: number | null;
   readonly modelId: string | null;
 }
 
@@ -47,6 +50,10 @@ function shapeProblem(value: unknown, hiddenSize: number): string | null {
   return bad === -1 ? null : `row ${bad} is not ${hiddenSize} wide`;
 }
 
+function isTopCount(count: number): boolean {
+  return count >= 0 && count <= SAMPLING_LIMITS.maxTopLogProbabilities;
+}
+
 function refuse(field: string, reason: string): ReturnType<typeof nodeFailure> {
   return nodeFailure('input-invalid', `${field}: ${reason}`);
 }
@@ -75,10 +82,19 @@ export function readForwardCall(
   if (temperature === null || temperature < 0 || temperature > MAX_TEMPERATURE) {
     return refuse('temperature', `a number from 0 to ${MAX_TEMPERATURE} is expected`);
   }
+  const wanted = record['top_logprobs'] ?? null;
+  const topLogProbabilities = readInteger(wanted);
+  if (wanted !== null && !(topLogProbabilities !== null && isTopCount(topLogProbabilities))) {
+    return refuse('top_logprobs', `a whole number from 0 to ${SAMPLING_LIMITS.maxTopLogProbabilities} is expected`);
+  }
+  if (topLogProbabilities !== null && asksForTooManyLogProbabilities(topLogProbabilities, maxNewTokens)) {
+    return refuse('top_logprobs', `an answer carries at most ${LOG_PROBABILITY_LIMITS.maxPerAnswer} log-probabilities`);
+  }
   const common = {
     isLastShard: readBoolean(record['is_last_shard']) ?? false,
     maxNewTokens,
     temperature,
+    topLogProbabilities,
     modelId: readText(record['model_id'], 200),
   };
   const ids = record['input_ids'] ?? null;

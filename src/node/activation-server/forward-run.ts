@@ -1,7 +1,10 @@
 import type { Engine, ForwardInput } from '../../inference';
 import { countFlops, countRangeRequestFlops } from '../../protocol/compute/flops';
+import type { TokenLogProbabilities } from '../../protocol/compute/log-probabilities';
+import type { Sampling } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { nodeFailure } from '../errors';
+import { wireLogProbabilitiesOf } from '../jobs/wire-token';
 import type { ServedShard } from '../shard/served-shard';
 import type { ForwardCall } from './forward-call';
 
@@ -14,6 +17,8 @@ export type ForwardResult =
       readonly text: string;
       /** Null when the answer may go on in another call. */
       readonly finishReason: 'stop' | 'length' | null;
+      /** Of each of `outputIds`, where the call asks for them. */
+      readonly logProbabilities: TokenLogProbabilities[] | null;
       readonly flops: number;
     };
 
@@ -47,9 +52,7 @@ export async function runForward(call: ForwardCall, run: ForwardRun): Promise<Re
     shardKey,
     sequenceId,
     maxPositions: Math.min(call.positions + wantedTokens, shard.manifest.context_length),
-    ...(holdsLast
-      ? { sampling: { temperature: call.temperature, top_k: 0, top_p: 1 }, maxNewTokens: wantedTokens }
-      : {}),
+    ...(holdsLast ? { sampling: samplingOf(call), maxNewTokens: wantedTokens } : {}),
   });
   if (!opened.ok) return opened;
   const cancel = (): void => void engine.closeSequence(shardKey, sequenceId);
@@ -62,11 +65,17 @@ export async function runForward(call: ForwardCall, run: ForwardRun): Promise<Re
   }
 }
 
+function samplingOf({ temperature, topLogProbabilities }: ForwardCall): Sampling {
+  const asked = topLogProbabilities === null ? {} : { top_logprobs: topLogProbabilities };
+  return { temperature, top_k: 0, top_p: 1, ...asked };
+}
+
 async function pass(call: ForwardCall, run: ForwardRun, wantedTokens: number): Promise<Result<ForwardResult>> {
   const { engine, shard, sequenceId } = run;
   const { shardKey, range } = shard.handle;
   const { shape } = shard.manifest;
   const outputIds: number[] = [];
+  const logProbabilities: TokenLogProbabilities[] = [];
   let text = '';
   let finishReason: 'stop' | 'length' | null = null;
   let position = 0;
@@ -90,6 +99,8 @@ async function pass(call: ForwardCall, run: ForwardRun, wantedTokens: number): P
     }
     outputIds.push(token.tokenId);
     text += token.text;
+    const described = wireLogProbabilitiesOf(token);
+    if (described !== undefined) logProbabilities.push(described);
     finishReason = output.value.finishReason ?? null;
     if (finishReason !== null || outputIds.length >= wantedTokens) break;
     position = call.positions + outputIds.length - 1;
@@ -98,5 +109,12 @@ async function pass(call: ForwardCall, run: ForwardRun, wantedTokens: number): P
   const flops = countRangeRequestFlops(shape, range, call.positions, outputIds.length);
   // A call for one token always ends with it; that is not the end of the answer.
   if (wantedTokens === 1 && finishReason === 'length') finishReason = null;
-  return success({ kind: 'text', outputIds, text, finishReason, flops });
+  return success({
+    kind: 'text',
+    outputIds,
+    text,
+    finishReason,
+    logProbabilities: call.topLogProbabilities === null ? null : logProbabilities,
+    flops,
+  });
 }

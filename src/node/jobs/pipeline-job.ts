@@ -8,6 +8,7 @@ import { nodeFailure, type NodeErrorCode } from '../errors';
 import type { NodeLogger } from '../logger';
 import type { ServedShard } from '../shard/served-shard';
 import { JOB_LIMITS, PROGRESS_EVERY_MS } from './job-limits';
+import { wireTokenOf } from './wire-token';
 
 export type OpenMessage = Extract<PipelineMessage, { type: 'pipeline-open' }>;
 type BeginMessage = Extract<PipelineMessage, { type: 'pipeline-begin' }>;
@@ -298,7 +299,7 @@ export class PipelineJob {
         request_id: this.requestId,
         step: step.step,
         position: step.position + positions - guesses,
-        tokens: output.tokens.map(({ tokenId, text }) => ({ id: tokenId, text })),
+        tokens: output.tokens.map(wireTokenOf),
         ...(output.finishReason === undefined ? {} : { finish_reason: output.finishReason }),
       });
       return;

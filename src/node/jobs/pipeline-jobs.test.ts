@@ -130,6 +130,29 @@ describe('PipelineJobs', () => {
     });
   });
 
+  it('gives log-probabilities where the sampling asks for them, of every token a pass verifies', async () => {
+    const { jobs, reports, open } = await createJobs(2, 3);
+    jobs.handle(open({ sampling: { ...sampling, top_logprobs: 1 } }));
+    jobs.handle(begin());
+    jobs.handleActivation(frame());
+    await until(() => reports.length === 2);
+    const described = (tokenId: number) => ({
+      id: tokenId,
+      text: `<${tokenId}>`,
+      logprobs: {
+        id: tokenId,
+        text: `<${tokenId}>`,
+        logprob: -Math.LN2,
+        top: [{ id: tokenId, text: '\uFFFD', bytes: [0xc3], logprob: -Math.LN2 }],
+      },
+    });
+    expect(reports[1]).toMatchObject({ position: 2, tokens: [described(39)] });
+    jobs.handle({ type: 'pipeline-expect', request_id: id(1), step: 2, token_ids: [44, 9] });
+    jobs.handleActivation(frame({ step: 2, purpose: 'verify', position: 2, values: [41, 2, 46, 3, 11, 4] }));
+    await until(() => reports.length === 3);
+    expect(reports[2]).toMatchObject({ position: 3, tokens: [described(44), described(49)] });
+  });
+
   it('gives tokens on the last hop, in order, with the sequence opened for the prompt’s length', async () => {
     const { jobs, reports, open, engine, counts } = await createJobs(2, 3);
     jobs.handle(open());

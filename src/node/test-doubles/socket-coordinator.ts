@@ -193,7 +193,7 @@ export class SocketCoordinator {
   async drive(
     hops: readonly ConnectedNode[],
     request: WireObject & { max_new_tokens: number },
-  ): Promise<{ text: string; tokenIds: number[]; inputIds: number[]; finishReason: unknown }> {
+  ): Promise<{ text: string; tokenIds: number[]; tokens: WireObject[]; inputIds: number[]; finishReason: unknown }> {
     const requestId = randomUUID();
     const mine = (node: ConnectedNode, type: string): WireObject[] =>
       SocketCoordinator.of(node, type).filter((message) => message['request_id'] === requestId);
@@ -227,7 +227,7 @@ export class SocketCoordinator {
     let step = 0;
     let ids = inputIds;
     let position = 0;
-    const tokenIds: number[] = [];
+    const tokens: WireObject[] = [];
     let text = '';
     for (;;) {
       const framesBefore = hops.map((node) => node.frames.length);
@@ -248,15 +248,15 @@ export class SocketCoordinator {
       }
       await arrived(() => mine(last, 'pipeline-token').length > tokensBefore);
       const token = mine(last, 'pipeline-token').at(-1) ?? {};
-      const [sampled] = token['tokens'] as { id: number; text: string }[];
-      tokenIds.push(Number(sampled?.id));
-      text += String(sampled?.text);
+      const [sampled = {}] = token['tokens'] as WireObject[];
+      tokens.push(sampled);
+      text += String(sampled['text']);
       position = Number(token['position']);
-      ids = [Number(sampled?.id)];
+      ids = [Number(sampled['id'])];
       const finishReason = token['finish_reason'];
       if (finishReason !== undefined) {
         for (const node of hops) node.send({ type: 'pipeline-close', request_id: requestId, reason: finishReason });
-        return { text, tokenIds, inputIds, finishReason };
+        return { text, tokenIds: tokens.map((sampled) => Number(sampled['id'])), tokens, inputIds, finishReason };
       }
     }
   }

@@ -6,6 +6,7 @@ import type {
   FetchLayersRequest,
   ForwardOutput,
   ForwardRequest,
+  GeneratedToken,
   HubModel,
   HubRequest,
   ImportHubRequest,
@@ -22,6 +23,17 @@ import type { RunningEngine, StartEngine } from '../engine-process-spawner';
 import { TINY_HASH, tinyManifest } from './tiny-model';
 
 const BYTES_PER_LAYER = 100;
+
+/** Half of what is left for each token from the picked one on; all of them are half a character. */
+function describe(tokenId: number, count: number): Pick<GeneratedToken, 'logProbabilities'> {
+  const top = Array.from({ length: count }, (_, index) => ({
+    tokenId: (tokenId + index) % 64,
+    text: '\uFFFD',
+    bytes: [0xc3],
+    logProbability: -Math.LN2 * (index + 1),
+  }));
+  return { logProbabilities: { own: { tokenId, text: `<${tokenId}>`, logProbability: -Math.LN2 }, top } };
+}
 
 /**
  * An engine of exact arithmetic for tests. A position's hidden state is `[value, position]`: the embedding takes the
@@ -167,10 +179,11 @@ export class TinyEngine implements Engine {
     }
     if (request.sample === false) return success({ kind: 'filled', positions, computeMs: 1 });
     const drafts = request.draftIds ?? [];
-    const tokens: { tokenId: number; text: string }[] = [];
+    const wanted = sequence.open.sampling?.top_logprobs;
+    const tokens: GeneratedToken[] = [];
     for (let row = positions - 1 - drafts.length; row < positions; row += 1) {
       const tokenId = ((activation[row * 2] ?? 0) + 1) % 64;
-      tokens.push({ tokenId, text: `<${tokenId}>` });
+      tokens.push({ tokenId, text: `<${tokenId}>`, ...(wanted === undefined ? {} : describe(tokenId, wanted)) });
       if (tokenId !== drafts[tokens.length - 1]) break;
     }
     sequence.tokens = Math.max(0, request.position + positions - drafts.length - sequence.prompt) + tokens.length;

@@ -81,7 +81,7 @@ export const SAMPLING_LIMITS = {
   maxStopLength: 200,
   maxNewTokens: 32_768,
   /** As many alternatives as chat services in common use give. */
-  maxLogProbabilities: 20,
+  maxTopLogProbabilities: 20,
 } as const;
 
 /**
@@ -108,8 +108,11 @@ export const Sampling = Type.Object({
   frequency_penalty: Type.Optional(Type.Number({ minimum: -2, maximum: 2 })),
   /** Taken from a token's logit once it occurred. */
   presence_penalty: Type.Optional(Type.Number({ minimum: -2, maximum: 2 })),
-  /** Gives each token's log-probability, and those of so many of the likeliest tokens. */
-  logprobs: Type.Optional(Type.Integer({ minimum: 0, maximum: SAMPLING_LIMITS.maxLogProbabilities })),
+  /**
+   * Gives each token's natural log-probability, and those of so many of the likeliest tokens: softmax of the model's logits
+   * as they are, before penalties, temperature and cuts. 0 gives that of the token alone; absent gives none.
+   */
+  top_logprobs: Type.Optional(Type.Integer({ minimum: 0, maximum: SAMPLING_LIMITS.maxTopLogProbabilities })),
 });
 export type Sampling = Static<typeof Sampling>;
 

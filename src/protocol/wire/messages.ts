@@ -9,6 +9,7 @@ import {
   Sha256,
 } from '../compute/model';
 import { InvitationCode } from '../compute/http/access';
+import { TokenLogProbabilities } from '../compute/log-probabilities';
 import { FederatedAnswer } from '../compute/http/federated-answer';
 import { NodeRegistration, NodeView } from '../compute/http/nodes';
 import { ShardRegistration } from '../compute/http/shards';
@@ -205,6 +206,8 @@ export const GenerateTokenMessage = message('generate-token', {
   index: Type.Integer({ minimum: 0 }),
   token_id: Type.Integer({ minimum: 0 }),
   text: Type.String({ maxLength: 100_000 }),
+  /** Where the request asked for them and the node that sampled gave them. */
+  logprobs: Type.Optional(TokenLogProbabilities),
 });
 /** The answer pauses: nobody serves some layers now. It goes on by itself when somebody does, or fails at the time limit. */
 export const GenerateWaitingMessage = message('generate-waiting', {

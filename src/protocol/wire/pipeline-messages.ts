@@ -123,6 +123,11 @@ export const PipelineTokenMessage = message('pipeline-token', {
       id: TokenId,
       /** Whole characters only; may be empty while a character or a stop string is incomplete. */
       text: Type.String({ maxLength: 100_000 }),
+      /**
+       * `TokenLogProbabilities` (log-probabilities.ts), where the sampling asks for them; a node that does not know them
+       * leaves them out. Checked where they are used, because wrong ones are a wrong answer and no broken message.
+       */
+      logprobs: Type.Optional(Type.Unknown()),
     }),
     { minItems: 1, maxItems: WIRE_LIMITS.maxDraftTokens + 1 },
   ),

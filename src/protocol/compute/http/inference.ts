@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { ChatMessage, FinishReason, Sampling, SAMPLING_LIMITS, Sha256 } from '../model';
+import { TokenLogProbabilities } from '../log-probabilities';
 import { FederatedAnswer } from './federated-answer';
 import { PrecisionName } from './tokens';
 
@@ -151,6 +152,13 @@ export const GenerateAnswer = Type.Object({
   confirmed_at: Type.String(),
   request_id: Type.String(),
   finish_reason: FinishReason,
+  /**
+   * Where the sampling asked for them: of each token in order, null where the node that sampled gave none. Left out of a
+   * stream, whose `token` events carry them, and where nodes gave none at all.
+   */
+  logprobs: Type.Optional(
+    Type.Array(Type.Union([TokenLogProbabilities, Type.Null()]), { maxItems: SAMPLING_LIMITS.maxNewTokens }),
+  ),
   /** With backend `federated`: who served, and what it came to between the coordinators. */
   federation: Type.Optional(FederatedAnswer),
 });
