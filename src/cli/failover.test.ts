@@ -2,9 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Value } from 'typebox/value';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createCoordinator, type Coordinator } from '../coordinator';
 import { LocalEngine } from '../inference/engine/local-engine';
+import { golden } from '../inference/testdata/tore-tiny';
+import { referenceLogProbabilities } from '../inference/testdata/reference-log-probabilities';
+import { TokenLogProbabilities } from '../protocol/compute/log-probabilities';
 import { BareNode } from '../node/test-doubles/bare-node';
 import { readServerSentEvents } from '../node/coordinator-client/server-sent-events';
 
@@ -63,6 +67,8 @@ async function startNode(span: number): Promise<void> {
 interface Answer {
   readonly tokens: readonly number[];
   readonly text: string;
+  /** Of each token. */
+  readonly described: readonly unknown[];
   readonly end: Json;
 }
 
@@ -81,6 +87,7 @@ async function ask(body: Json, onToken: (index: number) => void = () => undefine
   });
   if (response.body === null) throw new Error('there is no stream');
   const tokens: number[] = [];
+  const described: unknown[] = [];
   let text = '';
   let end: Json = {};
   for await (const event of readServerSentEvents(response.body)) {
@@ -89,10 +96,11 @@ async function ask(body: Json, onToken: (index: number) => void = () => undefine
       expect(data['index']).toBe(tokens.length);
       tokens.push(Number(data['token_id']));
       text += String(data['text']);
+      described.push(data['logprobs']);
       onToken(tokens.length);
     } else if (event.name === 'finished' || event.name === 'error') end = data;
   }
-  return { tokens, text, end };
+  return { tokens, text, described, end };
 }
 
 async function startCooperative(options: { readonly replayBytesPerRequest?: number } = {}): Promise<void> {
@@ -192,6 +200,32 @@ describe('an answer whose nodes are lost', () => {
     await startCooperative({ replayBytesPerRequest: 0 });
     await killAtRandom(6, 11);
     expect(await isChainValid()).toBe(true);
+  }, 120_000);
+
+  it('keeps the log-probabilities of every token, those of the reference, over losses', async () => {
+    await startCooperative();
+    const [example] = golden.cases;
+    const sampling = { temperature: 0, top_k: 0, top_p: 1, top_logprobs: 3 };
+    const body = { messages: example?.messages, sampling };
+    const calm = await ask(body);
+    const killed = new Set<BareNode | undefined>();
+    const disturbed = await ask(body, (length) => {
+      const victim = working.get(length === 7 ? 2 : 0);
+      if (length !== 7 && length !== 15) return;
+      killed.add(victim);
+      victim?.kill();
+    });
+    expect(killed.size).toBe(2);
+    expect(disturbed.tokens).toEqual(example?.greedy_ids);
+    expect(disturbed.described).toEqual(calm.described);
+    const reference = await referenceLogProbabilities(example?.input_ids ?? [], disturbed.tokens);
+    for (const [index, described] of disturbed.described.entries()) {
+      if (!Value.Check(TokenLogProbabilities, described)) throw new Error('a token without log-probabilities');
+      expect(described.id).toBe(disturbed.tokens[index]);
+      for (const { id, logprob } of [described, ...described.top]) {
+        expect(Math.abs(logprob - (reference[index]?.[id] ?? Number.NaN))).toBeLessThan(1e-3);
+      }
+    }
   }, 120_000);
 
   it('leaves the other answers of the lost node whole as well', async () => {

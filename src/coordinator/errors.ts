@@ -10,7 +10,7 @@ import type { TrustErrorCode } from '../protocol/trust/errors';
  * | storage | `storage-full`, `storage-busy`, `storage-failed` |
  * | nodes | `node-known`, `node-unknown`, `node-inactive`, `not-suspended`, `review-pending`, `key-mismatch`, `region-unknown` |
  * | shards | `model-unknown`, `model-refused`, `manifest-mismatch`, `range-invalid`, `shard-unknown`, `memory-insufficient`, `move-outdated` |
- * | requests | `balance-too-low`, `pipeline-unavailable`, `backend-unavailable`, `prompt-missing`, `prompt-too-long`, `request-id-used`, `request-unknown`, `too-many-requests`, `coordinator-busy`, `cancelled` |
+ * | requests | `balance-too-low`, `pipeline-unavailable`, `backend-unavailable`, `prompt-missing`, `prompt-too-long`, `log-probabilities-too-many`, `request-id-used`, `request-unknown`, `too-many-requests`, `coordinator-busy`, `cancelled` |
  * | pipelines | `node-lost`, `node-timeout`, `node-failed`, `frame-invalid`, `answer-invalid` |
  * | federation | `peer-unknown`, `peer-unavailable`, `peer-lost`, `peer-failed`, `terms-refused`, `federation-off` |
  * | challenges | `task-unknown`, `task-foreign`, `task-answered`, `task-expired`, `shard-missing` |
@@ -54,6 +54,7 @@ export type CoordinatorErrorCode =
   | 'backend-unavailable'
   | 'prompt-missing'
   | 'prompt-too-long'
+  | 'log-probabilities-too-many'
   | 'request-id-used'
   | 'request-unknown'
   | 'too-many-notices'

@@ -20,6 +20,7 @@ const STATUS_BY_CODE: Partial<Record<CoordinatorErrorCode, number>> = {
   'backend-unavailable': 503,
   'prompt-missing': 400,
   'prompt-too-long': 400,
+  'log-probabilities-too-many': 400,
   'request-id-used': 409,
   'request-unknown': 404,
   'too-many-notices': 409,

@@ -11,12 +11,12 @@ import type { CoordinatorResult } from '../errors';
 import type { Logger } from '../logger';
 import { normalizePublicKey, type NodeStore } from '../nodes/node-store';
 import type { BalanceChange, NodeNotifications, StandingChange } from '../notifications';
-import type { GenerateListener } from '../pipeline/generate-service';
 import type { NodeLink, NodeLinks, RelayEvent, RelayRouter } from '../pipeline/relay-router';
 import type { ShardRegistry } from '../scheduling/shard-registry';
 import { StorageError } from '../storage/storage-error';
 import { COORDINATOR_VERSION } from '../version';
 import { AddressCount } from './address-count';
+import { messagesOf } from './answer-messages';
 import { CLOSE_REASONS, withDetail } from './close-reason';
 import type { CoverageFeed } from './coverage-feed';
 import { EventLog, type EventDraft } from './event-log';
@@ -493,28 +493,7 @@ export class Hub implements NodeLinks, NodeNotifications {
         bind(nodeId);
       },
       signal,
-      generateListener: (requestId): GenerateListener => ({
-        started: async (pipeline, inputTokens, isResumed) => {
-          await connection.send({
-            type: 'generate-started',
-            request_id: requestId,
-            pipeline: [...pipeline],
-            input_tokens: inputTokens,
-            ...(isResumed === true ? { resumed: true } : {}),
-          });
-        },
-        token: async (index, tokenId, text) => {
-          await connection.send({ type: 'generate-token', request_id: requestId, index, token_id: tokenId, text });
-        },
-        queued: (place) => void connection.send({ type: 'generate-queued', request_id: requestId, ...place }),
-        waiting: (layersMissing, seconds) =>
-          void connection.send({
-            type: 'generate-waiting',
-            request_id: requestId,
-            layers_missing: [...layersMissing],
-            seconds,
-          }),
-      }),
+      generateListener: (requestId) => messagesOf(requestId, connection),
       shardRegistered: () => {
         if (session.nodeId !== null) this.onShardRegistered(session.nodeId);
         connection.measure();

@@ -1,3 +1,4 @@
+import type { TokenLogProbabilities } from '../../protocol/compute/log-probabilities';
 import type { GenerateOutcome, PipelineHop } from '../../protocol/wire/messages';
 import type { CoordinatorResult } from '../errors';
 import type { QueuePlace } from './admission-queue';
@@ -9,6 +10,7 @@ const MAX_TOKENS_AHEAD = 64;
 export interface KeptToken {
   readonly id: number;
   readonly text: string;
+  readonly logProbabilities?: TokenLogProbabilities | undefined;
 }
 
 /** Something to say that is not a token: said once, to whoever listens at that moment; the newest is what counts. */
@@ -70,8 +72,8 @@ export class AnswerRecord implements GenerateListener {
     this.changed();
   }
 
-  async token(index: number, tokenId: number, text: string): Promise<void> {
-    this.tokens[index] = { id: tokenId, text };
+  async token(index: number, tokenId: number, text: string, logProbabilities?: TokenLogProbabilities): Promise<void> {
+    this.tokens[index] = { id: tokenId, text, logProbabilities };
     this.changed();
     while (this.isRead && this.tokens.length - this.taken > MAX_TOKENS_AHEAD) await this.change();
   }
@@ -108,8 +110,8 @@ export class AnswerRecord implements GenerateListener {
           hasStarted = true;
           await reader.listener.started(this.start.pipeline, this.start.inputTokens, isResumed);
         } else if (this.taken < this.tokens.length) {
-          const { id, text } = this.tokens[this.taken] ?? { id: 0, text: '' };
-          await reader.listener.token(this.taken, id, text);
+          const { id, text, logProbabilities } = this.tokens[this.taken] ?? { id: 0, text: '' };
+          await reader.listener.token(this.taken, id, text, logProbabilities);
           this.taken += 1;
           this.changed();
         } else if (this.news !== null) {

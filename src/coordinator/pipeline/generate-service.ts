@@ -1,6 +1,7 @@
 import { isAsExact, type Precision } from '../../protocol/compute/formulas';
 import type { LiveRequests } from '../../protocol/compute/http/admin';
 import { toWireGft, type MicroGft } from '../../protocol/compute/micro-gft';
+import type { TokenLogProbabilities } from '../../protocol/compute/log-probabilities';
 import type { ChatMessage, Sampling } from '../../protocol/compute/model';
 import { success } from '../../protocol/result';
 import type { GenerateOutcome, PipelineHop } from '../../protocol/wire/messages';
@@ -22,6 +23,8 @@ import type { Cashier, Hold, RequestEnd, Settled } from './cashier';
 import type { NodeFaults } from './node-faults';
 import { PipelineRun, type PipelineEnd } from './pipeline-run';
 import type { PipelineTeams } from './pipeline-team';
+import { refuseLogProbabilities, settledSampling } from './request-sampling';
+import { shownHop, tellRequester } from './requester-listener';
 import { ReuseScopes } from './reuse-scopes';
 import { ReplayMemory, SpanRecorder } from './span-recorder';
 import { turnedAway } from './turned-away';
@@ -65,7 +68,8 @@ export interface Fallback {
 export interface GenerateListener {
   /** @param isResumed - the requester had lost its connection and takes the rest now */
   started(pipeline: readonly PipelineHop[], inputTokens: number, isResumed?: boolean): Promise<void>;
-  token(index: number, tokenId: number, text: string): Promise<void>;
+  /** @param logProbabilities - where the request asked for them and the node that sampled gave them */
+  token(index: number, tokenId: number, text: string, logProbabilities?: TokenLogProbabilities): Promise<void>;
   /** The request waits for its turn; told whenever its place changes. */
   queued(place: QueuePlace): void;
   /** The answer pauses: nobody serves these layers now. */
@@ -105,19 +109,6 @@ export function noFallback(modelId: string): ReturnType<typeof refuse> {
   return refuse('backend-unavailable', `This coordinator has no fallback for ${modelId}; its nodes alone answer.`, {
     suggestion: 'Leave force_backend out.',
   });
-}
-
-function seedFrom(random: Random): number {
-  return Buffer.from(random.bytes(4)).readUInt32LE();
-}
-
-function shownHop(hop: PlannedHop): PipelineHop {
-  return {
-    node_id: hop.nodeId,
-    layer_start: hop.range.layer_start,
-    layer_end: hop.range.layer_end,
-    transport: hop.isDirect === true ? 'ws-direct' : hop.transport.kind,
-  };
 }
 
 /** Takes generate requests from admission to settlement. */
@@ -304,7 +295,7 @@ export class GenerateService {
     if (this.running.has(`${request.nodeId} ${request.requestId}`)) {
       return refuse('request-id-used', 'A request with this id is running already.');
     }
-    return null;
+    return refuseLogProbabilities(request);
   }
 
   /** Who answers what the own nodes cannot: a peer, else the fallback unless nodes alone are wanted. */
@@ -401,9 +392,8 @@ export class GenerateService {
         model,
         maxNewTokens,
         text: 'prompt' in admitted.text ? admitted.text : { messages: admitted.text.messages },
-        // A shard that takes over has to draw the same numbers, so they are settled here.
         reuseScope: this.reuseScopes.of(request),
-        sampling: { ...request.sampling, seed: request.sampling.seed ?? seedFrom(this.random) },
+        sampling: settledSampling(request, this.random),
         watched: sampled,
       },
       plan,
@@ -420,13 +410,7 @@ export class GenerateService {
         maxNewTokens,
         modelName: manifest.friendly_name,
       },
-      listener: {
-        started: (hops, inputTokens) => listener.started(hops.map(shownHop), inputTokens),
-        tokens: async (tokens, firstIndex) => {
-          for (const [offset, { id, text }] of tokens.entries()) await listener.token(firstIndex + offset, id, text);
-        },
-        waiting: (layersMissing, seconds) => listener.waiting(layersMissing, seconds),
-      },
+      listener: tellRequester(listener),
       recorder,
       repairs: team.repairs,
       drafts: { maxDraftTokens: this.config.maxDraftTokens },

@@ -1,3 +1,4 @@
+import type { TokenLogProbabilities } from '../../protocol/compute/log-probabilities';
 import type { ChatMessage, FinishReason, LayerRange, Sampling } from '../../protocol/compute/model';
 import type { ActivationDtype, ActivationFrameHeader, StepPurpose } from '../../protocol/wire/activation-frame';
 import type { DirectPeer } from '../../protocol/wire/pipeline-messages';
@@ -57,6 +58,8 @@ export type StepInput = StepFacts &
 export interface AnswerToken {
   readonly id: number;
   readonly text: string;
+  /** Where the request asks for them and the node gave them; checked. */
+  readonly logProbabilities?: TokenLogProbabilities;
 }
 
 /** What comes out: hidden states for the next hop, tokens of the last one, or nothing but that it is done. */

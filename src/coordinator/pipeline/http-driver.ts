@@ -13,9 +13,12 @@ import {
   type StepInput,
   type StepOutput,
 } from './hop-driver';
+import { readSentTokens } from './token-log-probabilities';
 
 /** A number in JSON with its separators; Python prints up to 25 characters for a float. */
 const JSON_BYTES_PER_NUMBER = 32;
+/** A token's log-probability in JSON with its piece and its id; pieces have a few characters. */
+const JSON_BYTES_PER_LOG_PROBABILITY = 128;
 /** Room for the other fields of an answer, and for the text of a whole generation. */
 const ANSWER_ALLOWANCE_BYTES = 4 * 1024 * 1024;
 
@@ -29,6 +32,7 @@ const tokensChecker = Compile(
     output_ids: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: WIRE_LIMITS.maxPositionsPerFrame }),
     text: Type.String(),
     finish_reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    logprobs: Type.Optional(Type.Union([Type.Array(Type.Unknown()), Type.Null()])),
   }),
 );
 const activationsChecker = Compile(Type.Object({ activations: Type.Array(Type.Unknown()) }));
@@ -52,6 +56,11 @@ export function flattenActivations(activations: readonly unknown[], expectedLeng
     else return null;
   }
   return length === expectedLength && values.every(Number.isFinite) ? values : null;
+}
+
+/** Room for the log-probabilities of so many tokens. */
+function answerBytes(topCount: number | undefined, tokens: number): number {
+  return topCount === undefined ? 0 : tokens * (1 + topCount) * JSON_BYTES_PER_LOG_PROBABILITY;
 }
 
 function nestActivations(values: Float32Array, hiddenSize: number): number[][][] {
@@ -119,6 +128,7 @@ export class HttpHop implements HopDriver {
     const isLast = this.hop === this.hops - 1;
     const isWhole = isLast && this.hop === 0;
     const hiddenSize = context.model.manifest.hidden_size;
+    const topCount = context.sampling.top_logprobs;
     const remainingTokens = isWhole ? input.remainingTokens : 1;
     const sequence = this.extend(input);
     if (sequence === null) return this.wrong('values that are not finite to its neighbour');
@@ -134,8 +144,9 @@ export class HttpHop implements HopDriver {
         is_last_shard: isLast,
         max_new_tokens: remainingTokens,
         temperature: context.sampling.temperature,
+        ...(isLast && topCount !== undefined ? { top_logprobs: topCount } : {}),
       },
-      isLast ? 0 : sequence.length * hiddenSize,
+      isLast ? answerBytes(topCount, remainingTokens) : sequence.length * hiddenSize * JSON_BYTES_PER_NUMBER,
       context.stepTimeoutMs,
       signal,
     );
@@ -178,9 +189,22 @@ export class HttpHop implements HopDriver {
     // A server that was asked for the whole answer and wrote less than it could has come to its end.
     const endedEarly = tokenIds.length < asked;
     const finishReason = said === 'stop' || said === 'length' ? said : endedEarly ? 'stop' : isWhole ? 'length' : null;
+    const { logprobs } = answer;
+    if (Array.isArray(logprobs) && logprobs.length !== tokenIds.length) {
+      return this.wrong(`${logprobs.length} log-probabilities of ${tokenIds.length} tokens`);
+    }
     // The text of several tokens together cannot be divided among them, so the last one carries it.
-    const tokens = tokenIds.map((id, index) => ({ id, text: index === tokenIds.length - 1 ? text : '' }));
-    return { ok: true, value: { kind: 'tokens', tokens, finishReason } };
+    const sent = tokenIds.map((id, index) => ({
+      id,
+      text: index === tokenIds.length - 1 ? text : '',
+      logprobs: logprobs?.[index],
+    }));
+    const read = readSentTokens(sent, {
+      topCount: this.context.sampling.top_logprobs,
+      vocabularySize: vocabulary,
+    });
+    if ('problem' in read) return this.wrong(read.problem);
+    return { ok: true, value: { kind: 'tokens', tokens: read.tokens, finishReason } };
   }
 
   private readActivations(
@@ -212,7 +236,7 @@ export class HttpHop implements HopDriver {
   private async post(
     path: string,
     body: Readonly<Record<string, unknown>>,
-    expectedNumbers: number,
+    expectedBytes: number,
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<HopResult<unknown>> {
@@ -220,7 +244,7 @@ export class HttpHop implements HopDriver {
     const answer = await postJson(
       this.baseUrl + path,
       { ...body, request_id: this.context.pipelineId, model_id: this.context.model.manifest.model_id },
-      ANSWER_ALLOWANCE_BYTES + expectedNumbers * JSON_BYTES_PER_NUMBER,
+      ANSWER_ALLOWANCE_BYTES + expectedBytes,
       AbortSignal.any([signal, timeout]),
     );
     const node = `Node ${this.nodeId} at ${this.baseUrl}`;

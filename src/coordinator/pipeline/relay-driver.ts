@@ -15,6 +15,7 @@ import {
   type StepOutput,
 } from './hop-driver';
 import type { NodeLinks, RelayEvent, RelayListener, RelayRouter } from './relay-router';
+import { readSentTokens } from './token-log-probabilities';
 
 const STEP_NUMBERS = WIRE_LIMITS.maxStepNumber + 1;
 
@@ -280,7 +281,10 @@ export class RelayHop implements HopDriver, RelayListener {
     const wrong = tokens.slice(0, -1).findIndex((token, index) => token.id !== facts.draftIds[index]);
     if (wrong >= 0 || tokens.length > facts.draftIds.length + 1)
       return this.wrong(`${tokens.length} tokens that do not follow from the ${facts.draftIds.length} guessed ones`);
-    return { ok: true, value: { kind: 'tokens', tokens, finishReason: finishReason ?? null } };
+    const topCount = this.context.sampling.top_logprobs;
+    const read = readSentTokens(tokens, { topCount, vocabularySize: vocabulary });
+    if ('problem' in read) return this.wrong(read.problem);
+    return { ok: true, value: { kind: 'tokens', tokens: read.tokens, finishReason: finishReason ?? null } };
   }
 
   private readFrame(facts: StepFacts, event: Extract<RelayEvent, { kind: 'frame' }>): HopResult<StepOutput> {

@@ -4,7 +4,7 @@ import type { CoordinatorResult } from '../errors';
 import type { BalanceChange, StandingChange } from '../notifications';
 import type { QueuePlace } from '../pipeline/admission-queue';
 import type { AnswerName } from '../pipeline/answer-desk';
-import type { KeptAnswer } from '../pipeline/answer-record';
+import type { KeptAnswer, KeptToken } from '../pipeline/answer-record';
 import type { PipelineCommand, RelayEvent } from '../pipeline/relay-router';
 import type { RoomNews } from '../sessions/shared-rooms';
 import type { RegisteredShard } from '../scheduling/shard-registry';
@@ -28,7 +28,7 @@ export type Notice =
 /** What happens to an answer, as the method of GenerateListener it is for, and its end; null: it is taken elsewhere. */
 export type AnswerGrowth =
   | { readonly method: 'started'; readonly pipeline: readonly PipelineHop[]; readonly inputTokens: number }
-  | { readonly method: 'token'; readonly index: number; readonly id: number; readonly text: string }
+  | ({ readonly method: 'token'; readonly index: number } & KeptToken)
   | { readonly method: 'queued'; readonly place: QueuePlace }
   | { readonly method: 'waiting'; readonly layersMissing: readonly number[]; readonly seconds: number }
   | { readonly method: 'ended'; readonly outcome: CoordinatorResult<GenerateOutcome> | null };

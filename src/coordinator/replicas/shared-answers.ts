@@ -21,7 +21,7 @@ function grow(record: AnswerRecord, growth: AnswerGrowth): void {
       return void record.started(growth.pipeline, growth.inputTokens);
     case 'token':
       // Nobody waits for it here: the replica that writes it does not either.
-      return void record.token(growth.index, growth.id, growth.text);
+      return void record.token(growth.index, growth.id, growth.text, growth.logProbabilities);
     case 'queued':
       return record.queued(growth.place);
     case 'waiting':
@@ -126,7 +126,7 @@ export class SharedAnswers implements AnswersElsewhere {
       this.channel.tell(replicaId, { kind: 'answer-grew', takingId, growth });
     const listener: GenerateListener = {
       started: async (pipeline, inputTokens) => tell({ method: 'started', pipeline, inputTokens }),
-      token: async (index, id, text) => tell({ method: 'token', index, id, text }),
+      token: async (index, id, text, logProbabilities) => tell({ method: 'token', index, id, text, logProbabilities }),
       queued: (place) => tell({ method: 'queued', place }),
       waiting: (layersMissing, seconds) => tell({ method: 'waiting', layersMissing, seconds }),
     };

@@ -272,6 +272,8 @@ export function serveLast(
     readonly beforeToken?: (index: number) => boolean | Promise<boolean>;
     /** What the token of that index says instead of its letter. */
     readonly text?: (index: number) => string;
+    /** What it says of the log-probabilities of that token; undefined: nothing. */
+    readonly logprobs?: (index: number, tokenId: number) => unknown;
   } = {},
 ): void {
   const counts = new Map<string, number>();
@@ -312,7 +314,13 @@ export function serveLast(
           request_id: requestId,
           step,
           position: bytes.readUInt32LE(28) + bytes.readUInt32LE(32) - guesses,
-          tokens: [{ id: 65 + index, text: options.text?.(index) ?? String.fromCharCode(65 + index) }],
+          tokens: [
+            {
+              id: 65 + index,
+              text: options.text?.(index) ?? String.fromCharCode(65 + index),
+              logprobs: options.logprobs?.(index, 65 + index),
+            },
+          ],
           ...(options.stopAfter === index + 1 ? { finish_reason: 'stop' } : {}),
         });
       })();

@@ -1,3 +1,4 @@
+import type { TokenLogProbabilities } from '../../protocol/compute/log-probabilities';
 import type { ChatMessage, ModelManifest, Sampling } from '../../protocol/compute/model';
 import type { NodeRegistration } from '../../protocol/compute/http/nodes';
 import type { ShardRegistration } from '../../protocol/compute/http/shards';
@@ -87,11 +88,21 @@ export interface GenerateStart {
   readonly isResumed?: boolean;
 }
 
+/** A token of the answer. */
+export interface ArrivedToken {
+  readonly index: number;
+  readonly tokenId: number;
+  /** Text that became certain with it. */
+  readonly text: string;
+  /** Where the request asks for them and whoever answers gives them. */
+  readonly logProbabilities?: TokenLogProbabilities | undefined;
+}
+
 export interface GenerateOptions {
   /** The same request was under way over a lost connection, which brought tokens up to this index. */
   readonly resumeFrom?: number | undefined;
   readonly onStarted?: ((started: GenerateStart) => void) | undefined;
-  readonly onToken?: ((token: { index: number; tokenId: number; text: string }) => void) | undefined;
+  readonly onToken?: ((token: ArrivedToken) => void) | undefined;
   /** The request waits for its turn; `position` 1 is next. */
   readonly onQueued?: ((place: { position: number; waiting: number }) => void) | undefined;
   /** The answer pauses because nobody serves these layers; it waits this long for somebody. */

@@ -1,10 +1,11 @@
 import { Value } from 'typebox/value';
 import { FederatedAnswer } from '../../protocol/compute/http/federated-answer';
-import type { FinishReason } from '../../protocol/compute/model';
+import { TokenLogProbabilities } from '../../protocol/compute/log-probabilities';
+import { SAMPLING_LIMITS, type FinishReason } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import type { GenerateOutcome, PipelineHop } from '../../protocol/wire/messages';
 import { nodeFailure, reasonOf } from '../errors';
-import type { GenerateOptions, GenerateRequest } from './coordinator-client';
+import type { ArrivedToken, GenerateOptions, GenerateRequest } from './coordinator-client';
 import { GENERATE_TIMEOUT_MS, type CoordinatorHttp, type HttpAnswer, type HttpRequest } from './http-requests';
 import { readServerSentEvents } from './server-sent-events';
 import { readDetail, readErrorCode, readInteger, readNumber, readRecord, readText, readTime } from './reading';
@@ -75,6 +76,22 @@ export function readGenerateOutcome(value: unknown, request: GenerateRequest): G
   };
 }
 
+function readLogProbabilities(value: unknown): TokenLogProbabilities | undefined {
+  return Value.Check(TokenLogProbabilities, value) ? value : undefined;
+}
+
+/** An answer that came whole as tokens: one with all of the text, or those it says the log-probabilities of. */
+function wholeTokens(text: string, described: unknown): ArrivedToken[] {
+  if (!Array.isArray(described) || described.length === 0) return [{ index: 0, tokenId: 0, text }];
+  const listed = described.slice(0, SAMPLING_LIMITS.maxNewTokens).map(readLogProbabilities);
+  return listed.map((logProbabilities, index) => ({
+    index,
+    tokenId: logProbabilities?.id ?? 0,
+    text: index === listed.length - 1 ? text : '',
+    logProbabilities,
+  }));
+}
+
 function generateRefusal(answer: HttpAnswer): ReturnType<typeof nodeFailure> {
   const said = readDetail(answer.json) ?? quoteAnswer(answer);
   if (answer.status === 401) return unauthorizedFailure(answer.status, readDetail(answer.json));
@@ -120,6 +137,7 @@ async function readStream(
         index: readInteger(record?.['index']) ?? tokens,
         tokenId: readInteger(record?.['token_id']) ?? 0,
         text: typeof record?.['text'] === 'string' ? record['text'] : '',
+        logProbabilities: readLogProbabilities(record?.['logprobs']),
       });
       tokens += 1;
     } else if (kind === 'queued') {
@@ -147,7 +165,7 @@ async function readStream(
 
 /**
  * Asks for an answer over HTTP: streamed as server-sent events where the coordinator offers them, else one answer, which
- * is then reported as a single token so that both look alike to the caller.
+ * is then reported as one token, or as the tokens it has log-probabilities of, so that both look alike to the caller.
  */
 export async function generateOverHttp(
   http: CoordinatorHttp,
@@ -196,6 +214,6 @@ export async function generateOverHttp(
     return nodeFailure('answer-invalid', `The coordinator's answer holds no text (${quoteAnswer(answer.value)}).`);
   }
   options.onStarted?.({ pipeline: outcome.pipeline, inputTokens: outcome.input_tokens });
-  options.onToken?.({ index: 0, tokenId: 0, text: outcome.text });
+  for (const token of wholeTokens(outcome.text, readRecord(answer.value.json)?.['logprobs'])) options.onToken?.(token);
   return success(outcome);
 }

@@ -310,9 +310,12 @@ export class WebSocketConnection implements CoordinatorConnection {
           isResumed: message.resumed === true,
         });
       case 'generate-token':
-        return this.generating
-          .get(message.request_id)
-          ?.onToken?.({ index: message.index, tokenId: message.token_id, text: message.text });
+        return this.generating.get(message.request_id)?.onToken?.({
+          index: message.index,
+          tokenId: message.token_id,
+          text: message.text,
+          logProbabilities: message.logprobs,
+        });
       case 'generate-queued':
         return this.generating
           .get(message.request_id)

@@ -5,6 +5,7 @@ import {
   type GenerateAnswer,
   type QueueStatus,
 } from '../../../protocol/compute/http/inference';
+import type { TokenLogProbabilities } from '../../../protocol/compute/log-probabilities';
 import type { GenerateOutcome, PipelineHop } from '../../../protocol/wire/messages';
 import { refuse, type CoordinatorErrorCode, type CoordinatorFailure, type CoordinatorResult } from '../../errors';
 import type { GenerateListener, GenerateRequest } from '../../pipeline/generate-service';
@@ -97,19 +98,39 @@ function streamListener(stream: EventStream, requestId: string): GenerateListene
   return {
     started: (pipeline: readonly PipelineHop[], inputTokens) =>
       stream.send('started', { request_id: requestId, pipeline, input_tokens: inputTokens }),
-    token: (index, tokenId, text) => stream.send('token', { request_id: requestId, index, token_id: tokenId, text }),
+    token: (index, tokenId, text, logprobs) =>
+      stream.send('token', { request_id: requestId, index, token_id: tokenId, text, logprobs }),
     queued: (place) => void stream.send('queued', { request_id: requestId, ...place }),
     waiting: (layersMissing, seconds) =>
       void stream.send('waiting', { request_id: requestId, layers_missing: layersMissing, seconds }),
   };
 }
 
-const NO_LISTENER: GenerateListener = {
-  started: () => Promise.resolve(),
-  token: () => Promise.resolve(),
-  queued: () => undefined,
-  waiting: () => undefined,
-};
+/** Keeps what an answer that is given whole says of its tokens. */
+class WholeAnswer implements GenerateListener {
+  private readonly described: (TokenLogProbabilities | null)[] = [];
+
+  /** Of each token in order; undefined where the nodes gave none. */
+  get logProbabilities(): (TokenLogProbabilities | null)[] | undefined {
+    return this.described.some((one) => one !== null) ? this.described : undefined;
+  }
+
+  async started(): Promise<void> {
+    this.described.length = 0;
+  }
+
+  async token(index: number, _tokenId: number, _text: string, logProbabilities?: TokenLogProbabilities): Promise<void> {
+    this.described[index] = logProbabilities ?? null;
+  }
+
+  queued(): void {
+    // An answer that is given whole has nobody to tell meanwhile.
+  }
+
+  waiting(): void {
+    // As above.
+  }
+}
 
 /** Ends of a request that never got its turn; they tell when to come back. */
 const TURNED_AWAY: ReadonlySet<CoordinatorErrorCode> = new Set(['too-many-requests', 'coordinator-busy']);
@@ -153,8 +174,11 @@ export function generateRoute(app: ApiServer, services: CoordinatorServices): vo
     const wanted = requestOf(body, body.request_id ?? services.random.uuid());
     const streams = request.headers.accept?.includes('text/event-stream') === true;
     if (!streams) {
-      const outcome = await services.generation.generate(wanted, NO_LISTENER, abort.signal);
-      return outcome.ok ? reply.send(answerOf(outcome.value)) : refused(reply, outcome);
+      const whole = new WholeAnswer();
+      const outcome = await services.generation.generate(wanted, whole, abort.signal);
+      if (!outcome.ok) return refused(reply, outcome);
+      const { logProbabilities: logprobs } = whole;
+      return reply.send({ ...answerOf(outcome.value), ...(logprobs === undefined ? {} : { logprobs }) });
     }
     const stream = new EventStream(reply);
     try {

@@ -108,6 +108,7 @@ export const errors: Readonly<Record<string, string>> = {
   'question-too-long': 'Soru çok uzun; kısaltın.',
   'prompt-missing': 'Soru boş.',
   'prompt-too-long': 'Soru modelin penceresine sığmıyor; kısaltın.',
+  'log-probabilities-too-many': 'Bu yanıt için çok fazla olasılık istendi; daha az parça ya da seçenek isteyin.',
   'balance-too-low': 'Bakiye yetmiyor. Katkı verdikçe GFT kazanırsınız.',
   'no-pipeline': 'Şu anda işlem hattı yok: bazı katmanları kimse sunmuyor.',
   'pipeline-unavailable': 'Şu anda işlem hattı yok: bazı katmanları kimse sunmuyor.',
