@@ -44,6 +44,33 @@ describe('generateOverHttp', () => {
     expect(texts).toEqual(['a', 'b']);
   });
 
+  it('reads log-probabilities of a stream and of a whole answer, and leaves wrong ones out', async () => {
+    const described = { id: 5, text: 'a', logprob: -0.5, top: [] };
+    const event = (index: number, logprobs: unknown): string =>
+      `event: token\ndata: ${JSON.stringify({ index, token_id: 5, text: 'a', logprobs })}\n\n`;
+    const end = 'event: finished\ndata: {"text":"aa","tokens":2}\n\n';
+    const streamed = await answering(200, 'text/event-stream', [
+      event(0, described),
+      event(1, { ...described, logprob: 3 }),
+      end,
+    ]);
+    const tokens: unknown[] = [];
+    await generateOverHttp(streamed, 'node', request, { onToken: (token) => tokens.push(token) });
+    expect(tokens).toEqual([
+      { index: 0, tokenId: 5, text: 'a', logProbabilities: described },
+      { index: 1, tokenId: 5, text: 'a', logProbabilities: undefined },
+    ]);
+    server?.close();
+    const answer = { text: 'aa', tokens: 2, logprobs: [null, described] };
+    const whole = await answering(200, 'application/json', [JSON.stringify(answer)]);
+    tokens.length = 0;
+    await generateOverHttp(whole, 'node', request, { onToken: (token) => tokens.push(token) });
+    expect(tokens).toEqual([
+      { index: 0, tokenId: 0, text: '', logProbabilities: undefined },
+      { index: 1, tokenId: 5, text: 'aa', logProbabilities: described },
+    ]);
+  });
+
   it('tells the place in the line', async () => {
     const http = await answering(200, 'text/event-stream', [
       'event: queued\ndata: {"request_id":"r","position":2,"waiting":3}\n\n',

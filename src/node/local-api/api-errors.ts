@@ -68,6 +68,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   'model-unknown': NO_MODEL,
   'too-many-requests': TOO_MANY,
   'prompt-too-long': TOO_LONG,
+  'log-probabilities-too-many': INVALID,
   'context-exceeded': TOO_LONG,
   'prompt-missing': INVALID,
   'input-invalid': INVALID,

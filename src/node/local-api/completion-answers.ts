@@ -1,6 +1,8 @@
 import type { FederatedAnswer } from '../../protocol/compute/http/federated-answer';
+import type { TokenLogProbabilities } from '../../protocol/compute/log-probabilities';
 import type { GenerateOutcome } from '../../protocol/wire/messages';
 import type { CompletionRequest } from './completion-requests';
+import { LogProbabilityWriter } from './log-probability-answers';
 
 /** What the ledger confirmed for a request; OpenAI's API has no such field, so it stands beside its own in `usage`. */
 export interface SettledCost {
@@ -52,10 +54,12 @@ export class AnswerWriter {
   readonly #head: { readonly id: string; readonly created: number; readonly model: string };
   readonly #kind: CompletionRequest['kind'];
   readonly #includeUsage: boolean;
+  readonly #logProbabilities: LogProbabilityWriter;
 
   /** @param createdMs - time of the request, milliseconds since 1970 */
   constructor(request: CompletionRequest, createdMs: number) {
     this.#kind = request.kind;
+    this.#logProbabilities = new LogProbabilityWriter(request.kind);
     this.#includeUsage = request.stream && request.includeUsage;
     this.#head = {
       id: `${OBJECT_NAMES[request.kind].idPrefix}${request.generate.requestId}`,
@@ -64,9 +68,14 @@ export class AnswerWriter {
     };
   }
 
-  /** The one answer to a request that does not stream. */
-  whole(outcome: GenerateOutcome): object {
-    const rest = { index: 0, finish_reason: finishReasonOf(outcome), logprobs: null };
+  /**
+   * The one answer to a request that does not stream.
+   *
+   * @param described - the log-probabilities of its tokens, as far as there are any
+   */
+  whole(outcome: GenerateOutcome, described: readonly TokenLogProbabilities[]): object {
+    const logprobs = this.#logProbabilities.write(described);
+    const rest = { index: 0, finish_reason: finishReasonOf(outcome), logprobs };
     const choice =
       this.#kind === 'chat'
         ? { message: { role: 'assistant', content: outcome.text, refusal: null }, ...rest }
@@ -77,27 +86,29 @@ export class AnswerWriter {
 
   /** The first event of a chat's stream, which names the speaker; a text's stream has none. */
   opening(): object | null {
-    return this.#kind === 'chat' ? this.#part({ delta: { role: 'assistant', content: '' } }, null) : null;
+    return this.#kind === 'chat' ? this.#part({ delta: { role: 'assistant', content: '' } }, null, []) : null;
   }
 
-  /** New text. */
-  piece(text: string): object {
-    return this.#part(this.#kind === 'chat' ? { delta: { content: text } } : { text }, null);
+  /** New text, and the log-probabilities of the tokens since the last piece. */
+  piece(text: string, described: readonly TokenLogProbabilities[]): object {
+    return this.#part(this.#kind === 'chat' ? { delta: { content: text } } : { text }, null, described);
   }
 
   /** The last events: why it ended and, when asked for, what it took. */
-  closing(outcome: GenerateOutcome): object[] {
-    const end = this.#part(this.#kind === 'chat' ? { delta: {} } : { text: '' }, finishReasonOf(outcome));
+  closing(outcome: GenerateOutcome, described: readonly TokenLogProbabilities[]): object[] {
+    const nothing = this.#kind === 'chat' ? { delta: {} } : { text: '' };
+    const end = this.#part(nothing, finishReasonOf(outcome), described);
     if (!this.#includeUsage) return [end];
     const { part } = OBJECT_NAMES[this.#kind];
     return [end, { ...this.#head, object: part, choices: [], usage: usageOf(outcome) }];
   }
 
-  #part(content: object, finishReason: FinishReason | null): object {
+  #part(content: object, finishReason: FinishReason | null, described: readonly TokenLogProbabilities[]): object {
+    const logprobs = this.#logProbabilities.write(described);
     return {
       ...this.#head,
       object: OBJECT_NAMES[this.#kind].part,
-      choices: [{ index: 0, ...content, finish_reason: finishReason, logprobs: null }],
+      choices: [{ index: 0, ...content, finish_reason: finishReason, logprobs }],
       ...(this.#includeUsage ? { usage: null } : {}),
     };
   }

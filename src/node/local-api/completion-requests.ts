@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { asksForTooManyLogProbabilities, LOG_PROBABILITY_LIMITS } from '../../protocol/compute/log-probabilities';
 import { SAMPLING_LIMITS, type ChatMessage, type Sampling } from '../../protocol/compute/model';
 import type { GenerateRequest } from '../coordinator-client/coordinator-client';
 import { invalidRequest, notSupported, type ApiError } from './api-errors';
@@ -78,8 +79,6 @@ const UNSUPPORTED: readonly (readonly [field: string, what: string])[] = [
   ['functions', 'Calling functions'],
   ['function_call', 'Calling functions'],
   ['audio', 'Audio'],
-  ['logprobs', 'Returning log-probabilities'],
-  ['top_logprobs', 'Returning log-probabilities'],
   ['logit_bias', 'Biasing single tokens'],
   ['web_search_options', 'Searching the web'],
   ['suffix', 'Completing in front of a suffix'],
@@ -144,6 +143,41 @@ function readSampling(body: Static<typeof ChatBody> | Static<typeof TextBody>): 
   };
 }
 
+/** Most alternatives of a text completion's tokens in OpenAI's API; a chat's tokens have more. */
+const MAX_TEXT_LOG_PROBABILITIES = 5;
+
+/** How many of the likeliest tokens are wanted beside each token's log-probability; null: neither. */
+type WantedLogProbabilities = { readonly topCount: number | null } | ApiError;
+
+function countOf(value: unknown, most: number, field: string): number | ApiError {
+  const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
+  return isCount ? value : invalidRequest(`"${field}" has to be a whole number from 0 to ${most}.`, field);
+}
+
+/** A chat says whether with `logprobs`, and how many with `top_logprobs`. */
+function readChatLogProbabilities({ logprobs, top_logprobs: wanted }: Record<string, unknown>): WantedLogProbabilities {
+  if (logprobs !== undefined && logprobs !== null && typeof logprobs !== 'boolean') {
+    return invalidRequest('"logprobs" has to be true or false.', 'logprobs');
+  }
+  const count = countOf(wanted ?? 0, SAMPLING_LIMITS.maxTopLogProbabilities, 'top_logprobs');
+  if (typeof count !== 'number') return count;
+  if (logprobs === true) return { topCount: count };
+  return count === 0 ? { topCount: null } : invalidRequest('"top_logprobs" needs "logprobs": true.', 'top_logprobs');
+}
+
+/** A text completion says both with `logprobs`. */
+function readTextLogProbabilities({
+  logprobs,
+  top_logprobs: foreign,
+}: Record<string, unknown>): WantedLogProbabilities {
+  if (!asksForNothing(foreign)) {
+    return invalidRequest('"top_logprobs" belongs to chats; give the number as "logprobs" here.', 'top_logprobs');
+  }
+  if (logprobs === undefined || logprobs === null || logprobs === false) return { topCount: null };
+  const count = countOf(logprobs, MAX_TEXT_LOG_PROBABILITIES, 'logprobs');
+  return typeof count === 'number' ? { topCount: count } : count;
+}
+
 /** `/messages/3/content` → `messages[3].content`. */
 function fieldName(path: string): string | null {
   const name = path
@@ -171,7 +205,8 @@ export function readChatRequest(body: unknown): ReadRequest {
     if ('status' in read) return { ok: false, error: read };
     messages.push(read);
   }
-  return finishReading('chat', body, { messages }, body.max_completion_tokens ?? body.max_tokens);
+  const wanted = readChatLogProbabilities(body);
+  return finishReading('chat', body, { messages }, body.max_completion_tokens ?? body.max_tokens, wanted);
 }
 
 /** Reads the body of `POST /v1/completions`. */
@@ -181,7 +216,7 @@ export function readTextRequest(body: unknown): ReadRequest {
   if (unsupported !== null) return { ok: false, error: unsupported };
   const prompt = typeof body.prompt === 'string' ? body.prompt : (body.prompt[0] ?? '');
   if (prompt === '') return { ok: false, error: invalidRequest('The prompt is empty.', 'prompt') };
-  return finishReading('text', body, { prompt }, body.max_tokens);
+  return finishReading('text', body, { prompt }, body.max_tokens, readTextLogProbabilities(body));
 }
 
 function finishReading(
@@ -189,15 +224,23 @@ function finishReading(
   body: Static<typeof ChatBody> | Static<typeof TextBody>,
   text: Pick<GenerateRequest, 'messages' | 'prompt'>,
   maxTokens: number | null | undefined,
+  wanted: WantedLogProbabilities,
 ): ReadRequest {
+  if ('status' in wanted) return { ok: false, error: wanted };
+  const { topCount } = wanted;
+  const maxNewTokens = maxTokens ?? DEFAULT_MAX_TOKENS;
+  if (asksForTooManyLogProbabilities(topCount ?? undefined, maxNewTokens)) {
+    const message = `An answer carries at most ${LOG_PROBABILITY_LIMITS.maxPerAnswer} log-probabilities; ask for fewer tokens or alternatives.`;
+    return { ok: false, error: invalidRequest(message, kind === 'chat' ? 'top_logprobs' : 'logprobs') };
+  }
   const request: CompletionRequest = {
     kind,
     generate: {
       requestId: randomUUID(),
       modelId: body.model,
       ...text,
-      maxNewTokens: maxTokens ?? DEFAULT_MAX_TOKENS,
-      sampling: readSampling(body),
+      maxNewTokens,
+      sampling: { ...readSampling(body), ...(topCount === null ? {} : { top_logprobs: topCount }) },
     },
     stream: body.stream === true,
     includeUsage: body.stream_options?.include_usage === true,

@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { TokenLogProbabilities } from '../../protocol/compute/log-probabilities';
 import type { Result } from '../../protocol/result';
 import type { GenerateOutcome } from '../../protocol/wire/messages';
 import type { GenerateOptions, GenerateRequest } from '../coordinator-client/coordinator-client';
@@ -164,14 +165,21 @@ export function createLocalApiServer(host: LocalApiHost, logger: NodeLogger): Fa
     const writer = new AnswerWriter(request, host.nowMs());
     const events = new EventStream(reply);
     let sent = '';
+    /** Of tokens whose text is held back, until some comes. */
+    let described: TokenLogProbabilities[] = [];
     const sendText = (text: string): void => {
       if (!events.isOpen) events.send(writer.opening());
-      if (text !== '') events.send(writer.piece(text));
+      if (text === '') return;
+      events.send(writer.piece(text, described));
+      described = [];
       sent += text;
     };
     const outcome = await host.generate(request.generate, {
       onStarted: () => sendText(''),
-      onToken: ({ text }) => sendText(text),
+      onToken: ({ text, logProbabilities }) => {
+        if (logProbabilities !== undefined) described.push(logProbabilities);
+        sendText(text);
+      },
       signal: watchClient(reply).signal,
     });
     if (!outcome.ok) {
@@ -182,7 +190,7 @@ export function createLocalApiServer(host: LocalApiHost, logger: NodeLogger): Fa
     }
     // A coordinator that cannot stream gives the whole text at the end.
     sendText(outcome.value.text.startsWith(sent) ? outcome.value.text.slice(sent.length) : '');
-    for (const event of writer.closing(outcome.value)) events.send(event);
+    for (const event of writer.closing(outcome.value, described)) events.send(event);
     events.end();
     return reply;
   };
@@ -196,9 +204,19 @@ export function createLocalApiServer(host: LocalApiHost, logger: NodeLogger): Fa
     active += 1;
     try {
       if (read.request.stream) return await stream(read.request, reply);
-      const outcome = await host.generate(read.request.generate, { signal: watchClient(reply).signal });
+      const { generate } = read.request;
+      const described = new Map<number, TokenLogProbabilities>();
+      const outcome = await host.generate(generate, {
+        onStarted: ({ isResumed }) => {
+          if (isResumed !== true) described.clear();
+        },
+        onToken: ({ index, logProbabilities }) => {
+          if (logProbabilities !== undefined && index < generate.maxNewTokens) described.set(index, logProbabilities);
+        },
+        signal: watchClient(reply).signal,
+      });
       if (!outcome.ok) return await sendError(reply, apiErrorOf(outcome.error));
-      return new AnswerWriter(read.request, host.nowMs()).whole(outcome.value);
+      return new AnswerWriter(read.request, host.nowMs()).whole(outcome.value, [...described.values()]);
     } finally {
       active -= 1;
     }
