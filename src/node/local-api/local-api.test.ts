@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI, { APIError, AuthenticationError, BadRequestError, NotFoundError } from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TokenLogProbabilities } from '../../protocol/compute/log-probabilities';
 import { failure, success, type Result } from '../../protocol/result';
 import type { GenerateOutcome } from '../../protocol/wire/messages';
 import type { GenerateOptions, GenerateRequest } from '../coordinator-client/coordinator-client';
@@ -219,108 +218,6 @@ describe('with the stock client', () => {
         for await (const event of stream) expect(event.object).toBe('chat.completion.chunk');
       })(),
     ).rejects.toThrow('A node went away.');
-  });
-});
-
-/** What a coordinator says of the tokens ' é' (over two tokens), 'x' and the end. */
-const DESCRIBED: readonly TokenLogProbabilities[] = [
-  { id: 1, text: ' \uFFFD', bytes: [0x20, 0xc3], logprob: -0.5, top: [{ id: 9, text: ' a', logprob: -0.25 }] },
-  { id: 2, text: '\uFFFD', bytes: [0xa9], logprob: -0.125, top: [{ id: 3, text: '<|end|>', bytes: [], logprob: -3 }] },
-  { id: 4, text: 'x', logprob: 0, top: [{ id: 4, text: 'x', logprob: 0 }] },
-  { id: 3, text: '<|end|>', bytes: [], logprob: -1, top: [{ id: 3, text: '<|end|>', bytes: [], logprob: -1 }] },
-];
-
-const answerDescribed: Generate = async (request, options) => {
-  options.onStarted?.({ pipeline: [], inputTokens: 7 });
-  ['', ' é', 'x', ''].forEach((text, index) => {
-    options.onToken?.({ index, tokenId: index, text, logProbabilities: DESCRIBED[index] });
-  });
-  return success(outcomeOf(request, ' éx'));
-};
-
-const CHAT_LIST = [
-  {
-    token: ' \uFFFD',
-    logprob: -0.5,
-    bytes: [0x20, 0xc3],
-    top_logprobs: [{ token: ' a', logprob: -0.25, bytes: [0x20, 0x61] }],
-  },
-  { token: '\uFFFD', logprob: -0.125, bytes: [0xa9], top_logprobs: [{ token: '<|end|>', logprob: -3, bytes: null }] },
-  { token: 'x', logprob: 0, bytes: [0x78], top_logprobs: [{ token: 'x', logprob: 0, bytes: [0x78] }] },
-];
-
-describe('log-probabilities with the stock client', () => {
-  beforeEach(() => {
-    generate = answerDescribed;
-  });
-
-  it('come with a whole chat', async () => {
-    const answer = await client().chat.completions.create({ ...QUESTION, logprobs: true, top_logprobs: 1 });
-    expect(asked[0]?.sampling.top_logprobs).toBe(1);
-    expect(answer.choices[0]?.logprobs).toEqual({ content: CHAT_LIST, refusal: null });
-    const bytes = answer.choices[0]?.logprobs?.content?.flatMap((token) => token.bytes ?? []) ?? [];
-    expect(Buffer.from(bytes).toString('utf8')).toBe(answer.choices[0]?.message.content);
-  });
-
-  it('come with the pieces of a streamed chat', async () => {
-    const stream = await client().chat.completions.create({ ...QUESTION, stream: true, logprobs: true });
-    expect(asked[0]?.sampling.top_logprobs).toBe(0);
-    const pieces: unknown[] = [];
-    for await (const { choices } of stream) {
-      for (const { delta, logprobs } of choices) pieces.push([delta.content, logprobs?.content ?? null]);
-    }
-    expect(pieces).toEqual([
-      ['', null],
-      [' é', CHAT_LIST.slice(0, 2)],
-      ['x', CHAT_LIST.slice(2)],
-      [undefined, null],
-    ]);
-  });
-
-  it('come with a text completion, whole and streamed', async () => {
-    const body = { model: 'org/tiny', prompt: 'Once', logprobs: 2 };
-    const expected = {
-      tokens: ['bytes:\\x20\\xc3', 'bytes:\\xa9', 'x'],
-      token_logprobs: [-0.5, -0.125, 0],
-      top_logprobs: [{ ' a': -0.25, 'bytes:\\x20\\xc3': -0.5 }, { '<|end|>': -3, 'bytes:\\xa9': -0.125 }, { x: 0 }],
-      text_offset: [0, 1, 2],
-    };
-    const answer = await client().completions.create(body);
-    expect(asked[0]?.sampling.top_logprobs).toBe(2);
-    expect(answer.choices[0]?.logprobs).toEqual(expected);
-    const offsets: unknown[] = [];
-    for await (const { choices } of await client().completions.create({ ...body, stream: true })) {
-      offsets.push(...(choices[0]?.logprobs?.text_offset ?? []));
-    }
-    expect(offsets).toEqual([0, 1, 2]);
-  });
-
-  it('are null where nobody asks and where whoever answers gives none', async () => {
-    generate = answerInWords;
-    const answer = await client().chat.completions.create({ ...QUESTION, logprobs: true });
-    expect(answer.choices[0]?.logprobs).toBeNull();
-    await client().completions.create({ model: 'org/tiny', prompt: 'Once' });
-    expect(asked[1]?.sampling).not.toHaveProperty('top_logprobs');
-  });
-
-  it('are those of the second run where an answer begins anew', async () => {
-    generate = async (request, options) => {
-      options.onStarted?.({ pipeline: [], inputTokens: 7 });
-      DESCRIBED.forEach((one, index) => options.onToken?.({ index, tokenId: 0, text: '', logProbabilities: one }));
-      options.onStarted?.({ pipeline: [], inputTokens: 7, isResumed: false });
-      options.onToken?.({ index: 0, tokenId: 4, text: 'x', logProbabilities: DESCRIBED[2] });
-      return success(outcomeOf(request, 'x'));
-    };
-    const answer = await client().chat.completions.create({ ...QUESTION, logprobs: true });
-    expect(answer.choices[0]?.logprobs?.content).toEqual(CHAT_LIST.slice(2));
-  });
-
-  it.each([[6], [-1], [0.5], [true]])('refuses logprobs %s of a text completion', async (logprobs) => {
-    const error: unknown = await client()
-      .completions.create({ model: 'org/tiny', prompt: 'Once', logprobs: logprobs as number })
-      .catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(BadRequestError);
-    expect(error).toMatchObject({ param: 'logprobs', message: '400 "logprobs" has to be a whole number from 0 to 5.' });
   });
 });
 
