@@ -16,7 +16,6 @@ import {
   signFederationStatement,
   statementOf,
 } from '../protocol/federation/statement';
-import { FederationMessage } from '../protocol/federation/messages';
 import {
   credentialProblem,
   readCostConfirmation,

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContributorNode } from './contributor';
 import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from './contributor-options';
-import type { HardwareReader } from './hardware/hardware-facts';
 import { fileSecretStore } from './identity/secret-store';
 import type { NodeReadings } from './policy/readings';
 import { DEFAULT_RUN_PREFERENCES } from './policy/policy-inputs';
@@ -15,15 +14,9 @@ import {
   type ConnectedNode,
   type WireObject,
 } from './test-doubles/socket-coordinator';
+import { testHardware } from './test-doubles/test-hardware';
 import { tinyEngines } from './test-doubles/tiny-engine';
 import { TINY_HASH } from './test-doubles/tiny-model';
-
-const hardwareReader: HardwareReader = {
-  cpu: async () => ({ manufacturer: 'Test', brand: 'Processor', cores: 4, physicalCores: 2 }),
-  mem: async () => ({ total: 8 * 2 ** 30, available: 4 * 2 ** 30 }),
-  uuid: async () => ({ os: '' }),
-  graphics: async () => ({ controllers: [] }),
-};
 
 let folder: string;
 const running: { stop(): Promise<void> }[] = [];
@@ -54,7 +47,7 @@ function createNode(
     appVersion: '0.0.0',
     secretStore: fileSecretStore(join(folder, name, 'node.key')),
     startEngine: start,
-    hardwareReader,
+    hardwareReader: testHardware,
     preferences: {
       ...DEFAULT_RUN_PREFERENCES,
       coordinatorUrl: url,

@@ -32,7 +32,6 @@ import { Registration } from './registration';
 import { Requester } from './requester';
 import { NodeModels } from './shard/node-models';
 import { ShardKeeper } from './shard/shard-keeper';
-import type { ShardWish } from './shard/shard-planner';
 import { ShardService } from './shard/shard-service';
 import { Wake } from './wake';
 
@@ -304,7 +303,7 @@ export class ContributorNode {
     return this.policy.decide(this.preferences);
   }
 
-  private wishOf(decision: RunDecision): ShardWish | null {
+  private wishOf(decision: RunDecision): ReturnType<typeof shardWish> | null {
     return decision.run ? shardWish(this.preferences, decision.level, this.snapshot().hardware) : null;
   }
 

@@ -16,7 +16,7 @@ import { maximumInputTokens, type PromptText } from '../ledger/pricing';
 import type { KnownModel } from '../models/model-catalogue';
 import type { NodeStore } from '../nodes/node-store';
 import { unknownNode } from '../nodes/node-service';
-import type { PipelinePlan, PlannedHop, Scheduler } from '../scheduling/scheduler';
+import type { PipelinePlan, Scheduler } from '../scheduling/scheduler';
 import { isForeign, type Crossing, type FindCrossing } from './crossing';
 import { AdmissionQueue, type QueuePlace } from './admission-queue';
 import type { Cashier, Hold, RequestEnd, Settled } from './cashier';
