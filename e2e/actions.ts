@@ -3,6 +3,7 @@ import { expect, type Page } from '@playwright/test';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ScreenName } from '../src/contract/api';
+import type { ToreApp } from './fixtures';
 
 /** Loading a shard and a first benchmark take seconds on a slow machine; a hang still fails. */
 export const READY_TIMEOUT_MS = 90_000;
@@ -81,4 +82,17 @@ export async function readJoinDetails(window: Page): Promise<JoinDetails> {
   const url = (await window.getByTestId('join-url').innerText()).trim();
   const accessToken = (await window.getByTestId('join-token').innerText()).trim();
   return { url, accessToken };
+}
+
+/** Answers the next dialog for a file with a path. */
+export async function saveNextTo({ electron }: Pick<ToreApp, 'electron'>, path: string): Promise<void> {
+  await electron.evaluate(({ dialog }, filePath) => {
+    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
+  }, path);
+}
+
+/** Chooses an entry of a list that opens on a click. */
+export async function chooseOption(window: Page, testId: string, option: RegExp): Promise<void> {
+  await window.getByTestId(testId).click();
+  await window.getByRole('option', { name: option }).click();
 }

@@ -7,17 +7,19 @@ import { promisify } from 'node:util';
 import type { Page } from '@playwright/test';
 import { findPostgres, startPostgres, type PostgresServer } from '../src/coordinator/testing/postgres-server';
 import type { PeerView } from '../src/protocol/federation/administration';
-import { ask, completeWelcome, goldenCase, openScreen, READY_TIMEOUT_MS } from './actions';
+import { ask, chooseOption, completeWelcome, goldenCase, openScreen, READY_TIMEOUT_MS } from './actions';
 import { ConfiguredCoordinator } from './configured-coordinator';
 import { expect, test, type ToreApp } from './fixtures';
 import { startHeadlessNode, type HeadlessNode } from './headless-node';
-import { agree, createKey, joinCoordinator, nameCoordinator, openDiscovery, publishRecord } from './trust-actions';
+import { exportAgreement, exportSession, joinOffered, openUnderAgreement, post } from './session-actions';
+import { agree, createKey, joinCoordinator, nameCoordinator, publishRecord } from './trust-actions';
 
 const run = promisify(execFile);
 const WITHIN = { timeout: READY_TIMEOUT_MS };
 const programs = resolve(import.meta.dirname, '../out/main');
 const MODEL_FOLDER = resolve(import.meta.dirname, '../resources/models/tore-tiny');
 const QUESTION = 'What is a shard?';
+const TITLE = 'Between two universities';
 
 type Json = Record<string, unknown>;
 
@@ -31,19 +33,15 @@ async function newCoordinatorKey(file: string): Promise<string> {
   return (JSON.parse(await program('tore', ['keygen', '--json', '--out', file])) as { public_key: string }).public_key;
 }
 
-/** Answers the next dialog for a file with a path. */
-async function saveNextTo(app: ToreApp, path: string): Promise<void> {
-  await app.electron.evaluate(({ dialog }, filePath) => {
-    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
-  }, path);
+/** Verifies a file, as root in a network that reaches nobody. */
+async function verifiedOffline(file: string): Promise<Json> {
+  const command = [process.execPath, join(programs, 'tore.js'), 'verify', file, '--json'];
+  const apart = process.getuid?.() === 0 ? ['unshare', '--net', ...command] : command;
+  const [executable = '', ...args] = apart;
+  return JSON.parse((await run(executable, args)).stdout) as Json;
 }
 
-async function exportAgreement(app: ToreApp, file: string): Promise<void> {
-  await saveNextTo(app, file);
-  await openDiscovery(app.window, 'agreements');
-  await app.window.getByTestId('agreement-export').click();
-  await expect.poll(() => readFile(file, 'utf8').catch(() => ''), WITHIN).toContain('"signatures"');
-}
+const peerPath = (peer: string): string => `/admin/federation/peers/${encodeURIComponent(peer)}`;
 
 /** The one peer of a coordinator, as its administrator sees it. */
 async function peerOf(coordinator: ConfiguredCoordinator): Promise<PeerView> {
@@ -59,11 +57,18 @@ async function untilLinked(coordinator: ConfiguredCoordinator): Promise<void> {
 
 /** Compares the running day with the peer; both sides must have the same entries. */
 async function comparedBy(coordinator: ConfiguredCoordinator, peer: string): Promise<Json[]> {
-  const path = `/admin/federation/peers/${encodeURIComponent(peer)}/reconcile`;
-  const { statements } = await coordinator.admin('POST', path);
+  const { statements } = await coordinator.admin('POST', `${peerPath(peer)}/reconcile`);
   const [compared] = statements as Json[];
   expect(compared).toMatchObject({ state: 'equal', differences: [] });
   return ((compared as Json)['statement'] as { entries: Json[] }).entries;
+}
+
+/** Both sides find the same entries, and some; they are returned. */
+async function expectSameBooks(a: ConfiguredCoordinator, b: ConfiguredCoordinator): Promise<Json[]> {
+  const [byA, byB] = [await comparedBy(a, 'University B'), await comparedBy(b, 'University A')];
+  expect(byA).toEqual(byB);
+  expect(byA.length).toBeGreaterThan(0);
+  return byA;
 }
 
 /** A person who asks, and whose computer does not work: the machines of the institutions do. */
@@ -139,10 +144,12 @@ test('two universities sign in their windows, answer for each other, and both ha
     await b.start({ federation: { keyFile: join(folder, 'b.pem'), peers: [peer('University A', keys.a)] } });
     await a.start({ federation: { keyFile: join(folder, 'a.pem'), peers: [peer('University B', keys.b, b.url)] } });
     await untilLinked(a);
-    const node = (at: ConfiguredCoordinator, name: string, layers: string): void => {
-      nodes.push(startHeadlessNode(at, join(folder, name), [`--layers=${layers}`]));
+    const node = (at: ConfiguredCoordinator, name: string, layers: string): HeadlessNode => {
+      const started = startHeadlessNode(at, join(folder, name), [`--layers=${layers}`]);
+      nodes.push(started);
+      return started;
     };
-    node(b, 'b-1', '0-3');
+    const firstOfB = node(b, 'b-1', '0-3');
     node(b, 'b-2', '4-7');
     node(a, 'a-1', '0-1');
     node(a, 'a-2', '2-3');
@@ -156,9 +163,72 @@ test('two universities sign in their windows, answer for each other, and both ha
     await expect(ada.window.getByTestId('answer-text').last()).toContainText(golden.greedy_text.slice(0, 10));
     await ada.screenshot('chat-answered-by-peer');
 
-    const [byA, byB] = [await comparedBy(a, 'University B'), await comparedBy(b, 'University A')];
-    expect(byA).toEqual(byB);
-    expect(byA.length).toBeGreaterThan(0);
+    await expectSameBooks(a, b);
+
+    // B loses its first layers: now neither has all of them, and one pipeline goes through the machines of both.
+    await firstOfB.kill();
+    await expect
+      .poll(async () => (await a.admin('GET', '/inference/pipeline/tore-tiny'))['reason'], WITHIN)
+      .toContain('University B has the layers');
+    await ask(ada.window, QUESTION);
+    await expect(ada.window.getByTestId('answer-facts')).toHaveCount(2, WITHIN);
+    await expect(ada.window.getByTestId('answer-served-by').last()).toContainText('with layers of University B');
+    await expect(ada.window.getByTestId('answer-text').last()).toContainText(golden.greedy_text.slice(0, 10));
+    await ada.screenshot('chat-answered-with-layers-of-peer');
+    const entries = await expectSameBooks(a, b);
+    expect(entries.filter(({ layers }) => layers !== undefined)).toMatchObject([
+      { layers: { layer_start: 4, layer_end: 7 } },
+    ]);
+
+    // A session at A: Ben comes in through his own coordinator, which answers for him.
+    await joinCoordinator(ben.window, b.url);
+    await openUnderAgreement(ada.window, TITLE, 'Ada');
+    await joinOffered(ben.window, TITLE, 'Ben');
+    await post(ada.window, QUESTION);
+    await chooseOption(ada.window, 'own-model-select', /network/i);
+    await ada.window.getByTestId('own-model-ask').click();
+    for (const { window } of [ada, ben]) {
+      await expect(window.getByTestId('session-turn')).toHaveCount(2, WITHIN);
+      await expect(window.getByTestId('turn-cost')).toContainText('node-hours', WITHIN);
+    }
+    await post(ben.window, 'Then we cut the model in two.');
+    await expect(ada.window.getByTestId('session-turn')).toHaveCount(3, WITHIN);
+    await ben.screenshot('session-across-a-link');
+
+    // Without the link both go on; what Ben writes waits at home and gets its place when the link is back.
+    await a.admin('POST', `${peerPath('University B')}/cut`);
+    await expect.poll(async () => (await peerOf(b)).link.state, WITHIN).not.toBe('up');
+    await post(ben.window, 'Written without the link.');
+    await expect(ben.window.getByTestId('session-waiting')).toHaveCount(1, WITHIN);
+    await ben.screenshot('session-host-away');
+    await post(ada.window, 'Are you there?');
+    await expect(ada.window.getByTestId('session-turn')).toHaveCount(4, WITHIN);
+    await a.admin('POST', `${peerPath('University B')}/resume`);
+    await untilLinked(a);
+    for (const { window } of [ada, ben]) {
+      await expect(window.getByTestId('session-turn')).toHaveCount(5, WITHIN);
+      await expect(window.getByTestId('session-turn').last()).toContainText('Written without the link.');
+      await expect(window.getByTestId('session-waiting')).toHaveCount(0);
+    }
+
+    // Both export the same, and a project of it verifies anywhere.
+    const files = [join(folder, 'ada.tore3.json'), join(folder, 'ben.tore3.json')] as const;
+    await exportSession(ada, files[0]);
+    await exportSession(ben, files[1]);
+    const orders = await Promise.all(
+      files.map(async (file) => {
+        expect(await verifiedOffline(file)).toMatchObject({ verified: true, signatures: 5, unsigned: 0 });
+        const { turns } = JSON.parse(await readFile(file, 'utf8')) as { turns: { id: string; seq: number }[] };
+        return turns.map(({ id, seq }) => [seq, id]);
+      }),
+    );
+    expect(orders[0]).toEqual(orders[1]);
+    expect(orders[0]?.map(([seq]) => seq)).toEqual([1, 2, 3, 4, 5]);
+    const project = join(folder, 'both.tore4.json');
+    await program('tore', ['merge', files[1], '--name', TITLE, '--out', project]);
+    expect(await verifiedOffline(project)).toMatchObject({ verified: true, signatures: 5 });
+
+    await expectSameBooks(a, b);
   } finally {
     for (const each of nodes) await each.kill();
     await a.stop();

@@ -1,12 +1,12 @@
 // Help without a network: pages, the self-test with real processes, and a report that is saved as it was shown.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { completeWelcome, openScreen, READY_TIMEOUT_MS } from './actions';
+import { completeWelcome, openScreen, READY_TIMEOUT_MS, saveNextTo } from './actions';
 import { expect, test } from './fixtures';
 
 test('help is searched, the self-test passes, and a report holds no private word', async ({ tore }) => {
   test.setTimeout(240_000);
-  const { window, electron, profile } = tore;
+  const { window, profile } = tore;
   await completeWelcome(window);
   await openScreen(window, 'help');
   await expect(window.getByTestId('help-page')).toContainText('What Tore does');
@@ -31,9 +31,7 @@ test('help is searched, the self-test passes, and a report holds no private word
   await expect(log).not.toContainText(profile);
   await tore.screenshot('report');
   const path = join(profile, 'report.zip');
-  await electron.evaluate(({ dialog }, filePath) => {
-    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
-  }, path);
+  await saveNextTo(tore, path);
   await window.getByTestId('report-save').click();
   await expect(window.getByText('Send it to whom you like')).toBeVisible();
   expect((await readFile(path)).subarray(0, 2).toString()).toBe('PK');

@@ -10,9 +10,9 @@ import { join, resolve } from 'node:path';
 import type { ToreApi } from '../src/contract';
 import { fullChatGpt } from '../src/library/import/testdata/exports';
 import { zipBytes } from '../src/library/import/testdata/zip-bytes';
-import { ask, completeWelcome, goldenCase, openScreen, READY_TIMEOUT_MS } from './actions';
+import { ask, completeWelcome, goldenCase, openScreen, READY_TIMEOUT_MS, saveNextTo } from './actions';
 import { dropFiles } from './drop';
-import { expect, test, type ToreApp } from './fixtures';
+import { expect, test } from './fixtures';
 
 const QUESTION = 'What is a shard?';
 /** One red pixel. */
@@ -26,13 +26,6 @@ test.beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tore-e2e-files-'));
 });
 test.afterEach(() => rm(folder, { recursive: true, force: true }));
-
-/** Answers the next dialogs for a name to save under. */
-async function saveAs(tore: ToreApp, path: string): Promise<void> {
-  await tore.electron.evaluate(({ dialog }, filePath) => {
-    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
-  }, path);
-}
 
 async function canonical(path: string): Promise<unknown> {
   return JSON.parse(await readFile(path, 'utf8')) as unknown;
@@ -110,7 +103,7 @@ test('a ChatGPT export is dropped, found, read, gone on with, exported and taken
   await window.getByTestId('library-row').first().click();
   await expect(reader).toContainText(QUESTION);
   const exported = join(folder, 'out.tore5.json');
-  await saveAs(first, exported);
+  await saveNextTo(first, exported);
   await reader.getByTestId('reader-export').click();
   await window.getByTestId('export-tore5').click();
   await expect(window.getByText('One conversation was written')).toBeVisible();
@@ -148,7 +141,7 @@ test('a ChatGPT export is dropped, found, read, gone on with, exported and taken
   await second.window.getByTestId('import-show').click();
   await second.window.getByTestId('library-row').click();
   const again = join(folder, 'again.tore5.json');
-  await saveAs(second, again);
+  await saveNextTo(second, again);
   await second.window.getByTestId('reader-export').click();
   await second.window.getByTestId('export-tore5').click();
   await expect(second.window.getByText('One conversation was written')).toBeVisible();

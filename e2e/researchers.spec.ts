@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expectAccessible } from './accessible';
-import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
+import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails, saveNextTo } from './actions';
 import { expect, test, type ToreApp } from './fixtures';
 import { agree, createKey, joinCoordinator, openDiscovery, openHandshake, publishRecord } from './trust-actions';
 
@@ -70,9 +70,7 @@ test('two researchers find each other, test each other, and sign what anybody ca
   await look(a, 'discovery-policies');
 
   const file = join(folder, 'signed.tore2-agreement.json');
-  await a.electron.evaluate(({ dialog }, path) => {
-    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath: path });
-  }, file);
+  await saveNextTo(a, file);
   await openDiscovery(a.window, 'agreements');
   await a.window.getByTestId('agreement-export').click();
   await expect.poll(() => readFile(file, 'utf8').catch(() => '')).toContain('"signatures"');

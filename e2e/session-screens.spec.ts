@@ -8,8 +8,9 @@ import type { Page } from '@playwright/test';
 import { SessionClient } from '../src/coordinator/testing/session-client';
 import { newTestKey } from '../src/coordinator/testing/ws-node';
 import { lookInBothThemes } from './accessible';
-import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
+import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails, saveNextTo } from './actions';
 import { expect, test } from './fixtures';
+import { post } from './session-actions';
 
 const WITHIN = { timeout: READY_TIMEOUT_MS };
 const LONG_NAME = 'Prof. Dr. Wilhelmine-Charlotte von Hohenzollern-Sigmaringen of the Institute for Assays';
@@ -24,12 +25,6 @@ def tile(layers, nodes):
 
 async function sidewaysOverflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-}
-
-async function post(window: Page, text: string): Promise<void> {
-  await window.getByTestId('session-input').fill(text);
-  await window.getByTestId('session-send').click();
-  await expect(window.getByTestId('session-input')).toHaveValue('');
 }
 
 async function openTitled(window: Page, title: string): Promise<void> {
@@ -99,9 +94,7 @@ test('a full session can be read, searched and used in every width', async ({ to
     await expect(window.getByTestId('session-file')).toContainText('image/png', WITHIN);
     await lookInBothThemes(tore, 'sessions-files');
     const saved = join(folder, 'saved.png');
-    await electron.evaluate(({ dialog }, filePath) => {
-      dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
-    }, saved);
+    await saveNextTo(tore, saved);
     await window.getByTestId('session-file').getByTestId('session-file-save').click();
     await expect
       .poll(

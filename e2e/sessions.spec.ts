@@ -7,12 +7,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { Page } from '@playwright/test';
 import { SessionClient } from '../src/coordinator/testing/session-client';
 import { newTestKey } from '../src/coordinator/testing/ws-node';
-import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
-import { expect, test, type ToreApp } from './fixtures';
-import { agree, createKey, joinCoordinator, openDiscovery, publishRecord } from './trust-actions';
+import { chooseOption, completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
+import { expect, test } from './fixtures';
+import { exportAgreement, exportSession, openUnderAgreement, post } from './session-actions';
+import { agree, createKey, joinCoordinator, publishRecord } from './trust-actions';
 
 const run = promisify(execFile);
 const WITHIN = { timeout: READY_TIMEOUT_MS };
@@ -57,23 +57,6 @@ async function startModelServer(answer: string): Promise<ModelServer> {
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, asked, finish };
 }
 
-async function post(window: Page, text: string): Promise<void> {
-  await window.getByTestId('session-input').fill(text);
-  await window.getByTestId('session-send').click();
-}
-
-async function chooseOption(window: Page, testId: string, option: RegExp): Promise<void> {
-  await window.getByTestId(testId).click();
-  await window.getByRole('option', { name: option }).click();
-}
-
-/** Answers the next dialog for a file with a path. */
-async function saveNextTo(app: ToreApp, path: string): Promise<void> {
-  await app.electron.evaluate(({ dialog }, filePath) => {
-    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
-  }, path);
-}
-
 test('two labs find each other, agree and hold a session whose models, costs and signatures anybody can check', async ({
   launchTore,
 }) => {
@@ -102,12 +85,7 @@ test('two labs find each other, agree and hold a session whose models, costs and
     await agree(ada.window, ben.window, 'Corpus Group', { cost: { unit: 'credits', rate: 1_000_000 } });
 
     // Ada opens a session under what they signed; Ben sees it there, and joins without a code.
-    await openDiscovery(ada.window, 'agreements');
-    await ada.window.getByTestId('agreement-session').click();
-    await ada.window.getByTestId('session-title').fill('Assay planning');
-    await ada.window.getByTestId('session-display-name').fill('Ada');
-    await ada.window.getByTestId('session-create').click();
-    await expect(ada.window.getByTestId('session-input')).toBeVisible(WITHIN);
+    await openUnderAgreement(ada.window, 'Assay planning', 'Ada');
     await openScreen(ben.window, 'sessions');
     await expect(ben.window.getByTestId('session-offer')).toContainText('Assay planning', WITHIN);
     await ben.screenshot('sessions-offer');
@@ -188,34 +166,16 @@ test('two labs find each other, agree and hold a session whose models, costs and
 
     // Ben exports; a third program verifies every signature without a network, and finds a changed word.
     const file = join(folder, 'assay.tore3.json');
-    await saveNextTo(ben, file);
-    await ben.window.getByTestId('session-menu').click();
-    await ben.window.getByTestId('session-export').click();
-    await expect
-      .poll(
-        () =>
-          readFile(file, 'utf8').then(
-            (text) => text.length,
-            () => 0,
-          ),
-        WITHIN,
-      )
-      .toBeGreaterThan(0);
+    await exportSession(ben, file);
     const { stdout } = await run(process.execPath, [TORE, 'verify', file, '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ verified: true, signatures: 4, unsigned: 0 });
     const agreementFile = join(folder, 'labs.tore2-agreement.json');
-    await saveNextTo(ada, agreementFile);
-    await openDiscovery(ada.window, 'agreements');
-    await ada.window.getByTestId('agreement-export').click();
-    await expect.poll(() => readFile(agreementFile, 'utf8').catch(() => ''), WITHIN).toContain('"signatures"');
+    await exportAgreement(ada, agreementFile);
     const agreed = await run(process.execPath, [TORE, 'verify', agreementFile]);
     for (const key of keys) expect(agreed.stderr).toContain(key);
     const { id: agreementId } = JSON.parse(await readFile(agreementFile, 'utf8')) as { id: string };
     // A second session under the same agreement knows what all of them have cost.
-    await ada.window.getByTestId('agreement-session').click();
-    await ada.window.getByTestId('session-title').fill('Second meeting');
-    await ada.window.getByTestId('session-display-name').fill('Ada');
-    await ada.window.getByTestId('session-create').click();
+    await openUnderAgreement(ada.window, 'Second meeting', 'Ada');
     await chooseOption(ada.window, 'own-model-select', /network/i);
     await post(ada.window, 'What is a layer?');
     await ada.window.getByTestId('own-model-ask').click();

@@ -1,15 +1,8 @@
 // What this computer did is counted, kept and explained: figures, log, and both over a restart.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ask, completeWelcome, openScreen, READY_TIMEOUT_MS } from './actions';
-import { expect, test, type ToreApp } from './fixtures';
-
-/** Answers the next question for a file name without the system's dialog, which no test can use. */
-async function saveAs(tore: ToreApp, path: string): Promise<void> {
-  await tore.electron.evaluate(({ dialog }, filePath) => {
-    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
-  }, path);
-}
+import { ask, completeWelcome, openScreen, READY_TIMEOUT_MS, saveNextTo } from './actions';
+import { expect, test } from './fixtures';
 
 test('work is counted, logged with its reasons, exported and kept', async ({ launchTore }) => {
   test.setTimeout(300_000);
@@ -31,7 +24,7 @@ test('work is counted, logged with its reasons, exported and kept', async ({ lau
   await expect(window.getByRole('table').first()).toContainText('This time');
   await tore.screenshot('statistics-table');
   const csv = join(tore.profile, 'statistics.csv');
-  await saveAs(tore, csv);
+  await saveNextTo(tore, csv);
   await window.getByRole('button', { name: 'Save as CSV' }).click();
   await expect(window.getByText('Saved as')).toBeVisible();
   const lines = (await readFile(csv, 'utf8')).trim().split('\r\n');
@@ -47,7 +40,7 @@ test('work is counted, logged with its reasons, exported and kept', async ({ lau
   await window.getByTestId('log-search').fill('websocket connected');
   await expect(log.getByRole('listitem')).toHaveCount(1);
   const jsonl = join(tore.profile, 'log.jsonl');
-  await saveAs(tore, jsonl);
+  await saveNextTo(tore, jsonl);
   await window.getByRole('button', { name: 'Save', exact: true }).click();
   await window.getByRole('menuitem', { name: /JSON/ }).click();
   await expect(window.getByText('1 line saved as')).toBeVisible();
