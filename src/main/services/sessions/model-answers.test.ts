@@ -17,7 +17,8 @@ const model: OwnModel = {
   maxNewTokens: 64,
 };
 
-function scene(generate: ContributorPort['generate'], homeCoordinatorId: string | null = 'c') {
+/** @param isLed - the own coordinator leads to the session, which another hosts */
+function scene(generate: ContributorPort['generate'], homeCoordinatorId: string | null = 'c', isLed = false) {
   const pieces: StreamPiece[] = [];
   const posts: unknown[] = [];
   const head = { id: 's', title: 'S', coordinator_id: 'c', cost_unit: 'GFT', cost_rate: 1 };
@@ -31,6 +32,7 @@ function scene(generate: ContributorPort['generate'], homeCoordinatorId: string 
   } as unknown as FollowedSession;
   const client = {
     homeCoordinatorId,
+    isThroughHome: ({ head: { coordinator_id: host } }: FollowedSession) => isLed || host === homeCoordinatorId,
     post: (_id: string, draft: unknown) => {
       posts.push(draft);
       return Promise.resolve(success({}));
@@ -87,6 +89,19 @@ describe('an answer of one’s own model', () => {
     elsewhere.answers.begin(elsewhere.session, model, null);
     await expect.poll(() => elsewhere.posts.length).toBe(1);
     for (const { posts } of [free, elsewhere]) expect(posts[0]).not.toHaveProperty('cost');
+  });
+
+  it('carries the cost the own coordinator booked in a session it leads to', async () => {
+    let asked: unknown;
+    const ask: ContributorPort['generate'] = (request) => {
+      asked = request;
+      return Promise.resolve(success(outcome));
+    };
+    const { answers, session, posts } = scene(ask, 'home', true);
+    answers.begin(session, model, null);
+    await expect.poll(() => posts.length).toBe(1);
+    expect(asked).toMatchObject({ session: { sessionId: 's', participantId: 'p' } });
+    expect(posts[0]).toMatchObject({ cost: { ledger_ref: 'l-1', coordinator_id: 'home' } });
   });
 
   it('leaves no turn when the coordinator died before it settled', async () => {
