@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { buildContext, NetworkAsker, sessionDocument, settledCost, type FollowedSession } from '../../node';
 import { writeDocument } from '../../protocol/documents/write-document';
 import { textOf } from '../../protocol/session/answer-rules';
@@ -138,13 +139,19 @@ const say: SessionCommand = {
     const { attendance, terminal } = visit;
     const bytes = given === STREAM ? await terminal.read(STREAM) : null;
     if (bytes?.ok === false) throw new Stop(EXIT.io, bytes.error.message);
-    const text = bytes === null ? given : new TextDecoder('utf-8', { fatal: true }).decode(bytes.value).trimEnd();
+    const text = bytes === null ? given : readText(bytes.value).trimEnd();
     const session = await attendance.session(sessionId);
     const turn = must(await attendance.client.post(sessionId, { author: 'human', content: [{ type: 'text', text }] }));
     const seq = await attendance.numbered(session, turn.id);
     await answer(visit, String(seq), { seq, id: turn.id });
   },
 };
+
+/** @throws Stop when the bytes are no UTF-8 */
+function readText(bytes: Uint8Array): string {
+  if (!isUtf8(bytes)) throw new Stop(EXIT.usage, 'The standard input is no text in UTF-8; nothing was posted.');
+  return new TextDecoder().decode(bytes);
+}
 
 const ask: SessionCommand = {
   usage: 'ask SESSION MODEL [--max-tokens N]',

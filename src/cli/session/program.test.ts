@@ -67,11 +67,14 @@ interface Ended {
 }
 
 /** Collects the streams of one run; files are real. */
-async function collect(run: (terminal: Terminal) => Promise<number>, input = ''): Promise<Ended> {
+async function collect(run: (terminal: Terminal) => Promise<number>, input: string | Uint8Array = ''): Promise<Ended> {
   let out = '';
   let notes = '';
   const code = await run({
-    read: (path) => (path === STREAM ? Promise.resolve(success(Buffer.from(input))) : processTerminal.read(path)),
+    read: (path) =>
+      path === STREAM
+        ? Promise.resolve(success(typeof input === 'string' ? Buffer.from(input) : input))
+        : processTerminal.read(path),
     write: (path, text, options) => {
       if (path !== STREAM) return processTerminal.write(path, text, options);
       out += text;
@@ -83,7 +86,7 @@ async function collect(run: (terminal: Terminal) => Promise<number>, input = '')
 }
 
 /** Runs the program for somebody with a data folder of their own. */
-function session(who: string, args: readonly string[], input = ''): Promise<Ended> {
+function session(who: string, args: readonly string[], input: string | Uint8Array = ''): Promise<Ended> {
   const given = ['--data-folder', join(folder, who), '--name', who, ...args];
   const environment = { TORE_COORDINATOR: url, TORE_ACCESS_TOKEN: 'a-secret-token', TORE_LOG_LEVEL: 'silent' };
   return collect((terminal) => runToreSession(given, environment, '1.2.3', terminal), input);
@@ -120,6 +123,8 @@ describe('tore-session', () => {
     const answer = JSON.parse(asked.out) as { seq: number; author: string; inference_cost: { ledger_ref: string } };
     expect(answer).toMatchObject({ seq: 2, author: 'model', inference_cost: { unit: 'GFT', model_id: 'tore-tiny' } });
     expect(await session('ada', ['say', id, '-'], 'Thank you.\n')).toMatchObject({ code: EXIT.ok, out: '3' });
+    const noText = await session('ada', ['say', id, '-'], Uint8Array.of(0x48, 0xc3, 0x28));
+    expect(noText).toMatchObject({ code: EXIT.usage, notes: expect.stringContaining('nothing was posted') });
     const read = await session('ben', ['read', id]);
     expect(read.out.split('\n')).toEqual([
       '1 ben: Who are you?',

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { HubChoice, HubModelView, ModelsView } from '../../../contract/models';
-import { hubFolderName, readHubName, type HubRequest, type StartEngine } from '../../../node';
+import { DEFAULT_HUB, hubFolderName, readHubName, type HubRequest, type StartEngine } from '../../../node';
 import { success, type Result } from '../../../protocol/result';
 import { mainFailure } from '../../errors';
 import type { SecretVault } from '../secret-vault';
@@ -8,7 +8,6 @@ import { freeDiskBytes, HUB_MODELS_FOLDER } from './fetched-models';
 import type { ModelShelf } from './model-shelf';
 
 const TOKEN_PREFIX = 'hub-token:';
-const DEFAULT_HUB = 'https://huggingface.co';
 
 export interface HubImportsOptions {
   readonly shelf: Pick<ModelShelf, 'take' | 'view'>;

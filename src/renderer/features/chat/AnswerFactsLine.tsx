@@ -7,6 +7,16 @@ import { formatDuration, formatExactTime } from '../../format/times';
 import { useSnapshot } from '../../stores/snapshot-store';
 import classes from './Answer.module.css';
 
+/** Layers at a peer have the name of its coordinator in front of what names them on the link. */
+const AT_PEER = /^(.+)\/[^/]+$/;
+
+function HopName({ hop }: { readonly hop: AnswerHop }) {
+  const { t } = useTranslation();
+  if (hop.isThisComputer) return t('common.thisComputer');
+  const peer = AT_PEER.exec(hop.nodeId)?.[1];
+  return peer === undefined ? <code>{shortenId(hop.nodeId)}</code> : peer;
+}
+
 function Hop({ hop }: { readonly hop: AnswerHop }) {
   const { t } = useTranslation();
   const layers = formatLayers(hop.layerStart, hop.layerEnd);
@@ -16,7 +26,7 @@ function Hop({ hop }: { readonly hop: AnswerHop }) {
       title={t('chat.hopTitle', { node: hop.nodeId, layers, transport: hop.transport })}
       data-mine={hop.isThisComputer || undefined}
     >
-      {hop.isThisComputer ? t('common.thisComputer') : <code>{shortenId(hop.nodeId)}</code>} {layers}
+      <HopName hop={hop} /> {layers}
     </span>
   );
 }
