@@ -13,11 +13,19 @@ const ON_BOTH_ENGINES = [
   'src/coordinator/service/backup.test.ts',
   'src/coordinator/replicas/replicas.test.ts',
   'src/coordinator/discovery/**/*.test.ts',
-  'src/coordinator/federation/{cuts,federation,held-turns,sessions-across}.test.ts',
+  'src/coordinator/federation/{cuts,federation,held-turns}.test.ts',
   'src/coordinator/handshake/**/*.test.ts',
   'src/coordinator/sessions/session-order.test.ts',
   'src/coordinator/sessions/session-offers.test.ts',
 ];
+
+/**
+ * Rooms whose tests share their processes: they load no native engine and leave nothing behind, and loading the modules anew
+ * for each of their many small files would take longer than the tests.
+ */
+const IN_SHARED_PROCESSES = ['contract', 'keys', 'library', 'main', 'protocol', 'records', 'renderer'].map(
+  (room) => `src/${room}/**/*.test.{ts,tsx}`,
+);
 
 const onPostgres: TestProjectInlineConfiguration = {
   extends: true,
@@ -49,8 +57,13 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.{ts,tsx}', 'scripts/**/*.test.mjs'],
+          exclude: IN_SHARED_PROCESSES,
           provide: { engine: 'sqlite' },
         },
+      },
+      {
+        extends: true,
+        test: { name: 'shared', include: IN_SHARED_PROCESSES, isolate: false, provide: { engine: 'sqlite' } },
       },
       ...(hasPostgres ? [onPostgres] : []),
     ],

@@ -9,7 +9,7 @@ import { logarithmicScore, SCORE_REFERENCES } from './scores';
 import { median, tryProviders } from './try-providers';
 
 /** Each graph runs for this long: enough to reach its full speed, short enough for a first start. */
-const MEASURING_MS = 700;
+const MEASURING_MS = 400;
 const WARM_UP_RUNS = 2;
 const MIN_RUNS = 3;
 
