@@ -9,8 +9,9 @@ import type { PeerStore } from './peer-store';
  * yet, and what was served under the old one is settled by its terms.
  */
 export class AgreementFiles {
-  /** What each file looked like when it was last read. */
+  /** What each file looked like at the last look, and when it was last read. */
   private readonly seen = new Map<Peer, string>();
+  private readonly readAs = new Map<Peer, string>();
 
   constructor(
     private readonly store: PeerStore,
@@ -30,12 +31,16 @@ export class AgreementFiles {
     }
   }
 
-  /** Looks whether the file of a peer has changed; returns the renewed agreement. What cannot be used is told once. */
+  /**
+   * Looks whether the file of a peer has changed; returns the renewed agreement. What cannot be used is told once. A file
+   * that changed since the last look may still be written, so it is read at the next one.
+   */
   async renewed(peer: Peer): Promise<PeerAgreement | null> {
     const mark = await markOf(peer.settings.agreementFile);
-    const before = this.seen.get(peer);
+    const isSettled = this.seen.get(peer) === mark;
     this.seen.set(peer, mark);
-    if (mark === before) return null;
+    if (!isSettled || this.readAs.get(peer) === mark) return null;
+    this.readAs.set(peer, mark);
     const read = readPeerAgreement(peer.settings, this.ownKey);
     if (!read.ok) {
       this.noteRefusal(peer, 'agreement-unusable', read.error.message);
