@@ -3,6 +3,7 @@ import type { SessionParticipant, Turn } from '../../protocol/session/session';
 import type { Agreement } from '../../protocol/trust/agreement';
 import type { EnteredSession, SessionHead, SessionList } from '../../protocol/wire/session-messages';
 import { timestampOf, type Clock } from '../clock';
+import { lastOfPage } from '../sessions/page-of-turns';
 import type { Database, DatabaseTransaction } from '../storage/database-schema';
 
 /** A session that a peer hosts. */
@@ -155,19 +156,14 @@ export class SessionCopies {
       .orderBy('seq')
       .limit(limit)
       .execute();
-    let bytes = 0;
-    const fitting = sizes.filter(({ size_bytes: size }, index) => {
-      bytes += size;
-      return index === 0 || bytes <= SESSION_LIMITS.maxPageBytes;
-    });
-    const last = fitting.at(-1);
-    if (last === undefined) return [];
+    const last = lastOfPage(sizes);
+    if (last === null) return [];
     const rows = await this.database
       .selectFrom('federation_session_turns')
       .select('turn_json')
       .where('session_id', '=', sessionId)
       .where('seq', '>', afterSeq)
-      .where('seq', '<=', last.seq)
+      .where('seq', '<=', last)
       .orderBy('seq')
       .execute();
     return rows.map(({ turn_json: text }) => JSON.parse(text) as Turn);

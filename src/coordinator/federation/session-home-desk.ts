@@ -188,7 +188,7 @@ export class SessionHomeDesk implements SessionsAway {
         this.hear(peer, message);
         return;
       case 'session-behind':
-        if (this.index.isOf(peer, message.session_id))
+        if (this.index.isOf(peer, message.session_id) && this.rooms.has(message.session_id))
           this.inOrderLater(message.session_id, () => this.refresh(message.session_id));
     }
   }
@@ -298,6 +298,8 @@ export class SessionHomeDesk implements SessionsAway {
       this.parts.noteRefusal(peer, 'session-foreign', 'The peer told of a session that it does not host.');
       return;
     }
+    // Nobody here has entered it: whoever does reads what they missed. So a peer cannot have rooms made by what it tells.
+    if (!this.rooms.has(sessionId)) return;
     const relay = (): void => {
       const text = JSON.stringify(event);
       for (const one of this.occupants(sessionId)) if (keys.includes(one.publicKey)) one.sendText(text);

@@ -5,6 +5,7 @@ import type { LedgerCost, SessionHead, SessionOffer } from '../../protocol/wire/
 import { toWireGft } from '../../protocol/compute/micro-gft';
 import type { Database, DatabaseTransaction } from '../storage/database-schema';
 import { GuestStore } from './guest-store';
+import { lastOfPage } from './page-of-turns';
 import type { GroupInvitationTable, GroupParticipantTable, GroupSessionTable } from './session-tables';
 
 type Source = Database | DatabaseTransaction;
@@ -246,19 +247,14 @@ export class GroupSessionStore {
       .orderBy('seq')
       .limit(limit)
       .execute();
-    let bytes = 0;
-    const fitting = sizes.filter(({ size_bytes: size }, index) => {
-      bytes += size;
-      return index === 0 || bytes <= SESSION_LIMITS.maxPageBytes;
-    });
-    const last = fitting.at(-1);
-    if (last === undefined) return [];
+    const last = lastOfPage(sizes);
+    if (last === null) return [];
     const rows = await this.database
       .selectFrom('group_turns')
       .select('turn_json')
       .where('session_id', '=', sessionId)
       .where('seq', '>', afterSeq)
-      .where('seq', '<=', last.seq)
+      .where('seq', '<=', last)
       .orderBy('seq')
       .execute();
     return rows.map(({ turn_json: text }) => JSON.parse(text) as Turn);

@@ -54,7 +54,7 @@ export interface BenchmarkReport {
   /** Decode speed of the reference transformer. */
   readonly tokensPerSecond: number;
   readonly medianTokenLatencyMs: number;
-  /** The fastest provider, which ran all of it. */
+  /** The provider that decoded fastest; products and memory too where it runs those, else the processor. */
   readonly provider: string;
   /** Every known provider: those that run, fastest first, then the others. */
   readonly providers: readonly ProviderTrial[];

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { HELD_PRECISIONS } from '../../protocol/compute/run-preferences';
 import { Compile } from 'typebox/compile';
 import { ChatMessage, LayerRange, ModelManifest, Sampling, SAMPLING_LIMITS } from '../../protocol/compute/model';
 import { MAX_DRAFT_IDS, type Engine } from './engine';
@@ -56,9 +57,7 @@ export const METHOD_INPUTS = {
     range: LayerRange,
     cacheFolder: Text,
     memoryBudgetBytes: Type.Number({ minimum: 0 }),
-    precision: Type.Optional(
-      Type.Union([Type.Literal('fp32'), Type.Literal('int8'), Type.Literal('int4'), Type.Undefined()]),
-    ),
+    precision: Type.Optional(Type.Union([Type.Enum(HELD_PRECISIONS), Type.Undefined()])),
     providers: Type.Optional(Type.Union([Type.Array(Text, { maxItems: 32 }), Type.Undefined()])),
     threads: Type.Optional(Type.Union([Type.Integer({ minimum: 1, maximum: 1_024 }), Type.Undefined()])),
   }),

@@ -23,7 +23,7 @@ import {
 import { PassInputs, type Pass } from './pass-inputs';
 import { selectProvider } from './provider-selection';
 import { SequencePass, type ShardInput } from './sequence-pass';
-import { measureSteadyRows } from './steady-rows';
+import { measureSteadyRows, type SteadyRows } from './steady-rows';
 
 export interface PassOptions {
   /** Asked after each chunk. */
@@ -56,6 +56,8 @@ interface GraphRun {
 export class ShardSession {
   readonly config: DecoderConfig;
   readonly range: LayerRange;
+  /** Whether a position has the same bits whatever else is in its run. */
+  readonly isSteady: boolean;
   readonly #runtime: OnnxRuntime;
   readonly #session: OnnxSession;
   readonly #pool: KeyValuePool;
@@ -64,13 +66,14 @@ export class ShardSession {
   /** Rows every product needs at least, so that what comes together has the bits of what comes alone. */
   readonly #leastRows: number;
 
-  private constructor(options: OpenShardOptions, session: OnnxSession, leastRows: number) {
+  private constructor(options: OpenShardOptions, session: OnnxSession, steady: SteadyRows) {
     this.config = options.config;
     this.range = options.range;
     this.#runtime = options.runtime;
     this.#session = session;
     this.#cacheType = cacheTypeOf(options.precision);
-    this.#leastRows = leastRows;
+    this.isSteady = steady !== undefined;
+    this.#leastRows = steady ?? 1;
     this.#pool = new KeyValuePool(options.runtime, options.config, options.range, options.precision);
     this.#inputs = new PassInputs(options.runtime, options.config, options.range);
   }
@@ -79,25 +82,22 @@ export class ShardSession {
   static async open(
     options: OpenShardOptions,
   ): Promise<Result<{ shard: ShardSession; provider: string; reasons: readonly string[] }, EngineErrorCode>> {
-    const unsteady: string[] = [];
     const selected = await selectProvider({
       preferences: options.providers,
       listSupportedBackends: () => options.runtime.listSupportedBackends(),
       create: async (provider) => {
         const { runtime, precision, threads } = options;
         const steady = await measureSteadyRows(runtime, precision, provider, threads);
-        if (steady === undefined) {
-          unsteady.push(`${provider} gives answers that are served together other last bits than alone.`);
-        }
         const session = await runtime.createSession(options.graphPath, sessionOptions(provider, threads));
-        return new ShardSession(options, session, steady ?? 1);
+        return new ShardSession(options, session, steady);
       },
       verify: (shard) => shard.#runOnce(),
       release: (shard) => shard.release(),
     });
     if (!selected.ok) return selected;
     const { session: shard, provider, reasons } = selected.value;
-    return success({ shard, provider, reasons: [...reasons, ...unsteady] });
+    const unsteady = `${provider} gives answers that are served together other last bits than alone.`;
+    return success({ shard, provider, reasons: shard.isSteady ? reasons : [...reasons, unsteady] });
   }
 
   get takesTokens(): boolean {

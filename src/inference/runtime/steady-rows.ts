@@ -22,7 +22,7 @@ export type SteadyRows =
 
 /**
  * Measures how the products of a precision behave on a provider of this computer, with the operator and the options the
- * shards use. Takes about a millisecond.
+ * shards use. Takes a few milliseconds.
  *
  * @throws when the provider cannot run the product
  */

@@ -1,9 +1,9 @@
 import type { LayerRange, ModelShape } from '../../protocol/compute/model';
+import { HELD_PRECISIONS } from '../../protocol/compute/run-preferences';
+import { BYTES_OF_WEIGHT } from '../../protocol/compute/weight-bytes';
 import type { BenchmarkReport } from '../engine/engine';
 import { estimateShard, longestFittingRange, type ShardEstimate } from './estimate-shard';
 import { holdsFirstLayer, type ShardPrecision } from './weight-layout';
-
-const PRECISIONS: readonly ShardPrecision[] = ['fp32', 'int8', 'int4'];
 
 /** Memory of one device that layers may take. */
 export interface DeviceBudget {
@@ -41,7 +41,7 @@ export function fitModel(
 ): DeviceFit[] {
   const config = { shape, tiedEmbedding: false };
   return devices.flatMap(({ device, budgetBytes, measured }) =>
-    PRECISIONS.map((precision) => {
+    HELD_PRECISIONS.map((precision) => {
       const estimate = estimateShard(config, range, undefined, precision);
       return {
         device,
@@ -75,6 +75,3 @@ function expectedSpeed(
   const computeSeconds = (2 * weights) / (measured.matmulGflopsPerSecond * 1e9);
   return 1 / Math.max(readSeconds, computeSeconds);
 }
-
-/** Blocks of 32 share a 32-bit scale. */
-const BYTES_OF_WEIGHT: Readonly<Record<ShardPrecision, number>> = { fp32: 4, int8: 36 / 32, int4: 20 / 32 };

@@ -1,4 +1,5 @@
 import type { LayerRange } from '../../protocol/compute/model';
+import type { HeldPrecision } from '../../protocol/compute/run-preferences';
 import {
   EMBEDDING_TENSOR,
   FINAL_NORM_TENSOR,
@@ -25,7 +26,7 @@ export type WeightOrigin =
  * How a shard holds its matrices. `fp32` is exact. `int8` and `int4` share one scale among 32 weights; norms, biases,
  * rotary tables and matrices whose rows are no multiple of 32 stay 32-bit floats.
  */
-export type ShardPrecision = 'fp32' | 'int8' | 'int4';
+export type ShardPrecision = HeldPrecision;
 
 /** How a shard keeps keys and values: as exact as its weights, or in half precision where those are rounded far more. */
 export type CacheType = 'float32' | 'float16';

@@ -2,7 +2,7 @@ import type { Precision } from './formulas';
 import type { ModelManifest } from './model';
 
 /** Bytes a weight takes in memory; in 8 and 4 bits 32 weights share a scale of 32 bits. */
-const BYTES_OF_WEIGHT: Readonly<Record<Precision, number>> = { fp32: 4, fp16: 2, int8: 36 / 32, int4: 20 / 32 };
+export const BYTES_OF_WEIGHT: Readonly<Record<Precision, number>> = { fp32: 4, fp16: 2, int8: 36 / 32, int4: 20 / 32 };
 
 /** Memory of a model's weights. */
 export interface WeightBytes {

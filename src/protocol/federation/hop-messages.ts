@@ -6,6 +6,7 @@ import { ACTIVATION_DTYPES } from '../wire/activation-coding';
 import { STEP_PURPOSES } from '../wire/activation-frame';
 import { WIRE_LIMITS } from '../wire/limits';
 import { message, ShortText, Uuid } from '../wire/message-fields';
+import { Position, StepNumber, TokenId } from '../wire/pipeline-messages';
 
 /*
  * Layers of one pipeline at both sides: a hop of the asking coordinator's pipeline that the serving one does with nodes of
@@ -26,9 +27,6 @@ import { message, ShortText, Uuid } from '../wire/message-fields';
 
 const Sequence = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 const Layer = Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxLayers });
-const TokenId = Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxVocabularySize });
-const Position = Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxPosition });
-const StepNumber = Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxStepNumber });
 
 /** Layers one side serves under the agreement and can take now. Who holds them is not said. */
 export const OfferedLayers = Type.Object({

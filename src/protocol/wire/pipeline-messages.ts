@@ -24,10 +24,10 @@ import { Base64, message, ShortText, Uuid } from './message-fields';
 
 const HopIndex = Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxHops - 1 });
 const HopCount = Type.Integer({ minimum: 1, maximum: WIRE_LIMITS.maxHops });
-const TokenId = Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxVocabularySize });
-const Position = Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxPosition });
+export const TokenId = Type.Integer({ minimum: 0, maximum: MODEL_LIMITS.maxVocabularySize });
+export const Position = Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxPosition });
 /** Counted by the coordinator for each request, modulo 65,536. */
-const StepNumber = Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxStepNumber });
+export const StepNumber = Type.Integer({ minimum: 0, maximum: WIRE_LIMITS.maxStepNumber });
 
 /** Where a node sends its activations by itself. The secret belongs to this link of this pipeline alone. */
 export const DirectPeer = Type.Object({

@@ -7,17 +7,23 @@ import { formatDuration, formatExactTime } from '../../format/times';
 import { useSnapshot } from '../../stores/snapshot-store';
 import classes from './Answer.module.css';
 
-/** Layers at a peer have the name of its coordinator in front of what names them on the link. */
-const AT_PEER = /^(.+)\/[^/]+$/;
-
-function HopName({ hop }: { readonly hop: AnswerHop }) {
-  const { t } = useTranslation();
-  if (hop.isThisComputer) return t('common.thisComputer');
-  const peer = AT_PEER.exec(hop.nodeId)?.[1];
-  return peer === undefined ? <code>{shortenId(hop.nodeId)}</code> : peer;
+interface HopProps {
+  readonly hop: AnswerHop;
+  /** The coordinator that did some of the layers; their hops begin with its name. */
+  readonly peer: string | undefined;
 }
 
-function Hop({ hop }: { readonly hop: AnswerHop }) {
+/** Characters of a coordinator's name that stand in front of what names a hop on the link. */
+const MAX_PEER_NAME = 100;
+
+function HopName({ hop, peer }: HopProps) {
+  const { t } = useTranslation();
+  if (hop.isThisComputer) return t('common.thisComputer');
+  const isAtPeer = peer !== undefined && hop.nodeId.startsWith(`${peer.slice(0, MAX_PEER_NAME)}/`);
+  return isAtPeer ? peer : <code>{shortenId(hop.nodeId)}</code>;
+}
+
+function Hop({ hop, peer }: HopProps) {
   const { t } = useTranslation();
   const layers = formatLayers(hop.layerStart, hop.layerEnd);
   return (
@@ -26,7 +32,7 @@ function Hop({ hop }: { readonly hop: AnswerHop }) {
       title={t('chat.hopTitle', { node: hop.nodeId, layers, transport: hop.transport })}
       data-mine={hop.isThisComputer || undefined}
     >
-      <HopName hop={hop} /> {layers}
+      <HopName hop={hop} peer={peer} /> {layers}
     </span>
   );
 }
@@ -59,7 +65,7 @@ export function AnswerFactsLine({ facts, finished }: AnswerFactsLineProps) {
           {hops.map((hop, index) => (
             <li key={`${hop.nodeId}-${hop.layerStart}`}>
               {index > 0 && <IconArrowRight size={12} stroke={1.5} aria-hidden="true" />}
-              <Hop hop={hop} />
+              <Hop hop={hop} peer={servedBy?.name} />
             </li>
           ))}
         </ol>
