@@ -3,5 +3,5 @@ export type * from './engine/engine';
 export { EngineClient } from './engine/engine-client';
 export { portToForkedProcess, type ForkedProcess, type Port } from './engine/port';
 export { fitModel, type DeviceBudget, type DeviceFit } from './shards/fit-model';
-export { DEFAULT_HUB } from './models/fetch/hub-listing';
+export { DEFAULT_HUB, describeHubModel } from './models/fetch/hub-listing';
 export { KNOWN_PROVIDERS } from './runtime/provider-selection';

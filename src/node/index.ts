@@ -7,7 +7,7 @@ export { isLoopbackUrl, modelPath, parseCoordinatorUrl } from './coordinator-cli
 export { CoordinatorHttp } from './coordinator-client/http-requests';
 export { probeCoordinator } from './coordinator-client/probe';
 export { engineOverPort, forkEngine, type StartEngine } from './engine-process-spawner';
-export { DEFAULT_HUB, type Engine, type HubRequest } from '../inference';
+export { DEFAULT_HUB, describeHubModel, type Engine, type HubRequest } from '../inference';
 export { nodeFailure } from './errors';
 export { fileSecretStore, type SecretStore } from './identity/secret-store';
 export type { NodeLogger } from './logger';

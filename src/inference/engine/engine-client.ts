@@ -7,8 +7,6 @@ import type {
   FetchLayersRequest,
   ForwardOutput,
   ForwardRequest,
-  HubModel,
-  HubRequest,
   ImportHubRequest,
   LoadedModel,
   LoadShardRequest,
@@ -65,10 +63,6 @@ export class EngineClient implements Engine {
     options: LongCallOptions = {},
   ): Promise<Result<LoadedModel, EngineErrorCode>> {
     return this.#call('fetchLayers', request, options);
-  }
-
-  describeHubModel(request: HubRequest, options: LongCallOptions = {}): Promise<Result<HubModel, EngineErrorCode>> {
-    return this.#call('describeHubModel', request, options);
   }
 
   importHubModel(

@@ -2,7 +2,6 @@ import type { ChatMessage, LayerRange, ModelManifest, Sampling } from '../../pro
 import type { Result } from '../../protocol/result';
 import type { EngineErrorCode } from '../errors';
 import type { FetchLayersRequest } from '../models/fetch/fetch-layers';
-import type { HubModel, HubRequest } from '../models/fetch/hub-listing';
 import type { ImportHubRequest } from '../models/fetch/import-hub';
 import type { ShardPrecision } from '../shards/weight-layout';
 import type { LongCallOptions } from '../long-call';
@@ -10,7 +9,7 @@ import type { TokenPiece } from '../tokenizer/token-pieces';
 
 export type { EngineErrorCode } from '../errors';
 export type { FetchLayersRequest } from '../models/fetch/fetch-layers';
-export type { HubModel, HubRequest } from '../models/fetch/hub-listing';
+export type { HubRequest } from '../models/fetch/hub-listing';
 export type { ImportHubRequest } from '../models/fetch/import-hub';
 export type { LongCallOptions, ProgressCallback } from '../long-call';
 export type { ModelSource } from '../models/fetch/http-ranges';
@@ -276,8 +275,6 @@ export interface Engine {
    * already is not fetched again.
    */
   fetchLayers(request: FetchLayersRequest, options?: LongCallOptions): Promise<Result<LoadedModel, EngineErrorCode>>;
-  /** Asks a hub what a model consists of, how large it is and under which licence, before anything of it is fetched. */
-  describeHubModel(request: HubRequest, options?: LongCallOptions): Promise<Result<HubModel, EngineErrorCode>>;
   /** Fetches a model of a hub whole into a folder, verified file by file, and reads it. What is there is not fetched again. */
   importHubModel(request: ImportHubRequest, options?: LongCallOptions): Promise<Result<LoadedModel, EngineErrorCode>>;
   /** Cuts the shard if the cache does not hold it, then opens it. Loading a loaded shard again returns its handle. */

@@ -4,7 +4,6 @@ import { success, type Result } from '../../protocol/result';
 import { runBenchmark } from '../benchmark/run-benchmark';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import { fetchLayers } from '../models/fetch/fetch-layers';
-import { describeHubModel } from '../models/fetch/hub-listing';
 import { importHubModel } from '../models/fetch/import-hub';
 import { readModelFolder, type ModelFolder } from '../models/model-folder';
 import { loadOnnxRuntime, type OnnxRuntime } from '../runtime/onnx-runtime';
@@ -20,8 +19,6 @@ import type {
   FetchLayersRequest,
   ForwardOutput,
   ForwardRequest,
-  HubModel,
-  HubRequest,
   ImportHubRequest,
   LoadedModel,
   LoadShardRequest,
@@ -94,10 +91,6 @@ export class LocalEngine implements Engine {
     if (!model.ok) return model;
     const { manifest, manifestHash, location } = model.value;
     return success({ manifest, manifestHash, folder: location });
-  }
-
-  describeHubModel(request: HubRequest, options: LongCallOptions = {}): Promise<Result<HubModel, EngineErrorCode>> {
-    return describeHubModel(request, options.signal);
   }
 
   async importHubModel(

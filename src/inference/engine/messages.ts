@@ -50,7 +50,6 @@ export const METHOD_INPUTS = {
     range: LayerRange,
     folder: Text,
   }),
-  describeHubModel: HubRequest,
   importHubModel: Type.Object({ ...HubRequest.properties, folder: Text }),
   loadShard: Type.Object({
     folder: Text,

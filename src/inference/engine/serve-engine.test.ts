@@ -43,7 +43,6 @@ function engineWith(methods: Partial<Engine>): Engine {
     benchmark: unused,
     readModel: unused,
     fetchLayers: unused,
-    describeHubModel: unused,
     importHubModel: unused,
     loadShard: unused,
     unloadShard: unused,

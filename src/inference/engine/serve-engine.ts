@@ -66,9 +66,6 @@ function createHandlers(engine: Engine): ReadonlyMap<string, Handler> {
       engine.readModel(folder, { ...options, cacheFolder }),
     ),
     fetchLayers: checked('fetchLayers', inputs.fetchLayers, (request, options) => engine.fetchLayers(request, options)),
-    describeHubModel: checked('describeHubModel', inputs.describeHubModel, (request, options) =>
-      engine.describeHubModel(request, options),
-    ),
     importHubModel: checked('importHubModel', inputs.importHubModel, (request, options) =>
       engine.importHubModel(request, options),
     ),

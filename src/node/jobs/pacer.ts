@@ -83,7 +83,6 @@ export function pacedEngine(engine: Engine, pacer: Pacer): Engine {
     benchmark: (options) => engine.benchmark(options),
     readModel: (folder, options) => engine.readModel(folder, options),
     fetchLayers: (request, options) => engine.fetchLayers(request, options),
-    describeHubModel: (request, options) => engine.describeHubModel(request, options),
     importHubModel: (request, options) => engine.importHubModel(request, options),
     loadShard: (request, options) => engine.loadShard(request, options),
     unloadShard: (shardKey) => engine.unloadShard(shardKey),

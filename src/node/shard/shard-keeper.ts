@@ -127,12 +127,15 @@ export class ShardKeeper {
   async importHubModel(request: HubRequest, options: LongCallOptions): Promise<Result<LoadedModel>> {
     const engine = await this.ensureEngine();
     if (!engine.ok) return engine;
-    const described = await engine.value.describeHubModel(request, options);
-    if (!described.ok) return described;
-    const { repository, commit, licence, totalBytes } = described.value;
-    this.logger.info('A model is fetched from the hub', { repository, commit, licence, totalBytes });
+    const { repository, revision } = request;
+    this.logger.info('A model is fetched from the hub', { repository, revision });
     const folder = join(this.dataFolder, 'models', hubFolderName(request));
-    return engine.value.importHubModel({ ...request, folder }, options);
+    const model = await engine.value.importHubModel({ ...request, folder }, options);
+    if (model.ok) {
+      const { licence, source } = model.value.manifest;
+      this.logger.info('A model was fetched from the hub', { repository, licence, source });
+    }
+    return model;
   }
 
   /** Forgets what a folder held, for when its files may have changed. */

@@ -7,8 +7,6 @@ import type {
   ForwardOutput,
   ForwardRequest,
   GeneratedToken,
-  HubModel,
-  HubRequest,
   ImportHubRequest,
   LoadedModel,
   LoadShardRequest,
@@ -89,12 +87,6 @@ export class TinyEngine implements Engine {
   async fetchLayers(request: FetchLayersRequest): Promise<Result<LoadedModel, EngineErrorCode>> {
     this.fetches.push(request);
     return success({ manifest: request.manifest, manifestHash: TINY_HASH, folder: request.folder });
-  }
-
-  async describeHubModel(request: HubRequest): Promise<Result<HubModel, EngineErrorCode>> {
-    const { repository } = request;
-    const commit = 'c'.repeat(40);
-    return success({ repository, commit, licence: null, isGated: false, files: [], totalBytes: 0, choices: [] });
   }
 
   async importHubModel(request: ImportHubRequest): Promise<Result<LoadedModel, EngineErrorCode>> {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { HubChoice, HubModelView, ModelsView } from '../../../contract/models';
-import { DEFAULT_HUB, hubFolderName, readHubName, type HubRequest, type StartEngine } from '../../../node';
+import { DEFAULT_HUB, describeHubModel, hubFolderName, readHubName, type HubRequest } from '../../../node';
 import { success, type Result } from '../../../protocol/result';
 import { mainFailure } from '../../errors';
 import type { SecretVault } from '../secret-vault';
@@ -11,7 +11,6 @@ const TOKEN_PREFIX = 'hub-token:';
 
 export interface HubImportsOptions {
   readonly shelf: Pick<ModelShelf, 'take' | 'view'>;
-  readonly startEngine: StartEngine;
   /** Folder of the node's own files. */
   readonly nodeFolder: string;
   readonly vault: Pick<SecretVault, 'has' | 'read' | 'write'>;
@@ -25,18 +24,11 @@ export class HubImports {
   async look(choice: HubChoice): Promise<Result<HubModelView>> {
     const request = await this.requestFor(choice);
     if (!request.ok) return request;
-    const started = await this.options.startEngine();
-    if (!started.ok) return started;
-    const { engine } = started.value;
-    try {
-      const described = await engine.describeHubModel(request.value);
-      if (!described.ok) return described;
-      const { repository, commit, licence, files, totalBytes, choices } = described.value;
-      const freeBytes = await freeDiskBytes(this.options.nodeFolder);
-      return success({ repository, commit, licence, files: files.length, totalBytes, choices, freeBytes });
-    } finally {
-      await engine.close();
-    }
+    const described = await describeHubModel(request.value);
+    if (!described.ok) return described;
+    const { repository, commit, licence, files, totalBytes, choices } = described.value;
+    const freeBytes = await freeDiskBytes(this.options.nodeFolder);
+    return success({ repository, commit, licence, files: files.length, totalBytes, choices, freeBytes });
   }
 
   /** Fetches a model and puts it on the shelf. */

@@ -92,7 +92,6 @@ export function startModels(options: ModelsOptions): Models {
         shelf,
         hub: new HubImports({
           shelf,
-          startEngine: options.startEngine,
           nodeFolder: folders.node,
           vault: options.vault,
         }),
