@@ -4,7 +4,7 @@ import { silentLogger } from '../logger';
 import { tinyEngines } from '../test-doubles/tiny-engine';
 import { ShardKeeper } from './shard-keeper';
 
-it('fetches a model of a hub into a folder of its own, after its size was logged', async () => {
+it('fetches a model of a hub into a folder of its own and logs where it came from, without the token', async () => {
   const { start, engines } = tinyEngines();
   const logged: unknown[] = [];
   const logger = { ...silentLogger, info: (_message: string, fields?: object) => logged.push(fields) };
@@ -14,5 +14,9 @@ it('fetches a model of a hub into a folder of its own, after its size was logged
   const folder = engines[0]?.imports[0]?.folder;
   expect(folder?.startsWith(join('/data', 'models', 'test-tiny-'))).toBe(true);
   expect(engines[0]?.imports).toEqual([{ ...request, folder }]);
-  expect(logged).toEqual([expect.objectContaining({ repository: 'test/tiny', totalBytes: 0 })]);
+  expect(logged).toEqual([
+    { repository: 'test/tiny', revision: 'v1' },
+    expect.objectContaining({ repository: 'test/tiny', source: engines[0]?.manifest.source }),
+  ]);
+  expect(JSON.stringify(logged)).not.toContain('secret');
 });
