@@ -1,6 +1,12 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Engine, HubRequest, LoadedModel, LongCallOptions } from '../../inference';
+import {
+  describeHubModel,
+  type Engine,
+  type HubRequest,
+  type LoadedModel,
+  type LongCallOptions,
+} from '../../inference';
 import type { LayerRange } from '../../protocol/compute/model';
 import type { HeldPrecision } from '../../protocol/compute/run-preferences';
 import { success, type Result } from '../../protocol/result';
@@ -125,17 +131,14 @@ export class ShardKeeper {
 
   /** Fetches a model of a hub whole, into the node's folder, where it is kept for the next start. */
   async importHubModel(request: HubRequest, options: LongCallOptions): Promise<Result<LoadedModel>> {
+    const described = await describeHubModel(request, options.signal);
+    if (!described.ok) return described;
     const engine = await this.ensureEngine();
     if (!engine.ok) return engine;
-    const { repository, revision } = request;
-    this.logger.info('A model is fetched from the hub', { repository, revision });
+    const { repository, commit, licence, totalBytes } = described.value;
+    this.logger.info('A model is fetched from the hub', { repository, commit, licence, totalBytes });
     const folder = join(this.dataFolder, 'models', hubFolderName(request));
-    const model = await engine.value.importHubModel({ ...request, folder }, options);
-    if (model.ok) {
-      const { licence, source } = model.value.manifest;
-      this.logger.info('A model was fetched from the hub', { repository, licence, source });
-    }
-    return model;
+    return engine.value.importHubModel({ ...request, folder }, options);
   }
 
   /** Forgets what a folder held, for when its files may have changed. */
