@@ -280,13 +280,17 @@ async function benchPrefill(): Promise<void> {
     await arrange({ ...shared, name: 'one node', spans: 1 }),
     await arrange({ ...shared, name: 'two nodes', spans: 2 }),
   ];
-  // About 2,000 tokens with this tokenizer.
-  const prompt = Array.from(
-    { length: 2_000 },
-    (_, index) => ' the a of to in and is it on at'.split(/(?= )/)[index % 10],
-  );
-  const body = { model_id: 'bench-model', prompt: prompt.join(''), max_new_tokens: 1, sampling: GREEDY };
-  const timings = await takeTurns(arrangements, () => body);
+  // About 2,000 tokens with this tokenizer, others in each round from the first on: nodes keep what they have computed.
+  const words = ' the a of to in and is it on at'.split(/(?= )/);
+  const prompt = (round: number): string =>
+    Array.from({ length: 2_000 }, (_, index) => words[(index * (round + 2) + Math.floor(index / 10)) % 10]).join('');
+  const body = (round: number) => ({
+    model_id: 'bench-model',
+    prompt: words[(round + 1) % 10] + prompt(round),
+    max_new_tokens: 1,
+    sampling: GREEDY,
+  });
+  const timings = await takeTurns(arrangements, body);
   const [whole = []] = timings;
   await writeReport({
     name: 'prefill',

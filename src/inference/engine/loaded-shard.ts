@@ -34,6 +34,7 @@ interface Sequence {
   readonly generation: Generation | undefined;
   /** Of a sequence whose requester may reuse what they sent before. */
   readonly prefix: PrefixChain | undefined;
+  readonly isRepeatable: boolean;
   busy: boolean;
   closed: boolean;
 }
@@ -131,6 +132,7 @@ export class LoadedShard {
       maxPositions: request.maxPositions,
       generation,
       prefix: request.reuseScope === undefined ? undefined : new PrefixChain(request.reuseScope),
+      isRepeatable: request.isRepeatable !== false,
       busy: false,
       closed: false,
     });
@@ -161,7 +163,10 @@ export class LoadedShard {
     if (key !== null && kept !== undefined) return success(reuse(sequence, key, kept));
     sequence.busy = true;
     try {
-      const pass = this.#session.begin(sequence.cache, input.value, 1 + drafts.value.length);
+      const pass = this.#session.begin(sequence.cache, input.value, {
+        logitRows: 1 + drafts.value.length,
+        isRepeatable: sequence.isRepeatable,
+      });
       const run = await this.#queue.submit(pass, () => sequence.closed);
       if (!run.ok) return run;
       const { computeMs } = run.value;

@@ -25,11 +25,19 @@ import { selectProvider } from './provider-selection';
 import { SequencePass, type ShardInput } from './sequence-pass';
 import { measureSteadyRows, type SteadyRows } from './steady-rows';
 
-export interface PassOptions {
-  /** Asked after each chunk. */
-  readonly isCancelled?: () => boolean;
+export interface BeginOptions {
   /** Of a last shard: number of last positions whose logits are wanted, 1 to the number of positions. By default 1. */
   readonly logitRows?: number;
+  /**
+   * Whether a single position has the same bits alone as together with those of others, which takes longer on some
+   * processors (`SteadyRows`). By default it has.
+   */
+  readonly isRepeatable?: boolean;
+}
+
+export interface PassOptions extends BeginOptions {
+  /** Asked after each chunk. */
+  readonly isCancelled?: () => boolean;
 }
 
 export interface OpenShardOptions {
@@ -112,13 +120,13 @@ export class ShardSession {
     return this.#pool.createCache();
   }
 
-  /**
-   * Begins a pass of new positions behind those in the cache; `advance` runs it.
-   *
-   * @param logitRows - on a last shard: of how many last positions the logits are wanted
-   */
-  begin(cache: KeyValueCache, input: ShardInput, logitRows = 1): SequencePass {
-    return new SequencePass(cache, input, this.config, this.givesLogits ? logitRows : undefined);
+  /** Begins a pass of new positions behind those in the cache; `advance` runs it. */
+  begin(
+    cache: KeyValueCache,
+    input: ShardInput,
+    { logitRows = 1, isRepeatable = true }: BeginOptions = {},
+  ): SequencePass {
+    return new SequencePass(cache, input, this.config, this.givesLogits ? logitRows : undefined, isRepeatable);
   }
 
   /**
@@ -130,9 +138,9 @@ export class ShardSession {
   async run(
     cache: KeyValueCache,
     input: ShardInput,
-    { isCancelled = () => false, logitRows = 1 }: PassOptions = {},
+    { isCancelled = () => false, ...options }: PassOptions = {},
   ): Promise<Result<Float32Array, EngineErrorCode>> {
-    const pass = this.begin(cache, input, logitRows);
+    const pass = this.begin(cache, input, options);
     while (pass.next !== undefined) {
       const advanced = await this.advance([pass], () => isCancelled());
       if (!advanced.ok) return advanced;
@@ -180,7 +188,8 @@ export class ShardSession {
     for (const { cache, next } of passes) cache.reserve(cache.length + (next?.count ?? 0));
     const [first] = passes;
     const isSingle = first?.next?.mode === 'single';
-    const emptyRows = isSingle ? Math.max(0, this.#leastRows - passes.length) : 0;
+    const mustRepeat = passes.some(({ isRepeatable }) => isRepeatable);
+    const emptyRows = isSingle && mustRepeat ? Math.max(0, this.#leastRows - passes.length) : 0;
     const rows = (isSingle ? passes.length : (first?.next?.count ?? 0)) + emptyRows;
     const { pass, range } = this.#describe(passes, emptyRows);
     const inputs = {
