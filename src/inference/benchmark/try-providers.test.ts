@@ -16,7 +16,7 @@ function machine(broken: readonly string[]): OnnxRuntime {
     ...real,
     listSupportedBackends: () => ['cuda', 'webgpu', 'cpu'].map((name) => ({ name, bundled: true })),
     createSession: async (graph, options) => {
-      const [provider = ''] = options.executionProviders;
+      const provider = String(options.executionProviders[0]);
       if (broken.includes(provider)) throw new Error(`no driver for ${provider}`);
       const session = await real.createSession(graph, { ...options, executionProviders: ['cpu'] });
       if (provider === 'cpu') return session;

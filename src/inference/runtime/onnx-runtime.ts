@@ -1,3 +1,5 @@
+import type { Device } from './device';
+
 /** Element types the engine exchanges with onnxruntime and the arrays that hold them. */
 export interface TensorArrays {
   readonly float32: Float32Array;
@@ -23,7 +25,7 @@ export interface OnnxSession {
 }
 
 export interface SessionOptions {
-  readonly executionProviders: readonly string[];
+  readonly executionProviders: readonly (string | { readonly name: string; readonly deviceId: number })[];
   readonly intraOpNumThreads?: number;
   readonly interOpNumThreads: number;
   readonly graphOptimizationLevel: 'all';
@@ -72,9 +74,9 @@ export async function loadOnnxRuntime(): Promise<OnnxRuntime> {
  *
  * @param threads - threads of one pass; onnxruntime decides where it is left out
  */
-export function sessionOptions(provider: string, threads: number | undefined): SessionOptions {
+export function sessionOptions({ provider, deviceId }: Device, threads: number | undefined): SessionOptions {
   return {
-    executionProviders: [provider],
+    executionProviders: [deviceId === undefined ? provider : { name: provider, deviceId }],
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',

@@ -1,5 +1,5 @@
 import { planRuns, type PlannedRun } from './pass-inputs';
-import type { KeyValueCache } from './key-value-pool';
+import type { SegmentedCache } from './segmented-cache';
 import type { DecoderConfig } from '../models/config';
 
 /** Checked input of a pass: token ids inside the vocabulary, or finite activations `[positions, hidden]`. */
@@ -23,7 +23,7 @@ export interface SequenceRun extends PlannedRun {
  * Until it is done, `undo` takes the cache back to where it was.
  */
 export class SequencePass {
-  readonly cache: KeyValueCache;
+  readonly cache: SegmentedCache;
   readonly #input: ShardInput;
   readonly #positions: number;
   readonly #hidden: number;
@@ -36,7 +36,7 @@ export class SequencePass {
   #output: Float32Array | undefined;
 
   /** @param logitRows - on a last shard the number of last positions whose logits are wanted; undefined elsewhere */
-  constructor(cache: KeyValueCache, input: ShardInput, config: DecoderConfig, logitRows: number | undefined) {
+  constructor(cache: SegmentedCache, input: ShardInput, config: DecoderConfig, logitRows: number | undefined) {
     this.cache = cache;
     this.#input = input;
     this.#positions = countPositions(input);

@@ -1,0 +1,18 @@
+/** Where a session runs: an execution provider and, where it drives several cards, which of them. */
+export interface Device {
+  readonly provider: string;
+  /** Counted from 0 as the provider does; left out: the one it takes by itself. */
+  readonly deviceId?: number | undefined;
+}
+
+/** Providers of onnxruntime-node that take the number of a card. `webgpu` refuses one, the others ignore it. */
+const NUMBERED_PROVIDERS: readonly string[] = ['cuda', 'tensorrt', 'dml'];
+
+export function takesDeviceId(provider: string): boolean {
+  return NUMBERED_PROVIDERS.includes(provider);
+}
+
+/** Such as `cpu`, `cuda` or `cuda:1`. */
+export function deviceName({ provider, deviceId }: Device): string {
+  return deviceId === undefined ? provider : `${provider}:${deviceId}`;
+}
