@@ -30,6 +30,8 @@ export interface ProviderReport {
 
 /** A provider that decoded the reference transformer, or why it could not. */
 export interface ProviderTrial extends ProviderReport {
+  /** The card, where a provider drives several and this is not the one it takes by itself. */
+  readonly deviceId?: number;
   /** Absent where it is not available. */
   readonly tokensPerSecond?: number;
 }
@@ -55,7 +57,7 @@ export interface BenchmarkReport {
   readonly medianTokenLatencyMs: number;
   /** The provider that decoded fastest; products and memory too where it runs those, else the processor. */
   readonly provider: string;
-  /** Every known provider: those that run, fastest first, then the others. */
+  /** Every known provider and its further cards: those that run, fastest first, then the others. */
   readonly providers: readonly ProviderTrial[];
   readonly durationMs: number;
 }

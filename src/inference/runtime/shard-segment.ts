@@ -11,7 +11,7 @@ import {
   type CacheType,
   type ShardPrecision,
 } from '../shards/weight-layout';
-import { deviceName, type Device } from './device';
+import { deviceName, type Device } from '../device';
 import { KeyValuePool, type CacheNumbers, type KeyValueCache, type PageRange } from './key-value-pool';
 import {
   floatsOf,

@@ -7,7 +7,7 @@ import { cutShard } from '../shards/cut-shard';
 import type { ShardPrecision } from '../shards/weight-layout';
 import { writeCheckpoint } from '../testdata/random-checkpoint';
 import { codeOf, expectValue, layers, TORE_TINY } from '../testdata/tore-tiny';
-import type { Device } from './device';
+import type { Device } from '../device';
 import { loadOnnxRuntime, type OnnxRuntime, type OnnxSession } from './onnx-runtime';
 import type { SegmentedCache } from './segmented-cache';
 import { ShardSegment } from './shard-segment';

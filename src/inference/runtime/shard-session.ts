@@ -2,7 +2,7 @@ import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { cancelledFailure, type EngineErrorCode } from '../errors';
 import type { DecoderConfig } from '../models/config';
-import { deviceName } from './device';
+import { deviceName } from '../device';
 import type { CacheNumbers } from './key-value-pool';
 import type { OnnxRuntime, OnnxTensor } from './onnx-runtime';
 import { selectProvider } from './provider-selection';

@@ -2,7 +2,7 @@ import { addProduct } from '../shards/graph-weights';
 import { OnnxGraph } from '../shards/onnx-graph';
 import { BLOCK_WEIGHTS, quantize } from '../shards/quantization';
 import { PRECISION_BITS, type ShardPrecision } from '../shards/weight-layout';
-import type { Device } from './device';
+import type { Device } from '../device';
 import { floatsOf, sessionOptions, type OnnxRuntime, type OnnxSession } from './onnx-runtime';
 
 /** A small matrix shows which kernel a processor takes for how many rows: the choice depends on the rows alone. */

@@ -5,7 +5,7 @@ export interface Device {
   readonly deviceId?: number | undefined;
 }
 
-/** Providers of onnxruntime-node that take the number of a card. `webgpu` refuses one, the others ignore it. */
+/** Providers of onnxruntime-node that take the number of a card; `webgpu` refuses one, the others ignore it. */
 const NUMBERED_PROVIDERS: readonly string[] = ['cuda', 'tensorrt', 'dml'];
 
 export function takesDeviceId(provider: string): boolean {
@@ -15,4 +15,14 @@ export function takesDeviceId(provider: string): boolean {
 /** Such as `cpu`, `cuda` or `cuda:1`. */
 export function deviceName({ provider, deviceId }: Device): string {
   return deviceId === undefined ? provider : `${provider}:${deviceId}`;
+}
+
+/** A device and the memory of it that layers may take. */
+export interface DeviceLimit extends Device {
+  readonly memoryBudgetBytes: number;
+}
+
+/** Whether a device is the processor, whose memory is the main memory. */
+export function isProcessor({ provider }: Device): boolean {
+  return provider === 'cpu';
 }
