@@ -8,6 +8,9 @@ export interface Device {
 /** Providers of onnxruntime-node that take the number of a card; `webgpu` refuses one, the others ignore it. */
 const NUMBERED_PROVIDERS: readonly string[] = ['cuda', 'tensorrt', 'dml'];
 
+/** No computer has more cards; a larger number is a mistake. */
+export const MAX_DEVICE_ID = 63;
+
 export function takesDeviceId(provider: string): boolean {
   return NUMBERED_PROVIDERS.includes(provider);
 }

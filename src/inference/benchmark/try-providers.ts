@@ -10,6 +10,7 @@ import type { OnnxRuntime } from '../runtime/onnx-runtime';
 import { explainAbsence, KNOWN_PROVIDERS, tryProvider } from '../runtime/provider-selection';
 import { ShardSegment } from '../runtime/shard-segment';
 import { ShardSession } from '../runtime/shard-session';
+import { measureSteadyRows } from '../runtime/steady-rows';
 import { pickGreedy } from '../sampling/sampler';
 import { cutShard } from '../shards/cut-shard';
 import { diskFailure } from '../shards/shard-files';
@@ -121,7 +122,10 @@ async function tryOne(
 ): Measured<DecodeSpeed> {
   const options = { runtime, config: REFERENCE_CONFIG, range: RANGE, precision: 'fp32', graphPath } as const;
   const opened = await tryProvider(deviceName(device), {
-    create: () => ShardSegment.open(options, device),
+    create: async () => {
+      const steadyRows = await measureSteadyRows(runtime, options.precision, device, undefined);
+      return ShardSegment.open(options, device, steadyRows);
+    },
     verify: (segment) => segment.verify(),
     release: (segment) => segment.release(),
   });

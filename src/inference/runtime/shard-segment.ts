@@ -22,7 +22,7 @@ import {
   type OnnxTensor,
 } from './onnx-runtime';
 import { PassInputs, type Pass, type PlannedRun } from './pass-inputs';
-import { measureSteadyRows, type SteadyRows } from './steady-rows';
+import type { SteadyRows } from './steady-rows';
 
 export interface OpenSegmentOptions {
   readonly runtime: OnnxRuntime;
@@ -79,11 +79,12 @@ export class ShardSegment {
     this.#inputs = new PassInputs(runtime, config, range);
   }
 
-  /** @throws when the device cannot hold the graph; whether it runs it, `verify` says */
-  static async open(options: OpenSegmentOptions, device: Device): Promise<ShardSegment> {
-    const { runtime, precision, threads } = options;
-    const steadyRows = await measureSteadyRows(runtime, precision, device, threads);
-    const session = await runtime.createSession(options.graphPath, sessionOptions(device, threads));
+  /**
+   * @param steadyRows - as measured on the device in this precision
+   * @throws when the device cannot hold the graph; whether it runs it, `verify` says
+   */
+  static async open(options: OpenSegmentOptions, device: Device, steadyRows: SteadyRows): Promise<ShardSegment> {
+    const session = await options.runtime.createSession(options.graphPath, sessionOptions(device, options.threads));
     return new ShardSegment(options, device, session, steadyRows);
   }
 

@@ -12,6 +12,7 @@ import { loadOnnxRuntime, type OnnxRuntime, type OnnxSession } from './onnx-runt
 import type { SegmentedCache } from './segmented-cache';
 import { ShardSegment } from './shard-segment';
 import { ShardSession } from './shard-session';
+import { measureSteadyRows } from './steady-rows';
 
 /** What a split shard promises: the bits of the whole one, in every kind of run, and all of its caches or none. */
 let folder = '';
@@ -66,13 +67,12 @@ async function open(
     const range = layers(start, (starts[index + 1] ?? model.config.shape.layers) - 1);
     const { graphPath } = expectValue(await cutShard(model, range, join(folder, 'cache'), { precision }));
     const options = { runtime, config: model.config, range, precision, graphPath, threads: 1 };
-    const segment = await ShardSegment.open(options, devices[index] ?? { provider: 'cpu' });
+    const device = devices[index] ?? { provider: 'cpu' };
+    const segment = await ShardSegment.open(options, device, await measureSteadyRows(runtime, precision, device, 1));
     await segment.verify();
     segments.push(segment);
   }
-  const [first, ...others] = segments;
-  if (first === undefined) throw new Error('there is a segment');
-  return new ShardSession(runtime, model.config, [first, ...others]);
+  return new ShardSession(runtime, model.config, segments);
 }
 
 function idsOf(seed: number, count: number): number[] {

@@ -9,6 +9,7 @@ import { selectProvider } from './provider-selection';
 import { SegmentedCache } from './segmented-cache';
 import { SequencePass, type ShardInput } from './sequence-pass';
 import { ShardSegment, type OpenSegmentOptions, type SegmentRun } from './shard-segment';
+import { measureSteadyRows } from './steady-rows';
 
 export interface PassOptions {
   /** Asked after each chunk. */
@@ -47,8 +48,9 @@ export class ShardSession {
   readonly #leastRows: number;
 
   /** @param segments - verified, of one precision; each begins with the layer behind the one before */
-  constructor(runtime: OnnxRuntime, config: DecoderConfig, segments: readonly [ShardSegment, ...ShardSegment[]]) {
+  constructor(runtime: OnnxRuntime, config: DecoderConfig, segments: readonly ShardSegment[]) {
     const [first] = segments;
+    if (first === undefined) throw new Error('a shard has a segment');
     this.config = config;
     this.range = { layer_start: first.range.layer_start, layer_end: (segments.at(-1) ?? first).range.layer_end };
     this.segments = segments;
@@ -64,7 +66,14 @@ export class ShardSession {
     const selected = await selectProvider({
       preferences: options.providers,
       listSupportedBackends: () => options.runtime.listSupportedBackends(),
-      create: (provider) => ShardSegment.open(options, { provider }),
+      create: async (provider) => {
+        const { runtime, precision, threads } = options;
+        return ShardSegment.open(
+          options,
+          { provider },
+          await measureSteadyRows(runtime, precision, { provider }, threads),
+        );
+      },
       verify: (segment) => segment.verify(),
       release: (segment) => segment.release(),
     });

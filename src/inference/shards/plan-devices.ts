@@ -33,8 +33,7 @@ export interface DeviceLimits {
 
 /** Neighbouring layers and the device that runs them. */
 export interface PlannedSegment {
-  /** Place in the list of devices. */
-  readonly index: number;
+  /** One of those that were given. */
   readonly device: DeviceLimit;
   readonly range: LayerRange;
   readonly estimate: ShardEstimate;
@@ -102,7 +101,7 @@ function place({ config, range, precision }: PlannedLayers, limits: DeviceLimits
   let next = range.layer_start;
   let mainMemoryBytes = limits.mainMemoryBytes - estimateShard(config, range, undefined, precision).kvBytes;
   if (mainMemoryBytes < 0) return { segments, reasons, next };
-  for (const [index, device] of limits.devices.entries()) {
+  for (const device of limits.devices) {
     const name = deviceName(device);
     if (isDone()) {
       reasons.push(`${name} is not needed: all layers have their place.`);
@@ -121,7 +120,7 @@ function place({ config, range, precision }: PlannedLayers, limits: DeviceLimits
     }
     const estimate = estimateTo(end);
     if (isProcessor(device)) mainMemoryBytes -= estimate.weightBytes + estimate.scratchBytes;
-    segments.push({ index, device, range: { layer_start: next, layer_end: end }, estimate });
+    segments.push({ device, range: { layer_start: next, layer_end: end }, estimate });
     next = end + 1;
   }
   return { segments, reasons, next };

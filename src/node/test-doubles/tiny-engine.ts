@@ -117,6 +117,13 @@ export class TinyEngine implements Engine {
       ...(request.precision === undefined ? {} : { precision: request.precision }),
       provider: 'cpu',
       providerReasons: [],
+      segments: (request.devices ?? [{ provider: 'cpu' }]).slice(0, 1).map(({ provider }) => ({
+        provider,
+        range: request.range,
+        cutKey: `tiny-${request.range.layer_start}-${request.range.layer_end}`,
+        weightBytes: memoryBytes,
+        memoryBytes,
+      })),
       weightBytes: memoryBytes,
       kvBytesPerPosition: 8,
       memoryBytes,
