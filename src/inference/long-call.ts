@@ -6,3 +6,10 @@ export interface LongCallOptions {
   readonly onProgress?: ProgressCallback | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Options for a part of long work that begins at `start` and takes `share` of the whole. */
+export function partOf({ onProgress, signal }: LongCallOptions, start: number, share: number): LongCallOptions {
+  if (onProgress === undefined) return { signal };
+  const report: ProgressCallback = (fraction, label) => onProgress(start + fraction * share, label);
+  return { onProgress: report, signal };
+}

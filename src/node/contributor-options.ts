@@ -7,6 +7,7 @@ import type { SecretStore } from './identity/secret-store';
 import type { NodeLogger } from './logger';
 import type { NodeReadings } from './policy/readings';
 import type { RunPreferences } from './policy/policy-inputs';
+import type { WorkDevice } from './policy/work-devices';
 import type { ChallengeRecord } from '../protocol/compute/node-snapshot';
 import type { HeldPrecision, MoveConsentChoice } from '../protocol/compute/run-preferences';
 
@@ -78,6 +79,11 @@ export interface NodePreferences extends RunPreferences {
   readonly precision?: HeldPrecision | null;
   /** The execution provider to run on and no other; left out or null: the fastest, as measured here. */
   readonly provider?: string | null;
+  /**
+   * The devices that hold the layers together and no other, each filled before the next; left out or null: the detected
+   * cards, fastest first. Excludes `provider`.
+   */
+  readonly devices?: readonly WorkDevice[] | null;
   /** Where models of a hub are fetched; left out: huggingface.co, without a token. */
   readonly hub?: HubPreferences | undefined;
   readonly activationServer: ActivationServerPreferences;

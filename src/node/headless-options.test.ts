@@ -60,6 +60,14 @@ describe('readHeadlessOptions', () => {
     [[...needed, '--layers', 'all']],
     [[...needed, '--precision', 'fp16']],
     [[...needed, '--provider', 'abacus']],
+    [[...needed, '--device', 'cuda:0']],
+    [[...needed, '--device', 'cuda:0=6']],
+    [[...needed, '--device', 'cuda:64=6GiB']],
+    [[...needed, '--device', 'webgpu:1=6GiB']],
+    [[...needed, '--device', 'abacus=6GiB']],
+    [[...needed, '--device', 'cpu=1MiB']],
+    [[...needed, '--device', 'cuda=6GiB', '--device', 'cuda:0=6GiB']],
+    [[...needed, '--device', 'cpu', '--provider', 'cpu']],
     [[...needed, '--threads', '0']],
     [[...needed, '--memory-mb', '1.5']],
     [[...needed, '--activation-port', '70000']],
@@ -72,6 +80,32 @@ describe('readHeadlessOptions', () => {
     [[...needed, '--share-layers-port', 'x']],
   ])('refuses %j', (args) => {
     expect(readHeadlessOptions(args, {})).toMatchObject({ ok: false, error: { code: 'input-invalid' } });
+  });
+
+  it('reads devices with their memory, in their order', () => {
+    const args = [
+      '--device',
+      'cuda:1=6GiB',
+      '--device',
+      'cuda:0=1.5GiB',
+      '--device',
+      'webgpu=800MiB',
+      '--device',
+      'cpu',
+    ];
+    expect(readHeadlessOptions([...needed, ...args], {})).toMatchObject({
+      value: {
+        preferences: {
+          provider: null,
+          devices: [
+            { provider: 'cuda', deviceId: 1, memoryBudgetBytes: 6 * 2 ** 30 },
+            { provider: 'cuda', deviceId: 0, memoryBudgetBytes: 1.5 * 2 ** 30 },
+            { provider: 'webgpu', memoryBudgetBytes: 800 * 2 ** 20 },
+            { provider: 'cpu', memoryBudgetBytes: null },
+          ],
+        },
+      },
+    });
   });
 
   it('reads a model of a hub, and its token from the environment alone', () => {

@@ -1,12 +1,13 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { KNOWN_PROVIDERS } from '../inference';
+import { deviceName, KNOWN_PROVIDERS, MAX_DEVICE_ID, takesDeviceId } from '../inference';
 import { DEFAULT_POLICY, HELD_PRECISIONS, type PolicyPreferences } from '../protocol/compute/run-preferences';
 import { success, type Result } from '../protocol/result';
 import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from './contributor-options';
 import { nodeFailure, type NodeErrorCode } from './errors';
 import type { LayerChoice } from './policy/policy-inputs';
+import type { WorkDevice } from './policy/work-devices';
 import type { RemotePreferences } from './remote/start-remote-host';
 import { HUB_PREFIX, readHubName } from './shard/hub-model';
 
@@ -56,6 +57,10 @@ Usage: tore-node --coordinator URL (--model ID | --model-folder FOLDER) [options
   --data-folder FOLDER    key, cached shards and figures (default: ~/.tore-node)
   --provider NAME         execution provider to run on (${KNOWN_PROVIDERS.join(', ')}); default: the fastest one,
                             as measured at the first start; the log names all of them with their speed or what is missing
+  --device NAME=SIZE      a device to run on, several times: layers fill the first as far as they fit, then the next. NAME
+                            is a provider, or one with the number of a card, such as cuda:1; SIZE is the memory to use,
+                            such as 6GiB or 800MiB, and may be left out for cpu (then --memory-mb). Only these are
+                            used; default: the detected cards and the processor. Goes without --provider
   --threads N             processor threads to use
   --memory-mb N           memory to use, in MiB (default: 60 % of what is free)
   --region CODE           where the computer roughly is, e.g. US-NY; not sent unless given
@@ -106,6 +111,37 @@ function readRemote(text: string, pair: boolean): RemotePreferences | null {
   return host === undefined || port === null ? null : { host, port, pair };
 }
 
+/** @returns the devices, null where none is named, or what is wrong with one */
+function readDevices(texts: readonly string[]): readonly WorkDevice[] | null | string {
+  const devices: WorkDevice[] = [];
+  for (const text of texts) {
+    const match = /^([a-z]{1,20})(?::(\d{1,2}))?(?:=(\d{1,7}(?:\.\d{1,3})?)(MiB|GiB))?$/.exec(text);
+    const [, provider = '', number, size, unit] = match ?? [];
+    if (match === null)
+      return `--device takes a device and its memory, as cuda:0=6GiB or cpu, not ${text.slice(0, 80)}.`;
+    if (!KNOWN_PROVIDERS.some((known) => known === provider)) {
+      return `--device takes one of ${KNOWN_PROVIDERS.join(', ')}, not ${provider}.`;
+    }
+    const deviceId = number === undefined ? undefined : Number(number);
+    if (deviceId !== undefined && (!takesDeviceId(provider) || deviceId > MAX_DEVICE_ID)) {
+      return `--device ${provider} takes no card of the number ${deviceId}.`;
+    }
+    if (size === undefined && provider !== 'cpu') return `--device ${text} lacks its memory, as ${text}=6GiB.`;
+    const memoryMb = size === undefined ? null : Number(size) * (unit === 'GiB' ? 1_024 : 1);
+    if (memoryMb !== null && memoryMb < MIN_MEMORY_MB) {
+      return `--device takes at least ${MIN_MEMORY_MB}MiB of memory for each device.`;
+    }
+    const memoryBudgetBytes = memoryMb === null ? null : Math.floor(memoryMb * BYTES_PER_MIB);
+    const device = { provider, ...(deviceId === undefined ? {} : { deviceId }), memoryBudgetBytes };
+    // A card without a number is the first one.
+    const isSame = (known: WorkDevice): boolean =>
+      known.provider === provider && (known.deviceId ?? 0) === (deviceId ?? 0);
+    if (devices.some(isSame)) return `--device names ${deviceName(device)} twice.`;
+    devices.push(device);
+  }
+  return devices.length === 0 ? null : devices;
+}
+
 function readLayers(text: string): LayerChoice | null {
   if (text === 'automatic') return { kind: 'automatic' };
   const match = /^(\d{1,4})-(\d{1,4})$/.exec(text);
@@ -138,6 +174,7 @@ export function readHeadlessOptions(
         'data-folder': { type: 'string' },
         precision: { type: 'string' },
         provider: { type: 'string' },
+        device: { type: 'string', multiple: true },
         threads: { type: 'string' },
         'memory-mb': { type: 'string' },
         region: { type: 'string' },
@@ -192,6 +229,9 @@ export function readHeadlessOptions(
   if (provider !== null && !KNOWN_PROVIDERS.some((known) => known === provider)) {
     return refuse(`--provider takes one of ${KNOWN_PROVIDERS.join(', ')}.`);
   }
+  const devices = readDevices(values.device ?? []);
+  if (typeof devices === 'string') return refuse(devices);
+  if (devices !== null && provider !== null) return refuse('--device and --provider exclude each other.');
   const cpuThreads = values.threads === undefined ? null : readWholeNumber(values.threads, 1, 1_024);
   if (values.threads !== undefined && cpuThreads === null) return refuse('--threads takes a number from 1 to 1024.');
   const memoryMb = values['memory-mb'];
@@ -238,6 +278,7 @@ export function readHeadlessOptions(
       modelId: model ?? null,
       precision,
       provider,
+      ...(devices === null ? {} : { devices }),
       ...(values.hub === undefined && hubToken === ''
         ? {}
         : { hub: { endpoint: values.hub, accessToken: hubToken === '' ? undefined : hubToken } }),

@@ -71,7 +71,7 @@ async function measureGraph(
   const selected = await selectProvider<OnnxSession>({
     preferences,
     listSupportedBackends: () => runtime.listSupportedBackends(),
-    create: (provider) => runtime.createSession(graph.bytes, sessionOptions(provider, undefined)),
+    create: (provider) => runtime.createSession(graph.bytes, sessionOptions({ provider }, undefined)),
     verify: run,
     release: (session) => session.release(),
   });

@@ -11,12 +11,14 @@ beforeAll(async () => {
 const SLOW_MS = 30;
 
 /** A machine with one card whose driver is slow and one without any; both are the processor underneath. */
-function machine(broken: readonly string[]): OnnxRuntime {
+function machine(broken: readonly string[], cards = 1): OnnxRuntime {
   return {
     ...real,
     listSupportedBackends: () => ['cuda', 'webgpu', 'cpu'].map((name) => ({ name, bundled: true })),
     createSession: async (graph, options) => {
-      const [provider = ''] = options.executionProviders;
+      const [device = ''] = options.executionProviders;
+      const { name: provider, deviceId = 0 } = typeof device === 'string' ? { name: device } : device;
+      if (deviceId >= cards) throw new Error(`there is no card ${deviceId}`);
       if (broken.includes(provider)) throw new Error(`no driver for ${provider}`);
       const session = await real.createSession(graph, { ...options, executionProviders: ['cpu'] });
       if (provider === 'cpu') return session;
@@ -43,6 +45,16 @@ describe('tryProviders', () => {
     });
     expect(providers.find(({ name }) => name === 'coreml')?.reason).toContain('not part of onnxruntime');
   }, 60_000);
+
+  it('tries every further card of a provider that drives several', async () => {
+    const { providers } = expectValue(await tryProviders(machine(['webgpu'], 2), {}));
+    const present = providers.filter(({ available }) => available);
+    expect(present.map(({ name, deviceId }) => [name, deviceId]).sort()).toEqual([
+      ['cpu', undefined],
+      ['cuda', undefined],
+      ['cuda', 1],
+    ]);
+  });
 
   it('fails with every reason where nothing runs', async () => {
     const result = await tryProviders(machine(['cuda', 'webgpu', 'cpu']), {});

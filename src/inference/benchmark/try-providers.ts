@@ -2,12 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { success, type Result } from '../../protocol/result';
+import { deviceName, takesDeviceId, type Device } from '../device';
 import type { ProviderTrial } from '../engine/engine';
 import { cancelledFailure, engineFailure, type EngineErrorCode } from '../errors';
 import type { LongCallOptions } from '../long-call';
 import type { OnnxRuntime } from '../runtime/onnx-runtime';
-import { explainAbsence, KNOWN_PROVIDERS } from '../runtime/provider-selection';
+import { explainAbsence, KNOWN_PROVIDERS, tryProvider } from '../runtime/provider-selection';
+import { ShardSegment } from '../runtime/shard-segment';
 import { ShardSession } from '../runtime/shard-session';
+import { measureSteadyRows } from '../runtime/steady-rows';
 import { pickGreedy } from '../sampling/sampler';
 import { cutShard } from '../shards/cut-shard';
 import { diskFailure } from '../shards/shard-files';
@@ -19,16 +22,19 @@ const RANGE = { layer_start: 0, layer_end: REFERENCE_CONFIG.shape.layers - 1 };
 
 type Measured<Value> = Promise<Result<Value, EngineErrorCode>>;
 
-/** How fast a provider decodes the reference transformer. */
-export interface DecodeSpeed {
-  readonly provider: string;
+/** Cards of one provider that are tried; no computer at home has more. */
+const MAX_CARDS = 16;
+
+/** How fast a device decodes the reference transformer. */
+export interface DecodeSpeed extends Device {
   readonly tokensPerSecond: number;
   readonly medianTokenLatencyMs: number;
 }
 
 /**
- * Decodes a small transformer on every execution provider of this onnxruntime. Which is fastest depends on the machine and
- * its drivers: an old graphics card may be slower than the processor beside it.
+ * Decodes a small transformer on every execution provider of this onnxruntime, and on every further card of those that
+ * drive several. Which is fastest depends on the machine and its drivers: an old graphics card may be slower than the
+ * processor beside it.
  *
  * @returns the fastest, and all of them: those that run, fastest first, then those that do not, each with why
  */
@@ -63,10 +69,16 @@ async function tryEach(
   for (const [index, name] of KNOWN_PROVIDERS.entries()) {
     onProgress?.(index / KNOWN_PROVIDERS.length, `Trying ${name}`);
     const reason = explainAbsence(name, supported);
-    const tried = reason === undefined ? await tryOne(runtime, graphPath, name, signal) : reason;
-    if (typeof tried === 'string') absent.push({ name, available: false, reason: tried });
-    else if (tried.ok) speeds.push(tried.value);
-    else if (tried.error.code === 'cancelled') return tried;
+    const tried =
+      reason === undefined
+        ? await tryOne(runtime, graphPath, { provider: name }, signal)
+        : engineFailure('provider-failed', reason);
+    if (tried.ok) {
+      speeds.push(tried.value);
+      const others = await tryOtherCards(runtime, graphPath, name, signal);
+      if (!others.ok) return others;
+      speeds.push(...others.value);
+    } else if (tried.error.code === 'cancelled') return tried;
     else absent.push({ name, available: false, reason: tried.error.message });
   }
   speeds.sort((left, right) => right.tokensPerSecond - left.tokensPerSecond);
@@ -75,34 +87,56 @@ async function tryEach(
     const reasons = absent.map(({ reason }) => reason).join(' ');
     return engineFailure('provider-failed', `No execution provider could run the reference model. ${reasons}`);
   }
-  const present = speeds.map(({ provider: name, tokensPerSecond }) => ({ name, available: true, tokensPerSecond }));
+  const present = speeds.map(({ provider: name, deviceId, tokensPerSecond }): ProviderTrial => ({
+    name,
+    ...(deviceId === undefined ? {} : { deviceId }),
+    available: true,
+    tokensPerSecond,
+  }));
   return success({ providers: [...present, ...absent], fastest });
 }
 
-/** @returns the speed; or why the provider does not run it */
-async function tryOne(
+/** Cards behind the first of a provider, up to the first that is not there. */
+async function tryOtherCards(
   runtime: OnnxRuntime,
   graphPath: string,
   provider: string,
   signal: AbortSignal | undefined,
-): Promise<Result<DecodeSpeed, EngineErrorCode> | string> {
-  const opened = await ShardSession.open({
-    runtime,
-    config: REFERENCE_CONFIG,
-    range: RANGE,
-    precision: 'fp32',
-    graphPath,
-    providers: [provider],
+): Measured<DecodeSpeed[]> {
+  const speeds: DecodeSpeed[] = [];
+  for (let deviceId = 1; deviceId < MAX_CARDS && takesDeviceId(provider); deviceId++) {
+    const tried = await tryOne(runtime, graphPath, { provider, deviceId }, signal);
+    if (tried.ok) speeds.push(tried.value);
+    else if (tried.error.code === 'cancelled') return tried;
+    else break;
+  }
+  return success(speeds);
+}
+
+/** @returns the speed; or why the device does not run the transformer */
+async function tryOne(
+  runtime: OnnxRuntime,
+  graphPath: string,
+  device: Device,
+  signal: AbortSignal | undefined,
+): Measured<DecodeSpeed> {
+  const options = { runtime, config: REFERENCE_CONFIG, range: RANGE, precision: 'fp32', graphPath } as const;
+  const opened = await tryProvider(deviceName(device), {
+    create: async () => {
+      const steadyRows = await measureSteadyRows(runtime, options.precision, device, undefined);
+      return ShardSegment.open(options, device, steadyRows);
+    },
+    verify: (segment) => segment.verify(),
+    release: (segment) => segment.release(),
   });
   if (!opened.ok) return opened;
-  const { shard, provider: used, reasons } = opened.value;
+  const shard = new ShardSession(runtime, REFERENCE_CONFIG, [opened.value]);
   try {
-    if (used !== provider) return reasons.join(' ');
     const latencies = await decode(shard, signal);
     if (!latencies.ok) return latencies;
     const seconds = latencies.value.reduce((sum, ms) => sum + ms, 0) / 1_000;
     return success({
-      provider,
+      ...device,
       tokensPerSecond: latencies.value.length / seconds,
       medianTokenLatencyMs: median(latencies.value),
     });

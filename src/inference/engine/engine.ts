@@ -1,5 +1,6 @@
 import type { ChatMessage, LayerRange, ModelManifest, Sampling } from '../../protocol/compute/model';
 import type { Result } from '../../protocol/result';
+import type { Device, DeviceLimit } from '../device';
 import type { EngineErrorCode } from '../errors';
 import type { FetchLayersRequest } from '../models/fetch/fetch-layers';
 import type { ImportHubRequest } from '../models/fetch/import-hub';
@@ -7,6 +8,7 @@ import type { ShardPrecision } from '../shards/weight-layout';
 import type { LongCallOptions } from '../long-call';
 import type { TokenPiece } from '../tokenizer/token-pieces';
 
+export type { Device, DeviceLimit } from '../device';
 export type { EngineErrorCode } from '../errors';
 export type { FetchLayersRequest } from '../models/fetch/fetch-layers';
 export type { HubRequest } from '../models/fetch/hub-listing';
@@ -30,6 +32,8 @@ export interface ProviderReport {
 
 /** A provider that decoded the reference transformer, or why it could not. */
 export interface ProviderTrial extends ProviderReport {
+  /** The card, where a provider drives several and this is not the one it takes by itself. */
+  readonly deviceId?: number;
   /** Absent where it is not available. */
   readonly tokensPerSecond?: number;
 }
@@ -55,7 +59,7 @@ export interface BenchmarkReport {
   readonly medianTokenLatencyMs: number;
   /** The provider that decoded fastest; products and memory too where it runs those, else the processor. */
   readonly provider: string;
-  /** Every known provider: those that run, fastest first, then the others. */
+  /** Every known provider and its further cards: those that run, fastest first, then the others. */
   readonly providers: readonly ProviderTrial[];
   readonly durationMs: number;
 }
@@ -69,6 +73,17 @@ export interface LoadedModel {
   readonly folder: string;
 }
 
+/** Neighbouring layers of a shard that one device runs. */
+export interface SegmentHandle extends Device {
+  readonly range: LayerRange;
+  /** Name of its files in the cache folder. */
+  readonly cutKey: string;
+  /** Bytes of its weights. */
+  readonly weightBytes: number;
+  /** Weights, scratch memory and KV cache of one sequence, as estimated before loading. */
+  readonly memoryBytes: number;
+}
+
 /** A shard that is in memory and can serve. */
 export interface ShardHandle {
   readonly shardKey: string;
@@ -78,10 +93,12 @@ export interface ShardHandle {
   readonly totalLayers: number;
   /** How its weights are held; `fp32` where it is left out. */
   readonly precision?: ShardPrecision;
-  /** The execution provider that runs it. */
+  /** The execution provider that runs it; of several all of them in the order of their layers, as `cuda+cpu`. */
   readonly provider: string;
-  /** Why more preferred providers were passed over, one sentence each. */
+  /** Why other devices were passed over, one sentence each. */
   readonly providerReasons: readonly string[];
+  /** Which device runs which layers, in their order. */
+  readonly segments: readonly SegmentHandle[];
   /** Bytes of its weights as the engine holds them. */
   readonly weightBytes: number;
   /** Bytes one position of one sequence takes in the KV cache. */
@@ -96,12 +113,20 @@ export interface LoadShardRequest {
   readonly range: LayerRange;
   /** Cut shards are kept here and found again. */
   readonly cacheFolder: string;
-  /** Upper bound for weights, scratch memory and all KV caches of this shard. */
+  /**
+   * Upper bound for weights, scratch memory and all KV caches of this shard. With `devices` it is that of main memory: what
+   * the processor runs, and the KV caches of all layers.
+   */
   readonly memoryBudgetBytes: number;
   /** How the weights are held: exact, or in 8 or 4 bits with a scale per 32 weights. By default `fp32`. */
   readonly precision?: ShardPrecision | undefined;
-  /** Preferred execution providers, best first; `cpu` is always the last resort, and the only one by default. */
+  /** Execution providers, best first, of which one runs all layers; `cpu` is always the last resort, and the only one by default. */
   readonly providers?: readonly string[] | undefined;
+  /**
+   * In place of `providers`: devices that hold the layers together, fastest first. Each takes as many as fit, the next one
+   * the rest. One that fails is left out; no other than these is used.
+   */
+  readonly devices?: readonly DeviceLimit[] | undefined;
   /** Threads of one pass; by default onnxruntime decides. */
   readonly threads?: number | undefined;
 }

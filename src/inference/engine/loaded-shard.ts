@@ -4,11 +4,12 @@ import { success, type Result } from '../../protocol/result';
 import { cancelledFailure, engineFailure, type EngineErrorCode } from '../errors';
 import type { ModelFolder } from '../models/model-folder';
 import { CacheBudget } from '../runtime/cache-budget';
-import type { KeyValueCache } from '../runtime/key-value-pool';
 import { PassQueue } from '../runtime/pass-queue';
 import { PrefixChain, PrefixStore, type KeptChunk } from '../runtime/prefix-store';
+import type { SegmentedCache } from '../runtime/segmented-cache';
 import { countPositions, type ShardInput } from '../runtime/sequence-pass';
-import { allFinite, type ShardSession } from '../runtime/shard-session';
+import { allFinite } from '../runtime/shard-segment';
+import type { ShardSession } from '../runtime/shard-session';
 import { PREFILL_CHUNK_POSITIONS } from '../shards/estimate-shard';
 import { TextTokenizer } from '../tokenizer/text-tokenizer';
 import {
@@ -29,7 +30,7 @@ const MAX_SEQUENCE_ID_LENGTH = 200;
 const samplingCheck = Compile(Sampling);
 
 interface Sequence {
-  readonly cache: KeyValueCache;
+  readonly cache: SegmentedCache;
   readonly maxPositions: number;
   readonly generation: Generation | undefined;
   /** Of a sequence whose requester may reuse what they sent before. */

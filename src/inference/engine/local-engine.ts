@@ -1,17 +1,19 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { runBenchmark } from '../benchmark/run-benchmark';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
+import { partOf } from '../long-call';
 import { fetchLayers } from '../models/fetch/fetch-layers';
 import { importHubModel } from '../models/fetch/import-hub';
 import { readModelFolder, type ModelFolder } from '../models/model-folder';
 import { loadOnnxRuntime, type OnnxRuntime } from '../runtime/onnx-runtime';
 import { reportProviders } from '../runtime/provider-report';
-import { ShardSession } from '../runtime/shard-session';
-import { cutShard, shardKeyOf } from '../shards/cut-shard';
-import { checkMemoryBudget, checkRange, estimateShard, longestFittingRange } from '../shards/estimate-shard';
+import { shardKeyOf } from '../shards/cut-shard';
+import { checkRange, type ShardEstimate } from '../shards/estimate-shard';
 import type { ShardFileSystem } from '../shards/shard-files';
+import type { ShardPrecision } from '../shards/weight-layout';
 import type {
   BenchmarkReport,
   Engine,
@@ -24,17 +26,17 @@ import type {
   LoadShardRequest,
   LongCallOptions,
   OpenSequenceRequest,
-  ProgressCallback,
   ProviderReport,
   ReadModelOptions,
+  SegmentHandle,
   ShardHandle,
   TokenizeInput,
 } from './engine';
 import { LoadedShard, type PassRecord } from './loaded-shard';
+import { placeShard, type PlacedShard } from './place-shard';
 
-/** Parts of the way from a folder to a loaded shard, as fractions of the whole. */
+/** Reading on the way from a folder to a loaded shard, as a fraction of the whole. */
 const READ_SHARE = 0.3;
-const CUT_SHARE = 0.6;
 
 export interface LocalEngineOptions {
   /** Stands in for onnxruntime in tests. */
@@ -180,42 +182,15 @@ export class LocalEngine implements Engine {
     const { precision = 'fp32' } = request;
     const loaded = this.#shards.get(shardKeyOf(model.manifestHash, request.range, precision));
     if (loaded !== undefined) return success(loaded.handle);
-    const estimate = estimateShard(model.config, request.range, undefined, precision);
-    const budget = request.memoryBudgetBytes;
-    const fitting = longestFittingRange(model.config, request.range.layer_start, budget, precision);
-    const kvBudget = checkMemoryBudget(estimate, budget, fitting);
-    if (!kvBudget.ok) return kvBudget;
-    const cut = await cutShard(model, request.range, request.cacheFolder, {
-      ...partOf(options, READ_SHARE, CUT_SHARE),
-      precision,
-      ...(this.#options.fileSystem === undefined ? {} : { fileSystem: this.#options.fileSystem }),
-    });
-    if (!cut.ok) return cut;
-    options.onProgress?.(READ_SHARE + CUT_SHARE, 'Opening the shard');
-    const opened = await ShardSession.open({
-      runtime: runtime.value,
-      config: model.config,
-      range: request.range,
-      precision,
-      graphPath: cut.value.graphPath,
-      providers: request.providers ?? [],
-      threads: request.threads,
-    });
-    if (!opened.ok) return opened;
-    const handle: ShardHandle = {
-      shardKey: cut.value.shardKey,
-      modelId: model.manifest.model_id,
-      manifestHash: model.manifestHash,
-      range: request.range,
-      totalLayers: model.config.shape.layers,
-      precision,
-      provider: opened.value.provider,
-      providerReasons: opened.value.reasons,
-      weightBytes: estimate.weightBytes,
-      kvBytesPerPosition: estimate.kvBytesPerPosition,
-      memoryBytes: estimate.totalBytes,
-    };
-    this.#shards.set(handle.shardKey, new LoadedShard(handle, model, opened.value.shard, kvBudget.value));
+    const placed = await placeShard(
+      request,
+      { runtime: runtime.value, model, precision, fileSystem: this.#options.fileSystem },
+      partOf(options, READ_SHARE, 1 - READ_SHARE),
+    );
+    if (!placed.ok) return placed;
+    const { session, plan } = placed.value;
+    const handle = describeShard(model, request.range, precision, placed.value);
+    this.#shards.set(handle.shardKey, new LoadedShard(handle, model, session, plan.cacheBudgetBytes));
     options.onProgress?.(1, 'Ready');
     return success(handle);
   }
@@ -269,9 +244,36 @@ async function fingerprintOf(model: ModelFolder): Promise<string | undefined> {
   }
 }
 
-/** Options for a part of long work that begins at `start` and takes `share` of the whole. */
-function partOf({ onProgress, signal }: LongCallOptions, start: number, share: number): LongCallOptions {
-  if (onProgress === undefined) return { signal };
-  const report: ProgressCallback = (fraction, label) => onProgress(start + fraction * share, label);
-  return { onProgress: report, signal };
+function describeShard(
+  model: ModelFolder,
+  range: LayerRange,
+  precision: ShardPrecision,
+  { plan, reasons, cutKeys }: PlacedShard,
+): ShardHandle {
+  const segments = plan.segments.map(
+    ({ device: { provider, deviceId }, range: part, estimate }, index): SegmentHandle => ({
+      provider,
+      ...(deviceId === undefined ? {} : { deviceId }),
+      range: part,
+      cutKey: cutKeys[index] ?? '',
+      weightBytes: estimate.weightBytes,
+      memoryBytes: estimate.totalBytes,
+    }),
+  );
+  const sum = (read: (estimate: ShardEstimate) => number): number =>
+    plan.segments.reduce((total, { estimate }) => total + read(estimate), 0);
+  return {
+    shardKey: shardKeyOf(model.manifestHash, range, precision),
+    modelId: model.manifest.model_id,
+    manifestHash: model.manifestHash,
+    range,
+    totalLayers: model.config.shape.layers,
+    precision,
+    provider: [...new Set(segments.map(({ provider }) => provider))].join('+'),
+    providerReasons: reasons,
+    segments,
+    weightBytes: sum((estimate) => estimate.weightBytes),
+    kvBytesPerPosition: sum((estimate) => estimate.kvBytesPerPosition),
+    memoryBytes: sum((estimate) => estimate.totalBytes),
+  };
 }

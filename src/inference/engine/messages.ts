@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { HELD_PRECISIONS } from '../../protocol/compute/run-preferences';
 import { Compile } from 'typebox/compile';
 import { ChatMessage, LayerRange, ModelManifest, Sampling, SAMPLING_LIMITS } from '../../protocol/compute/model';
+import { MAX_DEVICE_ID } from '../device';
 import { MAX_DRAFT_IDS, type Engine } from './engine';
 
 /**
@@ -37,6 +38,12 @@ const HubRequest = Type.Object({
   redirectHosts: Hosts,
 });
 
+const DeviceLimit = Type.Object({
+  provider: Text,
+  deviceId: Type.Optional(Type.Union([Type.Integer({ minimum: 0, maximum: MAX_DEVICE_ID }), Type.Undefined()])),
+  memoryBudgetBytes: Type.Number({ minimum: 0 }),
+});
+
 /** What each method takes, as one object. */
 export const METHOD_INPUTS = {
   listProviders: Type.Object({}),
@@ -58,6 +65,7 @@ export const METHOD_INPUTS = {
     memoryBudgetBytes: Type.Number({ minimum: 0 }),
     precision: Type.Optional(Type.Union([Type.Enum(HELD_PRECISIONS), Type.Undefined()])),
     providers: Type.Optional(Type.Union([Type.Array(Text, { maxItems: 32 }), Type.Undefined()])),
+    devices: Type.Optional(Type.Union([Type.Array(DeviceLimit, { minItems: 1, maxItems: 32 }), Type.Undefined()])),
     threads: Type.Optional(Type.Union([Type.Integer({ minimum: 1, maximum: 1_024 }), Type.Undefined()])),
   }),
   unloadShard: ShardKey,

@@ -150,12 +150,18 @@ describe('serveEngine', () => {
 
   const range = layers(0, 1);
   const load = { folder: 'f', range, cacheFolder: 'c', memoryBudgetBytes: 1 };
+  const device = { provider: 'cuda', memoryBudgetBytes: 1 };
   it.each<[string, object]>([
     ['an unknown method', { type: 'call', id: 1, method: 'constructor', input: {} }],
     ['a call without a method', { type: 'call', id: 1 }],
     ['an unknown type', { type: 'shout', id: 1 }],
     ['wrong input', { type: 'call', id: 1, method: 'readModel', input: { folder: 5 } }],
     ['a range as text', { type: 'call', id: 1, method: 'loadShard', input: { ...load, range: '0-1' } }],
+    ['no device', { type: 'call', id: 1, method: 'loadShard', input: { ...load, devices: [] } }],
+    [
+      'half a card',
+      { type: 'call', id: 1, method: 'loadShard', input: { ...load, devices: [{ ...device, deviceId: 0.5 }] } },
+    ],
     ['an endless path', { type: 'call', id: 1, method: 'loadShard', input: { ...load, folder: 'x'.repeat(5_000) } }],
     [
       'an activation that is a list',

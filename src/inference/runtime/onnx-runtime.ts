@@ -1,3 +1,5 @@
+import type { Device } from '../device';
+
 /** Element types the engine exchanges with onnxruntime and the arrays that hold them. */
 export interface TensorArrays {
   readonly float32: Float32Array;
@@ -23,7 +25,7 @@ export interface OnnxSession {
 }
 
 export interface SessionOptions {
-  readonly executionProviders: readonly string[];
+  readonly executionProviders: readonly (string | { readonly name: string; readonly deviceId: number })[];
   readonly intraOpNumThreads?: number;
   readonly interOpNumThreads: number;
   readonly graphOptimizationLevel: 'all';
@@ -49,6 +51,8 @@ export async function loadOnnxRuntime(): Promise<OnnxRuntime> {
   // From 1.29 on its official builds for Linux and macOS report what they run to their maker unless this is set before
   // they are loaded. On Windows they write to the system's own tracing, which no variable switches off.
   process.env['ORT_DISABLE_TELEMETRY'] = '1';
+  // Cards are then counted as the system counts them, so that the memory read of one is the memory of that one.
+  process.env['CUDA_DEVICE_ORDER'] = 'PCI_BUS_ID';
   const { env, InferenceSession, Tensor, listSupportedBackends } = await import('onnxruntime-node');
   // What goes wrong is thrown and reported with its reason; onnxruntime's own lines would only repeat it on the console.
   env.logLevel = 'fatal';
@@ -72,9 +76,9 @@ export async function loadOnnxRuntime(): Promise<OnnxRuntime> {
  *
  * @param threads - threads of one pass; onnxruntime decides where it is left out
  */
-export function sessionOptions(provider: string, threads: number | undefined): SessionOptions {
+export function sessionOptions({ provider, deviceId }: Device, threads: number | undefined): SessionOptions {
   return {
-    executionProviders: [provider],
+    executionProviders: [deviceId === undefined ? provider : { name: provider, deviceId }],
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',

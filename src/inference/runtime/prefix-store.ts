@@ -5,8 +5,8 @@ import { countPositions, type ShardInput } from './sequence-pass';
 
 /** What one chunk of a prompt led to on this shard. */
 export interface KeptChunk {
-  /** As `KeyValueCache.append` takes them. */
-  readonly keyValues: CacheNumbers;
+  /** As `SegmentedCache.append` takes them. */
+  readonly keyValues: readonly CacheNumbers[];
   /** Activations `[positions, hidden]` for the next shard; null on a last shard. */
   readonly output: Float32Array | null;
 }
@@ -68,7 +68,7 @@ export class PrefixStore {
 }
 
 function bytesOf({ keyValues, output }: KeptChunk): number {
-  return keyValues.byteLength + (output?.byteLength ?? 0);
+  return keyValues.reduce((sum, part) => sum + part.byteLength, output?.byteLength ?? 0);
 }
 
 /** Names the chunks of one sequence: each key continues the one before, so it stands for all that came so far. */

@@ -24,7 +24,7 @@ export async function reportProviders(runtime: OnnxRuntime): Promise<ProviderRep
       continue;
     }
     const tried = await tryProvider<OnnxSession>(name, {
-      create: (provider) => runtime.createSession(probe, sessionOptions(provider, 1)),
+      create: (provider) => runtime.createSession(probe, sessionOptions({ provider }, 1)),
       verify: async (session) => {
         const numbers = runtime.createTensor('float32', Float32Array.of(1, 2), [2]);
         const doubled = floatsOf(await session.run({ numbers }), 'doubled');

@@ -1,3 +1,4 @@
+import { takesDeviceId, type Device } from '../device';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 
@@ -64,6 +65,16 @@ export async function tryProvider<Session>(
     const reason = reasonOf(thrown).split('\n', 1)[0]?.slice(0, MAX_REASON_LENGTH) ?? '';
     return engineFailure('provider-failed', `${provider} failed: ${reason}`);
   }
+}
+
+/** Why a device cannot even be tried, or undefined. */
+export function explainMissingDevice(
+  { provider, deviceId }: Device,
+  supported: readonly { readonly name: string }[],
+): string | undefined {
+  const absent = explainAbsence(provider, supported);
+  if (absent !== undefined || deviceId === undefined || takesDeviceId(provider)) return absent;
+  return `${provider} takes no number of a device.`;
 }
 
 /** Why a provider cannot even be tried, or undefined. */

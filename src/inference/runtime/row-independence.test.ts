@@ -7,8 +7,8 @@ import { cutShard } from '../shards/cut-shard';
 import type { ShardPrecision } from '../shards/weight-layout';
 import { writeCheckpoint } from '../testdata/random-checkpoint';
 import { expectValue, layers, TORE_TINY } from '../testdata/tore-tiny';
-import type { KeyValueCache } from './key-value-pool';
 import { loadOnnxRuntime } from './onnx-runtime';
+import type { SegmentedCache } from './segmented-cache';
 import { ShardSession } from './shard-session';
 
 /**
@@ -65,14 +65,14 @@ function idsOf(seed: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => (seed * 131 + index * 37 + 11) % 1_000);
 }
 
-async function fill(shard: ShardSession, seed: number, positions: number): Promise<KeyValueCache> {
+async function fill(shard: ShardSession, seed: number, positions: number): Promise<SegmentedCache> {
   const cache = shard.createCache();
   expectValue(await shard.run(cache, { kind: 'tokens', ids: idsOf(seed, positions) }));
   return cache;
 }
 
 /** Logits of one position after the other, each alone. */
-async function stepAlone(shard: ShardSession, cache: KeyValueCache, ids: readonly number[]): Promise<Buffer[]> {
+async function stepAlone(shard: ShardSession, cache: SegmentedCache, ids: readonly number[]): Promise<Buffer[]> {
   const rows: Buffer[] = [];
   for (const id of ids) rows.push(bytesOf(expectValue(await shard.run(cache, { kind: 'tokens', ids: [id] }))));
   return rows;
@@ -96,7 +96,7 @@ describe.each(CASES)('%s in %s', (_, precision, fields, threads) => {
       alone.push(await stepAlone(shard, cache, idsOf(seed + 50, STEPS)));
       cache.dispose();
     }
-    const caches: KeyValueCache[] = [];
+    const caches: SegmentedCache[] = [];
     for (const [seed, length] of PROMPTS.entries()) caches.push(await fill(shard, seed, length));
     for (let step = 0; step < STEPS; step++) {
       // Others come and go: what is together in a run changes with every step.

@@ -1,5 +1,5 @@
 import { planRuns, type PlannedRun } from './pass-inputs';
-import type { KeyValueCache } from './key-value-pool';
+import type { SegmentedCache } from './segmented-cache';
 import type { DecoderConfig } from '../models/config';
 
 /** Checked input of a pass: token ids inside the vocabulary, or finite activations `[positions, hidden]`. */
@@ -23,7 +23,7 @@ export interface SequenceRun extends PlannedRun {
  * Until it is done, `undo` takes the cache back to where it was.
  */
 export class SequencePass {
-  readonly cache: KeyValueCache;
+  readonly cache: SegmentedCache;
   /** Whether a step of it has the same bits alone as together with others. */
   readonly isRepeatable: boolean;
   readonly #input: ShardInput;
@@ -39,7 +39,7 @@ export class SequencePass {
 
   /** @param logitRows - on a last shard the number of last positions whose logits are wanted; undefined elsewhere */
   constructor(
-    cache: KeyValueCache,
+    cache: SegmentedCache,
     input: ShardInput,
     config: DecoderConfig,
     logitRows: number | undefined,

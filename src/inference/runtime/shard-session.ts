@@ -1,29 +1,15 @@
 import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
-import { cancelledFailure, engineFailure, reasonOf, type EngineErrorCode } from '../errors';
+import { cancelledFailure, type EngineErrorCode } from '../errors';
 import type { DecoderConfig } from '../models/config';
-import { PAGE_POSITIONS } from '../shards/estimate-shard';
-import { SHARD_VALUES } from '../shards/shard-values';
-import {
-  cacheTypeOf,
-  holdsFirstLayer,
-  holdsLastLayer,
-  type CacheType,
-  type ShardPrecision,
-} from '../shards/weight-layout';
-import { KeyValuePool, type CacheNumbers, type KeyValueCache, type PageRange } from './key-value-pool';
-import {
-  floatsOf,
-  halvesOf,
-  sessionOptions,
-  type OnnxRuntime,
-  type OnnxSession,
-  type OnnxTensor,
-} from './onnx-runtime';
-import { PassInputs, type Pass } from './pass-inputs';
+import { deviceName } from '../device';
+import type { CacheNumbers } from './key-value-pool';
+import type { OnnxRuntime, OnnxTensor } from './onnx-runtime';
 import { selectProvider } from './provider-selection';
+import { SegmentedCache } from './segmented-cache';
 import { SequencePass, type ShardInput } from './sequence-pass';
-import { measureSteadyRows, type SteadyRows } from './steady-rows';
+import { ShardSegment, type OpenSegmentOptions, type SegmentRun } from './shard-segment';
+import { measureSteadyRows } from './steady-rows';
 
 export interface BeginOptions {
   /** Of a last shard: number of last positions whose logits are wanted, 1 to the number of positions. By default 1. */
@@ -40,53 +26,48 @@ export interface PassOptions extends BeginOptions {
   readonly isCancelled?: () => boolean;
 }
 
-export interface OpenShardOptions {
-  readonly runtime: OnnxRuntime;
-  readonly config: DecoderConfig;
-  readonly range: LayerRange;
-  readonly precision: ShardPrecision;
-  readonly graphPath: string;
+export interface OpenShardOptions extends OpenSegmentOptions {
+  /** Preferred execution providers, best first. */
   readonly providers: readonly string[];
-  readonly threads?: number | undefined;
 }
 
-/** What one run of the graph gave. */
-interface GraphRun {
-  /** `[positions, width]`, or on a last shard `[at least the wanted rows of logits, width]`. */
+/** What one run through all segments gave. */
+interface ShardRun {
+  /** `[rows, width]`, or on a last shard `[at least the wanted rows of logits, width]`. */
   readonly output: Float32Array;
-  /** Of all rows of the run, or of a prompt in one row. */
-  readonly newKeyValues: CacheNumbers;
+  /** Of each segment: of all rows of the run, or of a prompt in one row. */
+  readonly newKeyValues: readonly CacheNumbers[];
   readonly width: number;
   readonly rows: number;
 }
 
-/** An opened shard: runs new positions of any sequence whose cache it is given. */
+/**
+ * An opened shard: runs new positions of any sequence whose cache it is given. Its layers lie in one segment or in several,
+ * each on its own device; a run goes through them in order, and what one gives the next takes as it is.
+ */
 export class ShardSession {
   readonly config: DecoderConfig;
   readonly range: LayerRange;
+  readonly segments: readonly ShardSegment[];
   /** Whether a position has the same bits whatever else is in its run. */
   readonly isSteady: boolean;
   readonly #runtime: OnnxRuntime;
-  readonly #session: OnnxSession;
-  readonly #pool: KeyValuePool;
-  readonly #inputs: PassInputs;
-  readonly #cacheType: CacheType;
-  /** Rows every product needs at least, so that what comes together has the bits of what comes alone. */
+  /** Rows the products of every segment need at least, so that what comes together has the bits of what comes alone. */
   readonly #leastRows: number;
 
-  private constructor(options: OpenShardOptions, session: OnnxSession, steady: SteadyRows) {
-    this.config = options.config;
-    this.range = options.range;
-    this.#runtime = options.runtime;
-    this.#session = session;
-    this.#cacheType = cacheTypeOf(options.precision);
-    this.isSteady = steady !== undefined;
-    this.#leastRows = steady ?? 1;
-    this.#pool = new KeyValuePool(options.runtime, options.config, options.range, options.precision);
-    this.#inputs = new PassInputs(options.runtime, options.config, options.range);
+  /** @param segments - verified, of one precision; each begins with the layer behind the one before */
+  constructor(runtime: OnnxRuntime, config: DecoderConfig, segments: readonly ShardSegment[]) {
+    const [first] = segments;
+    if (first === undefined) throw new Error('a shard has a segment');
+    this.config = config;
+    this.range = { layer_start: first.range.layer_start, layer_end: (segments.at(-1) ?? first).range.layer_end };
+    this.segments = segments;
+    this.isSteady = segments.every(({ steadyRows }) => steadyRows !== undefined);
+    this.#runtime = runtime;
+    this.#leastRows = Math.max(...segments.map(({ steadyRows }) => steadyRows ?? 1));
   }
 
-  /** Opens the graph on the first preferred provider that runs one position of it. */
+  /** Opens a graph whole on the first preferred provider that runs one position of it. */
   static async open(
     options: OpenShardOptions,
   ): Promise<Result<{ shard: ShardSession; provider: string; reasons: readonly string[] }, EngineErrorCode>> {
@@ -95,34 +76,43 @@ export class ShardSession {
       listSupportedBackends: () => options.runtime.listSupportedBackends(),
       create: async (provider) => {
         const { runtime, precision, threads } = options;
-        const steady = await measureSteadyRows(runtime, precision, provider, threads);
-        const session = await runtime.createSession(options.graphPath, sessionOptions(provider, threads));
-        return new ShardSession(options, session, steady);
+        return ShardSegment.open(
+          options,
+          { provider },
+          await measureSteadyRows(runtime, precision, { provider }, threads),
+        );
       },
-      verify: (shard) => shard.#runOnce(),
-      release: (shard) => shard.release(),
+      verify: (segment) => segment.verify(),
+      release: (segment) => segment.release(),
     });
     if (!selected.ok) return selected;
-    const { session: shard, provider, reasons } = selected.value;
-    const unsteady = `${provider} gives answers that are served together other last bits than alone.`;
-    return success({ shard, provider, reasons: shard.isSteady ? reasons : [...reasons, unsteady] });
+    const { session: segment, provider, reasons } = selected.value;
+    const shard = new ShardSession(options.runtime, options.config, [segment]);
+    return success({ shard, provider, reasons: [...reasons, ...shard.explainUnsteady()] });
+  }
+
+  /** Of the devices that give a position other bits in company than alone, one sentence each. */
+  explainUnsteady(): string[] {
+    return this.segments
+      .filter(({ steadyRows }) => steadyRows === undefined)
+      .map(({ device }) => `${deviceName(device)} gives answers that are served together other last bits than alone.`);
   }
 
   get takesTokens(): boolean {
-    return holdsFirstLayer(this.range);
+    return this.segments[0]?.takesTokens === true;
   }
 
   get givesLogits(): boolean {
-    return holdsLastLayer(this.config, this.range);
+    return this.segments.at(-1)?.givesLogits === true;
   }
 
-  createCache(): KeyValueCache {
-    return this.#pool.createCache();
+  createCache(): SegmentedCache {
+    return new SegmentedCache(this.segments.map((segment) => segment.createCache()));
   }
 
   /** Begins a pass of new positions behind those in the cache; `advance` runs it. */
   begin(
-    cache: KeyValueCache,
+    cache: SegmentedCache,
     input: ShardInput,
     { logitRows = 1, isRepeatable = true }: BeginOptions = {},
   ): SequencePass {
@@ -136,7 +126,7 @@ export class ShardSession {
    * last positions. After a failure the cache holds what it held before.
    */
   async run(
-    cache: KeyValueCache,
+    cache: SegmentedCache,
     input: ShardInput,
     { isCancelled = () => false, ...options }: PassOptions = {},
   ): Promise<Result<Float32Array, EngineErrorCode>> {
@@ -159,7 +149,7 @@ export class ShardSession {
     passes: readonly SequencePass[],
     isCancelled: (pass: SequencePass) => boolean = () => false,
   ): Promise<Result<void, EngineErrorCode>> {
-    const result = await this.#runGraph(passes);
+    const result = await this.#runSegments(passes, isCancelled);
     for (const [row, pass] of passes.entries()) {
       // The sequence may have been closed while the graph ran; its cache is gone then.
       if (!result.ok || isCancelled(pass)) {
@@ -180,83 +170,59 @@ export class ShardSession {
     return success(undefined);
   }
 
-  release(): Promise<void> {
-    return this.#session.release();
+  async release(): Promise<void> {
+    for (const segment of this.segments) await segment.release();
   }
 
-  async #runGraph(passes: readonly SequencePass[]): Promise<Result<GraphRun, EngineErrorCode>> {
+  /** Takes nothing into the caches: that happens when all segments are through. */
+  async #runSegments(
+    passes: readonly SequencePass[],
+    isCancelled: (pass: SequencePass) => boolean,
+  ): Promise<Result<ShardRun, EngineErrorCode>> {
     for (const { cache, next } of passes) cache.reserve(cache.length + (next?.count ?? 0));
-    const [first] = passes;
-    const isSingle = first?.next?.mode === 'single';
-    const mustRepeat = passes.some(({ isRepeatable }) => isRepeatable);
-    const emptyRows = isSingle && mustRepeat ? Math.max(0, this.#leastRows - passes.length) : 0;
-    const rows = (isSingle ? passes.length : (first?.next?.count ?? 0)) + emptyRows;
-    const { pass, range } = this.#describe(passes, emptyRows);
-    const inputs = {
-      ...this.#pool.inputs(range),
-      ...this.#inputs.build(pass, range),
-      ...this.#newPositions(passes, emptyRows),
-    };
-    if (this.givesLogits) {
-      const wanted = isSingle ? rows : Math.min(rows, Math.max(this.#leastRows, first?.next?.logitRows ?? 1));
-      inputs[SHARD_VALUES.logitStart] = this.#runtime.createTensor('int64', BigInt64Array.of(BigInt(-wanted)), [1]);
-    }
-    let outputs;
-    try {
-      outputs = await this.#session.run(inputs);
-    } catch (thrown) {
-      return engineFailure('run-failed', `The execution provider failed: ${reasonOf(thrown)}`, { retryable: true });
-    }
-    const output = floatsOf(outputs, this.givesLogits ? SHARD_VALUES.logits : SHARD_VALUES.activationOut);
-    if (!allFinite(output)) {
-      return engineFailure('output-invalid', 'The result holds numbers that are not finite; it was discarded.', {
-        suggestion: 'The weights or the input may be damaged.',
-      });
+    const run = this.#describe(passes);
+    const rows = (run.mode === 'single' ? passes.length : run.count) + run.emptyRows;
+    const newKeyValues: CacheNumbers[] = [];
+    let output: Float32Array = new Float32Array();
+    for (const [index, segment] of this.segments.entries()) {
+      // A sequence that was closed meanwhile has no cache any more; among others it is a row that sees nothing.
+      if (index > 0 && passes.every(isCancelled)) return cancelledFailure('The pass');
+      const caches = passes.flatMap(({ cache }) => cache.parts[index] ?? []);
+      const input = index === 0 ? this.#newPositions(passes, run.emptyRows) : segment.activation(output);
+      const result = await segment.run(caches, run, input);
+      if (!result.ok) return result;
+      output = result.value.output;
+      newKeyValues.push(result.value.newKeyValues);
     }
     const width = this.givesLogits ? this.config.shape.vocabulary_size : this.config.shape.hidden_size;
-    const read = this.#cacheType === 'float32' ? floatsOf : halvesOf;
-    return success({ output, newKeyValues: read(outputs, SHARD_VALUES.newKeyValues), width, rows });
+    return success({ output, newKeyValues, width, rows });
   }
 
-  #describe(passes: readonly SequencePass[], emptyRows: number): { pass: Pass; range: PageRange } {
-    const [first] = passes;
-    if (first?.next === undefined) throw new Error('a run needs a pass that is not done');
-    if (passes.length + emptyRows > 1) {
-      const caches = passes.map(({ cache }) => cache);
-      return { pass: { mode: 'batch', caches, emptyRows }, range: this.#pool.gather(caches) };
+  #describe(passes: readonly SequencePass[]): SegmentRun {
+    const next = passes[0]?.next;
+    if (next === undefined) throw new Error('a run needs a pass that is not done');
+    const { mode, count } = next;
+    if (mode === 'single') {
+      const mustRepeat = passes.some(({ isRepeatable }) => isRepeatable);
+      const emptyRows = mustRepeat ? Math.max(0, this.#leastRows - passes.length) : 0;
+      return { mode, count, emptyRows, logitRows: passes.length + emptyRows };
     }
-    const { mode, count } = first.next;
-    const used = Math.ceil((first.cache.length + count) / PAGE_POSITIONS);
-    const { start } = first.cache.pages;
-    return { pass: { mode, cache: first.cache, positions: count }, range: { start, end: start + used } };
+    return { mode, count, emptyRows: 0, logitRows: Math.min(count, Math.max(this.#leastRows, next.logitRows)) };
   }
 
-  #newPositions(passes: readonly SequencePass[], emptyRows: number): Record<string, OnnxTensor> {
+  #newPositions(passes: readonly SequencePass[], emptyRows: number): OnnxTensor {
     const inputs = passes.flatMap(({ next }) => (next === undefined ? [] : [next.input]));
     if (this.takesTokens) {
       const ids = inputs.flatMap((input) => (input.kind === 'tokens' ? input.ids : []));
       for (let row = 0; row < emptyRows; row++) ids.push(ids[0] ?? 0);
       const data = BigInt64Array.from(ids, BigInt);
-      return { [SHARD_VALUES.tokenIds]: this.#runtime.createTensor('int64', data, [1, data.length]) };
+      return this.#runtime.createTensor('int64', data, [1, data.length]);
     }
     const hidden = this.config.shape.hidden_size;
     const parts = inputs.map((input) => (input.kind === 'activation' ? input.activation : new Float32Array()));
     // Any finite numbers do for an empty row; those of the first are at hand.
     const rows = joinFloats([...parts, ...Array.from({ length: emptyRows }, () => parts[0] ?? new Float32Array())]);
-    return {
-      [SHARD_VALUES.activationIn]: this.#runtime.createTensor('float32', rows, [1, rows.length / hidden, hidden]),
-    };
-  }
-
-  /** One position through an empty cache: shows that the provider really runs the graph, and warms it up. */
-  async #runOnce(): Promise<void> {
-    const input: ShardInput = this.takesTokens
-      ? { kind: 'tokens', ids: [0] }
-      : { kind: 'activation', activation: new Float32Array(this.config.shape.hidden_size).fill(0.01), positions: 1 };
-    const cache = this.createCache();
-    const result = await this.run(cache, input);
-    cache.dispose();
-    if (!result.ok) throw new Error(result.error.message);
+    return this.#runtime.createTensor('float32', rows, [1, rows.length / hidden, hidden]);
   }
 }
 
@@ -270,12 +236,4 @@ function joinFloats(parts: readonly Float32Array[]): Float32Array {
     place += part.length;
   }
   return joined;
-}
-
-/** Whether no value is NaN or infinite. */
-export function allFinite(values: Float32Array): boolean {
-  // A sum of finite numbers in double precision stays finite; NaN and infinity do not go away in one.
-  let sum = 0;
-  for (const value of values) sum += value;
-  return Number.isFinite(sum);
 }

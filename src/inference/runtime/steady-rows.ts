@@ -2,6 +2,7 @@ import { addProduct } from '../shards/graph-weights';
 import { OnnxGraph } from '../shards/onnx-graph';
 import { BLOCK_WEIGHTS, quantize } from '../shards/quantization';
 import { PRECISION_BITS, type ShardPrecision } from '../shards/weight-layout';
+import type { Device } from '../device';
 import { floatsOf, sessionOptions, type OnnxRuntime, type OnnxSession } from './onnx-runtime';
 
 /** A small matrix shows which kernel a processor takes for how many rows: the choice depends on the rows alone. */
@@ -21,18 +22,18 @@ export type SteadyRows =
   | undefined;
 
 /**
- * Measures how the products of a precision behave on a provider of this computer, with the operator and the options the
+ * Measures how the products of a precision behave on a device of this computer, with the operator and the options the
  * shards use. Takes a few milliseconds.
  *
- * @throws when the provider cannot run the product
+ * @throws when the device cannot run the product
  */
 export async function measureSteadyRows(
   runtime: OnnxRuntime,
   precision: ShardPrecision,
-  provider: string,
+  device: Device,
   threads: number | undefined,
 ): Promise<SteadyRows> {
-  const session = await runtime.createSession(buildGraph(precision), sessionOptions(provider, threads));
+  const session = await runtime.createSession(buildGraph(precision), sessionOptions(device, threads));
   try {
     const input = fillUnevenly(new Float32Array(ALL_ROWS * MATRIX_COLUMNS));
     const expected = await multiply(runtime, session, input);

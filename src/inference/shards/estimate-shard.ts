@@ -109,21 +109,27 @@ export function checkMemoryBudget(
   fitting?: LayerRange,
 ): Result<number, EngineErrorCode> {
   if (estimate.totalBytes <= budgetBytes) return success(budgetBytes - estimate.weightBytes - estimate.scratchBytes);
+  return lacksMemory(`The shard needs ${describeNeed(estimate)} and ${formatBytes(budgetBytes)} are allowed.`, fitting);
+}
+
+/** Such as `3.0 GiB (weights …, KV cache of 1024 positions …, scratch …)`. */
+export function describeNeed({ totalBytes, weightBytes, kvBytes, positions, scratchBytes }: ShardEstimate): string {
   const parts = [
-    `weights ${formatBytes(estimate.weightBytes)}`,
-    `KV cache of ${estimate.positions} positions ${formatBytes(estimate.kvBytes)}`,
-    `scratch ${formatBytes(estimate.scratchBytes)}`,
+    `weights ${formatBytes(weightBytes)}`,
+    `KV cache of ${positions} positions ${formatBytes(kvBytes)}`,
+    `scratch ${formatBytes(scratchBytes)}`,
   ];
-  return engineFailure(
-    'memory-insufficient',
-    `The shard needs ${formatBytes(estimate.totalBytes)} (${parts.join(', ')}) and ${formatBytes(budgetBytes)} are allowed.`,
-    {
-      suggestion:
-        fitting === undefined
-          ? 'Serve fewer layers, or allow more memory in the limits.'
-          : `Serve layers ${fitting.layer_start}-${fitting.layer_end}, which fit, or allow more memory in the limits.`,
-    },
-  );
+  return `${formatBytes(totalBytes)} (${parts.join(', ')})`;
+}
+
+/** The failure of layers that do not fit. @param fitting - a shorter range that would */
+export function lacksMemory(message: string, fitting: LayerRange | undefined) {
+  return engineFailure('memory-insufficient', message, {
+    suggestion:
+      fitting === undefined
+        ? 'Serve fewer layers, or allow more memory in the limits.'
+        : `Serve layers ${fitting.layer_start}-${fitting.layer_end}, which fit, or allow more memory in the limits.`,
+  });
 }
 
 /** Whether a range lies inside the model. */

@@ -35,7 +35,7 @@ async function load(layer_start: number, layer_end: number): Promise<void> {
     memoryBudgetBytes: 1e9,
   });
   if (!handle.ok) throw new Error(handle.error.message);
-  shard = { handle: handle.value, manifest: engine.manifest, chosenBy: 'user' };
+  shard = { handle: handle.value, manifest: engine.manifest, chosenBy: 'user', deviceReasons: [] };
 }
 
 async function forward(body: unknown): Promise<{ status: number; body: Record<string, unknown> }> {

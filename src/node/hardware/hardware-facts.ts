@@ -21,7 +21,7 @@ export interface HardwareFacts {
   readonly cpuCores: number;
   readonly memoryBytes: number;
   readonly freeMemoryBytes: number;
-  readonly gpus: readonly { readonly model: string; readonly memoryBytes: number | null }[];
+  readonly gpus: readonly { readonly vendor: string; readonly model: string; readonly memoryBytes: number | null }[];
 }
 
 const BYTES_PER_MIB = 1_048_576;
@@ -69,6 +69,7 @@ export async function readHardwareFacts(
       gpus: controllers
         .filter((controller) => controller.model.trim() !== '')
         .map((controller) => ({
+          vendor: controller.vendor.trim().slice(0, MAX_MODEL_LENGTH),
           model: controller.model.trim().slice(0, MAX_MODEL_LENGTH),
           memoryBytes: controller.vram === null || controller.vram <= 0 ? null : controller.vram * BYTES_PER_MIB,
         })),

@@ -22,8 +22,8 @@ const facts: HardwareFacts = {
   memoryBytes: 16 * 2 ** 30,
   freeMemoryBytes: 4 * 2 ** 30,
   gpus: [
-    { model: 'Small', memoryBytes: null },
-    { model: 'Large', memoryBytes: 12 * 2 ** 30 },
+    { vendor: 'Maker', model: 'Small', memoryBytes: null },
+    { vendor: 'Maker', model: 'Large', memoryBytes: 12 * 2 ** 30 },
   ],
 };
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { Engine } from '../../inference';
+import { deviceName, MAX_DEVICE_ID, type Engine } from '../../inference';
 import type { HardwareProfile } from '../../protocol/compute/http/nodes';
 import type { HardwareReport, ProviderReport } from '../../protocol/compute/node-snapshot';
 import { success, type Result } from '../../protocol/result';
@@ -22,6 +22,7 @@ const StoredMeasurement = Type.Object({
   providers: Type.Array(
     Type.Object({
       name: Type.String(),
+      deviceId: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_DEVICE_ID })),
       available: Type.Boolean(),
       reason: Type.Union([Type.String(), Type.Null()]),
       tokensPerSecond: Type.Union([Finite, Type.Null()]),
@@ -103,8 +104,9 @@ async function measure(
     fingerprint,
     appVersion: options.appVersion,
     measuredAt: timeText(options.clock.now()),
-    providers: figures.providers.map(({ name, available, reason, tokensPerSecond }) => ({
+    providers: figures.providers.map(({ name, deviceId, available, reason, tokensPerSecond }) => ({
       name,
+      ...(deviceId === undefined ? {} : { deviceId }),
       available,
       reason: reason ?? null,
       tokensPerSecond: tokensPerSecond ?? null,
@@ -154,8 +156,8 @@ export async function measureHardware(options: MeasureOptions): Promise<Result<M
   const figures = measurement;
   const providers: readonly ProviderReport[] = figures.providers;
   const told = providers.map(
-    ({ name, tokensPerSecond, reason }) =>
-      `${name}: ${tokensPerSecond === null ? reason : `${tokensPerSecond.toFixed(1)} tokens/s`}`,
+    ({ name, deviceId, tokensPerSecond, reason }) =>
+      `${deviceName({ provider: name, deviceId })}: ${tokensPerSecond === null ? reason : `${tokensPerSecond.toFixed(1)} tokens/s`}`,
   );
   options.logger.info('Execution providers, fastest first', { providers: told.join('; ') });
   return success({

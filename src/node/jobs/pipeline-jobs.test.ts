@@ -26,7 +26,7 @@ async function createJobs(start: number, end: number, links: JobLinks | null = n
   const counts = { active: 0, steps: 0, flops: 0, served: 0, failed: 0 };
   const jobs = new PipelineJobs(
     engine,
-    { handle: loaded.value, manifest: engine.manifest, chosenBy: 'user' },
+    { handle: loaded.value, manifest: engine.manifest, chosenBy: 'user', deviceReasons: [] },
     { report: (message) => reports.push(message), sendActivation: async (bytes) => void frames.push(bytes) },
     {
       onActiveChanged: (active) => (counts.active = active),

@@ -4,7 +4,7 @@ import { HEADLESS_POLICY } from '../headless-options';
 import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from '../contributor-options';
 import { DEFAULT_RUN_PREFERENCES } from './policy-inputs';
 import type { RunLevel } from './run-policy';
-import { shardWish } from './work-level';
+import { passShareOf, shardWish } from './work-level';
 
 const preferences: NodePreferences = {
   ...DEFAULT_RUN_PREFERENCES,
@@ -37,7 +37,7 @@ function measured(...speeds: readonly (readonly [string, number | null])[]): Har
     reason: tokensPerSecond === null ? `${name} is absent.` : null,
     tokensPerSecond,
   }));
-  return { providers } as unknown as HardwareReport;
+  return { gpus: [], providers } as unknown as HardwareReport;
 }
 
 describe('shardWish', () => {
@@ -78,5 +78,35 @@ describe('shardWish', () => {
       memoryBudgetBytes: 1_000,
       mayUseCpu: true,
     });
+  });
+
+  it('spreads layers over the cards whose memory is known, within main memory', () => {
+    const card = { vendor: 'NVIDIA', model: 'Card', memoryBytes: 1_000 };
+    const hardware = { ...measured(['cuda', 90], ['cpu', 30]), gpus: [card] };
+    expect(shardWish(preferences, both, hardware)).toMatchObject({
+      devices: [
+        { provider: 'cuda', deviceId: 0, memoryBudgetBytes: 500 },
+        { provider: 'cpu', memoryBudgetBytes: null },
+      ],
+      memoryBudgetBytes: 1_000,
+      mayUseCpu: true,
+    });
+    expect(shardWish({ ...preferences, provider: 'cuda' }, both, hardware).devices).toBeUndefined();
+  });
+
+  it('takes the named devices and no other', () => {
+    const devices = [{ provider: 'cuda', deviceId: 1, memoryBudgetBytes: 700 }];
+    const wish = shardWish({ ...preferences, devices }, both, measured(['cpu', 30]));
+    expect(wish).toMatchObject({ devices, deviceReasons: [], memoryBudgetBytes: 1_000, mayUseCpu: false });
+  });
+});
+
+describe('passShareOf', () => {
+  it('is that of the device that may work least', () => {
+    const level = { ...both, cpuShare: 0.5, cpuThreads: null, gpuShare: 0.25 };
+    const [cpu, card, together] = ['cpu', 'cuda', 'cuda+cpu'].map((provider) => passShareOf(level, provider, 4));
+    expect([card, together]).toEqual([0.25, 0.25]);
+    expect(cpu).toBeGreaterThan(0.25);
+    expect(passShareOf({ ...level, gpuShare: 1 }, 'cuda+cpu', 4)).toBe(cpu);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { DeviceLimit } from '../../inference';
 import { storedBytes } from '../../protocol/compute/stored-bytes';
-import { chooseRange, fitRange, memoryBudget, smallerRange } from './shard-choice';
+import { chooseRange, fitRange, fitTogether, memoryBudget, smallerRange } from './shard-choice';
 import { tinyManifest } from '../test-doubles/tiny-model';
 
 const manifest = tinyManifest({ layers: 8, bytesPerLayer: 100, embeddingBytes: 50, headBytes: 30 });
@@ -77,6 +78,19 @@ describe('memory', () => {
     });
     expect(ends[0]).toBeLessThan(ends[1] ?? 0);
     expect(ends[1]).toBeLessThan(ends[2] ?? 0);
+  });
+
+  it('adds up what several devices hold', () => {
+    const large = { ...manifest.shape, hidden_size: 1_024, feed_forward_size: 4_096, head_size: 64 };
+    const card = { provider: 'cuda', memoryBudgetBytes: 150e6 };
+    const endOn = (...devices: DeviceLimit[]): number =>
+      fitTogether(range(0, 7), large, 'fp32', { devices, mainMemoryBytes: 1e9 }).layer_end;
+    const [one, two] = [endOn(card), endOn(card, { ...card, deviceId: 1 })];
+    expect(one).toBe(
+      fitRange(range(0, 7), large, 'fp32', { device: 'cuda', budgetBytes: 150e6 }, true).range.layer_end,
+    );
+    expect(two).toBeGreaterThan(one);
+    expect(endOn({ ...card, memoryBudgetBytes: 1 })).toBe(7);
   });
 
   it('halves a range until one layer is left', () => {

@@ -1,4 +1,4 @@
-import { fitModel, type DeviceBudget, type DeviceFit } from '../../inference';
+import { fitModel, longestPlannedRange, type DeviceBudget, type DeviceFit, type DeviceLimits } from '../../inference';
 import type { LayerRange, ModelManifest, ModelShape } from '../../protocol/compute/model';
 import type { HeldPrecision } from '../../protocol/compute/run-preferences';
 import type { ShardReport } from '../../protocol/compute/node-snapshot';
@@ -67,6 +67,19 @@ export function fitRange(
   const fit = fitModel(shape, [device], range).find(isHeldSo);
   if (fit === undefined || fit.fits || fit.largestRange === null || !mayShrink) return { range, fit };
   return { range: fit.largestRange, fit: fitModel(shape, [device], fit.largestRange).find(isHeldSo) };
+}
+
+/**
+ * The longest part of a range, from its beginning, that several devices hold together; the range itself where not even one
+ * layer fits, so that whoever loads it says so in numbers.
+ */
+export function fitTogether(
+  range: LayerRange,
+  shape: ModelShape,
+  precision: HeldPrecision,
+  limits: DeviceLimits,
+): LayerRange {
+  return longestPlannedRange({ config: { shape, tiedEmbedding: false }, range, precision }, limits) ?? range;
 }
 
 /** The first half of a range, for when the whole did not fit; null when there is nothing smaller. */

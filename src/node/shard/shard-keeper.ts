@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   describeHubModel,
+  type DeviceLimit,
   type Engine,
   type HubRequest,
   type LoadedModel,
@@ -26,6 +27,10 @@ export interface LoadPlan {
   readonly memoryBudgetBytes: number;
   readonly cpuThreads: number | null;
   readonly providers: readonly string[] | null;
+  /** Devices that hold the layers together, in place of one provider. */
+  readonly devices: readonly DeviceLimit[] | undefined;
+  /** Why other devices of this computer are not among them. */
+  readonly deviceReasons: readonly string[];
   /** False: a shard that only the processor could run is given up again. */
   readonly mayUseCpu: boolean;
   /** Take fewer layers when these do not fit; false when the person chose them. */
@@ -162,6 +167,7 @@ export class ShardKeeper {
           precision: plan.precision,
           ...(plan.cpuThreads === null ? {} : { threads: plan.cpuThreads }),
           ...(plan.providers === null ? {} : { providers: plan.providers }),
+          ...(plan.devices === undefined ? {} : { devices: plan.devices }),
         },
         options,
       );
@@ -177,7 +183,8 @@ export class ShardKeeper {
           });
         }
         this.shared = new SharedModel(model, this.cacheFolder);
-        this.shard = { handle: loaded.value, manifest: model.manifest, chosenBy: plan.chosen.chosenBy };
+        const { deviceReasons, chosen } = plan;
+        this.shard = { handle: loaded.value, manifest: model.manifest, chosenBy: chosen.chosenBy, deviceReasons };
         return success(this.shard);
       }
       const smaller = plan.mayShrink && loaded.error.code === 'memory-insufficient' ? smallerRange(range) : null;
@@ -190,9 +197,9 @@ export class ShardKeeper {
   /** Removes cut shards from the disk, except the one in memory. They can be cut again. */
   async removeCutShards(): Promise<void> {
     const folder = join(this.dataFolder, 'shards');
-    const kept = this.shard?.handle.shardKey;
+    const kept = this.shard?.handle.segments.map(({ cutKey }) => cutKey) ?? [];
     const names = await readdir(folder).catch(() => []);
-    for (const name of names) if (name !== kept) await rm(join(folder, name), { recursive: true, force: true });
+    for (const name of names) if (!kept.includes(name)) await rm(join(folder, name), { recursive: true, force: true });
   }
 
   /** Ends the engine process and with it the shard. */

@@ -1,4 +1,4 @@
-import type { LoadedModel, ModelSource } from '../../inference';
+import { deviceName, type DeviceLimit, type DeviceLimits, type LoadedModel, type ModelSource } from '../../inference';
 import type { LayerRange, ModelManifest } from '../../protocol/compute/model';
 import type { HeldPrecision } from '../../protocol/compute/run-preferences';
 import { success, type Result } from '../../protocol/result';
@@ -10,9 +10,10 @@ import { readFreeMemoryBytes, type HardwareReader } from '../hardware/hardware-f
 import type { NodeLogger } from '../logger';
 import type { NodeView } from '../node-view';
 import type { LayerChoice } from '../policy/policy-inputs';
+import type { WorkDevice } from '../policy/work-devices';
 import { readHubName } from './hub-model';
 import { readOfferedModel, type OfferedModel } from './offered-model';
-import { chooseRange, fitRange, memoryBudget, type ChosenRange } from './shard-choice';
+import { chooseRange, fitRange, fitTogether, memoryBudget, type ChosenRange } from './shard-choice';
 import type { LoadPlan, ShardKeeper } from './shard-keeper';
 
 const BYTES_PER_GIB = 1_073_741_824;
@@ -29,8 +30,12 @@ export interface ShardWish {
   readonly precision: HeldPrecision | null;
   readonly cpuThreads: number | null;
   readonly memoryBudgetBytes: number | null;
-  /** Execution providers that may run it, best first; null leaves it to the engine. */
+  /** Execution providers of which one may run it, best first; null leaves it to the engine. */
   readonly providers: readonly string[] | null;
+  /** Devices that hold it together, in place of one provider; left out: one provider runs all layers. */
+  readonly devices?: readonly WorkDevice[];
+  /** Why other devices of this computer are not among them. */
+  readonly deviceReasons?: readonly string[];
   /** Whether the processor may run it where no other provider can. */
   readonly mayUseCpu: boolean;
 }
@@ -65,21 +70,48 @@ export class ShardPlanner {
     const free = await readFreeMemoryBytes(hardwareReader);
     if (!free.ok) return free;
     const budgetBytes = memoryBudget(wish.memoryBudgetBytes, free.value);
+    const devices = wish.devices?.map((device): DeviceLimit => ({
+      ...device,
+      memoryBudgetBytes: device.memoryBudgetBytes ?? budgetBytes,
+    }));
     const { manifest } = source.value;
     const agreedRange = agreed?.modelId === manifest.model_id ? agreed.range : null;
     const mayShrink = wish.layerChoice.kind === 'automatic';
     const isOpen = wish.precision === null || (mayShrink && agreedRange === null);
-    const suggestion = isOpen ? await this.askForSuggestion(manifest.model_id, budgetBytes, wish.precision) : null;
+    const roomBytes = devices?.reduce((sum, device) => sum + device.memoryBudgetBytes, 0) ?? budgetBytes;
+    const suggestion = isOpen ? await this.askForSuggestion(manifest.model_id, roomBytes, wish.precision) : null;
     const precision = wish.precision ?? suggestion?.precision ?? 'fp32';
     const wished = chooseRange(wish.layerChoice, manifest, agreedRange ?? suggestion?.range ?? null);
     if (!wished.ok) return wished;
-    const chosen = this.fit(wished.value, precision, manifest, budgetBytes, wish);
+    const chosen =
+      devices === undefined
+        ? this.fit(wished.value, precision, manifest, budgetBytes, wish)
+        : this.fitTogether(wished.value, precision, manifest, { devices, mainMemoryBytes: budgetBytes }, mayShrink);
     if (signal.aborted) return nodeFailure('cancelled', 'Loading was cancelled.');
     const model = await this.obtainLayers(source.value, chosen.range, signal);
     if (!model.ok) return model;
-    const { cpuThreads, providers, mayUseCpu } = wish;
+    const { cpuThreads, providers, deviceReasons = [], mayUseCpu } = wish;
     const memory = { memoryBudgetBytes: budgetBytes, mayShrink };
-    return success({ model: model.value, chosen, precision, ...memory, cpuThreads, providers, mayUseCpu });
+    const where = { cpuThreads, providers, devices, deviceReasons, mayUseCpu };
+    return success({ model: model.value, chosen, precision, ...memory, ...where });
+  }
+
+  /** As `fit`, over several devices. */
+  private fitTogether(
+    wished: ChosenRange,
+    precision: HeldPrecision,
+    manifest: ModelManifest,
+    limits: DeviceLimits,
+    mayShrink: boolean,
+  ): ChosenRange {
+    const range = mayShrink ? fitTogether(wished.range, manifest.shape, precision, limits) : wished.range;
+    const budgets = limits.devices.map((device) => `${deviceName(device)}: ${device.memoryBudgetBytes}`);
+    this.options.logger.info('Layers were chosen for several devices', {
+      range: `${range.layer_start}-${range.layer_end}`,
+      precision,
+      budgetBytes: budgets.join(', '),
+    });
+    return { ...wished, range };
   }
 
   /** Fits the range into the memory before anything is fetched or cut for it, and writes down what is expected of it. */

@@ -329,8 +329,8 @@ export class ShardService {
 }
 
 function keyOf(wish: ShardWish): string {
-  const { modelFolder, modelId, hub, layerChoice, precision, cpuThreads, memoryBudgetBytes, providers, mayUseCpu } =
-    wish;
+  const { modelFolder, modelId, hub, layerChoice, precision } = wish;
+  const { cpuThreads, memoryBudgetBytes, providers, devices, mayUseCpu } = wish;
   const what = [modelFolder, modelId, hub, layerChoice, precision];
-  return JSON.stringify([...what, cpuThreads, memoryBudgetBytes, providers, mayUseCpu]);
+  return JSON.stringify([...what, cpuThreads, memoryBudgetBytes, providers, devices, mayUseCpu]);
 }

@@ -78,7 +78,12 @@ export class BareNode {
       precision: precision ?? 'fp32',
     });
     if (!loaded.ok) throw new Error(loaded.error.message);
-    const node = new BareNode(options, { handle: loaded.value, manifest: model.value.manifest, chosenBy: 'user' });
+    const node = new BareNode(options, {
+      handle: loaded.value,
+      manifest: model.value.manifest,
+      chosenBy: 'user',
+      deviceReasons: [],
+    });
     await node.connect();
     return node;
   }

@@ -13,6 +13,7 @@ import type {
   LongCallOptions,
   OpenSequenceRequest,
   ProviderReport,
+  SegmentHandle,
   ShardHandle,
   TokenizeInput,
 } from '../../inference';
@@ -31,6 +32,27 @@ function describe(tokenId: number, count: number): Pick<GeneratedToken, 'logProb
     logProbability: -Math.LN2 * (index + 1),
   }));
   return { logProbabilities: { own: { tokenId, text: `<${tokenId}>`, logProbability: -Math.LN2 }, top } };
+}
+
+/** As many layers on each device, whatever their memory. */
+function splitEvenly({
+  range,
+  devices = [{ provider: 'cpu', memoryBudgetBytes: 0 }],
+}: LoadShardRequest): SegmentHandle[] {
+  const layers = range.layer_end - range.layer_start + 1;
+  return devices.map(({ provider, deviceId }, index) => {
+    const first = range.layer_start + Math.floor((index * layers) / devices.length);
+    const last = range.layer_start + Math.floor(((index + 1) * layers) / devices.length) - 1;
+    const memoryBytes = (last - first + 1) * BYTES_PER_LAYER;
+    return {
+      provider,
+      ...(deviceId === undefined ? {} : { deviceId }),
+      range: { layer_start: first, layer_end: last },
+      cutKey: `tiny-${first}-${last}`,
+      weightBytes: memoryBytes,
+      memoryBytes,
+    };
+  });
 }
 
 /**
@@ -117,6 +139,7 @@ export class TinyEngine implements Engine {
       ...(request.precision === undefined ? {} : { precision: request.precision }),
       provider: 'cpu',
       providerReasons: [],
+      segments: splitEvenly(request),
       weightBytes: memoryBytes,
       kvBytesPerPosition: 8,
       memoryBytes,

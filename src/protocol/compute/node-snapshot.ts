@@ -53,6 +53,8 @@ export interface ChallengeRecord {
 /** An execution provider of the engine as this machine measured it. */
 export interface ProviderReport {
   readonly name: string;
+  /** The card, where a provider drives several and this is not the one it takes by itself. */
+  readonly deviceId?: number;
   readonly available: boolean;
   /** Why it is not available. */
   readonly reason: string | null;
@@ -66,7 +68,7 @@ export interface HardwareReport {
   readonly cpuCores: number;
   readonly memoryBytes: number;
   readonly freeMemoryBytes: number;
-  readonly gpus: readonly { readonly model: string; readonly memoryBytes: number | null }[];
+  readonly gpus: readonly { readonly vendor: string; readonly model: string; readonly memoryBytes: number | null }[];
   /** Those that run, fastest first, then those that do not. */
   readonly providers: readonly ProviderReport[];
   readonly matmulGflops: number;
@@ -76,6 +78,14 @@ export interface HardwareReport {
   readonly memoryScore: number;
   readonly latencyScore: number;
   readonly measuredAt: string;
+}
+
+/** Neighbouring layers of a shard and the device that runs them. */
+export interface SegmentReport {
+  /** Execution provider and, where it was told one, the number of a card: `cpu`, `cuda:1`. */
+  readonly device: string;
+  readonly range: LayerRange;
+  readonly memoryBytes: number;
 }
 
 /** The shard in memory. */
@@ -88,7 +98,10 @@ export interface ShardReport {
   /** How its weights are held. */
   readonly precision: HeldPrecision;
   readonly provider: string;
+  /** Why other devices run nothing, one sentence each. */
   readonly providerReasons: readonly string[];
+  /** In the order of the layers; one where a device runs all. */
+  readonly segments: readonly SegmentReport[];
   readonly weightBytes: number;
   readonly cacheBytesPerPosition: number;
   readonly memoryBytes: number;
