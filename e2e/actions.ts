@@ -29,6 +29,11 @@ export async function goldenCase(question: string): Promise<GoldenCase> {
 export async function completeWelcome(window: Page): Promise<void> {
   await acceptWelcome(window);
   await window.getByTestId('welcome-open-dashboard').click();
+  await untilServing(window);
+}
+
+/** Waits until the computer serves. */
+export async function untilServing(window: Page): Promise<void> {
   await expect(window.getByTestId('status-state')).toContainText('Serving', { timeout: READY_TIMEOUT_MS });
 }
 

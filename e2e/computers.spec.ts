@@ -3,18 +3,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expectAccessible } from './accessible';
-import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
+import { openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
 import { expect, test } from './fixtures';
 import { startHeadlessNode } from './headless-node';
 
 test('a headless node is paired, steered, found again after a restart and removed from the window', async ({
   launchTore,
+  launchServing,
 }) => {
   test.setTimeout(240_000);
-  const first = await launchTore();
+  const first = await launchServing();
   const { window } = first;
   const dataFolder = await mkdtemp(join(tmpdir(), 'tore-rack-'));
-  await completeWelcome(window);
   const node = startHeadlessNode(await readJoinDetails(window), dataFolder, ['--remote-control=127.0.0.1:0']);
   try {
     const said = (): string => node.output.join('');

@@ -30,7 +30,7 @@ async function startServer(): Promise<Server> {
 }
 
 test('a fallback server answers when it is chosen, with its price before and its mark after', async ({
-  launchTore,
+  launchMeasured,
 }) => {
   test.setTimeout(180_000);
   const folder = await mkdtemp(join(tmpdir(), 'tore-fallback-'));
@@ -41,7 +41,7 @@ test('a fallback server answers when it is chosen, with its price before and its
     TORE_FALLBACK_MICRO_GFT_PER_TOKEN: '1000',
   });
   try {
-    const { window, screenshot } = await launchTore();
+    const { window, screenshot } = await launchMeasured();
     await completeWelcomeAt(window, coordinator.url, HEADLESS_TOKEN);
     await openScreen(window, 'chat');
     await ask(window, 'What is GFT?');

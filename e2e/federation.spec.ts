@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import type { Page } from '@playwright/test';
 import { findPostgres, startPostgres, type PostgresServer } from '../src/coordinator/testing/postgres-server';
 import type { PeerView } from '../src/protocol/federation/administration';
-import { ask, chooseOption, completeWelcome, goldenCase, openScreen, READY_TIMEOUT_MS } from './actions';
+import { ask, chooseOption, goldenCase, openScreen, READY_TIMEOUT_MS } from './actions';
 import { ConfiguredCoordinator } from './configured-coordinator';
 import { expect, test, type ToreApp } from './fixtures';
 import { startHeadlessNode, type HeadlessNode } from './headless-node';
@@ -73,7 +73,6 @@ async function expectSameBooks(a: ConfiguredCoordinator, b: ConfiguredCoordinato
 
 /** A person who asks, and whose computer does not work: the machines of the institutions do. */
 async function signIn({ window }: ToreApp, url: string): Promise<void> {
-  await completeWelcome(window);
   await window.keyboard.press('Control+k');
   await window.keyboard.type('pause 15');
   await window.keyboard.press('Enter');
@@ -87,7 +86,7 @@ async function expectAnswerFrom(window: Page, text: string): Promise<void> {
 }
 
 test('two universities sign in their windows, answer for each other, and both have the same books', async ({
-  launchTore,
+  launchServing,
 }) => {
   test.setTimeout(600_000);
   const folder = await mkdtemp(join(tmpdir(), 'tore-universities-'));
@@ -116,7 +115,7 @@ test('two universities sign in their windows, answer for each other, and both ha
     await b.start();
 
     // Ada of A and Ben of B meet at A, and sign that B serves A, with the keys of both coordinators.
-    const [ada, ben] = [await launchTore(), await launchTore()];
+    const [ada, ben] = [await launchServing(), await launchServing()];
     await signIn(ada, a.url);
     await signIn(ben, a.url);
     await createKey(ada.window, 'Ada', 'University A');

@@ -6,6 +6,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { electronEnvironment, ensureElectron } from '../scripts/electron-runtime.mjs';
+import { completeWelcome, untilServing } from './actions';
+import { PreparedProfiles } from './prepared-profile';
 
 const projectDirectory = resolve(import.meta.dirname, '..');
 const screensDirectory = join(import.meta.dirname, 'artifacts', 'screens');
@@ -70,11 +72,21 @@ interface Launched extends ToreApp {
   problems(): string[];
 }
 
+type Launch = (options?: LaunchOptions) => Promise<ToreApp>;
+
 interface Fixtures {
+  /** The profiles of this run that have a first start behind them. */
+  prepared: PreparedProfiles;
   /** Starts the app; may be called several times in a test. */
-  launchTore: (options?: LaunchOptions) => Promise<ToreApp>;
+  launchTore: Launch;
+  /** Starts the app as a computer that has been through Welcome before, and waits until it serves its own coordinator. */
+  launchServing: Launch;
+  /** Starts the app before Welcome on a computer that was measured before, where this run has measured it. */
+  launchMeasured: Launch;
   /** The app on its first start. */
   tore: ToreApp;
+  /** The app at work, its first start behind it. */
+  servingTore: ToreApp;
 }
 
 /** Environment of the app: this process's own without what would change how Electron starts. */
@@ -216,6 +228,10 @@ async function launch(profile: string, { env = {}, args = [] }: LaunchOptions): 
   };
 }
 
+function newProfile(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'tore-e2e-'));
+}
+
 export const test = base.extend<Fixtures>({
   // Playwright reads the fixtures a fixture needs from this pattern; it needs none.
   // oxlint-disable-next-line no-empty-pattern
@@ -224,7 +240,7 @@ export const test = base.extend<Fixtures>({
     const profiles = new Set<string>();
     try {
       await use(async (options = {}) => {
-        const profile = options.profile ?? (await mkdtemp(join(tmpdir(), 'tore-e2e-')));
+        const profile = options.profile ?? (await newProfile());
         profiles.add(profile);
         const app = await launch(profile, options);
         launched.push(app);
@@ -247,8 +263,39 @@ export const test = base.extend<Fixtures>({
       throw new Error(`the app had problems nobody handled:\n${problems.join('\n')}`);
     }
   },
+  // oxlint-disable-next-line no-empty-pattern
+  prepared: async ({}, use, { project }) => {
+    await use(new PreparedProfiles(project.outputDir));
+  },
+  launchServing: async ({ launchTore, prepared }, use) => {
+    let place = 0;
+    await use(async (options = {}) => {
+      const here = place++;
+      const profile = await newProfile();
+      const isPrepared = await prepared.fill(profile, 'serving', here);
+      const app = await launchTore({ ...options, profile });
+      if (isPrepared) {
+        await untilServing(app.window);
+      } else {
+        await completeWelcome(app.window);
+        await prepared.keep(profile, here);
+      }
+      return app;
+    });
+  },
+  launchMeasured: async ({ launchTore, prepared }, use) => {
+    let place = 0;
+    await use(async (options = {}) => {
+      const profile = await newProfile();
+      await prepared.fill(profile, 'measured', place++);
+      return launchTore({ ...options, profile });
+    });
+  },
   tore: async ({ launchTore }, use) => {
     await use(await launchTore());
+  },
+  servingTore: async ({ launchServing }, use) => {
+    await use(await launchServing());
   },
 });
 

@@ -1,13 +1,12 @@
 // Help without a network: pages, the self-test with real processes, and a report that is saved as it was shown.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { completeWelcome, openScreen, READY_TIMEOUT_MS, saveNextTo } from './actions';
+import { openScreen, READY_TIMEOUT_MS, saveNextTo } from './actions';
 import { expect, test } from './fixtures';
 
-test('help is searched, the self-test passes, and a report holds no private word', async ({ tore }) => {
+test('help is searched, the self-test passes, and a report holds no private word', async ({ servingTore: tore }) => {
   test.setTimeout(240_000);
   const { window, profile } = tore;
-  await completeWelcome(window);
   await openScreen(window, 'help');
   await expect(window.getByTestId('help-page')).toContainText('What Tore does');
   await window.getByTestId('help-search').fill('antivirus');

@@ -19,7 +19,7 @@ async function newInvitation(url: string): Promise<string> {
   return ((await made.json()) as { code: string }).code;
 }
 
-test('an institution says whom to ask, and lets in whoever enters its invitation', async ({ launchTore }) => {
+test('an institution says whom to ask, and lets in whoever enters its invitation', async ({ launchMeasured }) => {
   test.setTimeout(180_000);
   const folder = await mkdtemp(join(tmpdir(), 'tore-institution-'));
   const coordinator = await startCoordinator(folder, undefined, {
@@ -29,7 +29,7 @@ test('an institution says whom to ask, and lets in whoever enters its invitation
     TORE_JOIN_INSTRUCTIONS: WHOM_TO_ASK,
   });
   try {
-    const { window, screenshot, log } = await launchTore();
+    const { window, screenshot, log } = await launchMeasured();
     const accept = window.getByTestId('welcome-accept');
     await expect(window.getByTestId('welcome-next').or(accept).first()).toBeVisible({ timeout: READY_TIMEOUT_MS });
     while (!(await accept.isVisible())) await window.getByTestId('welcome-next').click();

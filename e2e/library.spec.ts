@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import type { ToreApi } from '../src/contract';
 import { fullChatGpt } from '../src/library/import/testdata/exports';
 import { zipBytes } from '../src/library/import/testdata/zip-bytes';
-import { ask, completeWelcome, goldenCase, openScreen, READY_TIMEOUT_MS, saveNextTo } from './actions';
+import { ask, goldenCase, openScreen, READY_TIMEOUT_MS, saveNextTo } from './actions';
 import { dropFiles } from './drop';
 import { expect, test } from './fixtures';
 
@@ -33,11 +33,11 @@ async function canonical(path: string): Promise<unknown> {
 
 test('a ChatGPT export is dropped, found, read, gone on with, exported and taken by a second library', async ({
   launchTore,
+  launchServing,
 }) => {
   test.setTimeout(300_000);
-  const first = await launchTore();
+  const first = await launchServing();
   const { window } = first;
-  await completeWelcome(window);
 
   const zip = join(folder, 'export.zip');
   await writeFile(
@@ -134,8 +134,7 @@ test('a ChatGPT export is dropped, found, read, gone on with, exported and taken
   await first.close();
 
   // Into a second, fresh profile: the same.
-  const second = await launchTore();
-  await completeWelcome(second.window);
+  const second = await launchServing();
   await dropFiles(second, [exported]);
   await expect(second.window.getByTestId('import-outcome')).toContainText('1 new', { timeout: READY_TIMEOUT_MS });
   await second.window.getByTestId('import-show').click();
@@ -207,10 +206,9 @@ const HOSTILE = [
   '[ref]: javascript:window.pwned=9\n\n[ref]',
 ].join('\n\n');
 
-test('hostile conversations run nothing, load nothing, go nowhere', async ({ tore }) => {
+test('hostile conversations run nothing, load nothing, go nowhere', async ({ servingTore: tore }) => {
   test.setTimeout(240_000);
   const { window, electron } = tore;
-  await completeWelcome(window);
   const svg = Buffer.from(
     '<svg xmlns="http://www.w3.org/2000/svg" onload="window.pwned=10"><script>window.pwned=11</script></svg>',
   );

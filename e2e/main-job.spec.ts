@@ -4,7 +4,9 @@ import { serveAlone, shareModel } from './main-job';
 
 test('first start: this computer alone serves the model and answers', ({ tore }) => serveAlone(tore));
 
-test('two processes share the model; both earn, the requester pays, a loss is said and mended', async ({ tore }) => {
+test('two processes share the model; both earn, the requester pays, a loss is said and mended', async ({
+  servingTore,
+}) => {
   test.setTimeout(300_000);
-  await shareModel(tore);
+  await shareModel(servingTore);
 });

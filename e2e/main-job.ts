@@ -73,14 +73,13 @@ export async function serveAlone(tore: JobWindow): Promise<void> {
   await tore.screenshot('chat-answer');
 }
 
-/** Two processes share the model; both earn, the requester pays, a loss is said and mended. */
+/** From a computer that serves alone: two processes share the model; both earn, the requester pays, a loss is said and mended. */
 export async function shareModel(tore: JobWindow): Promise<void> {
   const { window } = tore;
   const golden = await goldenCase(QUESTION);
   const dataFolder = await mkdtemp(join(tmpdir(), 'tore-node-'));
   const running: HeadlessNode[] = [];
   try {
-    await completeWelcome(window);
     await serveLayers(window, 0, 3);
     await expect(window.getByTestId('coverage-sentence').first()).toContainText(/4.+7/);
     await tore.screenshot('dashboard-missing-layers');

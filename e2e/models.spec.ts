@@ -2,7 +2,7 @@
 import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ask, completeWelcome, goldenCase, openScreen, READY_TIMEOUT_MS } from './actions';
+import { ask, goldenCase, openScreen, READY_TIMEOUT_MS } from './actions';
 import { expect, test } from './fixtures';
 import { HEADLESS_TOKEN, startCoordinator } from './headless-coordinator';
 import { HubServer } from '../src/inference/testdata/hub-server';
@@ -10,13 +10,12 @@ import { expectAccessible } from './accessible';
 
 const shippedModel = resolve(import.meta.dirname, '../resources/models/tore-tiny');
 
-test('a folder is added, counted, served and taken off again', async ({ tore }) => {
+test('a folder is added, counted, served and taken off again', async ({ servingTore: tore }) => {
   const { window, electron } = tore;
   const folder = await mkdtemp(join(tmpdir(), 'tore-own-model-'));
   const model = join(folder, 'my-model');
   try {
     await cp(shippedModel, model, { recursive: true });
-    await completeWelcome(window);
     await openScreen(window, 'contribute');
     await window.getByTestId('contribute-tab-models').click();
     const shipped = window.getByTestId('model-shipped');
@@ -52,15 +51,17 @@ test('a folder is added, counted, served and taken off again', async ({ tore }) 
   }
 });
 
-test('layers of a coordinator’s model are fetched, survive a restart, and are served', async ({ launchTore }) => {
+test('layers of a coordinator’s model are fetched, survive a restart, and are served', async ({
+  launchTore,
+  launchServing,
+}) => {
   test.setTimeout(240_000);
   const folder = await mkdtemp(join(tmpdir(), 'tore-coordinator-'));
   const model = join(folder, 'tore-twin');
   await cp(shippedModel, model, { recursive: true });
   const coordinator = await startCoordinator(folder, model);
   try {
-    const first = await launchTore();
-    await completeWelcome(first.window);
+    const first = await launchServing();
     await first.window.evaluate(
       async ({ url, accessToken }) => {
         const { tore } = globalThis as unknown as { tore: { call(name: string, input: object): Promise<unknown> } };
@@ -109,7 +110,9 @@ test('layers of a coordinator’s model are fetched, survive a restart, and are 
   }
 });
 
-test('a model comes from a hub after its size and licence were seen, and its files go with it', async ({ tore }) => {
+test('a model comes from a hub after its size and licence were seen, and its files go with it', async ({
+  servingTore: tore,
+}) => {
   const { window } = tore;
   const files = new Map<string, Buffer>();
   for (const entry of await readdir(shippedModel, { withFileTypes: true })) {
@@ -118,7 +121,6 @@ test('a model comes from a hub after its size and licence were seen, and its fil
   const hub = await HubServer.start('someone/tiny', files);
   hub.token = 'hf_secret';
   try {
-    await completeWelcome(window);
     await openScreen(window, 'contribute');
     await window.getByTestId('contribute-tab-models').click();
     await window.getByTestId('import-hub').click();

@@ -9,7 +9,7 @@ import { HEADLESS_TOKEN, startCoordinator } from './headless-coordinator';
 import { startHeadlessNode } from './headless-node';
 import { completeWelcomeAt } from './trust-actions';
 
-test('the person is asked before other layers are held, and can agree', async ({ launchTore }) => {
+test('the person is asked before other layers are held, and can agree', async ({ launchMeasured }) => {
   test.setTimeout(240_000);
   const folder = await mkdtemp(join(tmpdir(), 'tore-moving-'));
   const coordinator = await startCoordinator(folder, undefined, { TORE_MOVE_EVERY_SECONDS: '1' });
@@ -23,7 +23,7 @@ test('the person is asked before other layers are held, and can agree', async ({
   };
   try {
     await served('"serving"');
-    const { window, screenshot } = await launchTore();
+    const { window, screenshot } = await launchMeasured();
     await completeWelcomeAt(window, coordinator.url, HEADLESS_TOKEN);
     await openScreen(window, 'contribute');
     await window.getByTestId('contribute-tab-models').click();

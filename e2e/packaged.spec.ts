@@ -7,10 +7,11 @@ import { join, resolve } from 'node:path';
 import { checkPackage } from '../scripts/check-package.mjs';
 import { SCREEN_NAMES } from '../src/contract/api';
 import { expectAccessible } from './accessible';
-import { completeWelcome, openScreen } from './actions';
+import { completeWelcome, openScreen, untilServing } from './actions';
 import { serveAlone, shareModel } from './main-job';
-import { usePalette } from './shell';
 import { launchPackaged, type PackagedApp } from './packaged-app';
+import { PreparedProfiles } from './prepared-profile';
+import { usePalette } from './shell';
 
 const folder = resolve(import.meta.dirname, '..', 'dist', 'linux-unpacked');
 const executable = join(folder, 'tore-desktop');
@@ -36,6 +37,20 @@ async function launch(): Promise<PackagedApp> {
   return app;
 }
 
+/** Starts it as a computer that has been through Welcome before, and waits until it serves. */
+async function launchServing(): Promise<PackagedApp> {
+  const prepared = new PreparedProfiles(test.info().project.outputDir);
+  const isPrepared = await prepared.fill(profile, 'serving');
+  const started = await launch();
+  if (isPrepared) {
+    await untilServing(started.window);
+  } else {
+    await completeWelcome(started.window);
+    await prepared.keep(profile);
+  }
+  return started;
+}
+
 test('it holds this system’s libraries only, no leftovers, and its fuses are set', async () => {
   const { problems, bytes } = await checkPackage(folder);
   expect(problems).toEqual([]);
@@ -54,8 +69,7 @@ test('it does the main job alone, ends in order, and starts again', async () => 
 });
 
 test('its palette and every screen are there, without anything that keeps anybody out', async () => {
-  const started = await launch();
-  await completeWelcome(started.window);
+  const started = await launchServing();
   await usePalette(started);
   for (const screen of SCREEN_NAMES) {
     await openScreen(started.window, screen);
@@ -66,7 +80,7 @@ test('its palette and every screen are there, without anything that keeps anybod
 
 test('it shares the model with another process, which earns and is paid', async () => {
   test.setTimeout(300_000);
-  await shareModel(await launch());
+  await shareModel(await launchServing());
 });
 
 test('it says who keeps it current, and removes everything when asked', async () => {

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { completeWelcome, openScreen, READY_TIMEOUT_MS } from './actions';
+import { openScreen, READY_TIMEOUT_MS } from './actions';
 import { expect, test } from './fixtures';
 
 // A packed app takes readings from nobody but the computer.
@@ -11,16 +11,15 @@ const unpacked = { tag: '@unpacked' };
 test(
   'pauses when somebody comes back, resumes when they have left, pauses one device',
   unpacked,
-  async ({ launchTore }) => {
+  async ({ launchTore, launchServing }) => {
     test.setTimeout(240_000);
     const folder = await mkdtemp(join(tmpdir(), 'tore-readings-'));
     const readings = join(folder, 'readings.json');
     const read = (values: Record<string, unknown>): Promise<void> => writeFile(readings, JSON.stringify(values));
     await read({ idleSeconds: 0 });
-    const tore = await launchTore({ env: { TORE_TEST_READINGS: readings } });
+    const tore = await launchServing({ env: { TORE_TEST_READINGS: readings } });
     const { window } = tore;
     const state = window.getByTestId('status-state');
-    await completeWelcome(window);
     await openScreen(window, 'contribute');
 
     // What would happen is said before it is chosen.

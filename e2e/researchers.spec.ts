@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expectAccessible } from './accessible';
-import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails, saveNextTo } from './actions';
+import { openScreen, READY_TIMEOUT_MS, readJoinDetails, saveNextTo } from './actions';
 import { expect, test, type ToreApp } from './fixtures';
 import { agree, createKey, joinCoordinator, openDiscovery, openHandshake, publishRecord } from './trust-actions';
 
@@ -19,14 +19,14 @@ async function look(app: ToreApp, name: string): Promise<void> {
   await app.screenshot(name);
 }
 
-test('two researchers find each other, test each other, and sign what anybody can verify', async ({ launchTore }) => {
+test('two researchers find each other, test each other, and sign what anybody can verify', async ({
+  launchServing,
+}) => {
   test.setTimeout(300_000);
   const folder = await mkdtemp(join(tmpdir(), 'tore-e2e-agreement-'));
-  const a = await launchTore();
-  await completeWelcome(a.window);
+  const a = await launchServing();
   const { url, accessToken } = await readJoinDetails(a.window);
-  const b = await launchTore();
-  await completeWelcome(b.window);
+  const b = await launchServing();
   // Each at a coordinator of its own: one joins a session at the other's by a link and the token that one asks for.
   await openScreen(a.window, 'sessions');
   await a.window.getByTestId('session-begin').click();

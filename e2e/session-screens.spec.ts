@@ -35,13 +35,12 @@ async function openTitled(window: Page, title: string): Promise<void> {
   await expect(window.getByTestId('session-input')).toBeVisible(WITHIN);
 }
 
-test('a full session can be read, searched and used in every width', async ({ tore }) => {
+test('a full session can be read, searched and used in every width', async ({ servingTore: tore }) => {
   test.setTimeout(300_000);
   const { window, electron } = tore;
   const folder = await mkdtemp(join(tmpdir(), 'tore-session-screens-'));
   const others: SessionClient[] = [];
   try {
-    await completeWelcome(window);
     const details = await readJoinDetails(window);
     await openScreen(window, 'sessions');
     await expect(window.getByTestId('session-begin')).toBeVisible();
@@ -129,7 +128,7 @@ test('a full session can be read, searched and used in every width', async ({ to
   }
 });
 
-test('a hostile participant makes nobody’s app fetch, run or leave anything', async ({ tore }) => {
+test('a hostile participant makes nobody’s app fetch, run or leave anything', async ({ servingTore: tore }) => {
   test.setTimeout(180_000);
   const { window } = tore;
   const reached: string[] = [];
@@ -141,7 +140,6 @@ test('a hostile participant makes nobody’s app fetch, run or leave anything', 
   const bait = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
   const mallory: SessionClient[] = [];
   try {
-    await completeWelcome(window);
     const details = await readJoinDetails(window);
     await openScreen(window, 'sessions');
     await openTitled(window, 'Open to all');

@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { SessionClient } from '../src/coordinator/testing/session-client';
 import { newTestKey } from '../src/coordinator/testing/ws-node';
-import { chooseOption, completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
+import { chooseOption, openScreen, READY_TIMEOUT_MS, readJoinDetails } from './actions';
 import { expect, test } from './fixtures';
 import { exportAgreement, exportSession, openUnderAgreement, post } from './session-actions';
 import { agree, createKey, joinCoordinator, publishRecord } from './trust-actions';
@@ -58,16 +58,14 @@ async function startModelServer(answer: string): Promise<ModelServer> {
 }
 
 test('two labs find each other, agree and hold a session whose models, costs and signatures anybody can check', async ({
-  launchTore,
+  launchServing,
 }) => {
   test.setTimeout(480_000);
   const folder = await mkdtemp(join(tmpdir(), 'tore-session-'));
   const { server, url, asked, finish } = await startModelServer('A shard is a range of layers of one model.');
   const observers: SessionClient[] = [];
   try {
-    const [ada, ben] = [await launchTore(), await launchTore()];
-    await completeWelcome(ada.window);
-    await completeWelcome(ben.window);
+    const [ada, ben] = [await launchServing(), await launchServing()];
     await openScreen(ada.window, 'sessions');
     await expect(ada.window.getByTestId('session-begin')).toBeVisible();
     await ada.screenshot('sessions-empty');

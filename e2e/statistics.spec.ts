@@ -1,14 +1,13 @@
 // What this computer did is counted, kept and explained: figures, log, and both over a restart.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ask, completeWelcome, openScreen, READY_TIMEOUT_MS, saveNextTo } from './actions';
+import { ask, openScreen, READY_TIMEOUT_MS, saveNextTo } from './actions';
 import { expect, test } from './fixtures';
 
-test('work is counted, logged with its reasons, exported and kept', async ({ launchTore }) => {
+test('work is counted, logged with its reasons, exported and kept', async ({ launchTore, launchServing }) => {
   test.setTimeout(300_000);
-  const tore = await launchTore();
+  const tore = await launchServing();
   const { window } = tore;
-  await completeWelcome(window);
   await openScreen(window, 'chat');
   await ask(window, 'What is GFT?');
   await expect(window.getByTestId('answer-facts').last()).toContainText('GFT', { timeout: READY_TIMEOUT_MS });

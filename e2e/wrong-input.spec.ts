@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ask, completeWelcome, goldenCase, layerTile, openScreen, READY_TIMEOUT_MS } from './actions';
+import { ask, goldenCase, layerTile, openScreen, READY_TIMEOUT_MS } from './actions';
 import { expect, test } from './fixtures';
 
 const shippedModel = resolve(import.meta.dirname, '../resources/models/tore-tiny');
@@ -27,14 +27,15 @@ async function settledText(locator: Locator): Promise<string> {
   return text;
 }
 
-test('a coordinator address that answers with a web page is refused, the old one stays', async ({ tore }) => {
+test('a coordinator address that answers with a web page is refused, the old one stays', async ({
+  servingTore: tore,
+}) => {
   const { window } = tore;
   const server = createServer((_, response) => {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>A shop</title>');
   });
   const url = await listen(server);
   try {
-    await completeWelcome(window);
     await openScreen(window, 'settings');
     await window.getByRole('radio', { name: /^Another one/ }).click();
     await window.getByTestId('coordinator-url').fill(url);
@@ -48,13 +49,12 @@ test('a coordinator address that answers with a web page is refused, the old one
   }
 });
 
-test('a broken model folder is refused by name, the shipped model keeps serving', async ({ tore }) => {
+test('a broken model folder is refused by name, the shipped model keeps serving', async ({ servingTore: tore }) => {
   const { window, electron } = tore;
   const folder = await mkdtemp(join(tmpdir(), 'tore-broken-model-'));
   try {
     await cp(shippedModel, folder, { recursive: true });
     await truncate(join(folder, 'model.safetensors'), 100_000);
-    await completeWelcome(window);
     await electron.evaluate(({ dialog }, picked) => {
       dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [picked] });
     }, folder);
@@ -75,9 +75,8 @@ test('a broken model folder is refused by name, the shipped model keeps serving'
   }
 });
 
-test('a conversation survives a restart, and so do balance and settings', async ({ launchTore }) => {
-  const first = await launchTore();
-  await completeWelcome(first.window);
+test('a conversation survives a restart, and so do balance and settings', async ({ launchTore, launchServing }) => {
+  const first = await launchServing();
   await openScreen(first.window, 'chat');
   await ask(first.window, 'What is GFT?');
   const golden = await goldenCase('What is GFT?');
