@@ -9,8 +9,8 @@ import { DEFAULT_READINGS, type NodeReadings } from './readings';
 const UNREAD: DeviceReading = { celsius: null, otherPercent: null };
 
 /**
- * Graphics processors the engine can run on, as the hardware report lists them. The engine takes the first of a kind,
- * so a card is listed only when a provider other than the processor's was seen working.
+ * Graphics processors the engine can run on, as the hardware report lists them. Not every provider can be told which card to
+ * take, so a card is listed when a provider other than the processor's was seen working.
  */
 export function usableGpus(hardware: HardwareReport | null): readonly DeviceId[] {
   if (hardware === null || !hardware.providers.some(({ name, available }) => available && name !== 'cpu')) return [];

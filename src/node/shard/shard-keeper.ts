@@ -18,7 +18,7 @@ import type { NodeLogger } from '../logger';
 import { hubFolderName } from './hub-model';
 import type { OfferedModel } from './offered-model';
 import { smallerRange, type ChosenRange } from './shard-choice';
-import type { ServedShard } from './served-shard';
+import { reportShard, type ServedShard } from './served-shard';
 
 export interface LoadPlan {
   readonly model: LoadedModel;
@@ -185,6 +185,7 @@ export class ShardKeeper {
         this.shared = new SharedModel(model, this.cacheFolder);
         const { deviceReasons, chosen } = plan;
         this.shard = { handle: loaded.value, manifest: model.manifest, chosenBy: chosen.chosenBy, deviceReasons };
+        this.tellDevices(this.shard);
         return success(this.shard);
       }
       const smaller = plan.mayShrink && loaded.error.code === 'memory-insufficient' ? smallerRange(range) : null;
@@ -192,6 +193,12 @@ export class ShardKeeper {
       this.logger.info('The shard does not fit; fewer layers are tried', { reason: loaded.error.message });
       range = smaller;
     }
+  }
+
+  private tellDevices(shard: ServedShard): void {
+    const { segments, providerReasons } = reportShard(shard);
+    const places = segments.map(({ device, range }) => `${device}: ${range.layer_start}-${range.layer_end}`);
+    this.logger.info('The layers are in memory', { devices: places.join('; '), reasons: providerReasons.join(' ') });
   }
 
   /** Removes cut shards from the disk, except the one in memory. They can be cut again. */

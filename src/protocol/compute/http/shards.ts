@@ -33,7 +33,7 @@ export const ShardRegistration = Type.Object({
   manifest_hash: Type.Optional(Type.Union([Type.String({ pattern: '^[0-9a-f]{64}$' }), Type.Null()])),
   /** How the weights are held; `fp32` where it is left out. Shards of different precisions never share a pipeline. */
   precision: Type.Optional(Type.Union([PrecisionName, Type.Null()])),
-  /** The execution provider that runs it, such as `cpu` or `webgpu`: like replaces like where a choice is left. */
+  /** The execution provider that runs it, such as `cpu` or `webgpu`, or of several `cuda+cpu`: like replaces like where a choice is left. */
   provider: Type.Optional(Type.Union([Type.String({ minLength: 1, maxLength: 40 }), Type.Null()])),
 });
 export type ShardRegistration = Static<typeof ShardRegistration>;

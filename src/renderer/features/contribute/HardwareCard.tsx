@@ -2,15 +2,16 @@ import { Button } from '@mantine/core';
 import { IconCircleCheck, IconCircleX, IconCpu, IconDatabase, IconDeviceDesktop, IconRuler } from '@tabler/icons-react';
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { HardwareReport } from '../../../protocol/compute/node-snapshot';
+import type { HardwareReport, SegmentReport } from '../../../protocol/compute/node-snapshot';
 import { callOrNotify } from '../../app/notify';
 import { EmptyState } from '../../components/EmptyState';
 import { Section } from '../../components/Section';
-import { formatBytes, formatCount, formatFixed, formatSpeed } from '../../format/numbers';
+import { formatBytes, formatCount, formatFixed, formatLayers, formatSpeed } from '../../format/numbers';
 import { formatAgo } from '../../format/times';
 import { useSnapshot } from '../../stores/snapshot-store';
 import { useNow } from '../../stores/use-now';
 import classes from './Contribute.module.css';
+import { segmentsOn } from './provider-segments';
 
 interface DeviceRowProps {
   readonly icon: ReactNode;
@@ -97,32 +98,40 @@ function Measure({ label, value, score }: MeasureProps) {
   );
 }
 
+const NO_SEGMENTS: readonly SegmentReport[] = [];
+
 function Providers({ hardware }: { readonly hardware: HardwareReport }) {
   const { t } = useTranslation();
-  const used = useSnapshot(({ node }) => node.shard?.provider ?? null);
+  const segments = useSnapshot(({ node }) => node.shard?.segments ?? NO_SEGMENTS);
   return (
     <div>
       <h3 className={classes.subtitle}>{t('contribute.providers.title')}</h3>
       <p className={classes.quiet}>{t('contribute.providers.hint')}</p>
       <ul className={classes.devices}>
-        {hardware.providers.map(({ name, available, reason, tokensPerSecond }) => {
+        {hardware.providers.map(({ name, deviceId, available, reason, tokensPerSecond }) => {
+          const device = deviceId === undefined ? name : `${name}:${deviceId}`;
+          const held = segmentsOn({ name, ...(deviceId === undefined ? {} : { deviceId }) }, segments);
+          const details = [
+            tokensPerSecond === null
+              ? reason
+              : t('contribute.hardware.decodeValue', { value: formatSpeed(tokensPerSecond) }),
+            ...held.map(({ range }) =>
+              t('contribute.providers.holds', { layers: formatLayers(range.layer_start, range.layer_end) }),
+            ),
+          ];
           const Shape = available ? IconCircleCheck : IconCircleX;
           const word =
-            name === used
+            held.length > 0
               ? t('contribute.providers.inUse')
               : available
                 ? t('contribute.providers.available')
                 : t('contribute.providers.unavailable');
           return (
-            <li key={name} className={classes.device} data-available={available}>
+            <li key={device} className={classes.device} data-available={available}>
               <Shape size={20} stroke={1.5} aria-hidden="true" />
               <span className={classes.deviceKind}>{word}</span>
-              <span className={classes.deviceName}>{name}</span>
-              <span className={classes.quiet}>
-                {tokensPerSecond === null
-                  ? reason
-                  : t('contribute.hardware.decodeValue', { value: formatSpeed(tokensPerSecond) })}
-              </span>
+              <span className={classes.deviceName}>{device}</span>
+              <span className={classes.quiet}>{details.join(' · ')}</span>
             </li>
           );
         })}

@@ -47,6 +47,32 @@ function MemoryBar({ shard }: { readonly shard: ShardReport }) {
   );
 }
 
+/** Which layers of a split shard each device holds. */
+function Segments({ shard }: { readonly shard: ShardReport }) {
+  const { t } = useTranslation();
+  return (
+    <div>
+      <h3 className={classes.subtitle}>{t('contribute.shard.devices')}</h3>
+      <p className={classes.quiet}>{t('contribute.shard.devicesHint')}</p>
+      <ul className={classes.devices} data-testid="shard-segments">
+        {shard.segments.map(({ device, range, memoryBytes }, index) => (
+          <li key={range.layer_start} className={classes.device}>
+            <IconStack2 size={20} stroke={1.5} aria-hidden="true" />
+            <span className={classes.deviceKind}>{t('contribute.shard.part', { number: formatCount(index + 1) })}</span>
+            <span className={classes.deviceName}>{device}</span>
+            <span className={classes.quiet}>
+              {t('contribute.shard.partValue', {
+                layers: formatLayers(range.layer_start, range.layer_end),
+                memory: formatBytes(memoryBytes),
+              })}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
 /** The layers in memory: which, why, on what, and the memory they take. */
 export function ShardCard() {
   const { t } = useTranslation();
@@ -75,13 +101,13 @@ export function ShardCard() {
         <Figure label={t('contribute.precision.title')}>{t(`contribute.precision.${shard.precision}`)}</Figure>
         <Figure label={t('contribute.shard.provider')}>{shard.provider}</Figure>
       </FigureList>
-      <MemoryBar shard={shard} />
+      {shard.segments.length > 1 ? <Segments shard={shard} /> : <MemoryBar shard={shard} />}
       <dl className={classes.facts}>
         <dt>{t('contribute.shard.why')}</dt>
         <dd>{t(why)}</dd>
         {shard.providerReasons.length > 0 && (
           <>
-            <dt>{t('contribute.shard.whyProvider', { provider: shard.provider })}</dt>
+            <dt>{t('contribute.shard.aboutDevices')}</dt>
             <dd>
               <ul className={classes.reasons}>
                 {shard.providerReasons.map((reason) => (
