@@ -20,18 +20,28 @@ const ON_BOTH_ENGINES = [
 ];
 
 /**
- * Rooms whose tests share their processes: they load no native engine and leave nothing behind, and loading the modules anew
- * for each of their many small files would take longer than the tests.
+ * Rooms whose tests share their processes: they measure no native engine and leave nothing behind, and loading the modules
+ * anew for each of their many files would take longer than the tests.
  */
-const IN_SHARED_PROCESSES = ['contract', 'keys', 'library', 'main', 'protocol', 'records', 'renderer'].map(
-  (room) => `src/${room}/**/*.test.{ts,tsx}`,
-);
+const IN_SHARED_PROCESSES = [
+  'cli',
+  'contract',
+  'coordinator',
+  'keys',
+  'library',
+  'main',
+  'node',
+  'protocol',
+  'records',
+  'renderer',
+].map((room) => `src/${room}/**/*.test.{ts,tsx}`);
 
 const onPostgres: TestProjectInlineConfiguration = {
   extends: true,
   test: {
     name: 'postgres',
     include: ON_BOTH_ENGINES,
+    isolate: false,
     globalSetup: ['src/coordinator/testing/postgres-setup.ts'],
     provide: { engine: 'postgres' },
   },
