@@ -103,7 +103,11 @@ async function answerTogether(
   const durations = await Promise.all(
     caches.map(async (cache, index) => {
       for (let step = 0; step < STEPS; step++) {
-        const pass = shard.begin(cache, { kind: 'tokens', ids: idsOf(1, index * STEPS + step) });
+        const pass = shard.begin(
+          cache,
+          { kind: 'tokens', ids: idsOf(1, index * STEPS + step) },
+          { isRepeatable: false },
+        );
         const result = await queue.submit(pass, () => false);
         if (!result.ok) throw new Error(result.error.message);
       }

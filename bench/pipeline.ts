@@ -11,6 +11,7 @@ import { TORE_TINY } from '../src/inference/testdata/tore-tiny';
 import { BareNode } from '../src/node/test-doubles/bare-node';
 import { readServerSentEvents } from '../src/node/coordinator-client/server-sent-events';
 import { ACTIVATION_DTYPES, codingError } from '../src/protocol/wire/activation-coding';
+import { buildEngineProgram, startEngineProcess } from './support/engine-process';
 import { LARGE_HIDDEN_SIZE, LAYERS, writeLargeModel, writeSmallModel } from './support/folder-models';
 import { median } from './support/measured-model';
 import { writeReport, type ReportRow } from './support/report';
@@ -36,6 +37,8 @@ interface NodeRole {
   readonly first: number;
   readonly last: number;
   readonly isDirect: boolean;
+  /** The program of its engine, which has a process of its own then as in the app; by default it shares the node's. */
+  readonly engineFile?: string | undefined;
 }
 type Role = CoordinatorRole | NodeRole;
 
@@ -70,7 +73,7 @@ async function play(role: Role): Promise<void> {
   }
   const node = await BareNode.start({
     url: role.url,
-    engine: new LocalEngine(),
+    engine: role.engineFile === undefined ? new LocalEngine() : startEngineProcess(role.engineFile),
     modelFolder: role.modelFolder,
     cacheFolder: role.cacheFolder,
     range: { layer_start: role.first, layer_end: role.last },
@@ -117,6 +120,7 @@ interface Layout {
   readonly maxDraftTokens?: number;
   readonly activationDtype?: string;
   readonly isDirect?: boolean;
+  readonly engineFile?: string;
 }
 
 const cacheFolder = roleText === undefined ? await mkdtemp(join(tmpdir(), 'tore-bench-')) : '';
@@ -140,6 +144,7 @@ async function arrange(layout: Layout): Promise<Arrangement> {
         first: (span * layers) / spans,
         last: ((span + 1) * layers) / spans - 1,
         isDirect: layout.isDirect === true,
+        engineFile: layout.engineFile,
       });
       nodes.push(child);
     }
@@ -275,18 +280,26 @@ async function benchHops(): Promise<void> {
 
 async function benchPrefill(): Promise<void> {
   const modelFolder = await writeLargeModel(cacheFolder);
-  const shared = { modelFolder, layers: LAYERS };
+  // An engine in the node's own process would keep it from sending one chunk while it computes the next.
+  const program = await buildEngineProgram();
+  const shared = { modelFolder, layers: LAYERS, engineFile: program.entryFile };
   const arrangements = [
     await arrange({ ...shared, name: 'one node', spans: 1 }),
-    await arrange({ ...shared, name: 'two nodes', spans: 2 }),
+    await arrange({ ...shared, name: 'two nodes, relayed', spans: 2 }),
+    await arrange({ ...shared, name: 'two nodes, relayed, int8 activations', spans: 2, activationDtype: 'int8' }),
+    await arrange({ ...shared, name: 'two nodes, link of their own', spans: 2, isDirect: true }),
   ];
-  // About 2,000 tokens with this tokenizer.
-  const prompt = Array.from(
-    { length: 2_000 },
-    (_, index) => ' the a of to in and is it on at'.split(/(?= )/)[index % 10],
-  );
-  const body = { model_id: 'bench-model', prompt: prompt.join(''), max_new_tokens: 1, sampling: GREEDY };
-  const timings = await takeTurns(arrangements, () => body);
+  // About 2,000 tokens with this tokenizer, others in each round from the first on: nodes keep what they have computed.
+  const words = ' the a of to in and is it on at'.split(/(?= )/);
+  const prompt = (round: number): string =>
+    Array.from({ length: 2_000 }, (_, index) => words[(index * (round + 2) + Math.floor(index / 10)) % 10]).join('');
+  const body = (round: number) => ({
+    model_id: 'bench-model',
+    prompt: words[(round + 1) % 10] + prompt(round),
+    max_new_tokens: 1,
+    sampling: GREEDY,
+  });
+  const timings = await takeTurns(arrangements, body);
   const [whole = []] = timings;
   await writeReport({
     name: 'prefill',
@@ -299,6 +312,7 @@ async function benchPrefill(): Promise<void> {
     ),
   });
   await endAll();
+  await program.remove();
 }
 
 async function benchDrafts(): Promise<void> {

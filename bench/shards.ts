@@ -1,11 +1,10 @@
-import { fork } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'vite';
-import { EngineClient, portToForkedProcess, type Engine, type ForwardInput } from '../src/inference';
+import type { Engine, ForwardInput } from '../src/inference';
 import { LocalEngine } from '../src/inference/engine/local-engine';
 import { TORE_TINY } from '../src/inference/testdata/tore-tiny';
+import { buildEngineProgram, startEngineProcess } from './support/engine-process';
 import { LAYERS, writeLargeModel } from './support/folder-models';
 import { median } from './support/measured-model';
 import { writeReport } from './support/report';
@@ -36,48 +35,26 @@ interface Arrangement {
   readonly figures: { tokensPerSecond: number; firstTokenMs: number; ratio: number }[];
 }
 
-const project = process.cwd();
 const cacheFolder = await mkdtemp(join(tmpdir(), 'tore-bench-'));
-const buildParent = join(project, 'node_modules', '.cache');
-await mkdir(buildParent, { recursive: true });
-const buildFolder = await mkdtemp(join(buildParent, 'bench-engine-'));
+const program = await buildEngineProgram();
 const modelFolder = modelText === 'large' ? await writeLargeModel(cacheFolder) : TORE_TINY;
 const engines: Engine[] = [];
 try {
-  await buildEngineProcess();
   const arrangements: Arrangement[] = [];
   for (const count of SHARD_COUNTS) arrangements.push(await arrange('one process', count, startLocal));
-  for (const count of SHARD_COUNTS) arrangements.push(await arrange('a process per shard', count, startProcess));
+  for (const count of SHARD_COUNTS)
+    arrangements.push(await arrange('a process per shard', count, () => startEngineProcess(program.entryFile)));
   for (const arrangement of arrangements) await answer(arrangement.stages);
   for (let round = 0; round < ROUNDS; round++) await runRound(arrangements);
   await report(arrangements);
 } finally {
   for (const engine of engines) await engine.close();
   await rm(cacheFolder, { recursive: true, force: true });
-  await rm(buildFolder, { recursive: true, force: true });
-}
-
-async function buildEngineProcess(): Promise<void> {
-  await build({
-    root: project,
-    configFile: false,
-    logLevel: 'warn',
-    build: {
-      ssr: join(project, 'src', 'inference', 'engine', 'engine-process.ts'),
-      outDir: buildFolder,
-      target: 'node20',
-      rollupOptions: { output: { entryFileNames: 'engine-process.mjs' } },
-    },
-  });
+  await program.remove();
 }
 
 function startLocal(): Engine {
   return new LocalEngine();
-}
-
-function startProcess(): Engine {
-  const child = fork(join(buildFolder, 'engine-process.mjs'), { serialization: 'advanced' });
-  return new EngineClient(portToForkedProcess(child));
 }
 
 async function arrange(place: string, count: number, start: () => Engine): Promise<Arrangement> {

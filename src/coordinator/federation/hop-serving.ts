@@ -277,6 +277,7 @@ function spanOf({ opening, offer, model }: Admitted, pipelineId: string): Parame
     maxNewTokens: opening.max_new_tokens,
     text: messages === undefined ? { prompt } : { messages },
     sampling: opening.sampling ?? { temperature: 0, top_k: 0, top_p: 1 },
+    isRepeatable: true,
     kind: { manifestHash: offer.manifest_hash, precision: offer.precision },
     dtype: opening.activation_dtype,
     takesOver: opening.takes_over === true,

@@ -23,7 +23,7 @@ import type { Cashier, Hold, RequestEnd, Settled } from './cashier';
 import type { NodeFaults } from './node-faults';
 import { PipelineRun, type PipelineEnd } from './pipeline-run';
 import type { PipelineTeams } from './pipeline-team';
-import { refuseLogProbabilities, settledSampling } from './request-sampling';
+import { isRepeatable, refuseLogProbabilities, settledSampling } from './request-sampling';
 import { shownHop, tellRequester } from './requester-listener';
 import { ReuseScopes } from './reuse-scopes';
 import { ReplayMemory, SpanRecorder } from './span-recorder';
@@ -394,6 +394,7 @@ export class GenerateService {
         text: 'prompt' in admitted.text ? admitted.text : { messages: admitted.text.messages },
         reuseScope: this.reuseScopes.of(request),
         sampling: settledSampling(request, this.random),
+        isRepeatable: isRepeatable(request),
         watched: sampled,
       },
       plan,

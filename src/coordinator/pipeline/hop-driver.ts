@@ -20,6 +20,8 @@ export interface HopContext {
   /** What the first shard tokenizes; null on a hop that takes over from a lost one. */
   readonly text: { readonly prompt: string } | { readonly messages: readonly ChatMessage[] } | null;
   readonly sampling: Sampling;
+  /** Whether the same request gives the same answer again, as its sampling says. */
+  readonly isRepeatable: boolean;
   /** Stands for the requester towards nodes; null: nothing may be kept for another request. */
   readonly reuseScope: string | null;
   readonly openTimeoutMs: number;

@@ -24,6 +24,7 @@ export interface TeamRequest {
   readonly maxNewTokens: number;
   readonly text: { readonly prompt: string } | { readonly messages: readonly ChatMessage[] };
   readonly sampling: Sampling;
+  readonly isRepeatable: boolean;
   /** Stands for the requester towards nodes; null: nothing may be kept for another request. */
   readonly reuseScope: string | null;
   /** A hop somebody looks at; its activations go over the coordinator. */
@@ -160,6 +161,7 @@ export class PipelineTeams {
       maxNewTokens: request.maxNewTokens,
       text: takesOver ? null : request.text,
       sampling: request.sampling,
+      isRepeatable: request.isRepeatable,
       reuseScope: request.reuseScope,
       openTimeoutMs: this.config.openTimeoutSeconds * 1_000,
       stepTimeoutMs: this.config.stepTimeoutSeconds * 1_000,

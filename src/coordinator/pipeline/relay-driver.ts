@@ -83,6 +83,7 @@ export class RelayHop implements HopDriver, RelayListener {
       activation_dtype: context.dtype,
       max_new_tokens: context.maxNewTokens,
       ...(context.reuseScope === null ? {} : { reuse_scope: context.reuseScope }),
+      ...(context.isRepeatable ? {} : { repeatable: false }),
       ...(context.text === null ? { takes_over: true } : {}),
       ...(tokenizes && context.text !== null
         ? 'prompt' in context.text

@@ -239,6 +239,21 @@ describe('generating', () => {
     expect(first.messages.some((message) => message['type'] === 'generate-token')).toBe(false);
   });
 
+  it('lets nodes round as they like only where tokens are drawn without a seed of the requester', async () => {
+    const { first, last } = await pair();
+    serveFirst(first);
+    serveLast(last);
+    const plain = { top_k: 0, top_p: 1 };
+    for (const [sampling, told] of [
+      [{ ...plain, temperature: 0 }, undefined],
+      [{ ...plain, temperature: 0.7, seed: 5 }, undefined],
+      [{ ...plain, temperature: 0.7 }, false],
+    ] as const) {
+      expect(await first.call(generate({ sampling }))).toMatchObject({ ok: true });
+      for (const node of [first, last]) expect((await node.next('pipeline-open'))['repeatable']).toBe(told);
+    }
+  });
+
   it('tries another node when one refuses to open', async () => {
     const { first, last } = await pair();
     const spare = await connect();

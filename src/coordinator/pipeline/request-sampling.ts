@@ -21,6 +21,11 @@ export function settledSampling(request: GenerateRequest, random: Random): Sampl
   return { ...samplingOf(request), seed };
 }
 
+/** Whether the requester can ask for the same answer again: greedily, or with a seed of their own. */
+export function isRepeatable({ sampling }: GenerateRequest): boolean {
+  return sampling.temperature === 0 || sampling.seed !== undefined;
+}
+
 /** An answer for another coordinator carries no log-probabilities, so nobody needs to compute them. */
 function samplingOf({ sampling, account }: GenerateRequest): Sampling {
   const { top_logprobs: topCount, ...plain } = sampling;

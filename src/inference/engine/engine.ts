@@ -157,6 +157,12 @@ export interface OpenSequenceRequest {
    * scope that begin with exactly the same chunks. The answers are the same bits either way. Without it nothing is kept.
    */
   readonly reuseScope?: string | undefined;
+  /**
+   * Whether the answer has to be the same bits whatever else is served at the same time, and where guesses are verified or
+   * a shard takes over. By default it has; where nobody could tell, as with tokens drawn at random, a step that goes alone
+   * may take a kernel that rounds differently and is faster.
+   */
+  readonly isRepeatable?: boolean | undefined;
 }
 
 /** Tokens of an answer, the first of which was sampled when the cache held `promptPositions`. */

@@ -35,6 +35,7 @@ interface Sequence {
   readonly generation: Generation | undefined;
   /** Of a sequence whose requester may reuse what they sent before. */
   readonly prefix: PrefixChain | undefined;
+  readonly isRepeatable: boolean;
   busy: boolean;
   closed: boolean;
 }
@@ -132,6 +133,7 @@ export class LoadedShard {
       maxPositions: request.maxPositions,
       generation,
       prefix: request.reuseScope === undefined ? undefined : new PrefixChain(request.reuseScope),
+      isRepeatable: request.isRepeatable !== false,
       busy: false,
       closed: false,
     });
@@ -162,7 +164,10 @@ export class LoadedShard {
     if (key !== null && kept !== undefined) return success(reuse(sequence, key, kept));
     sequence.busy = true;
     try {
-      const pass = this.#session.begin(sequence.cache, input.value, 1 + drafts.value.length);
+      const pass = this.#session.begin(sequence.cache, input.value, {
+        logitRows: 1 + drafts.value.length,
+        isRepeatable: sequence.isRepeatable,
+      });
       const run = await this.#queue.submit(pass, () => sequence.closed);
       if (!run.ok) return run;
       const { computeMs } = run.value;

@@ -81,6 +81,7 @@ export const METHOD_INPUTS = {
     sequenceId: Text,
     maxPositions: Type.Number(),
     reuseScope: OptionalText,
+    isRepeatable: Type.Optional(Type.Union([Type.Boolean(), Type.Undefined()])),
     sampling: Type.Optional(Type.Union([Sampling, Type.Undefined()])),
     maxNewTokens: Type.Optional(
       Type.Union([Type.Integer({ minimum: 1, maximum: SAMPLING_LIMITS.maxNewTokens }), Type.Undefined()]),

@@ -24,6 +24,8 @@ export interface SequenceRun extends PlannedRun {
  */
 export class SequencePass {
   readonly cache: SegmentedCache;
+  /** Whether a step of it has the same bits alone as together with others. */
+  readonly isRepeatable: boolean;
   readonly #input: ShardInput;
   readonly #positions: number;
   readonly #hidden: number;
@@ -36,8 +38,15 @@ export class SequencePass {
   #output: Float32Array | undefined;
 
   /** @param logitRows - on a last shard the number of last positions whose logits are wanted; undefined elsewhere */
-  constructor(cache: SegmentedCache, input: ShardInput, config: DecoderConfig, logitRows: number | undefined) {
+  constructor(
+    cache: SegmentedCache,
+    input: ShardInput,
+    config: DecoderConfig,
+    logitRows: number | undefined,
+    isRepeatable: boolean,
+  ) {
     this.cache = cache;
+    this.isRepeatable = isRepeatable;
     this.#input = input;
     this.#positions = countPositions(input);
     this.#hidden = config.shape.hidden_size;

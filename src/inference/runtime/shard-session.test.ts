@@ -167,6 +167,19 @@ describe('ShardSession', () => {
     expect(reasons).toEqual([]);
   });
 
+  it('lets a position go alone where nobody asked for the same bits again, and never in its place another one', async () => {
+    const { shard, chunks } = await open(echo, otherAlone);
+    const [drawn, greedy] = [shard.createCache(), shard.createCache()];
+    expectValue(await shard.run(drawn, activation(1), { isRepeatable: false }));
+    expect(chunks).toEqual([1]);
+    const passes = [shard.begin(drawn, activation(1), { isRepeatable: false })];
+    expectValue(await shard.advance(passes));
+    expect(chunks).toEqual([1, 1]);
+    expectValue(await shard.advance([shard.begin(greedy, activation(1))]));
+    expect(chunks).toEqual([1, 1, 2]);
+    expect([drawn.length, greedy.length]).toEqual([2, 1]);
+  });
+
   it('lets a position go alone where its bits are the same, and says where no company helps', async () => {
     for (const [products, told] of [
       [steady, 0],

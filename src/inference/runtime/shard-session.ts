@@ -11,11 +11,19 @@ import { SequencePass, type ShardInput } from './sequence-pass';
 import { ShardSegment, type OpenSegmentOptions, type SegmentRun } from './shard-segment';
 import { measureSteadyRows } from './steady-rows';
 
-export interface PassOptions {
-  /** Asked after each chunk. */
-  readonly isCancelled?: () => boolean;
+export interface BeginOptions {
   /** Of a last shard: number of last positions whose logits are wanted, 1 to the number of positions. By default 1. */
   readonly logitRows?: number;
+  /**
+   * Whether a single position has the same bits alone as together with those of others, which takes longer on some
+   * processors (`SteadyRows`). By default it has.
+   */
+  readonly isRepeatable?: boolean;
+}
+
+export interface PassOptions extends BeginOptions {
+  /** Asked after each chunk. */
+  readonly isCancelled?: () => boolean;
 }
 
 export interface OpenShardOptions extends OpenSegmentOptions {
@@ -102,13 +110,13 @@ export class ShardSession {
     return new SegmentedCache(this.segments.map((segment) => segment.createCache()));
   }
 
-  /**
-   * Begins a pass of new positions behind those in the cache; `advance` runs it.
-   *
-   * @param logitRows - on a last shard: of how many last positions the logits are wanted
-   */
-  begin(cache: SegmentedCache, input: ShardInput, logitRows = 1): SequencePass {
-    return new SequencePass(cache, input, this.config, this.givesLogits ? logitRows : undefined);
+  /** Begins a pass of new positions behind those in the cache; `advance` runs it. */
+  begin(
+    cache: SegmentedCache,
+    input: ShardInput,
+    { logitRows = 1, isRepeatable = true }: BeginOptions = {},
+  ): SequencePass {
+    return new SequencePass(cache, input, this.config, this.givesLogits ? logitRows : undefined, isRepeatable);
   }
 
   /**
@@ -120,9 +128,9 @@ export class ShardSession {
   async run(
     cache: SegmentedCache,
     input: ShardInput,
-    { isCancelled = () => false, logitRows = 1 }: PassOptions = {},
+    { isCancelled = () => false, ...options }: PassOptions = {},
   ): Promise<Result<Float32Array, EngineErrorCode>> {
-    const pass = this.begin(cache, input, logitRows);
+    const pass = this.begin(cache, input, options);
     while (pass.next !== undefined) {
       const advanced = await this.advance([pass], () => isCancelled());
       if (!advanced.ok) return advanced;
@@ -195,7 +203,8 @@ export class ShardSession {
     if (next === undefined) throw new Error('a run needs a pass that is not done');
     const { mode, count } = next;
     if (mode === 'single') {
-      const emptyRows = Math.max(0, this.#leastRows - passes.length);
+      const mustRepeat = passes.some(({ isRepeatable }) => isRepeatable);
+      const emptyRows = mustRepeat ? Math.max(0, this.#leastRows - passes.length) : 0;
       return { mode, count, emptyRows, logitRows: passes.length + emptyRows };
     }
     return { mode, count, emptyRows: 0, logitRows: Math.min(count, Math.max(this.#leastRows, next.logitRows)) };

@@ -240,6 +240,7 @@ export class PipelineJob {
       shardKey: shard.handle.shardKey,
       sequenceId: this.sequenceId,
       maxPositions: Math.min(positions, shard.manifest.context_length),
+      ...(open.repeatable === undefined ? {} : { isRepeatable: open.repeatable }),
       ...(open.reuse_scope === undefined ? {} : { reuseScope: open.reuse_scope }),
       ...(this.isLast && open.sampling !== undefined
         ? { sampling: open.sampling, maxNewTokens: open.max_new_tokens }

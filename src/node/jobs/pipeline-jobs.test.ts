@@ -96,13 +96,13 @@ const step = (position: number, input_ids: number[], number = 1, purpose: StepPu
 const begin = (requestId = id(1)): PipelineMessage => ({ type: 'pipeline-begin', request_id: requestId, positions: 6 });
 
 describe('PipelineJobs', () => {
-  it('lets the engine reuse prompts of the same scope', async () => {
+  it('tells the engine whose prompts it may reuse and whether the answer comes again', async () => {
     const { jobs, reports, open, engine } = await createJobs(0, 3);
     const scope = 'a-name-of-a-requester';
-    jobs.handle(open({ reuse_scope: scope }));
+    jobs.handle(open({ reuse_scope: scope, repeatable: false }));
     await until(() => reports.length === 1);
     jobs.handle(begin());
-    expect([...engine.sequences.values()][0]?.open).toMatchObject({ reuseScope: scope });
+    expect([...engine.sequences.values()][0]?.open).toMatchObject({ reuseScope: scope, isRepeatable: false });
   });
 
   it('tokenizes on the first hop and passes hidden states on', async () => {
@@ -114,6 +114,7 @@ describe('PipelineJobs', () => {
     const [sequence] = engine.sequences.values();
     expect(sequence?.open).toMatchObject({ maxPositions: 6 });
     expect(sequence?.open).not.toHaveProperty('reuseScope');
+    expect(sequence?.open).not.toHaveProperty('isRepeatable');
     jobs.handle(step(0, [33, 34]));
     await until(() => frames.length === 1);
     expect(decodeActivationFrame(frames[0] ?? new Uint8Array())).toMatchObject({

@@ -53,6 +53,11 @@ export const PipelineOpenMessage = message('pipeline-open', {
    * from what it computed for an earlier request of the same scope. Left out: nothing is kept of this request.
    */
   reuse_scope: Type.Optional(Type.String({ minLength: 16, maxLength: 100 })),
+  /**
+   * False: tokens are drawn at random and nobody asked for the same ones again, so a step may round as the node is fastest.
+   * Left out: the answer must not depend on what else the node serves, and guesses and replays change no bit of it.
+   */
+  repeatable: Type.Optional(Type.Boolean()),
   /** The shard takes over from a lost one: its text was tokenized before. */
   takes_over: Type.Optional(Type.Boolean()),
   /** First shard only: what to tokenize. */
