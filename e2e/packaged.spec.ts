@@ -10,7 +10,7 @@ import { expectAccessible } from './accessible';
 import { completeWelcome, openScreen, untilServing } from './actions';
 import { serveAlone, shareModel } from './main-job';
 import { launchPackaged, type PackagedApp } from './packaged-app';
-import { PreparedProfiles } from './prepared-profile';
+import { dataFolderOf, PreparedProfiles } from './prepared-profile';
 import { usePalette } from './shell';
 
 const folder = resolve(import.meta.dirname, '..', 'dist', 'linux-unpacked');
@@ -89,6 +89,8 @@ test('it says who keeps it current, and removes everything when asked', async ()
   await openScreen(window, 'settings');
   await expect(window.getByTestId('update-state')).toHaveAttribute('data-state', 'off');
   const entry = join(profile, 'autostart', 'tore-desktop.desktop');
+  const data = dataFolderOf(profile);
+  expect(existsSync(join(data, 'settings.json'))).toBe(true);
   await window.getByText('Start when I log in').or(window.getByTestId('start-at-login')).first().click({ force: true });
   await expect.poll(() => existsSync(entry)).toBe(true);
   await window.getByTestId('remove-data').click();
@@ -96,11 +98,11 @@ test('it says who keeps it current, and removes everything when asked', async ()
   await window.getByTestId('remove-data-confirm').click();
   await expect.poll(() => existsSync(entry), { timeout: 30_000 }).toBe(false);
   await expect
-    .poll(async () => (await readdir(join(profile, 'Tore')).catch(() => [])).filter((name) => name.endsWith('.json')), {
+    .poll(async () => (await readdir(data).catch(() => [])).filter((name) => name.endsWith('.json')), {
       timeout: 30_000,
     })
     .toEqual([]);
   for (const name of ['node', 'coordinator', 'library', 'logs']) {
-    expect(existsSync(join(profile, 'Tore', name)), name).toBe(false);
+    expect(existsSync(join(data, name)), name).toBe(false);
   }
 });

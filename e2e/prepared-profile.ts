@@ -16,7 +16,7 @@ export type Beginning = keyof typeof KEPT;
 
 /** Where the app keeps its data in a profile; a packed app has a folder of its own in the one for configurations. */
 export function dataFolderOf(profile: string): string {
-  return process.env['TORE_PACKED_APP'] === undefined ? profile : join(profile, 'Tore');
+  return process.env['TORE_PACKED_APP'] === undefined ? profile : join(profile, 'tore-desktop');
 }
 
 /** The profiles of one run. */
