@@ -3,14 +3,17 @@ import type { Peer } from './peer';
 import { checkEarlierAgreement, readPeerAgreement, type PeerAgreement } from './peer-settings';
 import type { PeerStore } from './peer-store';
 
+/** A file that looked the same for so long is not being written any more; looks may follow each other at once. */
+const SETTLED_AFTER_MS = 500;
+
 /**
  * The agreements of peers over time. A renewed one, with an id of its own, is put in the file in the place of the old one
  * while the coordinator runs. The old one counts until it ends or is terminated: the other side may not have the new one
  * yet, and what was served under the old one is settled by its terms.
  */
 export class AgreementFiles {
-  /** What each file looked like at the last look, and when it was last read. */
-  private readonly seen = new Map<Peer, string>();
+  /** What each file looked like at the last look and since when, and what it looked like when it was last read. */
+  private readonly seen = new Map<Peer, { readonly mark: string; readonly sinceMs: number }>();
   private readonly readAs = new Map<Peer, string>();
 
   constructor(
@@ -33,15 +36,19 @@ export class AgreementFiles {
 
   /**
    * Looks whether the file of a peer has changed; returns the renewed agreement. What cannot be used is told once. A file
-   * that changed since the last look may still be written, so it is read at the next one.
+   * that changed lately may still be written, so it is read at a later look.
    */
   async renewed(peer: Peer): Promise<PeerAgreement | null> {
     const mark = await markOf(peer.settings.agreementFile);
-    const isSettled = this.seen.get(peer) === mark;
-    this.seen.set(peer, mark);
+    const nowMs = performance.now();
+    const seen = this.seen.get(peer);
+    if (seen?.mark !== mark) this.seen.set(peer, { mark, sinceMs: nowMs });
+    const isSettled = seen?.mark === mark && nowMs - seen.sinceMs >= SETTLED_AFTER_MS;
     if (!isSettled || this.readAs.get(peer) === mark) return null;
-    this.readAs.set(peer, mark);
     const read = readPeerAgreement(peer.settings, this.ownKey);
+    // Somebody began to write between the look and the reading: half of a text says nothing.
+    if ((await markOf(peer.settings.agreementFile)) !== mark) return null;
+    this.readAs.set(peer, mark);
     if (!read.ok) {
       this.noteRefusal(peer, 'agreement-unusable', read.error.message);
       return null;

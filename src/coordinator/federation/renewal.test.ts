@@ -141,7 +141,8 @@ describe('a renewed agreement', () => {
     const text = renewed(running, 'the-second-year');
     await writeFile(running.files.a.agreementFile, text);
     await writeFile(running.files.b.agreementFile, text);
-    await new Promise((done) => setTimeout(done, 500));
+    // Longer than a file has to rest before it is read.
+    await new Promise((done) => setTimeout(done, 1_500));
     expect(await standing(running, 'a')).toBe(`up ${running.files.agreement.id}`);
     go();
     expect(await reply).toMatchObject({
@@ -150,6 +151,21 @@ describe('a renewed agreement', () => {
     });
     for (const side of ['a', 'b'] as const) {
       await expect.poll(() => standing(running, side), WITHIN).toBe('up the-second-year');
+    }
+  });
+
+  it('is not read while it is being written, however often it is looked at', async () => {
+    const running = await startPair();
+    pair = running;
+    const text = renewed(running, 'the-second-year');
+    await writeFile(running.files.a.agreementFile, '');
+    // Shorter than a file has to rest before it is read, and several looks long.
+    await new Promise((done) => setTimeout(done, 100));
+    await writeFile(running.files.a.agreementFile, text);
+    await writeFile(running.files.b.agreementFile, text);
+    for (const side of ['a', 'b'] as const) {
+      await expect.poll(() => standing(running, side), WITHIN).toBe('up the-second-year');
+      expect(await refusals(running, side)).toEqual([]);
     }
   });
 
