@@ -235,10 +235,12 @@ export class PeerLinks {
   /** Ends a link under an agreement that was renewed once nothing runs over it; the next one stands under the new one. */
   private changeOver(peer: Peer, nowMs: number): void {
     const sinceMs = peer.renewalSinceMs;
-    if (sinceMs === null) return;
-    if (peer.link !== null && this.listener.isBusy(peer) && nowMs - sinceMs < RENEWAL_PATIENCE_MS) return;
+    // A greeting that is under way may have named the old one: that shows when its link stands.
+    if (sinceMs === null || peer.link === null) return;
+    const isNewest = peer.inForce(nowMs)[0]?.agreement.id === peer.agreementId;
+    if (!isNewest && this.listener.isBusy(peer) && nowMs - sinceMs < RENEWAL_PATIENCE_MS) return;
     peer.renewalSinceMs = null;
-    peer.link?.close(LINK_CLOSE_REASONS.renewed);
+    if (!isNewest) peer.link.close(LINK_CLOSE_REASONS.renewed);
   }
 
   /** The agreement that is held against the one a peer names: the same where it may be used, else the newest. */
