@@ -45,10 +45,14 @@ export class AgreementFiles {
     if (seen?.mark !== mark) this.seen.set(peer, { mark, sinceMs: nowMs });
     const isSettled = seen?.mark === mark && nowMs - seen.sinceMs >= SETTLED_AFTER_MS;
     if (!isSettled || this.readAs.get(peer) === mark) return null;
-    const read = readPeerAgreement(peer.settings, this.ownKey);
-    // Somebody began to write between the look and the reading: half of a text says nothing.
-    if ((await markOf(peer.settings.agreementFile)) !== mark) return null;
+    // Before anything is waited for: another look may come meanwhile.
     this.readAs.set(peer, mark);
+    const read = readPeerAgreement(peer.settings, this.ownKey);
+    if ((await markOf(peer.settings.agreementFile)) !== mark) {
+      // Somebody began to write between the look and the reading: half of a text says nothing.
+      this.readAs.delete(peer);
+      return null;
+    }
     if (!read.ok) {
       this.noteRefusal(peer, 'agreement-unusable', read.error.message);
       return null;
