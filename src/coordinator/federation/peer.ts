@@ -38,7 +38,7 @@ export class Peer {
   lastUpAt: string | null = null;
   /** How many agreements the other side has refused since a link stood; the next one is tried then. */
   refusedAgreements = 0;
-  /** Since when a newer agreement waits for the end of what runs under the one in use; null when none does. */
+  /** Since when a newer agreement waits for a link under it, and for the end of what runs under an older one; null when none does. */
   renewalSinceMs: number | null = null;
   /** Of all links since the start. */
   readonly traffic: LinkTraffic = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0 };
@@ -100,8 +100,8 @@ export class Peer {
   }
 
   /**
-   * Agreements a link may stand under now, newest first. Where the newest is another than before and a link stands under
-   * an older one, the renewal waits from now on.
+   * Agreements a link may stand under now, newest first. Where the newest is another than before, a link that stands
+   * under an older one, or will because its greeting is under way, waits from now on to be changed over.
    */
   inForce(nowMs: number): HeldAgreement[] {
     const inForce = this.held.filter((one) => barring(one, nowMs) === null);
@@ -109,7 +109,7 @@ export class Peer {
     if (newest !== this.newestInForce) {
       this.newestInForce = newest;
       this.refusedAgreements = 0;
-      this.renewalSinceMs = newest !== null && this.link !== null && newest !== this.inUse ? nowMs : null;
+      this.renewalSinceMs = newest === null ? null : nowMs;
     }
     return inForce;
   }
