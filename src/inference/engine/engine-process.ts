@@ -8,4 +8,4 @@ import { serveEngine } from './serve-engine';
  */
 const port = portToParent();
 if (port === undefined) throw new Error('The engine process is started by the app or by tore-node, not by hand.');
-serveEngine(port, new LocalEngine(), () => port.close());
+serveEngine(port, new LocalEngine({ resultsLeft: () => port.allLeft() }), () => port.close());

@@ -315,6 +315,10 @@ export interface Engine {
   /** A prompt is taken as it is; messages go through the model's chat template. */
   tokenize(shardKey: string, input: TokenizeInput): Promise<Result<{ inputIds: number[] }, EngineErrorCode>>;
   openSequence(request: OpenSequenceRequest): Promise<Result<void, EngineErrorCode>>;
+  /**
+   * Runs new positions of a sequence through a shard. Of one sequence a second pass may be asked for while the first one
+   * runs, and runs behind it; a third one fails with `sequence-busy`.
+   */
   forward(request: ForwardRequest): Promise<Result<ForwardOutput, EngineErrorCode>>;
   /** Frees the KV cache. Closing an unknown sequence succeeds, so that clean-up can be repeated. */
   closeSequence(shardKey: string, sequenceId: string): Promise<Result<void, EngineErrorCode>>;

@@ -4,7 +4,7 @@ import { success, type Result } from '../../protocol/result';
 import { cancelledFailure, engineFailure, type EngineErrorCode } from '../errors';
 import type { ModelFolder } from '../models/model-folder';
 import { CacheBudget } from '../runtime/cache-budget';
-import { PassQueue } from '../runtime/pass-queue';
+import { PassQueue, type PassQueueOptions } from '../runtime/pass-queue';
 import { PrefixChain, PrefixStore, type KeptChunk } from '../runtime/prefix-store';
 import type { SegmentedCache } from '../runtime/segmented-cache';
 import { countPositions, type ShardInput } from '../runtime/sequence-pass';
@@ -36,9 +36,15 @@ interface Sequence {
   /** Of a sequence whose requester may reuse what they sent before. */
   readonly prefix: PrefixChain | undefined;
   readonly isRepeatable: boolean;
-  busy: boolean;
+  /** The pass under way, or the last one. */
+  running: Promise<unknown>;
+  /** Passes under way and waiting for it. */
+  passes: number;
   closed: boolean;
 }
+
+/** Of one sequence: one runs, and the next one waits here instead of being on its way. */
+const MAX_PASSES = 2;
 
 /** What one pass did, for the engine's counters. */
 export interface PassRecord {
@@ -46,6 +52,9 @@ export interface PassRecord {
   readonly computeMs: number;
   readonly tokens: number;
 }
+
+type PassRecorder = (pass: PassRecord) => void;
+type PassResult = Promise<Result<ForwardOutput, EngineErrorCode>>;
 
 /** A shard in memory with its open sequences. */
 export class LoadedShard {
@@ -58,12 +67,21 @@ export class LoadedShard {
   readonly #sequences = new Map<string, Sequence>();
   #tokenizer: Result<TextTokenizer, EngineErrorCode> | undefined;
 
-  /** @param kvBudgetBytes - memory all KV caches of the shard may take together */
-  constructor(handle: ShardHandle, model: ModelFolder, session: ShardSession, kvBudgetBytes: number) {
+  /**
+   * @param kvBudgetBytes - memory all KV caches of the shard may take together
+   * @param queueOptions - of the queue of its passes
+   */
+  constructor(
+    handle: ShardHandle,
+    model: ModelFolder,
+    session: ShardSession,
+    kvBudgetBytes: number,
+    queueOptions: PassQueueOptions = {},
+  ) {
     this.handle = handle;
     this.#model = model;
     this.#session = session;
-    this.#queue = new PassQueue(session);
+    this.#queue = new PassQueue(session, queueOptions);
     this.#budget = new CacheBudget(kvBudgetBytes, handle.kvBytesPerPosition);
   }
 
@@ -134,22 +152,42 @@ export class LoadedShard {
       generation,
       prefix: request.reuseScope === undefined ? undefined : new PrefixChain(request.reuseScope),
       isRepeatable: request.isRepeatable !== false,
-      busy: false,
+      running: Promise.resolve(),
+      passes: 0,
       closed: false,
     });
     return success(undefined);
   }
 
-  async forward(
-    request: ForwardRequest,
-    record: (pass: PassRecord) => void,
-  ): Promise<Result<ForwardOutput, EngineErrorCode>> {
+  async forward(request: ForwardRequest, record: PassRecorder): PassResult {
     const sequence = this.#sequences.get(request.sequenceId);
     if (sequence === undefined) {
       return engineFailure('sequence-unknown', 'This sequence is not open on this shard.', {
         suggestion: 'Open it and send the whole prompt again.',
       });
     }
+    if (sequence.passes >= MAX_PASSES) {
+      return engineFailure('sequence-busy', `${MAX_PASSES} passes of this sequence are running or waiting.`, {
+        retryable: true,
+      });
+    }
+    sequence.passes++;
+    const pass =
+      sequence.passes === 1 ? this.#pass(sequence, request, record) : this.#passAfter(sequence, request, record);
+    sequence.running = pass;
+    try {
+      return await pass;
+    } finally {
+      sequence.passes--;
+    }
+  }
+
+  async #passAfter(sequence: Sequence, request: ForwardRequest, record: PassRecorder): PassResult {
+    await sequence.running;
+    return this.#pass(sequence, request, record);
+  }
+
+  async #pass(sequence: Sequence, request: ForwardRequest, record: PassRecorder): PassResult {
     const input = this.#checkInput(request.input);
     if (!input.ok) return input;
     const positions = countPositions(input.value);
@@ -162,22 +200,17 @@ export class LoadedShard {
     const key = this.#prefixKey(sequence, request, input.value);
     const kept = key === null ? undefined : this.#prefixes.take(key);
     if (key !== null && kept !== undefined) return success(reuse(sequence, key, kept));
-    sequence.busy = true;
-    try {
-      const pass = this.#session.begin(sequence.cache, input.value, {
-        logitRows: 1 + drafts.value.length,
-        isRepeatable: sequence.isRepeatable,
-      });
-      const run = await this.#queue.submit(pass, () => sequence.closed);
-      if (!run.ok) return run;
-      const { computeMs } = run.value;
-      const output = this.#answer(sequence, request, run.value.output, computeMs);
-      if (key !== null && !sequence.closed) this.#keepPrefix(sequence, request.position, key, output);
-      record({ positions, computeMs, tokens: output.kind === 'token' ? output.tokens.length : 0 });
-      return success(output);
-    } finally {
-      sequence.busy = false;
-    }
+    const pass = this.#session.begin(sequence.cache, input.value, {
+      logitRows: 1 + drafts.value.length,
+      isRepeatable: sequence.isRepeatable,
+    });
+    const run = await this.#queue.submit(pass, () => sequence.closed);
+    if (!run.ok) return run;
+    const { computeMs } = run.value;
+    const output = this.#answer(sequence, request, run.value.output, computeMs);
+    if (key !== null && !sequence.closed) this.#keepPrefix(sequence, request.position, key, output);
+    record({ positions, computeMs, tokens: output.kind === 'token' ? output.tokens.length : 0 });
+    return success(output);
   }
 
   closeSequence(sequenceId: string): void {
@@ -311,9 +344,6 @@ function checkReadiness(
   positions: number,
 ): Result<void, EngineErrorCode> {
   if (sequence.closed) return cancelledFailure('The sequence');
-  if (sequence.busy) {
-    return engineFailure('sequence-busy', 'A pass of this sequence is still running.', { retryable: true });
-  }
   const { length } = sequence.cache;
   if (!Number.isInteger(position) || position < 0 || position > length) {
     return engineFailure('position-mismatch', `The input begins at position ${position}; the cache holds ${length}.`, {

@@ -13,7 +13,7 @@ import {
   TORE_TINY,
   type PipelineStage,
 } from '../testdata/tore-tiny';
-import type { ForwardInput, ShardHandle } from './engine';
+import type { ForwardInput, ForwardRequest, ShardHandle } from './engine';
 import { LocalEngine } from './local-engine';
 
 const engine = new LocalEngine();
@@ -54,8 +54,13 @@ function open(
   return engine.openSequence({ shardKey: handle.shardKey, sequenceId: SEQUENCE, maxPositions: 256, ...options });
 }
 
-function forward(handle: ShardHandle, position: number, input: ForwardInput) {
-  return engine.forward({ shardKey: handle.shardKey, sequenceId: SEQUENCE, position, input });
+function forward(
+  handle: ShardHandle,
+  position: number,
+  input: ForwardInput,
+  options: Pick<ForwardRequest, 'sample'> = {},
+) {
+  return engine.forward({ shardKey: handle.shardKey, sequenceId: SEQUENCE, position, input, ...options });
 }
 
 const stages = (): readonly PipelineStage[] => [{ engine, shard: whole }];
@@ -275,11 +280,25 @@ describe('cancelling', () => {
     expect(codeOf(await local.loadShard(request))).toBe('engine-gone');
   });
 
-  it('refuses a second pass of a sequence while one runs', async () => {
+  it('runs a second pass of a sequence behind the first one, and refuses a third', async () => {
+    const ids = shard.input_ids;
+    expectValue(await open(whole, { sampling: GREEDY }));
+    const [first, second, third] = await Promise.all([
+      forward(whole, 0, { inputIds: ids.slice(0, 5) }, { sample: false }),
+      forward(whole, 5, { inputIds: ids.slice(5) }),
+      forward(whole, ids.length, { inputIds: [1] }),
+    ]);
+    expect(expectValue(first)).toMatchObject({ kind: 'filled', positions: 5 });
+    expect(expectValue(second)).toMatchObject({ tokens: [{ tokenId: shard.greedy_ids[0] }] });
+    expect(codeOf(third)).toBe('sequence-busy');
+    expect(codeOf(await forward(whole, ids.length, { inputIds: [1] }))).toBe('ok');
+  });
+
+  it('ends a waiting pass with its sequence', async () => {
     expectValue(await open(whole));
-    const running = forward(whole, 0, { inputIds: shard.input_ids });
-    expect(codeOf(await forward(whole, 0, { inputIds: [1] }))).toBe('sequence-busy');
-    expect(codeOf(await running)).toBe('ok');
+    const passes = [forward(whole, 0, { inputIds: shard.input_ids }), forward(whole, 0, { inputIds: [1] })];
+    expectValue(await engine.closeSequence(whole.shardKey, SEQUENCE));
+    expect((await Promise.all(passes)).map(codeOf)).toEqual(['cancelled', 'cancelled']);
   });
 });
 

@@ -43,6 +43,8 @@ export interface LocalEngineOptions {
   readonly loadRuntime?: () => Promise<OnnxRuntime>;
   /** Stands in for the disk in tests. */
   readonly fileSystem?: ShardFileSystem;
+  /** That of the queue of passes, where results go to another process. */
+  readonly resultsLeft?: () => Promise<void> | undefined;
 }
 
 interface RememberedModel {
@@ -190,7 +192,10 @@ export class LocalEngine implements Engine {
     if (!placed.ok) return placed;
     const { session, plan } = placed.value;
     const handle = describeShard(model, request.range, precision, placed.value);
-    this.#shards.set(handle.shardKey, new LoadedShard(handle, model, session, plan.cacheBudgetBytes));
+    this.#shards.set(
+      handle.shardKey,
+      new LoadedShard(handle, model, session, plan.cacheBudgetBytes, { resultsLeft: this.#options.resultsLeft }),
+    );
     options.onProgress?.(1, 'Ready');
     return success(handle);
   }

@@ -60,6 +60,27 @@ describe('portToParent', () => {
     expect(parentPort.sent).toEqual([6]);
   });
 
+  it('tells when everything has left for the parent of a forked process', async () => {
+    const waiting: (() => void)[] = [];
+    const send = (_message: unknown, _handle: undefined, _options: undefined, sent: () => void): void => {
+      waiting.push(sent);
+    };
+    vi.stubGlobal('process', { connected: true, send });
+    const port = portToParent();
+    expect(port?.allLeft()).toBeUndefined();
+    port?.post(1);
+    port?.post(2);
+    let hasLeft = false;
+    const left = port?.allLeft()?.then(() => (hasLeft = true));
+    waiting[0]?.();
+    await Promise.resolve();
+    expect(hasLeft).toBe(false);
+    waiting[1]?.();
+    await left;
+    expect(hasLeft).toBe(true);
+    expect(port?.allLeft()).toBeUndefined();
+  });
+
   it('is absent in a process that was started by hand', () => {
     vi.stubGlobal('process', {});
     expect(portToParent()).toBeUndefined();

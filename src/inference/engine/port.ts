@@ -8,6 +8,12 @@ export interface Port {
   close(): void;
 }
 
+/** The end of a process that computes: a computation holds up what it has not sent yet. */
+export interface WorkingPort extends Port {
+  /** Resolves when what was posted has left this process; nothing where it has. */
+  allLeft(): Promise<void> | undefined;
+}
+
 /** What is needed of `child_process.fork` with `serialization: 'advanced'`. */
 export interface ForkedProcess {
   readonly connected: boolean;
@@ -41,7 +47,7 @@ interface ParentPort {
 }
 
 /** The own end of the channel to whoever started this process; undefined when it was started by hand. */
-export function portToParent(): Port | undefined {
+export function portToParent(): WorkingPort | undefined {
   const { parentPort } = process as typeof process & { readonly parentPort?: ParentPort };
   if (parentPort !== undefined) {
     return {
@@ -50,12 +56,32 @@ export function portToParent(): Port | undefined {
       // A utility process is ended together with the app by Electron itself.
       onClose: () => undefined,
       close: () => process.exit(0),
+      // Electron sends on a thread of its own.
+      allLeft: () => undefined,
     };
   }
   if (process.send === undefined) return undefined;
+  let leaving = 0;
+  let left: Promise<void> | undefined;
+  let settleLeft = (): void => undefined;
+  const hasLeft = (): void => {
+    leaving--;
+    if (leaving > 0) return;
+    settleLeft();
+    left = undefined;
+  };
   return {
     post(message) {
-      if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+      if (!process.connected) return;
+      leaving++;
+      process.send?.(message, undefined, undefined, hasLeft);
+    },
+    allLeft() {
+      if (leaving === 0) return undefined;
+      left ??= new Promise((resolve) => {
+        settleLeft = resolve;
+      });
+      return left;
     },
     onMessage: (callback) => void process.on('message', callback),
     onClose: (callback) => void process.once('disconnect', () => callback('the parent is gone')),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { success } from '../../protocol/result';
 import { codeOf, expectValue } from '../testdata/tore-tiny';
 import { engineFailure } from '../errors';
-import { PassQueue, type PassRunner } from './pass-queue';
+import { PassQueue, type PassQueueOptions, type PassRunner } from './pass-queue';
 import type { SequencePass, SequenceRun } from './sequence-pass';
 
 /** A pass of named runs, that needs no session. */
@@ -30,7 +30,7 @@ class FakePass {
   }
 }
 
-function setUp(fail = false) {
+function setUp({ fail = false, resultsLeft }: { fail?: boolean } & Pick<PassQueueOptions, 'resultsLeft'> = {}) {
   const runs: string[] = [];
   const runner: PassRunner = {
     async advance(passes) {
@@ -42,7 +42,7 @@ function setUp(fail = false) {
       return success(undefined);
     },
   };
-  const queue = new PassQueue(runner, () => 0);
+  const queue = new PassQueue(runner, { now: () => 0, resultsLeft });
   const submit = (pass: FakePass, isCancelled = () => false) =>
     queue.submit(pass as unknown as SequencePass, isCancelled);
   return { queue, runs, submit };
@@ -73,6 +73,23 @@ describe('PassQueue', () => {
     expect(runs.map((run) => run.split('+').length)).toEqual([16, 4]);
   });
 
+  it('lets results leave before it runs again', async () => {
+    let leave = (): void => undefined;
+    let left: Promise<void> | undefined;
+    const { runs, submit } = setUp({ resultsLeft: () => left });
+    expectValue(await submit(new FakePass('a', ['single'])));
+    left = new Promise((resolve) => {
+      leave = resolve;
+    });
+    const next = submit(new FakePass('b', ['single']));
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(runs).toEqual(['a:single']);
+    leave();
+    expectValue(await next);
+    expect(runs).toEqual(['a:single', 'b:single']);
+  });
+
   it('drops a cancelled pass before its next run and undoes it', async () => {
     const { runs, submit } = setUp();
     const pass = new FakePass('p', ['prompt', 'prompt', 'prompt']);
@@ -86,7 +103,7 @@ describe('PassQueue', () => {
   });
 
   it('tells all passes of a run that it failed, and goes on', async () => {
-    const { submit } = setUp(true);
+    const { submit } = setUp({ fail: true });
     const results = await Promise.all(['a', 'b'].map((name) => submit(new FakePass(name, ['single']))));
     expect(results.map(codeOf)).toEqual(['run-failed', 'run-failed']);
     expect(codeOf(await submit(new FakePass('c', ['single'])))).toBe('run-failed');

@@ -22,6 +22,16 @@ export interface FinishedPass {
   readonly computeMs: number;
 }
 
+export interface PassQueueOptions {
+  /** Milliseconds, from any start. */
+  readonly now?: () => number;
+  /**
+   * Asked before each run: resolves when the results of earlier ones have left the process. A run blocks it, and a result
+   * that is half sent would wait for its end. Nothing where they have.
+   */
+  readonly resultsLeft?: (() => Promise<void> | undefined) | undefined;
+}
+
 interface Waiting {
   readonly pass: SequencePass;
   readonly isCancelled: () => boolean;
@@ -44,6 +54,7 @@ interface Waiting {
 export class PassQueue {
   readonly #runner: PassRunner;
   readonly #now: () => number;
+  readonly #resultsLeft: () => Promise<void> | undefined;
   #waiting: Waiting[] = [];
   #isRunning = false;
   #wasStep = false;
@@ -52,10 +63,13 @@ export class PassQueue {
   #lastBatch = { size: 0, ms: 0 };
   #wake: () => void = () => undefined;
 
-  /** @param now - milliseconds, from any start */
-  constructor(runner: PassRunner, now: () => number = () => performance.now()) {
+  constructor(
+    runner: PassRunner,
+    { now = () => performance.now(), resultsLeft = () => undefined }: PassQueueOptions = {},
+  ) {
     this.#runner = runner;
     this.#now = now;
+    this.#resultsLeft = resultsLeft;
   }
 
   get waitingPasses(): number {
@@ -78,9 +92,13 @@ export class PassQueue {
 
   async #work(): Promise<void> {
     this.#isRunning = true;
+    // A step that comes alone, as the one before it did, finds nobody to wait for.
+    let isAlone = this.#lastBatch.size === 1;
     while (this.#waiting.length > 0) {
       // Callers whose results just came, and cancels, get their turn first.
-      await nextTurn();
+      if (!isAlone) await nextTurn();
+      isAlone = false;
+      await this.#resultsLeft();
       this.#dropCancelled();
       await this.#linger();
       const chosen = this.#choose();

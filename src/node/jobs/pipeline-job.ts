@@ -65,7 +65,8 @@ class Arrival<Value> {
 }
 
 /**
- * One request on this shard. Steps run one after the other in the order they came.
+ * One request on this shard. Steps run one after the other in the order they came; while the engine works on one, it has
+ * the next one and the result of the one before is sent.
  *
  * ```
  * opened ──begin──▶ ready ──step──▶ ready … ──close, failure──▶ closed
@@ -88,8 +89,10 @@ export class PipelineJob {
   private readonly expected = new Map<number, Arrival<readonly number[] | null>>();
   private ready: Promise<Result<void>> | null = null;
   private tail: Promise<void> = Promise.resolve();
-  /** The step the engine works on. */
-  private running: number | null = null;
+  /** Results on their way to whoever waits for them, in the order of their steps. */
+  private passing: Promise<void> = Promise.resolve();
+  /** Steps the engine was given, the one it works on first. */
+  private readonly running = new Set<number>();
   /** One timer for all steps: making one costs more than a decode step has to spare. */
   private signs: NodeJS.Timeout | null = null;
 
@@ -263,10 +266,10 @@ export class PipelineJob {
       const text = 'Token ids go to the first shard, activations to the others.';
       return this.fail(nodeFailure('hop-mismatch', text).error);
     }
-    this.running = step.step;
+    this.running.add(step.step);
     this.signs ??= setInterval(() => this.giveSign(), PROGRESS_EVERY_MS);
     const { engine, shard } = this.around;
-    const output = await engine.forward({
+    const output = engine.forward({
       shardKey: shard.handle.shardKey,
       sequenceId: this.sequenceId,
       position: step.position,
@@ -274,7 +277,14 @@ export class PipelineJob {
       ...(step.purpose === 'sample' || step.purpose === 'verify' ? {} : { sample: false }),
       ...(draftIds === null ? {} : { draftIds }),
     });
-    this.running = null;
+    // The engine has the next step while it works on this one, and this one's result travels meanwhile.
+    const before = this.passing;
+    this.passing = before.then(async () => this.finish(step, await output));
+    await before;
+  }
+
+  private async finish(step: JobStep, output: Result<ForwardOutput>): Promise<void> {
+    this.running.delete(step.step);
     if (this.closed) return;
     if (!output.ok) return this.fail(output.error);
     this.stepsDone += 1;
@@ -339,7 +349,8 @@ export class PipelineJob {
   }
 
   private giveSign(): void {
-    if (this.running !== null) this.reportProgress(this.running, 'working');
+    const [step] = this.running;
+    if (step !== undefined) this.reportProgress(step, 'working');
   }
 
   private reportProgress(step: number, state: 'working' | 'done'): void {

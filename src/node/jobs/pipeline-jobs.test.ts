@@ -323,6 +323,41 @@ describe('PipelineJobs', () => {
     expect(frames).toEqual([]);
   });
 
+  it('gives the engine one step ahead while a result is sent, and no more', async () => {
+    const given: number[] = [];
+    const rooms: (() => void)[] = [];
+    const link = {
+      problem: 'none',
+      send: () => new Promise<boolean>((resolve) => rooms.push(() => resolve(true))),
+      close: () => undefined,
+    };
+    const { jobs, reports, open, engine } = await createJobs(0, 1, {
+      dial: () => link,
+      admit: () => undefined,
+      revoke: () => undefined,
+    });
+    const forward = engine.forward.bind(engine);
+    engine.forward = (request) => {
+      given.push(request.position);
+      return forward(request);
+    };
+    jobs.handle(open({ next: { node_id: 'n', host: '127.0.0.1', port: 1, secret: 'c2VjcmV0' } }));
+    await until(() => reports.length === 1);
+    jobs.handle(begin());
+    for (let position = 0; position < 4; position += 1) jobs.handle(step(position, [33], position + 1, 'fill'));
+    await until(() => rooms.length === 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(given).toEqual([0, 1]);
+    rooms[0]?.();
+    await until(() => given.length === 3);
+    for (let sent = 1; sent < 4; sent += 1) {
+      await until(() => rooms.length === sent + 1);
+      rooms[sent]?.();
+    }
+    await until(() => reports.length === 5);
+    expect(reports.slice(1)).toMatchObject([1, 2, 3, 4].map((number) => ({ state: 'done', step: number })));
+  });
+
   it('hands the answer so far to an engine that takes over', async () => {
     const { jobs, open, engine } = await createJobs(2, 3);
     jobs.handle(open({ takes_over: true }));
