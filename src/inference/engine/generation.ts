@@ -94,8 +94,9 @@ export class Generation {
 
   /** Forgets the tokens sampled beyond a cache length; sampling goes on with the random numbers they had. */
   rewind(length: number): void {
+    // Every pass asks, and nearly always nothing is to be forgotten: positions only grow, so the last one tells.
+    if ((this.#sampled.at(-1)?.position ?? 0) <= length) return;
     const kept = this.#sampled.filter((token) => token.position <= length);
-    if (kept.length === this.#sampled.length) return;
     this.#sampled = [];
     this.#occurrences = new Map();
     this.#finished = false;

@@ -1,6 +1,7 @@
 import { Compile } from 'typebox/compile';
 import { SAMPLING_LIMITS, Sampling } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
+import { allFinite } from '../../protocol/wire/activation-coding';
 import { cancelledFailure, engineFailure, type EngineErrorCode } from '../errors';
 import type { ModelFolder } from '../models/model-folder';
 import { CacheBudget } from '../runtime/cache-budget';
@@ -8,7 +9,6 @@ import { PassQueue, type PassQueueOptions } from '../runtime/pass-queue';
 import { PrefixChain, PrefixStore, type KeptChunk } from '../runtime/prefix-store';
 import type { SegmentedCache } from '../runtime/segmented-cache';
 import { countPositions, type ShardInput } from '../runtime/sequence-pass';
-import { allFinite } from '../runtime/shard-segment';
 import type { ShardSession } from '../runtime/shard-session';
 import { PREFILL_CHUNK_POSITIONS } from '../shards/estimate-shard';
 import { TextTokenizer } from '../tokenizer/text-tokenizer';

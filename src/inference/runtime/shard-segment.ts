@@ -1,5 +1,6 @@
 import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
+import { allFinite } from '../../protocol/wire/activation-coding';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import type { DecoderConfig } from '../models/config';
 import { PAGE_POSITIONS } from '../shards/estimate-shard';
@@ -168,12 +169,4 @@ export class ShardSegment {
     const used = Math.ceil((cache.length + count) / PAGE_POSITIONS);
     return { pass: { mode, cache, positions: count }, range: { start, end: start + used } };
   }
-}
-
-/** Whether no value is NaN or infinite. */
-export function allFinite(values: Float32Array): boolean {
-  // A sum of finite numbers in double precision stays finite; NaN and infinity do not go away in one.
-  let sum = 0;
-  for (const value of values) sum += value;
-  return Number.isFinite(sum);
 }

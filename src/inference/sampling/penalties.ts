@@ -1,4 +1,5 @@
 import type { Sampling } from '../../protocol/compute/model';
+import { largestOf } from './token-ranking';
 
 /** The parts of `Sampling` that make tokens less likely because they occurred. */
 export type PenaltyRules = Pick<Sampling, 'repetition_penalty' | 'frequency_penalty' | 'presence_penalty'>;
@@ -41,18 +42,21 @@ export function logProbabilities(
   tokenId: number,
   count: number,
 ): { own: number; top: { tokenId: number; logProbability: number }[] } {
-  let largest = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) largest = Math.max(largest, logit);
+  const { length } = logits;
+  const largest = largestOf(logits);
   let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - largest);
+  for (let id = 0; id < length; id++) sum += Math.exp((logits[id] ?? 0) - largest);
   const total = largest + Math.log(sum);
   const best: { tokenId: number; logit: number }[] = [];
-  for (const [id, logit] of logits.entries()) {
-    const last = best.at(-1);
-    if (best.length >= count && (last === undefined || logit <= last.logit)) continue;
+  // The smallest logit that is among the best; below it nothing has to be looked at.
+  let least = count === 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+  for (let id = 0; id < length; id++) {
+    const logit = logits[id] ?? 0;
+    if (best.length >= count && logit <= least) continue;
     const place = best.findIndex((entry) => logit > entry.logit);
     best.splice(place < 0 ? best.length : place, 0, { tokenId: id, logit });
     if (best.length > count) best.pop();
+    least = best.at(-1)?.logit ?? least;
   }
   const top = best.map((entry) => ({ tokenId: entry.tokenId, logProbability: entry.logit - total }));
   return { own: (logits[tokenId] ?? Number.NEGATIVE_INFINITY) - total, top };

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { candidates, pickGreedy, pickToken, type SamplingRules } from './sampler';
+import { pickGreedy, pickToken, type SamplingRules } from './sampler';
 
 const logitList = fc
   .array(fc.float({ min: -50, max: 50, noNaN: true }), { minLength: 1, maxLength: 60 })
@@ -15,8 +15,8 @@ const rules: fc.Arbitrary<SamplingRules> = fc.record({
 /** The definition, computed the long way. */
 function reference(logits: Float32Array, { temperature, top_k, top_p, min_p = 0 }: SamplingRules): Map<number, number> {
   const largest = Math.max(...logits);
-  let list = [...logits].map((logit, id) => ({ id, weight: Math.exp((logit - largest) / temperature) }));
-  list.sort((a, b) => b.weight - a.weight || a.id - b.id);
+  let list = [...logits].map((logit, id) => ({ id, logit, weight: Math.exp((logit - largest) / temperature) }));
+  list.sort((a, b) => b.logit - a.logit || a.id - b.id);
   if (top_k > 0) list = list.slice(0, top_k);
   const total = list.reduce((sum, { weight }) => sum + weight, 0);
   const kept = new Map<number, number>();
@@ -46,61 +46,74 @@ describe('pickGreedy', () => {
   });
 });
 
-describe('candidates', () => {
-  it('has the probabilities of softmax', () => {
-    const list = candidates(Float32Array.of(0, Math.log(3)), { temperature: 1, top_k: 0, top_p: 1 });
-    expect(list.map(({ id }) => id)).toEqual([1, 0]);
-    expect(list[0]?.probability).toBeCloseTo(0.75, 6);
+/** Picks with a random number in the middle of each token's share: who comes back is who may be picked, in order. */
+function pickable(logits: Float32Array, settings: SamplingRules): number[] {
+  let start = 0;
+  const ids: number[] = [];
+  for (const probability of reference(logits, settings).values()) {
+    ids.push(pickToken(logits, settings, start + probability / 2));
+    start += probability;
+  }
+  return ids;
+}
+
+describe('pickToken', () => {
+  const plain = { temperature: 1, top_k: 0, top_p: 1 };
+
+  it('gives tokens their share of the random numbers, likeliest first', () => {
+    const logits = Float32Array.of(0, Math.log(3));
+    expect([0, 0.74, 0.76, 0.999].map((uniform) => pickToken(logits, plain, uniform))).toEqual([1, 1, 0, 0]);
   });
 
   it('sharpens with a low temperature and flattens with a high one', () => {
     const logits = Float32Array.of(0, 2);
-    const first = (temperature: number): number =>
-      candidates(logits, { temperature, top_k: 0, top_p: 1 })[0]?.probability ?? 0;
-    expect(first(0.5)).toBeGreaterThan(first(1));
-    expect(first(5)).toBeLessThan(first(1));
+    const picked = (temperature: number): number => pickToken(logits, { ...plain, temperature }, 0.9);
+    // The first one's share is 0.98, 0.88 and 0.6.
+    expect([0.5, 1, 5].map(picked)).toEqual([1, 0, 0]);
   });
 
   it('keeps the top_k most likely, lower ids first among equals', () => {
-    const list = candidates(Float32Array.of(1, 2, 2, 2), { temperature: 1, top_k: 2, top_p: 1 });
-    expect(list.map(({ id }) => id)).toEqual([1, 2]);
+    const logits = Float32Array.of(1, 2, 2, 2);
+    const settings = { ...plain, top_k: 2 };
+    expect([0.2, 0.7, 1 - 2 ** -53].map((uniform) => pickToken(logits, settings, uniform))).toEqual([1, 2, 2]);
   });
 
   it('keeps the shortest beginning that reaches top_p', () => {
     const logits = Float32Array.of(Math.log(5), Math.log(3), Math.log(2));
-    const ids = (topP: number): number[] =>
-      candidates(logits, { temperature: 1, top_k: 0, top_p: topP }).map(({ id }) => id);
-    expect(ids(0.45)).toEqual([0]);
-    expect(ids(0.75)).toEqual([0, 1]);
-    expect(ids(0.85)).toEqual([0, 1, 2]);
+    const last = (topP: number): number => pickToken(logits, { ...plain, top_p: topP }, 1 - 2 ** -53);
+    expect([0.45, 0.75, 0.85].map(last)).toEqual([0, 1, 2]);
   });
 
   it('agrees with the definition', () => {
     fc.assert(
       fc.property(logitList, rules, (logits, settings) => {
-        const list = candidates(logits, settings);
         const expected = reference(logits, settings);
-        expect(list.map(({ id }) => id)).toEqual([...expected.keys()]);
-        for (const { id, probability } of list) expect(probability).toBeCloseTo(expected.get(id) ?? Number.NaN, 9);
+        const ids = [...expected.keys()];
+        const picked = pickable(logits, settings);
+        for (const [place, probability] of [...expected.values()].entries()) {
+          // Shares too small for the precision of the sum may fall to a neighbour.
+          if (probability > 1e-6) expect(picked[place]).toBe(ids[place]);
+        }
+        expect(ids).toContain(pickToken(logits, settings, 1 - 2 ** -53));
       }),
+      { numRuns: 500 },
     );
   });
-});
 
-describe('pickToken', () => {
-  it('picks only candidates, each as often as its share of the random numbers', () => {
-    fc.assert(
-      fc.property(logitList, rules, (logits, settings) => {
-        const list = candidates(logits, settings);
-        let start = 0;
-        for (const { id, probability } of list) {
-          const picked = pickToken(logits, settings, start + probability / 2);
-          // Shares too small for the precision of the sum may fall to a neighbour.
-          expect(probability > 1e-6 ? picked : id).toBe(id);
-          start += probability;
-        }
-        expect(list.map(({ id }) => id)).toContain(pickToken(logits, settings, 1 - 2 ** -53));
-      }),
-    );
+  it('agrees with the definition where tokens are many and nearly alike', () => {
+    const logits = Float32Array.from({ length: 5_000 }, (_, id) => Math.sin(id * 12.9898) * 2 + (id % 7));
+    for (const settings of [plain, { ...plain, top_p: 0.9 }, { ...plain, top_k: 1_000 }, { ...plain, min_p: 0.01 }]) {
+      const expected = [...reference(logits, settings).keys()];
+      expect(pickable(logits, settings)).toEqual(expected);
+    }
+  });
+
+  it('is not led astray by numbers at the ends of their range', () => {
+    const wide = Float32Array.of(-3e38, 3e38, 0);
+    for (const temperature of [Number.MIN_VALUE, 1e-300, 1e300]) {
+      expect(pickToken(wide, { ...plain, temperature }, 0)).toBe(1);
+      expect([0, 1, 2]).toContain(pickToken(wide, { ...plain, temperature, top_p: 0.5, min_p: 1 }, 1 - 2 ** -53));
+    }
+    expect(pickToken(Float32Array.of(4), { ...plain, top_p: 0.5 }, 0.9)).toBe(0);
   });
 });

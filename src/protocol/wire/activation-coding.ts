@@ -13,6 +13,23 @@ const SCALE_BYTES = 4;
 /** Typed arrays have the byte order of the machine; the wire is little-endian. */
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
+/** Whether no value is NaN or infinite. */
+export function allFinite(values: Float32Array): boolean {
+  // A sum of finite numbers in double precision stays finite; NaN and infinity do not go away in one. Four sums, because
+  // each addition waits for the one before it.
+  let [first, second, third, fourth] = [0, 0, 0, 0];
+  const { length } = values;
+  const whole = length - (length % 4);
+  for (let index = 0; index < whole; index += 4) {
+    first += values[index] ?? 0;
+    second += values[index + 1] ?? 0;
+    third += values[index + 2] ?? 0;
+    fourth += values[index + 3] ?? 0;
+  }
+  for (let index = whole; index < length; index += 1) first += values[index] ?? 0;
+  return Number.isFinite(first) && Number.isFinite(second) && Number.isFinite(third) && Number.isFinite(fourth);
+}
+
 const floatScratch = new Float32Array(1);
 const bitsScratch = new Uint32Array(floatScratch.buffer);
 
@@ -28,7 +45,11 @@ function floatOf(bits: number): number {
 
 /** IEEE 754 binary16 bits of a number, rounded to nearest, ties to even; beyond its range becomes infinity. */
 export function encodeHalf(value: number): number {
-  const bits = bitsOf(value);
+  return halfOf(bitsOf(value));
+}
+
+/** @param bits - of a float32 */
+function halfOf(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00;
@@ -46,17 +67,22 @@ export function encodeHalf(value: number): number {
 
 /** The number that binary16 bits stand for. */
 export function decodeHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >>> 10) & 0x1f;
+  const exponent = bits & 0x7c00;
   const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  if (exponent === 0) return (bits & 0x8000 ? -1 : 1) * fraction * 2 ** -24;
+  const sign = (bits & 0x8000) << 16;
+  // The exponent counts from 15 below zero there and from 127 here, except for infinities and NaN.
+  const magnitude = exponent === 0x7c00 ? 0x7f800000 : (exponent << 13) + ((127 - 15) << 23);
+  return floatOf((sign | magnitude | (fraction << 13)) >>> 0);
 }
 
 /** bfloat16 bits: the upper half of the float32, rounded to nearest, ties to even. */
 export function encodeBfloat(value: number): number {
-  const bits = bitsOf(value);
+  return bfloatOf(bitsOf(value));
+}
+
+/** @param bits - of a float32 */
+function bfloatOf(bits: number): number {
   if ((bits & 0x7fffffff) > 0x7f800000) return ((bits >>> 16) | 0x40) & 0xffff;
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
@@ -91,10 +117,13 @@ export function encodePayload(
     target.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     return;
   }
-  for (const [index, value] of values.entries()) {
-    if (dtype === 'f32') view.setFloat32(index * 4, value, true);
-    else view.setUint16(index * 2, dtype === 'f16' ? encodeHalf(value) : encodeBfloat(value), true);
-  }
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const { length } = bits;
+  if (dtype === 'f32')
+    for (let index = 0; index < length; index += 1) view.setUint32(index * 4, bits[index] ?? 0, true);
+  else if (dtype === 'f16') {
+    for (let index = 0; index < length; index += 1) view.setUint16(index * 2, halfOf(bits[index] ?? 0), true);
+  } else for (let index = 0; index < length; index += 1) view.setUint16(index * 2, bfloatOf(bits[index] ?? 0), true);
 }
 
 /** Reads `length` values; the payload has exactly the length of their shape. Values may come out infinite or NaN. */
@@ -111,14 +140,12 @@ export function decodePayload(
   } else if (dtype === 'f32' && IS_LITTLE_ENDIAN) {
     // Copied as bytes: a frame inside a larger buffer rarely begins where floats may.
     new Uint8Array(values.buffer).set(payload);
+  } else if (dtype === 'f32') {
+    for (let index = 0; index < length; index += 1) values[index] = view.getFloat32(index * 4, true);
+  } else if (dtype === 'f16') {
+    for (let index = 0; index < length; index += 1) values[index] = decodeHalf(view.getUint16(index * 2, true));
   } else {
-    for (let index = 0; index < length; index += 1) {
-      if (dtype === 'f32') values[index] = view.getFloat32(index * 4, true);
-      else {
-        const bits = view.getUint16(index * 2, true);
-        values[index] = dtype === 'f16' ? decodeHalf(bits) : decodeBfloat(bits);
-      }
-    }
+    for (let index = 0; index < length; index += 1) values[index] = decodeBfloat(view.getUint16(index * 2, true));
   }
   return values;
 }

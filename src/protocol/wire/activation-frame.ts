@@ -1,6 +1,7 @@
 import { failure, success, type Result } from '../result';
 import {
   ACTIVATION_DTYPES,
+  allFinite,
   decodePayload,
   encodePayload,
   payloadByteLength,
@@ -175,10 +176,7 @@ export function decodeActivationFrame(bytes: Uint8Array): Result<ActivationFrame
   const { positions, hiddenSize, dtype } = header.value;
   const payload = bytes.subarray(FRAME_HEADER_BYTES);
   const values = decodePayload(payload, positions * hiddenSize, hiddenSize, dtype);
-  // NaN and infinity do not go away in a sum, and finite floats cannot leave the range of doubles in one.
-  let sum = 0;
-  for (const value of values) sum += value;
-  if (!Number.isFinite(sum)) {
+  if (!allFinite(values)) {
     const index = values.findIndex((value) => !Number.isFinite(value));
     return failure('frame-values', `The activation holds a value that is not finite at index ${index}.`);
   }

@@ -1,0 +1,208 @@
+/** Steps of likelihood in which it halves. */
+const STEPS_PER_HALVING = 8;
+/**
+ * Takes all tokens whose likelihood is 2^-64 of the best one's or less. They weigh nothing: random numbers of 53 bits can
+ * hardly tell them from tokens that never come.
+ */
+const LAST_STEP = 64 * STEPS_PER_HALVING;
+
+/** Parts of a step whose weights are tabulated; in between they follow from a short series. */
+const PARTS = 256;
+const LOG_OF_STEP = -Math.LN2 / STEPS_PER_HALVING;
+const STEP_WEIGHTS = Float64Array.from({ length: LAST_STEP }, (_, step) => 2 ** (-step / STEPS_PER_HALVING));
+const PART_WEIGHTS = Float64Array.from({ length: PARTS }, (_, part) => Math.exp((part / PARTS) * LOG_OF_STEP));
+
+/**
+ * 2^(-steps / steps per halving), to the last bits of a double: the exponential function of a sampler, which it calls once
+ * for each token of a vocabulary.
+ *
+ * @param steps - 0 or more; fractions count
+ */
+export function weightAt(steps: number): number {
+  if (steps >= LAST_STEP) return 0;
+  const step = steps | 0;
+  const inStep = (steps - step) * PARTS;
+  const part = inStep | 0;
+  // exp of less than 1/256 of a step: the next member of the series is below 2^-53.
+  const rest = ((inStep - part) / PARTS) * LOG_OF_STEP;
+  const series = 1 + rest * (1 + rest * (1 / 2 + rest * (1 / 6 + rest * (1 / 24))));
+  return (STEP_WEIGHTS[step] ?? 0) * (PART_WEIGHTS[part] ?? 0) * series;
+}
+
+/** The step of each token, kept between calls: made anew, it would be the largest part of the garbage of an answer. */
+let stepScratch = new Uint16Array(0);
+
+/** A token and its weight: exp of (its logit − the largest) / temperature, so that the likeliest one has 1. */
+export interface RankedToken {
+  readonly id: number;
+  readonly weight: number;
+}
+
+/** The likeliest tokens up to some place: those of all steps before `step`, and `tokens` of that one. */
+export interface Beginning {
+  readonly step: number;
+  /** Of that step, in order; undefined: all of them. */
+  readonly tokens: readonly RankedToken[] | undefined;
+  /** Sum of the weights. */
+  readonly weight: number;
+}
+
+/**
+ * The tokens of a vocabulary, likeliest first, lower ids first among equals. Sorting a hundred thousand of them takes
+ * longer than a step of a model, so they are only dealt out to steps of likelihood; a step is sorted when a place in it
+ * matters. One ranking is used at a time.
+ */
+export class TokenRanking {
+  readonly #logits: Float32Array;
+  readonly #largest: number;
+  readonly #stepsPerLogit: number;
+  readonly #steps: Uint16Array;
+  readonly #counts = new Uint32Array(LAST_STEP + 1);
+  readonly #sums = new Float64Array(LAST_STEP + 1);
+
+  /** @param temperature - above 0 */
+  constructor(logits: Float32Array, temperature: number) {
+    const { length } = logits;
+    if (stepScratch.length < length) stepScratch = new Uint16Array(length);
+    this.#logits = logits;
+    this.#largest = largestOf(logits);
+    // Finite, so that 0 below the largest stays 0 at any temperature.
+    this.#stepsPerLogit = Math.min(STEPS_PER_HALVING / (Math.LN2 * temperature), Number.MAX_VALUE);
+    this.#steps = stepScratch;
+    this.#deal();
+  }
+
+  /** The step in which tokens have a weight. */
+  stepOfWeight(weight: number): number {
+    return Math.min(LAST_STEP, -Math.log2(weight) * STEPS_PER_HALVING) | 0;
+  }
+
+  /** The step of the token that has `count` − 1 before it. */
+  stepOfToken(count: number): number {
+    let before = 0;
+    for (let step = 0; step < LAST_STEP; step++) {
+      before += this.#counts[step] ?? 0;
+      if (before >= count) return step;
+    }
+    return LAST_STEP;
+  }
+
+  /** Adds up the weights of the steps up to one; nothing is asked about later ones then. */
+  weigh(lastStep: number = LAST_STEP): void {
+    const logits = this.#logits;
+    const steps = this.#steps;
+    const sums = this.#sums;
+    const largest = this.#largest;
+    const stepsPerLogit = this.#stepsPerLogit;
+    const last = Math.min(lastStep, LAST_STEP - 1);
+    const { length } = logits;
+    for (let id = 0; id < length; id++) {
+      const step = steps[id] ?? 0;
+      if (step <= last) sums[step] = (sums[step] ?? 0) + weightAt((largest - (logits[id] ?? 0)) * stepsPerLogit);
+    }
+  }
+
+  all(): Beginning {
+    return { step: LAST_STEP, tokens: undefined, weight: this.#weightBefore(LAST_STEP + 1) };
+  }
+
+  /** The `count` likeliest tokens. */
+  first(count: number): Beginning {
+    const step = this.stepOfToken(count);
+    let before = 0;
+    for (let earlier = 0; earlier < step; earlier++) before += this.#counts[earlier] ?? 0;
+    return this.#beginning(step, this.#sorted(step).slice(0, count - before));
+  }
+
+  /** The tokens of a beginning that have at least a weight. */
+  atLeast({ step: lastStep, tokens, weight }: Beginning, least: number): Beginning {
+    const step = this.stepOfWeight(least);
+    if (step > lastStep) return { step: lastStep, tokens, weight };
+    const inStep = step === lastStep && tokens !== undefined ? tokens : this.#sorted(step);
+    return this.#beginning(
+      step,
+      inStep.filter((token) => token.weight >= least),
+    );
+  }
+
+  /**
+   * The shortest beginning of a beginning whose weight is enough; all of it where none is.
+   *
+   * @param isEnough - false for small weights, true for large ones
+   */
+  until({ step: lastStep, tokens, weight }: Beginning, isEnough: (weight: number) => boolean): Beginning {
+    let before = 0;
+    for (let step = 0; step <= lastStep; step++) {
+      const isLast = step === lastStep;
+      const after = isLast ? weight : before + (this.#sums[step] ?? 0);
+      if (isEnough(after) || isLast) {
+        const inStep = isLast && tokens !== undefined ? tokens : this.#sorted(step);
+        let sum = before;
+        const place = inStep.findIndex((token) => isEnough((sum += token.weight)));
+        return { step, tokens: place < 0 ? inStep : inStep.slice(0, place + 1), weight: sum };
+      }
+      before = after;
+    }
+    return { step: lastStep, tokens, weight };
+  }
+
+  /** The last token of a beginning. */
+  lastOf({ step, tokens }: Beginning): number | undefined {
+    const own = (tokens ?? this.#sorted(step)).at(-1);
+    if (own !== undefined) return own.id;
+    for (let earlier = step - 1; earlier >= 0; earlier--) {
+      if ((this.#counts[earlier] ?? 0) > 0) return this.#sorted(earlier).at(-1)?.id;
+    }
+    return undefined;
+  }
+
+  /** Gives each token its step. The loops over a vocabulary read what they need once: they run for every token. */
+  #deal(): void {
+    const logits = this.#logits;
+    const steps = this.#steps;
+    const counts = this.#counts;
+    const largest = this.#largest;
+    const stepsPerLogit = this.#stepsPerLogit;
+    const { length } = logits;
+    for (let id = 0; id < length; id++) {
+      const place = (largest - (logits[id] ?? 0)) * stepsPerLogit;
+      const step = place < LAST_STEP ? place | 0 : LAST_STEP;
+      steps[id] = step;
+      counts[step] = (counts[step] ?? 0) + 1;
+    }
+  }
+
+  #beginning(step: number, tokens: readonly RankedToken[]): Beginning {
+    return { step, tokens, weight: tokens.reduce((sum, token) => sum + token.weight, this.#weightBefore(step)) };
+  }
+
+  #weightBefore(step: number): number {
+    let weight = 0;
+    for (let earlier = 0; earlier < step; earlier++) weight += this.#sums[earlier] ?? 0;
+    return weight;
+  }
+
+  #sorted(step: number): RankedToken[] {
+    const tokens: RankedToken[] = [];
+    const logits = this.#logits;
+    const steps = this.#steps;
+    const { length } = logits;
+    for (let id = 0; id < length; id++) {
+      if (steps[id] === step) {
+        tokens.push({ id, weight: weightAt((this.#largest - (logits[id] ?? 0)) * this.#stepsPerLogit) });
+      }
+    }
+    // Sorting is stable: equals stay in the order of their ids.
+    return tokens.sort((a, b) => (logits[b.id] ?? 0) - (logits[a.id] ?? 0));
+  }
+}
+
+export function largestOf(logits: Float32Array): number {
+  const { length } = logits;
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let id = 0; id < length; id++) {
+    const logit = logits[id] ?? 0;
+    if (logit > largest) largest = logit;
+  }
+  return largest;
+}
