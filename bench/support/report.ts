@@ -20,7 +20,9 @@ export interface Report {
 }
 
 const FOLDER = join(process.cwd(), 'bench', 'results');
-const BAR = { height: 22, gap: 10, left: 260, scale: 180, right: 90 } as const;
+const BAR = { height: 22, gap: 10, left: 260, right: 90 } as const;
+/** Pixels of a ratio of 1, and of the longest bar at most. */
+const SCALE = { equal: 180, longest: 900 } as const;
 
 /** Prints a table and writes it, with a plot of the ratios beside it, to `bench/results`. */
 export async function writeReport(report: Report): Promise<void> {
@@ -48,7 +50,8 @@ export async function writeReport(report: Report): Promise<void> {
 /** Horizontal bars, and a line where both are equal. */
 function plot({ rows, title, baselineName }: Report): string {
   const most = Math.max(1.2, ...rows.map(({ ratio }) => ratio));
-  const width = BAR.left + most * BAR.scale + BAR.right;
+  const scale = Math.min(SCALE.equal, SCALE.longest / most);
+  const width = BAR.left + most * scale + BAR.right;
   const top = 40;
   const height = top + rows.length * (BAR.height + BAR.gap) + 30;
   const bars = rows.map(({ name, ratio }, index) => {
@@ -57,11 +60,11 @@ function plot({ rows, title, baselineName }: Report): string {
     const colour = ratio >= 1 ? '#2f7d5b' : '#b3702a';
     return [
       `<text x="${BAR.left - 10}" y="${text}" text-anchor="end">${escapeText(name)}</text>`,
-      `<rect x="${BAR.left}" y="${y}" width="${ratio * BAR.scale}" height="${BAR.height}" rx="3" fill="${colour}"/>`,
-      `<text x="${BAR.left + ratio * BAR.scale + 8}" y="${text}">${ratio.toFixed(2)}</text>`,
+      `<rect x="${BAR.left}" y="${y}" width="${ratio * scale}" height="${BAR.height}" rx="3" fill="${colour}"/>`,
+      `<text x="${BAR.left + ratio * scale + 8}" y="${text}">${ratio.toFixed(2)}</text>`,
     ].join('');
   });
-  const equal = BAR.left + BAR.scale;
+  const equal = BAR.left + scale;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="13">`,
     `<rect width="100%" height="100%" fill="#ffffff"/>`,

@@ -85,6 +85,12 @@ export class LoadedShard {
     this.#budget = new CacheBudget(kvBudgetBytes, handle.kvBytesPerPosition);
   }
 
+  /** Makes the tokenizer, which takes seconds for a large vocabulary, before the first request would wait for it. */
+  prepare(): void {
+    // What is wrong with it is told to whoever needs it.
+    if (this.#session.takesTokens || this.#session.givesLogits) this.#openTokenizer();
+  }
+
   get openSequences(): number {
     return this.#sequences.size;
   }
@@ -252,7 +258,7 @@ export class LoadedShard {
     return { kind: 'activation', activation: values, positions: values.length / rowFloats, computeMs };
   }
 
-  /** Made when first needed: shards in the middle of a model never need it. */
+  /** Made once: shards in the middle of a model never need it. */
   #openTokenizer(): Result<TextTokenizer, EngineErrorCode> {
     this.#tokenizer ??= TextTokenizer.create(this.#model.tokenizer, this.#model.config.shape.vocabulary_size);
     return this.#tokenizer;

@@ -192,10 +192,10 @@ export class LocalEngine implements Engine {
     if (!placed.ok) return placed;
     const { session, plan } = placed.value;
     const handle = describeShard(model, request.range, precision, placed.value);
-    this.#shards.set(
-      handle.shardKey,
-      new LoadedShard(handle, model, session, plan.cacheBudgetBytes, { resultsLeft: this.#options.resultsLeft }),
-    );
+    const { resultsLeft } = this.#options;
+    const shard = new LoadedShard(handle, model, session, plan.cacheBudgetBytes, { resultsLeft });
+    shard.prepare();
+    this.#shards.set(handle.shardKey, shard);
     options.onProgress?.(1, 'Ready');
     return success(handle);
   }

@@ -1,5 +1,5 @@
 import type { Sampling } from '../../protocol/compute/model';
-import { TokenRanking } from './token-ranking';
+import { floorOf, largestOf, peaksOf, TokenRanking } from './token-ranking';
 
 /** The parts of `Sampling` that pick a token. */
 export type SamplingRules = Pick<Sampling, 'temperature' | 'top_k' | 'top_p' | 'min_p'>;
@@ -30,16 +30,16 @@ export function pickGreedy(logits: Float32Array): number {
 export function pickToken(logits: Float32Array, rules: SamplingRules, uniform: number): number {
   const { temperature, top_k: topK, top_p: topP, min_p: minP = 0 } = rules;
   if (temperature === 0) return pickGreedy(logits);
-  const ranking = new TokenRanking(logits, temperature);
   const isCounted = topK > 0 && topK < logits.length;
-  const isLeastKnown = minP > 0 && topP === 1;
-  ranking.weigh(
-    Math.min(
-      isCounted ? ranking.stepOfToken(topK) : Number.POSITIVE_INFINITY,
-      // Only top_p, which keeps a share of the others too, asks for the weights of tokens that min_p cuts off.
-      isLeastKnown ? ranking.stepOfWeight(minP) : Number.POSITIVE_INFINITY,
-    ),
+  const peaks = peaksOf(logits);
+  const largest = largestOf(peaks);
+  const floor = Math.max(
+    isCounted ? floorOf(peaks, topK) : Number.NEGATIVE_INFINITY,
+    // Only top_p, which keeps a share of all, asks for the weights of tokens that min_p cuts off. A little lower than the
+    // cut itself, which is by weight.
+    minP > 0 && topP === 1 ? largest + temperature * (Math.log(minP) - 0.001) : Number.NEGATIVE_INFINITY,
   );
+  const ranking = new TokenRanking(logits, temperature, { largest, floor });
   let kept = isCounted ? ranking.first(topK) : ranking.all();
   if (topP < 1) {
     const enough = topP * kept.weight;

@@ -5,6 +5,8 @@ const STEPS_PER_HALVING = 8;
  * hardly tell them from tokens that never come.
  */
 const LAST_STEP = 64 * STEPS_PER_HALVING;
+/** Of tokens that are left out. */
+const NO_STEP = LAST_STEP + 1;
 
 /** Parts of a step whose weights are tabulated; in between they follow from a short series. */
 const PARTS = 256;
@@ -18,7 +20,7 @@ const PART_WEIGHTS = Float64Array.from({ length: PARTS }, (_, part) => Math.exp(
  *
  * @param steps - 0 or more; fractions count
  */
-export function weightAt(steps: number): number {
+function weightAt(steps: number): number {
   if (steps >= LAST_STEP) return 0;
   const step = steps | 0;
   const inStep = (steps - step) * PARTS;
@@ -60,46 +62,18 @@ export class TokenRanking {
   readonly #counts = new Uint32Array(LAST_STEP + 1);
   readonly #sums = new Float64Array(LAST_STEP + 1);
 
-  /** @param temperature - above 0 */
-  constructor(logits: Float32Array, temperature: number) {
-    const { length } = logits;
-    if (stepScratch.length < length) stepScratch = new Uint16Array(length);
+  /**
+   * @param temperature - above 0
+   * @param range - tokens whose logit is below its floor are left out, and need no exponential function
+   */
+  constructor(logits: Float32Array, temperature: number, { largest, floor }: LogitRange) {
+    if (stepScratch.length < logits.length) stepScratch = new Uint16Array(logits.length);
     this.#logits = logits;
-    this.#largest = largestOf(logits);
+    this.#largest = largest;
     // Finite, so that 0 below the largest stays 0 at any temperature.
     this.#stepsPerLogit = Math.min(STEPS_PER_HALVING / (Math.LN2 * temperature), Number.MAX_VALUE);
     this.#steps = stepScratch;
-    this.#deal();
-  }
-
-  /** The step in which tokens have a weight. */
-  stepOfWeight(weight: number): number {
-    return Math.min(LAST_STEP, -Math.log2(weight) * STEPS_PER_HALVING) | 0;
-  }
-
-  /** The step of the token that has `count` − 1 before it. */
-  stepOfToken(count: number): number {
-    let before = 0;
-    for (let step = 0; step < LAST_STEP; step++) {
-      before += this.#counts[step] ?? 0;
-      if (before >= count) return step;
-    }
-    return LAST_STEP;
-  }
-
-  /** Adds up the weights of the steps up to one; nothing is asked about later ones then. */
-  weigh(lastStep: number = LAST_STEP): void {
-    const logits = this.#logits;
-    const steps = this.#steps;
-    const sums = this.#sums;
-    const largest = this.#largest;
-    const stepsPerLogit = this.#stepsPerLogit;
-    const last = Math.min(lastStep, LAST_STEP - 1);
-    const { length } = logits;
-    for (let id = 0; id < length; id++) {
-      const step = steps[id] ?? 0;
-      if (step <= last) sums[step] = (sums[step] ?? 0) + weightAt((largest - (logits[id] ?? 0)) * stepsPerLogit);
-    }
+    this.#deal(floor);
   }
 
   all(): Beginning {
@@ -108,15 +82,19 @@ export class TokenRanking {
 
   /** The `count` likeliest tokens. */
   first(count: number): Beginning {
-    const step = this.stepOfToken(count);
+    let step = 0;
     let before = 0;
-    for (let earlier = 0; earlier < step; earlier++) before += this.#counts[earlier] ?? 0;
+    for (; step < LAST_STEP; step++) {
+      const own = this.#counts[step] ?? 0;
+      if (before + own >= count) break;
+      before += own;
+    }
     return this.#beginning(step, this.#sorted(step).slice(0, count - before));
   }
 
   /** The tokens of a beginning that have at least a weight. */
   atLeast({ step: lastStep, tokens, weight }: Beginning, least: number): Beginning {
-    const step = this.stepOfWeight(least);
+    const step = Math.min(LAST_STEP, -Math.log2(least) * STEPS_PER_HALVING) | 0;
     if (step > lastStep) return { step: lastStep, tokens, weight };
     const inStep = step === lastStep && tokens !== undefined ? tokens : this.#sorted(step);
     return this.#beginning(
@@ -130,20 +108,22 @@ export class TokenRanking {
    *
    * @param isEnough - false for small weights, true for large ones
    */
-  until({ step: lastStep, tokens, weight }: Beginning, isEnough: (weight: number) => boolean): Beginning {
+  until({ step: lastStep, tokens }: Beginning, isEnough: (weight: number) => boolean): Beginning {
+    let step = 0;
     let before = 0;
-    for (let step = 0; step <= lastStep; step++) {
-      const isLast = step === lastStep;
-      const after = isLast ? weight : before + (this.#sums[step] ?? 0);
-      if (isEnough(after) || isLast) {
-        const inStep = isLast && tokens !== undefined ? tokens : this.#sorted(step);
-        let sum = before;
-        const place = inStep.findIndex((token) => isEnough((sum += token.weight)));
-        return { step, tokens: place < 0 ? inStep : inStep.slice(0, place + 1), weight: sum };
-      }
+    for (; step < lastStep; step++) {
+      const after = before + (this.#sums[step] ?? 0);
+      if (isEnough(after)) break;
       before = after;
     }
-    return { step: lastStep, tokens, weight };
+    const inStep = step === lastStep && tokens !== undefined ? tokens : this.#sorted(step);
+    let count = 0;
+    let weight = before;
+    while (count < inStep.length && (count === 0 || !isEnough(weight))) {
+      weight += inStep[count]?.weight ?? 0;
+      count++;
+    }
+    return { step, tokens: inStep.slice(0, count), weight };
   }
 
   /** The last token of a beginning. */
@@ -156,19 +136,26 @@ export class TokenRanking {
     return undefined;
   }
 
-  /** Gives each token its step. The loops over a vocabulary read what they need once: they run for every token. */
-  #deal(): void {
+  /** Gives each token its step. This loop is most of what picking a token costs: it reads what it needs once. */
+  #deal(floor: number): void {
     const logits = this.#logits;
     const steps = this.#steps;
     const counts = this.#counts;
+    const sums = this.#sums;
     const largest = this.#largest;
     const stepsPerLogit = this.#stepsPerLogit;
     const { length } = logits;
     for (let id = 0; id < length; id++) {
-      const place = (largest - (logits[id] ?? 0)) * stepsPerLogit;
+      const logit = logits[id] ?? 0;
+      if (logit < floor) {
+        steps[id] = NO_STEP;
+        continue;
+      }
+      const place = (largest - logit) * stepsPerLogit;
       const step = place < LAST_STEP ? place | 0 : LAST_STEP;
       steps[id] = step;
       counts[step] = (counts[step] ?? 0) + 1;
+      sums[step] = (sums[step] ?? 0) + weightAt(place);
     }
   }
 
@@ -197,6 +184,31 @@ export class TokenRanking {
   }
 }
 
+/** Logits that matter: from `floor` to the largest of a vocabulary. */
+export interface LogitRange {
+  readonly largest: number;
+  readonly floor: number;
+}
+
+/** Tokens that are looked through for their largest logit together. */
+const GROUP = 256;
+
+/** The largest logit of each group of neighbouring tokens. */
+export function peaksOf(logits: Float32Array): Float32Array {
+  const peaks = new Float32Array(Math.ceil(logits.length / GROUP));
+  for (let group = 0; group < peaks.length; group++) {
+    peaks[group] = largestOf(logits.subarray(group * GROUP, (group + 1) * GROUP));
+  }
+  return peaks;
+}
+
+/** A logit that at least `count` tokens reach: as many groups have one. */
+export function floorOf(peaks: Float32Array, count: number): number {
+  // The smallest come first.
+  return peaks.length < count ? Number.NEGATIVE_INFINITY : (peaks.slice().sort()[peaks.length - count] ?? 0);
+}
+
+/** The largest number of a list that is not empty. */
 export function largestOf(logits: Float32Array): number {
   const { length } = logits;
   let largest = Number.NEGATIVE_INFINITY;
