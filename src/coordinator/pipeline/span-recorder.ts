@@ -52,8 +52,8 @@ export class SpanRecorder {
       return;
     }
     this.bytes += extra;
-    // A copy: what the socket hands over may be a view of a far larger buffer.
-    frames[stepIndex] = Uint8Array.from(frame);
+    // What the socket hands over may be a view of a far larger buffer, which a small frame would keep alive.
+    frames[stepIndex] = frame.byteLength === frame.buffer.byteLength ? frame : Uint8Array.from(frame);
     this.borders.set(layerStart, frames);
   }
 

@@ -1,5 +1,5 @@
 import type { Sampling } from '../../protocol/compute/model';
-import { largestOf } from './token-ranking';
+import { floorOf, largestOf, peaksOf } from './token-ranking';
 
 /** The parts of `Sampling` that make tokens less likely because they occurred. */
 export type PenaltyRules = Pick<Sampling, 'repetition_penalty' | 'frequency_penalty' | 'presence_penalty'>;
@@ -43,20 +43,21 @@ export function logProbabilities(
   count: number,
 ): { own: number; top: { tokenId: number; logProbability: number }[] } {
   const { length } = logits;
-  const largest = largestOf(logits);
+  const peaks = peaksOf(logits);
+  const largest = largestOf(peaks);
   let sum = 0;
   for (let id = 0; id < length; id++) sum += Math.exp((logits[id] ?? 0) - largest);
   const total = largest + Math.log(sum);
   const best: { tokenId: number; logit: number }[] = [];
-  // The smallest logit that is among the best; below it nothing has to be looked at.
-  let least = count === 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+  // Nothing below it is among the best.
+  let least = count === 0 ? Number.POSITIVE_INFINITY : floorOf(peaks, count);
   for (let id = 0; id < length; id++) {
     const logit = logits[id] ?? 0;
-    if (best.length >= count && logit <= least) continue;
+    if (best.length >= count ? logit <= least : logit < least) continue;
     const place = best.findIndex((entry) => logit > entry.logit);
     best.splice(place < 0 ? best.length : place, 0, { tokenId: id, logit });
     if (best.length > count) best.pop();
-    least = best.at(-1)?.logit ?? least;
+    if (best.length === count) least = best.at(-1)?.logit ?? least;
   }
   const top = best.map((entry) => ({ tokenId: entry.tokenId, logProbability: entry.logit - total }));
   return { own: (logits[tokenId] ?? Number.NEGATIVE_INFINITY) - total, top };

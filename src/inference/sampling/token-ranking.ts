@@ -34,18 +34,11 @@ function weightAt(steps: number): number {
 /** The step of each token, kept between calls: made anew, it would be the largest part of the garbage of an answer. */
 let stepScratch = new Uint16Array(0);
 
-/** A token and its weight: exp of (its logit − the largest) / temperature, so that the likeliest one has 1. */
-export interface RankedToken {
-  readonly id: number;
-  readonly weight: number;
-}
-
-/** The likeliest tokens up to some place: those of all steps before `step`, and `tokens` of that one. */
+/** The likeliest tokens up to some place: those of all steps before `step`, and the first `count` of that one. */
 export interface Beginning {
   readonly step: number;
-  /** Of that step, in order; undefined: all of them. */
-  readonly tokens: readonly RankedToken[] | undefined;
-  /** Sum of the weights. */
+  readonly count: number;
+  /** Sum of the weights: exp of (logit − the largest) / temperature each, so that the likeliest token has 1. */
   readonly weight: number;
 }
 
@@ -61,6 +54,7 @@ export class TokenRanking {
   readonly #steps: Uint16Array;
   readonly #counts = new Uint32Array(LAST_STEP + 1);
   readonly #sums = new Float64Array(LAST_STEP + 1);
+  readonly #sorted = new Map<number, Float32Array>();
 
   /**
    * @param temperature - above 0
@@ -77,10 +71,10 @@ export class TokenRanking {
   }
 
   all(): Beginning {
-    return { step: LAST_STEP, tokens: undefined, weight: this.#weightBefore(LAST_STEP + 1) };
+    return { step: LAST_STEP, count: this.#counts[LAST_STEP] ?? 0, weight: this.#weightBefore(LAST_STEP + 1) };
   }
 
-  /** The `count` likeliest tokens. */
+  /** The `count` likeliest tokens; there are as many. */
   first(count: number): Beginning {
     let step = 0;
     let before = 0;
@@ -89,18 +83,18 @@ export class TokenRanking {
       if (before + own >= count) break;
       before += own;
     }
-    return this.#beginning(step, this.#sorted(step).slice(0, count - before));
+    return this.#beginning(step, count - before);
   }
 
   /** The tokens of a beginning that have at least a weight. */
-  atLeast({ step: lastStep, tokens, weight }: Beginning, least: number): Beginning {
+  atLeast(beginning: Beginning, least: number): Beginning {
     const step = Math.min(LAST_STEP, -Math.log2(least) * STEPS_PER_HALVING) | 0;
-    if (step > lastStep) return { step: lastStep, tokens, weight };
-    const inStep = step === lastStep && tokens !== undefined ? tokens : this.#sorted(step);
-    return this.#beginning(
-      step,
-      inStep.filter((token) => token.weight >= least),
-    );
+    if (step > beginning.step) return beginning;
+    const logits = this.#descending(step);
+    const limit = step === beginning.step ? beginning.count : logits.length;
+    let count = 0;
+    while (count < limit && this.#weightOf(logits[count] ?? 0) >= least) count++;
+    return this.#beginning(step, count);
   }
 
   /**
@@ -108,30 +102,44 @@ export class TokenRanking {
    *
    * @param isEnough - false for small weights, true for large ones
    */
-  until({ step: lastStep, tokens }: Beginning, isEnough: (weight: number) => boolean): Beginning {
+  until(beginning: Beginning, isEnough: (weight: number) => boolean): Beginning {
     let step = 0;
-    let before = 0;
-    for (; step < lastStep; step++) {
-      const after = before + (this.#sums[step] ?? 0);
+    let weight = 0;
+    for (; step < beginning.step; step++) {
+      const after = weight + (this.#sums[step] ?? 0);
       if (isEnough(after)) break;
-      before = after;
+      weight = after;
     }
-    const inStep = step === lastStep && tokens !== undefined ? tokens : this.#sorted(step);
+    const logits = this.#descending(step);
+    const limit = step === beginning.step ? beginning.count : logits.length;
     let count = 0;
-    let weight = before;
-    while (count < inStep.length && (count === 0 || !isEnough(weight))) {
-      weight += inStep[count]?.weight ?? 0;
+    while (count < limit && (count === 0 || !isEnough(weight))) {
+      weight += this.#weightOf(logits[count] ?? 0);
       count++;
     }
-    return { step, tokens: inStep.slice(0, count), weight };
+    return { step, count, weight };
   }
 
-  /** The last token of a beginning. */
-  lastOf({ step, tokens }: Beginning): number | undefined {
-    const own = (tokens ?? this.#sorted(step)).at(-1);
-    if (own !== undefined) return own.id;
-    for (let earlier = step - 1; earlier >= 0; earlier--) {
-      if ((this.#counts[earlier] ?? 0) > 0) return this.#sorted(earlier).at(-1)?.id;
+  /** The last token of a beginning; undefined where it is empty. */
+  lastOf({ step, count }: Beginning): number | undefined {
+    if (count === 0) {
+      for (let earlier = step - 1; earlier >= 0; earlier--) {
+        const own = this.#counts[earlier] ?? 0;
+        if (own > 0) return this.lastOf({ step: earlier, count: own, weight: 0 });
+      }
+      return undefined;
+    }
+    const sorted = this.#descending(step);
+    const logit = sorted[count - 1] ?? 0;
+    // Of equal ones the lowest ids come first.
+    const place = count - sorted.indexOf(logit);
+    const logits = this.#logits;
+    const { length } = logits;
+    let equals = 0;
+    for (let id = 0; id < length; id++) {
+      if (logits[id] !== logit) continue;
+      equals++;
+      if (equals === place) return id;
     }
     return undefined;
   }
@@ -159,8 +167,10 @@ export class TokenRanking {
     }
   }
 
-  #beginning(step: number, tokens: readonly RankedToken[]): Beginning {
-    return { step, tokens, weight: tokens.reduce((sum, token) => sum + token.weight, this.#weightBefore(step)) };
+  #beginning(step: number, count: number): Beginning {
+    let weight = this.#weightBefore(step);
+    for (const logit of this.#descending(step).subarray(0, count)) weight += this.#weightOf(logit);
+    return { step, count, weight };
   }
 
   #weightBefore(step: number): number {
@@ -169,18 +179,25 @@ export class TokenRanking {
     return weight;
   }
 
-  #sorted(step: number): RankedToken[] {
-    const tokens: RankedToken[] = [];
+  /** The logits of a step, largest first. Numbers alone are sorted many times faster than tokens. */
+  #descending(step: number): Float32Array {
+    const known = this.#sorted.get(step);
+    if (known !== undefined) return known;
+    const own = new Float32Array(this.#counts[step] ?? 0);
     const logits = this.#logits;
     const steps = this.#steps;
+    let count = 0;
     const { length } = logits;
-    for (let id = 0; id < length; id++) {
-      if (steps[id] === step) {
-        tokens.push({ id, weight: weightAt((this.#largest - (logits[id] ?? 0)) * this.#stepsPerLogit) });
-      }
+    for (let id = 0; id < length && count < own.length; id++) {
+      if (steps[id] === step) own[count++] = logits[id] ?? 0;
     }
-    // Sorting is stable: equals stay in the order of their ids.
-    return tokens.sort((a, b) => (logits[b.id] ?? 0) - (logits[a.id] ?? 0));
+    own.sort().reverse();
+    this.#sorted.set(step, own);
+    return own;
+  }
+
+  #weightOf(logit: number): number {
+    return weightAt((this.#largest - logit) * this.#stepsPerLogit);
   }
 }
 
