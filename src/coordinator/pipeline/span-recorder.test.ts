@@ -4,17 +4,26 @@ import { ReplayMemory, SpanRecorder } from './span-recorder';
 const frame = (fill: number, bytes = 10): Uint8Array => new Uint8Array(bytes).fill(fill);
 
 describe('what is kept of a request', () => {
-  it('comes back in order, as copies, the later of two for the same step', () => {
+  it('comes back in order, the later of two for the same step', () => {
     const recorder = new SpanRecorder(new ReplayMemory());
-    const first = frame(1);
-    recorder.record(3, 0, first);
-    first.fill(9);
+    recorder.record(3, 0, frame(1));
     recorder.record(3, 1, frame(2));
     recorder.record(3, 1, frame(5));
     expect(recorder.framesOf(3, 2)?.map((kept) => kept[0])).toEqual([1, 5]);
     expect(recorder.framesOf(3, 1)).toHaveLength(1);
     expect(recorder.framesOf(3, 3)).toBeNull();
     expect(recorder.framesOf(6, 0)).toBeNull();
+  });
+
+  it('keeps no larger buffer alive than its frames', () => {
+    const recorder = new SpanRecorder(new ReplayMemory());
+    const whole = frame(1);
+    recorder.record(3, 0, whole);
+    recorder.record(3, 1, frame(2, 1_000).subarray(5, 15));
+    const [first, second] = recorder.framesOf(3, 2) ?? [];
+    expect(first).toBe(whole);
+    expect(second).toEqual(frame(2));
+    expect(second?.buffer.byteLength).toBe(10);
   });
 
   it('is given up by whole borders at the limit of the request, and of all requests together', () => {
