@@ -63,6 +63,17 @@ test('a ChatGPT export is dropped, found, read, gone on with, exported and taken
   // Twice makes no second one.
   await dropFiles(first, [zip]);
   await expect(window.getByTestId('import-outcome')).toContainText('1 there already', { timeout: READY_TIMEOUT_MS });
+  // The report leaves room for questions.
+  await openScreen(window, 'chat');
+  const composer = await window.getByTestId('composer-input').boundingBox();
+  await expect
+    .poll(async () => {
+      const panel = await window.getByTestId('import-panel').boundingBox();
+      return (panel?.y ?? 0) + (panel?.height ?? 0);
+    })
+    .toBeLessThanOrEqual(composer?.y ?? 0);
+  await first.screenshot('library-report-in-chat');
+  await openScreen(window, 'library');
   await window.getByTestId('import-dismiss').click();
 
   await window.getByTestId('library-search').fill('twice');

@@ -3,6 +3,7 @@ import { IconArrowUp, IconPlayerStop, IconRouteOff } from '@tabler/icons-react';
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { MAX_CHAT_TEXT_LENGTH, type ModelSummary } from '../../../contract';
+import { keepFootRoom } from '../../app/foot-room';
 import { callOrNotify } from '../../app/notify';
 import { coverageSentence } from '../../components/coverage';
 import { answerInProgress } from '../../stores/chat-replica';
@@ -80,7 +81,7 @@ export function Composer({ conversationId, model }: ComposerProps) {
   };
 
   return (
-    <div className={classes.composer}>
+    <div ref={keepFootRoom} className={classes.composer}>
       <div className={classes.column}>
         {!lastFailed && <PipelineNotice model={model} />}
         <div className={classes.composerRow}>

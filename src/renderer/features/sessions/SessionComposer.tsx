@@ -5,6 +5,7 @@ import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { SessionView, TurnFile } from '../../../contract';
 import { SESSION_LIMITS } from '../../../protocol/session/limits';
+import { keepFootRoom } from '../../app/foot-room';
 import { callOrNotify } from '../../app/notify';
 import { setSessionDraft, useSessionsStore } from '../../stores/sessions-store';
 import { callTore } from '../../stores/tore-api';
@@ -141,7 +142,7 @@ export function SessionComposer({ view, target, onTarget }: SessionComposerProps
   };
 
   return (
-    <div className={classes.composer}>
+    <div ref={keepFootRoom} className={classes.composer}>
       {view.state.link !== 'current' && (
         <p className={classes.offline} role="status">
           <IconCloudOff size={14} stroke={1.5} aria-hidden="true" />
