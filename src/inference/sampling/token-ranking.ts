@@ -31,6 +31,8 @@ function weightAt(steps: number): number {
   return (STEP_WEIGHTS[step] ?? 0) * (PART_WEIGHTS[part] ?? 0) * series;
 }
 
+const EMPTY = new Float32Array(0);
+
 /** The step of each token, kept between calls: made anew, it would be the largest part of the garbage of an answer. */
 let stepScratch = new Uint16Array(0);
 
@@ -70,8 +72,9 @@ export class TokenRanking {
     this.#deal(floor);
   }
 
+  /** All tokens that weigh anything. */
   all(): Beginning {
-    return { step: LAST_STEP, count: this.#counts[LAST_STEP] ?? 0, weight: this.#weightBefore(LAST_STEP + 1) };
+    return { step: LAST_STEP, count: 0, weight: this.#weightBefore(LAST_STEP) };
   }
 
   /** The `count` likeliest tokens; there are as many. */
@@ -90,8 +93,8 @@ export class TokenRanking {
   atLeast(beginning: Beginning, least: number): Beginning {
     const step = Math.min(LAST_STEP, -Math.log2(least) * STEPS_PER_HALVING) | 0;
     if (step > beginning.step) return beginning;
-    const logits = this.#descending(step);
-    const limit = step === beginning.step ? beginning.count : logits.length;
+    const limit = this.#limit(beginning, step);
+    const logits = limit === 0 ? EMPTY : this.#descending(step);
     let count = 0;
     while (count < limit && this.#weightOf(logits[count] ?? 0) >= least) count++;
     return this.#beginning(step, count);
@@ -110,8 +113,8 @@ export class TokenRanking {
       if (isEnough(after)) break;
       weight = after;
     }
-    const logits = this.#descending(step);
-    const limit = step === beginning.step ? beginning.count : logits.length;
+    const limit = this.#limit(beginning, step);
+    const logits = limit === 0 ? EMPTY : this.#descending(step);
     let count = 0;
     while (count < limit && (count === 0 || !isEnough(weight))) {
       weight += this.#weightOf(logits[count] ?? 0);
@@ -167,9 +170,14 @@ export class TokenRanking {
     }
   }
 
+  /** How many tokens of a step belong to a beginning that reaches it. */
+  #limit(beginning: Beginning, step: number): number {
+    return step === beginning.step ? beginning.count : (this.#counts[step] ?? 0);
+  }
+
   #beginning(step: number, count: number): Beginning {
     let weight = this.#weightBefore(step);
-    for (const logit of this.#descending(step).subarray(0, count)) weight += this.#weightOf(logit);
+    if (count > 0) for (const logit of this.#descending(step).subarray(0, count)) weight += this.#weightOf(logit);
     return { step, count, weight };
   }
 

@@ -285,7 +285,7 @@ export class PipelineJob {
 
   private async finish(step: JobStep, output: Result<ForwardOutput>): Promise<void> {
     this.running.delete(step.step);
-    if (this.closed) return;
+    if (this.closed || this.isVoid(step.step)) return;
     if (!output.ok) return this.fail(output.error);
     this.stepsDone += 1;
     this.around.onStep(this.flopsOf(step));
