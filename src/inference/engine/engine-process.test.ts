@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ensureElectron } from '../../../scripts/electron-runtime.mjs';
 import { codeOf, expectValue, generate, golden, GREEDY, layers, TORE_TINY } from '../testdata/tore-tiny';
 import { EngineClient } from './engine-client';
 import { portToForkedProcess } from './port';
@@ -16,8 +17,12 @@ let buildFolder = '';
 let cacheFolder = '';
 const children: ChildProcess[] = [];
 
-function start(): { engine: EngineClient; child: ChildProcess } {
-  const child = fork(join(buildFolder, 'engine-process.js'), { serialization: 'advanced' });
+/** @param env - added to the variables of this process */
+function start(env: Record<string, string> = {}): { engine: EngineClient; child: ChildProcess } {
+  const child = fork(join(buildFolder, 'engine-process.js'), {
+    serialization: 'advanced',
+    env: { ...process.env, ...env },
+  });
   children.push(child);
   return { engine: new EngineClient(portToForkedProcess(child)), child };
 }
@@ -114,4 +119,52 @@ describe('an engine in a process of its own', () => {
     await ended(child);
     expect(child.exitCode).toBe(0);
   }, 60_000);
+});
+
+/** A graphics card made of software, which comes with Electron. Elsewhere other drivers stand between it and onnxruntime. */
+describe.runIf(process.platform === 'linux')('an engine with a graphics card', () => {
+  const load = { folder: TORE_TINY, range: layers(0, 7), memoryBudgetBytes: 1 << 28, threads: 1 };
+
+  async function startWithCard(): Promise<EngineClient> {
+    const { directory } = await ensureElectron({ quiet: true });
+    const { engine } = start({
+      LD_LIBRARY_PATH: directory,
+      VK_ICD_FILENAMES: join(directory, 'vk_swiftshader_icd.json'),
+    });
+    return engine;
+  }
+
+  it('answers from the card as from the processor', async () => {
+    const engine = await startWithCard();
+    const shard = expectValue(await engine.loadShard({ ...load, cacheFolder, providers: ['webgpu'] }));
+    expect(shard).toMatchObject({ provider: 'webgpu', providerReasons: [] });
+    for (const example of golden.cases.slice(0, 2)) {
+      const answer = await generate([{ engine, shard }], example.input_ids);
+      expect(answer.ids).toEqual(example.greedy_ids);
+    }
+  }, 120_000);
+
+  it('shares a shard between the card and the processor', async () => {
+    const engine = await startWithCard();
+    const whole = expectValue(await engine.loadShard({ ...load, cacheFolder }));
+    expectValue(await engine.unloadShard(whole.shardKey));
+    const devices = [
+      { provider: 'webgpu', memoryBudgetBytes: whole.memoryBytes - Math.floor(whole.weightBytes / 2) },
+      { provider: 'cpu', memoryBudgetBytes: 1 << 28 },
+    ];
+    const shard = expectValue(await engine.loadShard({ ...load, cacheFolder, devices }));
+    expect(shard.provider).toBe('webgpu+cpu');
+    const [example] = golden.cases;
+    const answer = await generate([{ engine, shard }], example?.input_ids ?? []);
+    expect(answer.ids).toEqual(example?.greedy_ids);
+  }, 120_000);
+
+  it('says why the card is passed over where it cannot keep half floats', async () => {
+    const engine = await startWithCard();
+    const shard = expectValue(
+      await engine.loadShard({ ...load, cacheFolder, providers: ['webgpu'], precision: 'int4' }),
+    );
+    expect(shard.provider).toBe('cpu');
+    expect(shard.providerReasons).toEqual([expect.stringMatching(/^webgpu failed: .*f16/)]);
+  }, 120_000);
 });

@@ -29,7 +29,7 @@ export interface SessionOptions {
   readonly intraOpNumThreads?: number;
   readonly interOpNumThreads: number;
   readonly graphOptimizationLevel: 'all';
-  readonly logSeverityLevel: 3;
+  readonly logSeverityLevel: 4;
   readonly extra: { readonly session: Readonly<Record<string, string>> };
 }
 
@@ -82,7 +82,8 @@ export function sessionOptions({ provider, deviceId }: Device, threads: number |
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
+    // Fatal alone, as for the whole library.
+    logSeverityLevel: 4,
     // Idle threads of one session would otherwise spin on the cores another session or process needs.
     extra: { session: { force_spinning_stop: '1' } },
   };
