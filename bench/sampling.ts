@@ -1,4 +1,5 @@
 import { pickToken, type SamplingRules } from '../src/inference/sampling/sampler';
+import { keptByDefinition } from '../src/inference/testdata/reference-sampling';
 import { drawUniform } from '../src/inference/sampling/split-mix';
 import { median } from './support/measured-model';
 import { writeReport, type ReportRow } from './support/report';
@@ -21,26 +22,13 @@ const CASES: readonly (readonly [string, SamplingRules])[] = [
 ];
 
 function pickByDefinition(logits: Float32Array, rules: SamplingRules, uniform: number): number {
-  const { temperature, top_k: topK, top_p: topP, min_p: minP = 0 } = rules;
-  const largest = logits.reduce((most, logit) => Math.max(most, logit), Number.NEGATIVE_INFINITY);
-  const weights = Float64Array.from(logits, (logit) => Math.exp((logit - largest) / temperature));
-  const sorted = [...weights.keys()].sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || a - b);
-  const counted = topK === 0 ? sorted : sorted.slice(0, topK);
-  const total = counted.reduce((sum, id) => sum + (weights[id] ?? 0), 0);
-  const kept: number[] = [];
-  let share = 0;
-  for (const id of counted) {
-    const weight = weights[id] ?? 0;
-    if (weight < minP || (topP < 1 && share >= topP * total)) break;
-    kept.push(id);
-    share += weight;
-  }
+  const { ids, weights, share } = keptByDefinition(logits, rules);
   let reached = 0;
-  for (const id of kept) {
+  for (const id of ids) {
     reached += weights[id] ?? 0;
     if (reached > uniform * share) return id;
   }
-  return kept.at(-1) ?? 0;
+  return ids.at(-1) ?? 0;
 }
 
 /** Logits as spread as those of a language model: most far below the few that matter. */

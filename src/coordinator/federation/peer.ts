@@ -38,7 +38,10 @@ export class Peer {
   lastUpAt: string | null = null;
   /** How many agreements the other side has refused since a link stood; the next one is tried then. */
   refusedAgreements = 0;
-  /** Since when a newer agreement waits for a link under it, and for the end of what runs under an older one; null when none does. */
+  /**
+   * Since when a newer agreement waits for a link under it, and for the end of what runs under an older one; null when none
+   * does.
+   */
   renewalSinceMs: number | null = null;
   /** Of all links since the start. */
   readonly traffic: LinkTraffic = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0 };

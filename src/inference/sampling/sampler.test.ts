@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { keptByDefinition } from '../testdata/reference-sampling';
 import { pickGreedy, pickToken, type SamplingRules } from './sampler';
 
 const logitList = fc
@@ -12,22 +13,10 @@ const rules: fc.Arbitrary<SamplingRules> = fc.record({
   min_p: fc.double({ min: 0, max: 1, noNaN: true }),
 });
 
-/** The definition, computed the long way. */
-function reference(logits: Float32Array, { temperature, top_k, top_p, min_p = 0 }: SamplingRules): Map<number, number> {
-  const largest = Math.max(...logits);
-  let list = [...logits].map((logit, id) => ({ id, logit, weight: Math.exp((logit - largest) / temperature) }));
-  list.sort((a, b) => b.logit - a.logit || a.id - b.id);
-  if (top_k > 0) list = list.slice(0, top_k);
-  const total = list.reduce((sum, { weight }) => sum + weight, 0);
-  const kept = new Map<number, number>();
-  let share = 0;
-  for (const { id, weight } of list) {
-    if (weight < min_p) break;
-    kept.set(id, weight);
-    share += weight;
-    if (top_p < 1 && share / total >= top_p) break;
-  }
-  return new Map([...kept].map(([id, weight]) => [id, weight / share]));
+/** Probabilities by id, likeliest first. */
+function reference(logits: Float32Array, settings: SamplingRules): Map<number, number> {
+  const { ids, weights, share } = keptByDefinition(logits, settings);
+  return new Map(ids.map((id) => [id, (weights[id] ?? 0) / share]));
 }
 
 describe('pickGreedy', () => {

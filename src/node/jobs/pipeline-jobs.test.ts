@@ -358,6 +358,29 @@ describe('PipelineJobs', () => {
     expect(reports.slice(1)).toMatchObject([1, 2, 3, 4].map((number) => ({ state: 'done', step: number })));
   });
 
+  it('passes on nothing of a step that a repair made void while it ran', async () => {
+    const { jobs, reports, open, engine } = await createJobs(2, 3);
+    let release = (): void => undefined;
+    engine.gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    jobs.handle(open());
+    jobs.handle(begin());
+    let given = 0;
+    const forward = engine.forward.bind(engine);
+    engine.forward = (request) => {
+      given += 1;
+      return forward(request);
+    };
+    jobs.handleActivation(frame({ step: 1 }));
+    await until(() => given === 1);
+    jobs.handle({ type: 'pipeline-route', request_id: id(1), hop: 1, hops: 2, first_step: 2 });
+    release();
+    jobs.handleActivation(frame({ step: 2 }));
+    await until(() => reports.length === 2);
+    expect(reports[1]).toMatchObject({ type: 'pipeline-token', step: 2 });
+  });
+
   it('hands the answer so far to an engine that takes over', async () => {
     const { jobs, open, engine } = await createJobs(2, 3);
     jobs.handle(open({ takes_over: true }));

@@ -119,11 +119,14 @@ export function encodePayload(
   }
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const { length } = bits;
-  if (dtype === 'f32')
+  // A loop for each type: one that is told which function to call takes several times as long.
+  if (dtype === 'f32') {
     for (let index = 0; index < length; index += 1) view.setUint32(index * 4, bits[index] ?? 0, true);
-  else if (dtype === 'f16') {
+  } else if (dtype === 'f16') {
     for (let index = 0; index < length; index += 1) view.setUint16(index * 2, halfOf(bits[index] ?? 0), true);
-  } else for (let index = 0; index < length; index += 1) view.setUint16(index * 2, bfloatOf(bits[index] ?? 0), true);
+  } else {
+    for (let index = 0; index < length; index += 1) view.setUint16(index * 2, bfloatOf(bits[index] ?? 0), true);
+  }
 }
 
 /** Reads `length` values; the payload has exactly the length of their shape. Values may come out infinite or NaN. */
