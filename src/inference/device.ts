@@ -15,6 +15,11 @@ export function takesDeviceId(provider: string): boolean {
   return NUMBERED_PROVIDERS.includes(provider);
 }
 
+/** Whether tensors can stay on a device from one run to the next: onnxruntime-node hands out those of WebGPU alone. */
+export function keepsTensors({ provider }: Device): boolean {
+  return provider === 'webgpu';
+}
+
 /** Such as `cpu`, `cuda` or `cuda:1`. */
 export function deviceName({ provider, deviceId }: Device): string {
   return deviceId === undefined ? provider : `${provider}:${deviceId}`;

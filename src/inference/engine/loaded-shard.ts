@@ -338,7 +338,7 @@ export class LoadedShard {
 function reuse({ cache, prefix }: Sequence, key: string, { keyValues, output }: KeptChunk): ForwardOutput {
   const positions = PREFILL_CHUNK_POSITIONS;
   cache.reserve(cache.length + positions);
-  cache.append(keyValues, positions);
+  cache.restore(keyValues, positions);
   prefix?.extend(key);
   if (output === null) return { kind: 'filled', positions, computeMs: 0 };
   return { kind: 'activation', activation: output.slice(), positions, computeMs: 0 };

@@ -1,15 +1,17 @@
 import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
-import { deviceName, type DeviceLimit } from '../device';
+import { deviceName, isProcessor, type DeviceLimit } from '../device';
 import { engineFailure, type EngineErrorCode } from '../errors';
 import { partOf, type LongCallOptions, type ProgressCallback } from '../long-call';
 import type { ModelFolder } from '../models/model-folder';
+import { hasHalfFloats } from '../runtime/half-floats';
 import type { OnnxRuntime } from '../runtime/onnx-runtime';
 import { explainMissingDevice, FALLBACK_PROVIDER, tryProvider } from '../runtime/provider-selection';
 import { ShardSegment } from '../runtime/shard-segment';
 import { ShardSession } from '../runtime/shard-session';
 import { measureSteadyRows, type SteadyRows } from '../runtime/steady-rows';
 import { cutShard } from '../shards/cut-shard';
+import { cacheTypeOf, graphFormFor, type CacheType } from '../shards/graph-form';
 import { planDevices, type DevicePlan, type PlannedSegment } from '../shards/plan-devices';
 import type { ShardFileSystem } from '../shards/shard-files';
 import type { ShardPrecision } from '../shards/weight-layout';
@@ -41,6 +43,11 @@ interface OpenedSegment {
   readonly cutKey: string;
 }
 
+/** What was learned of a device before anything was cut for it, which the plan did not know. */
+interface KnownBetter {
+  readonly planAgain: true;
+}
+
 /** A device that cannot do its part; the others may. */
 interface FailedDevice {
   readonly failed: DeviceLimit;
@@ -67,6 +74,8 @@ export async function placeShard(
 class Placing {
   readonly #reasons: string[] = [];
   readonly #steadyRows = new Map<DeviceLimit, SteadyRows>();
+  /** Of devices that do not keep keys and values as the precision asks. */
+  readonly #cacheTypes = new Map<DeviceLimit, CacheType>();
   /** Kept from one plan to the next where the same device has the same layers in both. */
   readonly #opened = new Map<DeviceLimit, OpenedSegment>();
   readonly #request: LoadShardRequest;
@@ -90,12 +99,15 @@ class Placing {
       if (devices.length === 0) {
         return engineFailure('provider-failed', `No device could run the layers. ${this.#reasons.join(' ')}`.trim());
       }
-      const plan = planDevices(layers, { devices, mainMemoryBytes: request.memoryBudgetBytes });
+      const limits = { devices, mainMemoryBytes: request.memoryBudgetBytes, cacheTypes: this.#cacheTypes };
+      const plan = planDevices(layers, limits);
       if (!plan.ok) return this.#withReasons(plan);
       const { segments } = plan.value;
       const placed = (await this.#try(segments)) ?? (await this.#open(segments));
+      if ('planAgain' in placed) continue;
       if ('ok' in placed) return placed.ok ? success(this.#finish(plan.value, placed.value)) : placed;
       this.#reasons.push(placed.reason);
+      this.#cacheTypes.delete(placed.failed);
       this.#candidates = this.#candidates.filter((device) => device !== placed.failed);
     }
   }
@@ -116,7 +128,7 @@ class Placing {
   }
 
   /** Tries devices with a small product before anything is cut for them. */
-  async #try(segments: readonly PlannedSegment[]): Promise<FailedDevice | undefined> {
+  async #try(segments: readonly PlannedSegment[]): Promise<FailedDevice | KnownBetter | undefined> {
     const { runtime, precision } = this.#options;
     for (const { device } of segments) {
       if (this.#steadyRows.has(device)) continue;
@@ -129,6 +141,11 @@ class Placing {
       });
       if (!measured.ok) return { failed: device, reason: measured.error.message };
       this.#steadyRows.set(device, measured.value.rows);
+      if (cacheTypeOf(precision) === 'float32' || isProcessor(device) || (await hasHalfFloats(runtime, device)))
+        continue;
+      this.#cacheTypes.set(device, 'float32');
+      this.#reasons.push(`${deviceName(device)} has no half floats: its KV cache takes twice the memory.`);
+      return { planAgain: true };
     }
     return undefined;
   }
@@ -160,11 +177,12 @@ class Placing {
     const { runtime, model, precision, fileSystem } = this.#options;
     const { cacheFolder, threads } = this.#request;
     const held = fileSystem === undefined ? {} : { fileSystem };
-    const cut = await cutShard(model, range, cacheFolder, { ...call, precision, ...held });
+    const form = graphFormFor(device, precision, this.#cacheTypes.get(device));
+    const cut = await cutShard(model, range, cacheFolder, { ...call, precision, form, ...held });
     if (!cut.ok) return cut;
     call.onProgress?.(1, 'Opening the shard');
     const { graphPath, shardKey } = cut.value;
-    const options = { runtime, config: model.config, range, precision, graphPath, threads };
+    const options = { runtime, config: model.config, range, graphPath, form, threads };
     const segment = await tryProvider(deviceName(device), {
       create: () => ShardSegment.open(options, device, this.#steadyRows.get(device)),
       verify: (created) => created.verify(),

@@ -1,18 +1,17 @@
 import type { LayerRange } from '../../protocol/compute/model';
 import type { DecoderConfig } from '../models/config';
-import { cacheBytesPerPosition, PAGE_POSITIONS } from '../shards/estimate-shard';
-import { cacheTypeOf, type CacheType, type ShardPrecision } from '../shards/weight-layout';
-import { pastKeyName, pastValueName } from '../shards/shard-values';
-import type { OnnxRuntime, OnnxTensor } from './onnx-runtime';
-
-/** Neighbouring pages of the pool, from `start` up to `end`, which is not part of them. */
-export interface PageRange {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Floats, or the bits of half floats. */
-export type CacheNumbers = Float32Array | Uint16Array;
+import { PAGE_POSITIONS } from '../shards/estimate-shard';
+import type { CacheType } from '../shards/graph-form';
+import { ONNX_TYPE_BYTES } from '../shards/onnx-graph';
+import { pastKeyName, pastValueName, presentKeyName, presentValueName } from '../shards/shard-values';
+import {
+  newNumbers,
+  type CacheNumbers,
+  type PageArrays,
+  type PageRange,
+  type PageStore,
+  type PageTensors,
+} from './page-store';
 
 /**
  * Pages worth looking at that belong to others, for each page of a batch: beyond it the pages are put in another order,
@@ -27,48 +26,37 @@ const MAX_FOREIGN_PAGES = 1;
  */
 export class KeyValuePool {
   readonly pageBytes: number;
-  readonly #runtime: OnnxRuntime;
-  readonly #names: readonly string[];
   readonly #heads: number;
   readonly #headSize: number;
   readonly #pageFloats: number;
-  readonly #type: CacheType;
+  readonly #layout: PageArrays;
+  readonly #store: PageStore;
   /** Keys of all layers, then values of all layers, as the graph gives new ones. */
   #buffers: CacheNumbers[] = [];
   #owners: (KeyValueCache | undefined)[] = [];
-  #view: { readonly range: PageRange; readonly inputs: Readonly<Record<string, OnnxTensor>> } | undefined;
 
-  constructor(runtime: OnnxRuntime, config: DecoderConfig, range: LayerRange, precision: ShardPrecision) {
-    this.#runtime = runtime;
-    this.#type = cacheTypeOf(precision);
-    this.#heads = config.shape.key_value_heads;
-    this.#headSize = config.shape.head_size;
+  /** @param store - of the pages as `layout` describes them */
+  constructor(layout: PageArrays, store: PageStore) {
+    this.#layout = layout;
+    this.#store = store;
+    this.#heads = layout.heads;
+    this.#headSize = layout.headSize;
     this.#pageFloats = this.#heads * this.#headSize * PAGE_POSITIONS;
-    this.pageBytes = cacheBytesPerPosition(config, range, precision) * PAGE_POSITIONS;
-    const layers = Array.from(
-      { length: range.layer_end - range.layer_start + 1 },
-      (_, index) => range.layer_start + index,
-    );
-    this.#names = [...layers.map(pastKeyName), ...layers.map(pastValueName)];
+    this.pageBytes = layout.names.length * this.#pageFloats * ONNX_TYPE_BYTES[layout.type];
   }
 
   createCache(): KeyValueCache {
     return new KeyValueCache(this);
   }
 
-  /** Graph inputs for a range of pages; valid until pages are reserved or arranged. */
-  inputs(range: PageRange): Readonly<Record<string, OnnxTensor>> {
-    const known = this.#view;
-    if (known !== undefined && known.range.start === range.start && known.range.end === range.end) return known.inputs;
-    const inputs: Record<string, OnnxTensor> = {};
-    const pages = range.end - range.start;
-    for (const [index, name] of this.#names.entries()) {
-      const part = this.#buffers[index]?.subarray(range.start * this.#pageFloats, range.end * this.#pageFloats);
-      const dimensions = [pages, this.#heads, PAGE_POSITIONS, this.#headSize];
-      inputs[name] = this.#tensor(part ?? this.#newNumbers(0), dimensions);
-    }
-    this.#view = { range, inputs };
-    return inputs;
+  /** Runs the graph with a range of pages. One run at a time. */
+  use<Value>(range: PageRange, run: (pages: PageTensors) => Promise<Value>): Promise<Value> {
+    return this.#store.use(range, this.#buffers, run);
+  }
+
+  /** What a run with these pages gave is not taken into them. */
+  discard(range: PageRange): void {
+    this.#store.changed(range);
   }
 
   /** Makes a sequence own so many pages, and returns where they are. */
@@ -84,6 +72,7 @@ export class KeyValuePool {
       for (const buffer of this.#buffers) {
         buffer.copyWithin(place * this.#pageFloats, start * this.#pageFloats, end * this.#pageFloats);
       }
+      this.#store.changed({ start: place, end: place + pages });
     }
     this.#owners.fill(undefined, start, end);
     this.#owners.fill(cache, place, place + pages);
@@ -96,7 +85,8 @@ export class KeyValuePool {
     if (this.#owners.some((owner) => owner !== undefined)) return;
     this.#owners = [];
     this.#buffers = [];
-    this.#view = undefined;
+    this.#store.changed(ALL_PAGES);
+    this.#store.replaced();
   }
 
   /** The range that holds all pages of a batch, brought together where too many of others lie between them. */
@@ -138,10 +128,17 @@ export class KeyValuePool {
     }
   }
 
+  /** Writes what no run just gave: as `write`, of positions in one row. */
+  restore(keyValues: CacheNumbers, positions: number, place: number): void {
+    this.write(keyValues, 1, 0, positions, place);
+    const start = Math.floor(place / PAGE_POSITIONS);
+    this.#store.changed({ start, end: Math.ceil((place + positions) / PAGE_POSITIONS) });
+  }
+
   /** Reads keys and values back as `write` takes them for positions in one row. */
   read(positions: number, place: number): CacheNumbers {
     const size = this.#headSize;
-    const read = this.#newNumbers(this.#buffers.length * this.#heads * positions * size);
+    const read = newNumbers(this.#layout.type, this.#buffers.length * this.#heads * positions * size);
     for (const [index, buffer] of this.#buffers.entries()) {
       for (let head = 0; head < this.#heads; head++) {
         const target = (index * this.#heads + head) * positions * size;
@@ -158,15 +155,6 @@ export class KeyValuePool {
     return read;
   }
 
-  #newNumbers(count: number): CacheNumbers {
-    return this.#type === 'float32' ? new Float32Array(count) : new Uint16Array(count);
-  }
-
-  #tensor(numbers: CacheNumbers, dimensions: readonly number[]): OnnxTensor {
-    if (numbers instanceof Float32Array) return this.#runtime.createTensor('float32', numbers, dimensions);
-    return this.#runtime.createTensor('float16', numbers, dimensions);
-  }
-
   /** First place with so many free pages behind each other; behind all others where there is none between them. */
   #findRun(pages: number): number {
     let free = 0;
@@ -181,24 +169,24 @@ export class KeyValuePool {
     if (pages > this.#owners.length)
       this.#owners.push(...Array.from({ length: pages - this.#owners.length }, () => undefined));
     const held = (this.#buffers[0]?.length ?? 0) / this.#pageFloats;
-    this.#view = undefined;
     if (pages <= held) return;
     // Memory that was never written costs nothing, so there is room for as much again.
     const room = held === 0 ? pages : Math.max(pages, held * 2);
     // One buffer at a time, so that growing needs room for one layer's half and not for a second pool.
-    for (const index of this.#names.keys()) {
-      const buffer = this.#newNumbers(room * this.#pageFloats);
+    for (const index of this.#layout.names.keys()) {
+      const buffer = newNumbers(this.#layout.type, room * this.#pageFloats);
       const old = this.#buffers[index];
       if (old !== undefined) buffer.set(old);
       this.#buffers[index] = buffer;
     }
+    this.#store.replaced();
   }
 
   /** Puts the pages of sequences behind each other, in this order. */
   #arrange(caches: readonly KeyValueCache[]): void {
     const from = caches.map(({ pages }) => pages);
     for (const [index, old] of this.#buffers.entries()) {
-      const buffer = this.#newNumbers(old.length);
+      const buffer = newNumbers(this.#layout.type, old.length);
       let place = 0;
       for (const { start, end } of from) {
         buffer.set(old.subarray(start * this.#pageFloats, end * this.#pageFloats), place * this.#pageFloats);
@@ -214,8 +202,27 @@ export class KeyValuePool {
       caches[index]?.moveTo(range);
       place = range.end;
     }
-    this.#view = undefined;
+    this.#store.changed(ALL_PAGES);
+    this.#store.replaced();
   }
+}
+
+const ALL_PAGES: PageRange = { start: 0, end: Number.POSITIVE_INFINITY };
+
+/** How the keys and values of layers lie in a pool. */
+export function pageArraysOf(config: DecoderConfig, range: LayerRange, type: CacheType): PageArrays {
+  const { key_value_heads: heads, head_size: headSize } = config.shape;
+  const layers = Array.from(
+    { length: range.layer_end - range.layer_start + 1 },
+    (_, index) => range.layer_start + index,
+  );
+  return {
+    names: [...layers.map(pastKeyName), ...layers.map(pastValueName)],
+    resultNames: [...layers.map(presentKeyName), ...layers.map(presentValueName)],
+    type,
+    heads,
+    headSize,
+  };
 }
 
 /** Keys and values of one sequence on one shard. Only the first `length` positions count; what lies behind is ignored and overwritten. */
@@ -247,14 +254,20 @@ export class KeyValueCache {
     if (pages > this.#pages.end - this.#pages.start) this.#pages = this.#pool.reserve(this, pages);
   }
 
-  /** Adds new keys and values, as the graph gives them for a prompt (one row) or for each row of a pass. */
+  /** Adds new keys and values as the run that just ended gave them, of a prompt (one row) or of each row of a pass. */
   append(newKeyValues: CacheNumbers, positions: number, { rows = 1, row = 0 } = {}): void {
     const place = this.#pages.start * PAGE_POSITIONS + this.#length;
     this.#pool.write(newKeyValues, rows, row, positions, place);
     this.#length += positions;
   }
 
-  /** A copy of the keys and values of positions it holds, as `append` takes them. */
+  /** Adds what `copy` gave. */
+  restore(keyValues: CacheNumbers, positions: number): void {
+    this.#pool.restore(keyValues, positions, this.#pages.start * PAGE_POSITIONS + this.#length);
+    this.#length += positions;
+  }
+
+  /** A copy of the keys and values of positions it holds, as `restore` takes them. */
   copy(position: number, positions: number): CacheNumbers {
     if (position + positions > this.#length) throw new Error('a cache has no copies of what it does not hold');
     return this.#pool.read(positions, this.#pages.start * PAGE_POSITIONS + position);

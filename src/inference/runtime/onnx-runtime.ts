@@ -13,14 +13,18 @@ export type TensorType = keyof TensorArrays;
 
 /** A tensor as far as the engine looks into it. */
 export interface OnnxTensor {
+  /** In main memory alone: looking at that of a tensor on a card ends the process. */
   readonly data: unknown;
+  /** Gives the memory of a tensor on a card back. */
+  dispose?(): void;
 }
 
 export type TensorMap = Readonly<Record<string, OnnxTensor>>;
 
 /** An opened graph. */
 export interface OnnxSession {
-  run(inputs: TensorMap): Promise<TensorMap>;
+  /** @param results - tensors on a card that some of the outputs are written to */
+  run(inputs: TensorMap, results?: TensorMap): Promise<TensorMap>;
   release(): Promise<void>;
 }
 
@@ -30,6 +34,8 @@ export interface SessionOptions {
   readonly interOpNumThreads: number;
   readonly graphOptimizationLevel: 'all';
   readonly logSeverityLevel: 4;
+  /** Of an output that stays on the card; all others come to main memory. */
+  readonly preferredOutputLocation?: Readonly<Record<string, 'gpu-buffer'>>;
   readonly extra: { readonly session: Readonly<Record<string, string>> };
 }
 
@@ -63,7 +69,12 @@ export async function loadOnnxRuntime(): Promise<OnnxRuntime> {
         ? InferenceSession.create(graph, options)
         : InferenceSession.create(graph, options));
       return {
-        run: (inputs) => session.run(inputs as Parameters<typeof session.run>[0]),
+        run: (inputs, results) => {
+          const feeds = inputs as Parameters<typeof session.run>[0];
+          if (results === undefined) return session.run(feeds);
+          const fetches = Object.fromEntries(session.outputNames.map((name) => [name, results[name] ?? null]));
+          return session.run(feeds, fetches as Parameters<typeof session.run>[1]);
+        },
         release: () => session.release(),
       };
     },

@@ -1,15 +1,13 @@
 import type { LayerRange } from '../../protocol/compute/model';
 import { MAX_DRAFT_IDS } from '../engine/engine';
 import type { DecoderConfig } from '../models/config';
-import { windowsOf } from '../shards/decoder-graph';
 import { PAGE_POSITIONS, PREFILL_CHUNK_POSITIONS } from '../shards/estimate-shard';
 import { PAGE_WEIGHT } from '../shards/row-attention-graph';
-import { rowMaskName, SHARD_VALUES } from '../shards/shard-values';
-import type { KeyValueCache, PageRange } from './key-value-pool';
-import type { OnnxRuntime, OnnxTensor } from './onnx-runtime';
-
-/** Added to the scores of positions a row does not see: their share becomes zero. */
-const HIDDEN_SCORE = -1e30;
+import { SHARD_VALUES } from '../shards/shard-values';
+import type { KeyValueCache } from './key-value-pool';
+import type { OnnxRuntime } from './onnx-runtime';
+import type { PageRange } from './page-store';
+import { RowInputs, type PassTensors } from './row-inputs';
 
 /** A pass of more positions is a prompt's; fewer, and so all drafts, are answered as if each had come alone. */
 export const MAX_ROW_POSITIONS = 1 + MAX_DRAFT_IDS;
@@ -36,8 +34,11 @@ export type Pass =
       readonly emptyRows: number;
     };
 
-/** Graph inputs by name. */
-export type PassTensors = Record<string, OnnxTensor>;
+/** Builds the inputs that tell a run of the graph where its positions are and what they see. */
+export interface PassInputs {
+  /** @param range - the pages the run is given */
+  build(pass: Pass, range: PageRange): PassTensors;
+}
 
 /**
  * Cuts new positions of a sequence into runs of the graph. Few positions go as rows, whose results are those of one
@@ -64,146 +65,104 @@ export function* planRuns(start: number, positions: number, config: DecoderConfi
   }
 }
 
-/** Builds the inputs that tell a run of the graph where its positions are and what they see. */
-export class PassInputs {
-  readonly #runtime: OnnxRuntime;
-  readonly #config: DecoderConfig;
-  readonly #windows: readonly (number | undefined)[];
+/** For graphs that are given the cache in every run. */
+export class MainMemoryInputs implements PassInputs {
+  readonly #rows: RowInputs;
   /** For what a mode does not look at. */
   readonly #unused: PassTensors;
 
   constructor(runtime: OnnxRuntime, config: DecoderConfig, range: LayerRange) {
-    this.#runtime = runtime;
-    this.#config = config;
-    this.#windows = windowsOf(config, range);
+    this.#rows = new RowInputs(runtime, config, range, { seesItself: false, pageWeight: PAGE_WEIGHT });
     this.#unused = this.#makeUnused();
   }
 
-  /** @param range - the pages the run is given */
   build(pass: Pass, range: PageRange): PassTensors {
+    const pages = range.end - range.start;
     switch (pass.mode) {
       case 'prompt':
         return { ...this.#unused, ...this.#lengths(pass.cache.length, pass.positions) };
       case 'single':
         return {
           ...this.#unused,
-          [SHARD_VALUES.isSingle]: this.#flag(true),
-          ...this.#rows([pass.cache.length], range.end - range.start),
-          [SHARD_VALUES.pageWeights]: this.#pageWeights(range.end - range.start),
+          [SHARD_VALUES.isSingle]: this.#rows.flag(true),
+          ...this.#rows.ofSequence(pass.cache.length, 1, pages),
         };
       case 'span':
-        return { ...this.#unused, ...this.#span(pass.cache, pass.positions, range) };
+        return { ...this.#unused, ...this.#span(pass.cache, pass.positions, pages) };
       case 'batch':
-        return { ...this.#unused, ...this.#batch(pass.caches, pass.emptyRows, range) };
+        return { ...this.#unused, ...this.#rows.ofSeveral(pass.caches, pass.emptyRows, range) };
     }
   }
 
   #lengths(past: number, positions: number): PassTensors {
     const total = past + positions;
     return {
-      [SHARD_VALUES.pastLength]: this.#int64([past]),
-      [SHARD_VALUES.totalLength]: this.#int64([total]),
-      [SHARD_VALUES.lastPosition]: this.#runtime.createTensor('int32', Int32Array.of(total - 1), [1]),
-      [SHARD_VALUES.totalLengthScalar]: this.#runtime.createTensor('int32', Int32Array.of(total), []),
+      [SHARD_VALUES.pastLength]: this.#rows.int64([past]),
+      [SHARD_VALUES.totalLength]: this.#rows.int64([total]),
+      [SHARD_VALUES.lastPosition]: this.#rows.int32(total - 1, [1]),
+      [SHARD_VALUES.totalLengthScalar]: this.#rows.int32(total, []),
     };
   }
 
-  #span(cache: KeyValueCache, positions: number, range: PageRange): PassTensors {
-    const { attention_heads: heads, key_value_heads: keyValueHeads } = this.#config.shape;
-    const grouped = heads / keyValueHeads;
-    const pages = range.end - range.start;
+  #span(cache: KeyValueCache, positions: number, pages: number): PassTensors {
     const before = cache.length - (pages - 1) * PAGE_POSITIONS;
     const after = PAGE_POSITIONS - before - positions;
     const isNew = new Uint8Array(PAGE_POSITIONS).fill(1, before, before + positions);
-    const rows = Array.from({ length: positions }, (_, row) => cache.length + row);
     return {
-      [SHARD_VALUES.isSpan]: this.#flag(true),
-      ...this.#rows(rows, pages),
-      [SHARD_VALUES.pageWeights]: this.#pageWeights(pages),
-      [SHARD_VALUES.spanPads]: this.#int64([0, 0, before, 0, 0, 0, after, 0]),
-      [SHARD_VALUES.spanNew]: this.#runtime.createTensor('bool', isNew, [PAGE_POSITIONS]),
-      [SHARD_VALUES.spanScoreShape]: this.#int64([keyValueHeads, positions, grouped, pages * PAGE_POSITIONS]),
-      [SHARD_VALUES.spanShareShape]: this.#int64([keyValueHeads, positions * grouped, pages, PAGE_POSITIONS]),
+      [SHARD_VALUES.isSpan]: this.#rows.flag(true),
+      ...this.#rows.ofSequence(cache.length, positions, pages),
+      [SHARD_VALUES.spanPads]: this.#rows.int64([0, 0, before, 0, 0, 0, after, 0]),
+      [SHARD_VALUES.spanNew]: this.#rows.flags(isNew),
     };
-  }
-
-  #batch(caches: readonly KeyValueCache[], emptyRows: number, range: PageRange): PassTensors {
-    const pages = range.end - range.start;
-    const rows = caches.length + emptyRows;
-    const most = Math.max(...caches.map((cache) => cache.pages.end - cache.pages.start));
-    const pageRow = new BigInt64Array(pages);
-    const pageSlot = new BigInt64Array(pages);
-    const rowPages = new BigInt64Array(rows * most);
-    const weights = new Float32Array(rows * most);
-    for (const [row, cache] of caches.entries()) {
-      for (let page = cache.pages.start; page < cache.pages.end; page++) {
-        const slot = row * most + page - cache.pages.start;
-        pageRow[page - range.start] = BigInt(row);
-        pageSlot[page - range.start] = BigInt(slot);
-        rowPages[slot] = BigInt(page - range.start);
-        weights[slot] = PAGE_WEIGHT;
-      }
-    }
-    const { createTensor } = this.#runtime;
-    return {
-      [SHARD_VALUES.isBatch]: this.#flag(true),
-      ...this.#rows([...caches.map(({ length }) => length), ...Array<number>(emptyRows).fill(0)], most),
-      [SHARD_VALUES.pageRow]: createTensor('int64', pageRow, [pages]),
-      [SHARD_VALUES.pageSlot]: createTensor('int64', pageSlot, [pages]),
-      [SHARD_VALUES.rowPages]: createTensor('int64', rowPages, [rows, most]),
-      [SHARD_VALUES.pageWeights]: createTensor('float32', weights, [rows, 1, most]),
-    };
-  }
-
-  /** Positions of rows, and what each of them sees of its pages. */
-  #rows(positions: readonly number[], pages: number): PassTensors {
-    const width = pages * PAGE_POSITIONS;
-    const tensors: PassTensors = { [SHARD_VALUES.positionIds]: this.#int64(positions, [positions.length, 1]) };
-    for (const window of this.#windows) {
-      const mask = new Float32Array(positions.length * width).fill(HIDDEN_SCORE);
-      for (const [row, position] of positions.entries()) {
-        // The row itself is one of the positions of its window.
-        const first = window === undefined ? 0 : Math.max(0, position - window + 1);
-        mask.fill(0, row * width + first, row * width + position);
-      }
-      const dimensions = [positions.length, 1, 1, width];
-      tensors[rowMaskName(window)] = this.#runtime.createTensor('float32', mask, dimensions);
-    }
-    return tensors;
   }
 
   #makeUnused(): PassTensors {
-    const none = this.#int64([], [0]);
-    const tensors: PassTensors = {
+    return {
+      ...this.#rows.unused(),
       ...this.#lengths(0, 1),
-      [SHARD_VALUES.isSingle]: this.#flag(false),
-      [SHARD_VALUES.isBatch]: this.#flag(false),
-      [SHARD_VALUES.isSpan]: this.#flag(false),
-      [SHARD_VALUES.positionIds]: this.#int64([0], [1, 1]),
-      [SHARD_VALUES.pageRow]: none,
-      [SHARD_VALUES.pageSlot]: none,
-      [SHARD_VALUES.rowPages]: this.#int64([], [0, 0]),
-      [SHARD_VALUES.pageWeights]: this.#pageWeights(1),
-      [SHARD_VALUES.spanPads]: this.#int64([0, 0, 0, 0, 0, 0, 0, 0]),
-      [SHARD_VALUES.spanNew]: this.#runtime.createTensor('bool', new Uint8Array(1), [1]),
-      [SHARD_VALUES.spanScoreShape]: this.#int64([1, 1, 1, 1]),
-      [SHARD_VALUES.spanShareShape]: this.#int64([1, 1, 1, 1]),
+      [SHARD_VALUES.isSingle]: this.#rows.flag(false),
+      [SHARD_VALUES.isSpan]: this.#rows.flag(false),
+      [SHARD_VALUES.spanPads]: this.#rows.int64([0, 0, 0, 0, 0, 0, 0, 0]),
+      [SHARD_VALUES.spanNew]: this.#rows.flags(new Uint8Array(1)),
     };
-    for (const window of this.#windows) {
-      tensors[rowMaskName(window)] = this.#runtime.createTensor('float32', new Float32Array(1), [1, 1, 1, 1]);
+  }
+}
+
+/** For graphs that write into the pages on the card before they attend to them. */
+export class CardInputs implements PassInputs {
+  readonly #rows: RowInputs;
+  readonly #heads: number;
+  readonly #unused: PassTensors;
+
+  constructor(runtime: OnnxRuntime, config: DecoderConfig, range: LayerRange) {
+    this.#rows = new RowInputs(runtime, config, range, { seesItself: true, pageWeight: 1 });
+    this.#heads = config.shape.key_value_heads;
+    this.#unused = this.#rows.unused();
+  }
+
+  build(pass: Pass, range: PageRange): PassTensors {
+    if (pass.mode === 'batch') {
+      const rows = this.#rows.ofSeveral(pass.caches, pass.emptyRows, range);
+      return { ...this.#unused, ...rows, ...this.#cells(pass.caches, 1, range) };
     }
-    return tensors;
+    const rows = this.#rows.ofSequence(pass.cache.length, pass.positions, range.end - range.start);
+    return { ...this.#unused, ...rows, ...this.#cells([pass.cache], pass.positions, range) };
   }
 
-  #flag(value: boolean): OnnxTensor {
-    return this.#runtime.createTensor('bool', Uint8Array.of(value ? 1 : 0), []);
-  }
-
-  #pageWeights(pages: number): OnnxTensor {
-    return this.#runtime.createTensor('float32', new Float32Array(pages).fill(PAGE_WEIGHT), [1, 1, pages]);
-  }
-
-  #int64(values: readonly number[], dimensions: readonly number[] = [values.length]): OnnxTensor {
-    return this.#runtime.createTensor('int64', BigInt64Array.from(values, BigInt), dimensions);
+  /** Where the keys and values of new positions of each sequence go, row by row. */
+  #cells(caches: readonly KeyValueCache[], positions: number, range: PageRange): PassTensors {
+    const cells: number[] = [];
+    for (const { pages, length } of caches) {
+      const first = (pages.start - range.start) * PAGE_POSITIONS + length;
+      for (let place = first; place < first + positions; place++) {
+        const page = Math.floor(place / PAGE_POSITIONS);
+        for (let head = 0; head < this.#heads; head++) cells.push(page, head, place % PAGE_POSITIONS);
+      }
+    }
+    const count = cells.length / 3;
+    return {
+      [SHARD_VALUES.newCells]: this.#rows.int64(cells, [count, 3]),
+      [SHARD_VALUES.newCellCount]: this.#rows.int64([count]),
+    };
   }
 }

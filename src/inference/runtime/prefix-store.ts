@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { PREFILL_CHUNK_POSITIONS } from '../shards/estimate-shard';
-import type { CacheNumbers } from './key-value-pool';
+import type { CacheNumbers } from './page-store';
 import { countPositions, type ShardInput } from './sequence-pass';
 
 /** What one chunk of a prompt led to on this shard. */
 export interface KeptChunk {
-  /** As `SegmentedCache.append` takes them. */
+  /** As `SegmentedCache.restore` takes them. */
   readonly keyValues: readonly CacheNumbers[];
   /** Activations `[positions, hidden]` for the next shard; null on a last shard. */
   readonly output: Float32Array | null;

@@ -1,4 +1,5 @@
-import type { CacheNumbers, KeyValueCache } from './key-value-pool';
+import type { KeyValueCache } from './key-value-pool';
+import type { CacheNumbers } from './page-store';
 
 /**
  * Keys and values of one sequence on a shard, one cache for each of its segments. They grow and shrink together: outside
@@ -29,14 +30,15 @@ export class SegmentedCache {
 
   /** Adds new keys and values, those of each segment as `KeyValueCache.append` takes them, into room that was reserved. */
   append(newKeyValues: readonly CacheNumbers[], positions: number, place?: { rows: number; row: number }): void {
-    if (newKeyValues.length !== this.parts.length) throw new Error('each segment has keys and values of its own');
-    for (const [index, part] of this.parts.entries()) {
-      const numbers = newKeyValues[index];
-      if (numbers !== undefined) part.append(numbers, positions, place);
-    }
+    this.#forEach(newKeyValues, (part, numbers) => part.append(numbers, positions, place));
   }
 
-  /** Copies of the keys and values of positions it holds, as `append` takes them. */
+  /** Adds what `copy` gave, into room that was reserved. */
+  restore(keyValues: readonly CacheNumbers[], positions: number): void {
+    this.#forEach(keyValues, (part, numbers) => part.restore(numbers, positions));
+  }
+
+  /** Copies of the keys and values of positions it holds, as `restore` takes them. */
   copy(position: number, positions: number): CacheNumbers[] {
     return this.parts.map((part) => part.copy(position, positions));
   }
@@ -49,5 +51,13 @@ export class SegmentedCache {
   /** Lets go of the memory. */
   dispose(): void {
     for (const part of this.parts) part.dispose();
+  }
+
+  #forEach(keyValues: readonly CacheNumbers[], add: (part: KeyValueCache, numbers: CacheNumbers) => void): void {
+    if (keyValues.length !== this.parts.length) throw new Error('each segment has keys and values of its own');
+    for (const [index, part] of this.parts.entries()) {
+      const numbers = keyValues[index];
+      if (numbers !== undefined) add(part, numbers);
+    }
   }
 }

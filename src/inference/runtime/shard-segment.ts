@@ -5,15 +5,11 @@ import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import type { DecoderConfig } from '../models/config';
 import { PAGE_POSITIONS } from '../shards/estimate-shard';
 import { SHARD_VALUES } from '../shards/shard-values';
-import {
-  cacheTypeOf,
-  holdsFirstLayer,
-  holdsLastLayer,
-  type CacheType,
-  type ShardPrecision,
-} from '../shards/weight-layout';
+import type { GraphForm } from '../shards/graph-form';
+import { holdsFirstLayer, holdsLastLayer } from '../shards/weight-layout';
 import { deviceName, type Device } from '../device';
-import { KeyValuePool, type CacheNumbers, type KeyValueCache, type PageRange } from './key-value-pool';
+import { CardPages } from './card-pages';
+import { KeyValuePool, pageArraysOf, type KeyValueCache } from './key-value-pool';
 import {
   floatsOf,
   halvesOf,
@@ -22,7 +18,8 @@ import {
   type OnnxSession,
   type OnnxTensor,
 } from './onnx-runtime';
-import { PassInputs, type Pass, type PlannedRun } from './pass-inputs';
+import { MainMemoryPages, type CacheNumbers, type PageArrays, type PageRange, type PageStore } from './page-store';
+import { CardInputs, MainMemoryInputs, type Pass, type PassInputs, type PlannedRun } from './pass-inputs';
 import type { SteadyRows } from './steady-rows';
 
 export interface OpenSegmentOptions {
@@ -30,8 +27,9 @@ export interface OpenSegmentOptions {
   readonly config: DecoderConfig;
   /** Layers of the segment. */
   readonly range: LayerRange;
-  readonly precision: ShardPrecision;
   readonly graphPath: string;
+  /** What that graph was written for. */
+  readonly form: GraphForm;
   readonly threads?: number | undefined;
 }
 
@@ -60,13 +58,22 @@ export class ShardSegment {
   readonly givesLogits: boolean;
   readonly #runtime: OnnxRuntime;
   readonly #session: OnnxSession;
+  readonly #layout: PageArrays;
+  readonly #store: PageStore;
   readonly #pool: KeyValuePool;
   readonly #inputs: PassInputs;
-  readonly #cacheType: CacheType;
+  readonly #form: GraphForm;
   readonly #hidden: number;
 
-  private constructor(options: OpenSegmentOptions, device: Device, session: OnnxSession, steadyRows: SteadyRows) {
-    const { runtime, config, range, precision } = options;
+  private constructor(
+    options: OpenSegmentOptions,
+    device: Device,
+    session: OnnxSession,
+    layout: PageArrays,
+    store: PageStore,
+    steadyRows: SteadyRows,
+  ) {
+    const { runtime, config, range, form } = options;
     this.range = range;
     this.device = device;
     this.steadyRows = steadyRows;
@@ -74,10 +81,12 @@ export class ShardSegment {
     this.givesLogits = holdsLastLayer(config, range);
     this.#runtime = runtime;
     this.#session = session;
-    this.#cacheType = cacheTypeOf(precision);
+    this.#form = form;
     this.#hidden = config.shape.hidden_size;
-    this.#pool = new KeyValuePool(runtime, config, range, precision);
-    this.#inputs = new PassInputs(runtime, config, range);
+    this.#layout = layout;
+    this.#store = store;
+    this.#pool = new KeyValuePool(layout, store);
+    this.#inputs = new (form.isOnCard ? CardInputs : MainMemoryInputs)(runtime, config, range);
   }
 
   /**
@@ -85,8 +94,18 @@ export class ShardSegment {
    * @throws when the device cannot hold the graph; whether it runs it, `verify` says
    */
   static async open(options: OpenSegmentOptions, device: Device, steadyRows: SteadyRows): Promise<ShardSegment> {
-    const session = await options.runtime.createSession(options.graphPath, sessionOptions(device, options.threads));
-    return new ShardSegment(options, device, session, steadyRows);
+    const { runtime, config, range, form, graphPath, threads } = options;
+    const session = await runtime.createSession(graphPath, sessionOptions(device, threads));
+    try {
+      const layout = pageArraysOf(config, range, form.cacheType);
+      const store = form.isOnCard
+        ? await CardPages.open(runtime, layout, device)
+        : new MainMemoryPages(runtime, layout);
+      return new ShardSegment(options, device, session, layout, store, steadyRows);
+    } catch (thrown) {
+      await session.release();
+      throw thrown;
+    }
   }
 
   /**
@@ -129,7 +148,6 @@ export class ShardSegment {
   ): Promise<Result<SegmentOutput, EngineErrorCode>> {
     const { pass, range } = this.#describe(caches, run);
     const inputs = {
-      ...this.#pool.inputs(range),
       ...this.#inputs.build(pass, range),
       [this.takesTokens ? SHARD_VALUES.tokenIds : SHARD_VALUES.activationIn]: input,
     };
@@ -139,23 +157,44 @@ export class ShardSegment {
     }
     let outputs;
     try {
-      outputs = await this.#session.run(inputs);
+      outputs = await this.#pool.use(range, (pages) =>
+        this.#session.run({ ...inputs, ...pages.inputs }, pages.results),
+      );
     } catch (thrown) {
       const message = `The execution provider failed (${deviceName(this.device)}): ${reasonOf(thrown)}`;
       return engineFailure('run-failed', message, { retryable: true });
     }
     const output = floatsOf(outputs, this.givesLogits ? SHARD_VALUES.logits : SHARD_VALUES.activationOut);
     if (!allFinite(output)) {
+      this.#pool.discard(range);
       return engineFailure('output-invalid', 'The result holds numbers that are not finite; it was discarded.', {
         suggestion: 'The weights or the input may be damaged.',
       });
     }
-    const read = this.#cacheType === 'float32' ? floatsOf : halvesOf;
-    return success({ output, newKeyValues: read(outputs, SHARD_VALUES.newKeyValues) });
+    const read = this.#form.cacheType === 'float32' ? floatsOf : halvesOf;
+    const newKeyValues = read(outputs, SHARD_VALUES.newKeyValues);
+    const isInRows = this.#form.isOnCard && run.mode === 'prompt';
+    return success({ output, newKeyValues: isInRows ? this.#byHead(newKeyValues, run.count) : newKeyValues });
   }
 
-  release(): Promise<void> {
-    return this.#session.release();
+  async release(): Promise<void> {
+    await this.#store.release();
+    await this.#session.release();
+  }
+
+  /** Keys and values that came as rows `[key/value heads, head size]`, as those of a prompt come: positions of a head in a row. */
+  #byHead(rows: CacheNumbers, positions: number): CacheNumbers {
+    const { heads, headSize } = this.#layout;
+    const ordered = rows.slice();
+    const block = positions * heads * headSize;
+    for (let start = 0; start < rows.length; start += block) {
+      for (let index = 0; index < positions * heads; index++) {
+        const from = start + index * headSize;
+        const to = start + ((index % heads) * positions + Math.floor(index / heads)) * headSize;
+        ordered.set(rows.subarray(from, from + headSize), to);
+      }
+    }
+    return ordered;
   }
 
   #describe(caches: readonly KeyValueCache[], run: SegmentRun): { pass: Pass; range: PageRange } {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readModelFolder, type ModelFolder } from '../models/model-folder';
+import { plainGraphForm } from '../shards/graph-form';
 import { cutShard } from '../shards/cut-shard';
 import type { ShardPrecision } from '../shards/weight-layout';
 import { writeCheckpoint } from '../testdata/random-checkpoint';
@@ -66,7 +67,7 @@ async function open(
   for (const [index, start] of starts.entries()) {
     const range = layers(start, (starts[index + 1] ?? model.config.shape.layers) - 1);
     const { graphPath } = expectValue(await cutShard(model, range, join(folder, 'cache'), { precision }));
-    const options = { runtime, config: model.config, range, precision, graphPath, threads: 1 };
+    const options = { runtime, config: model.config, range, graphPath, form: plainGraphForm(precision), threads: 1 };
     const device = devices[index] ?? { provider: 'cpu' };
     const segment = await ShardSegment.open(options, device, await measureSteadyRows(runtime, precision, device, 1));
     await segment.verify();
@@ -99,7 +100,7 @@ async function work(shard: ShardSession): Promise<string[]> {
   // The first chunk of another prompt with the same beginning is taken over.
   const second = shard.createCache();
   second.reserve(128);
-  second.append(first.copy(0, 128), 128);
+  second.restore(first.copy(0, 128), 128);
   results.push(await run(shard, second, idsOf(5, 70)));
   const third = shard.createCache();
   results.push(await run(shard, third, idsOf(6, 10), 2));

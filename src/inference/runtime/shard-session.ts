@@ -3,13 +3,15 @@ import { success, type Result } from '../../protocol/result';
 import { cancelledFailure, type EngineErrorCode } from '../errors';
 import type { DecoderConfig } from '../models/config';
 import { deviceName } from '../device';
-import type { CacheNumbers } from './key-value-pool';
 import type { OnnxRuntime, OnnxTensor } from './onnx-runtime';
+import type { CacheNumbers } from './page-store';
 import { selectProvider } from './provider-selection';
 import { SegmentedCache } from './segmented-cache';
 import { SequencePass, type ShardInput } from './sequence-pass';
 import { ShardSegment, type OpenSegmentOptions, type SegmentRun } from './shard-segment';
 import { measureSteadyRows } from './steady-rows';
+import { plainGraphForm } from '../shards/graph-form';
+import type { ShardPrecision } from '../shards/weight-layout';
 
 export interface BeginOptions {
   /** Of a last shard: number of last positions whose logits are wanted, 1 to the number of positions. By default 1. */
@@ -26,7 +28,8 @@ export interface PassOptions extends BeginOptions {
   readonly isCancelled?: () => boolean;
 }
 
-export interface OpenShardOptions extends OpenSegmentOptions {
+export interface OpenShardOptions extends Omit<OpenSegmentOptions, 'form'> {
+  readonly precision: ShardPrecision;
   /** Preferred execution providers, best first. */
   readonly providers: readonly string[];
 }
@@ -77,7 +80,7 @@ export class ShardSession {
       create: async (provider) => {
         const { runtime, precision, threads } = options;
         return ShardSegment.open(
-          options,
+          { ...options, form: plainGraphForm(precision) },
           { provider },
           await measureSteadyRows(runtime, precision, { provider }, threads),
         );

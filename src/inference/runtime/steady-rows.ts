@@ -1,3 +1,4 @@
+import { graphFormFor, type GraphForm } from '../shards/graph-form';
 import { addProduct } from '../shards/graph-weights';
 import { OnnxGraph } from '../shards/onnx-graph';
 import { BLOCK_WEIGHTS, quantize } from '../shards/quantization';
@@ -33,7 +34,10 @@ export async function measureSteadyRows(
   device: Device,
   threads: number | undefined,
 ): Promise<SteadyRows> {
-  const session = await runtime.createSession(buildGraph(precision), sessionOptions(device, threads));
+  const session = await runtime.createSession(
+    buildGraph(precision, graphFormFor(device, precision)),
+    sessionOptions(device, threads),
+  );
   try {
     const input = fillUnevenly(new Float32Array(ALL_ROWS * MATRIX_COLUMNS));
     const expected = await multiply(runtime, session, input);
@@ -52,13 +56,13 @@ export async function measureSteadyRows(
   }
 }
 
-function buildGraph(precision: ShardPrecision): Uint8Array {
+function buildGraph(precision: ShardPrecision, form: GraphForm): Uint8Array {
   const graph = new OnnxGraph();
   const input = graph.input(INPUT, 'float32', [1, 'rows', MATRIX_COLUMNS]);
   const weights = fillUnevenly(new Float32Array(MATRIX_ROWS * MATRIX_COLUMNS));
   const dimensions = [MATRIX_ROWS, MATRIX_COLUMNS];
   const matrix = { precision, dimensions, parts: addMatrix(graph, precision, weights) };
-  addProduct(graph, input, matrix, OUTPUT);
+  addProduct(graph, input, matrix, OUTPUT, form);
   graph.output(OUTPUT, 'float32', [1, 'rows', MATRIX_ROWS]);
   return graph.finish('steady_rows');
 }

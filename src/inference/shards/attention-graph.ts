@@ -1,37 +1,60 @@
 import { slidingWindowOf } from '../models/architectures';
 import type { DecoderConfig } from '../models/config';
 import { PAGE_POSITIONS } from './estimate-shard';
+import { attendOnCard } from './card-attention-graph';
+import type { CacheType, GraphForm } from './graph-form';
 import type { GraphWeights } from './graph-weights';
 import { MICROSOFT_DOMAIN, type OnnxGraph } from './onnx-graph';
 import { attendRows, readCache, type Projected, type RowMode } from './row-attention-graph';
 import { pastKeyName, pastValueName, SHARD_VALUES } from './shard-values';
-import { type CacheType, layerWeightNames, SHARED_WEIGHTS } from './weight-layout';
+import { layerWeightNames, SHARED_WEIGHTS } from './weight-layout';
 
-/**
- * Adds the attention of a layer.
- *
- * A prompt goes through onnxruntime's fused operator, which is the fastest for many positions but copies the whole cache
- * in every pass. Few positions, as in the steps of answers, attend to the pages of the cache where they lie.
- */
+/** What attention leads to, and what the cache is to keep. */
+export interface Attended {
+  /** `[1, positions, heads × head size]`. */
+  readonly attended: string;
+  /** A prompt's are [1, key/value heads, positions, head size], those of rows [rows, key/value heads, 1, head size]. */
+  readonly newKey: string;
+  readonly newValue: string;
+}
+
+/** Adds the attention of a layer. */
 export function addAttention(
   graph: OnnxGraph,
   weights: GraphWeights,
   config: DecoderConfig,
   layer: number,
   input: string,
-  cacheType: CacheType,
+  form: GraphForm,
 ): { output: string; newKey: string; newValue: string } {
-  const { key_value_heads: keyValueHeads, attention_heads: heads, head_size: headSize } = config.shape;
+  const { key_value_heads: keyValueHeads, head_size: headSize } = config.shape;
   const names = layerWeightNames(layer);
-  graph.input(pastKeyName(layer), cacheType, ['pages', keyValueHeads, PAGE_POSITIONS, headSize]);
-  graph.input(pastValueName(layer), cacheType, ['pages', keyValueHeads, PAGE_POSITIONS, headSize]);
+  graph.input(pastKeyName(layer), form.cacheType, ['pages', keyValueHeads, PAGE_POSITIONS, headSize]);
+  graph.input(pastValueName(layer), form.cacheType, ['pages', keyValueHeads, PAGE_POSITIONS, headSize]);
   const fused = weights.multiply(
     input,
     names.queryKeyValue,
     config.queryKeyValueBias ? names.queryKeyValueBias : undefined,
   );
   const projected = config.queryKeyNorm ? addHeadNorms(graph, config, layer, fused) : { fused };
-  // A prompt's are [1, key/value heads, positions, head size], those of rows [rows, key/value heads, 1, head size].
+  const attend = form.isOnCard ? attendOnCard : attendInMainMemory;
+  const { attended, newKey, newValue } = attend(graph, config, layer, projected, form.cacheType);
+  const bias = config.attentionOutputBias ? names.attentionOutputBias : undefined;
+  return { output: weights.multiply(attended, names.attentionOutput, bias), newKey, newValue };
+}
+
+/**
+ * A prompt goes through onnxruntime's fused operator, which is the fastest for many positions but copies the whole cache
+ * in every pass. Few positions, as in the steps of answers, attend to the pages of the cache where they lie.
+ */
+function attendInMainMemory(
+  graph: OnnxGraph,
+  config: DecoderConfig,
+  layer: number,
+  projected: Projected,
+  cacheType: CacheType,
+): Attended {
+  const { key_value_heads: keyValueHeads, attention_heads: heads, head_size: headSize } = config.shape;
   const keyShape = ['new_key_rows', keyValueHeads, 'new_key_positions', headSize];
   const [attended, newKey, newValue] = [`attended_${layer}`, `new_key_${layer}`, `new_value_${layer}`];
   const results = [
@@ -56,8 +79,7 @@ export function addAttention(
       chosen('span', SHARD_VALUES.isSpan, rows('span'), () => attendPrompt(graph, config, layer, projected, cacheType)),
     ),
   );
-  const bias = config.attentionOutputBias ? names.attentionOutputBias : undefined;
-  return { output: weights.multiply(attended, names.attentionOutput, bias), newKey, newValue };
+  return { attended, newKey, newValue };
 }
 
 /** All new positions with onnxruntime's fused operator. */
@@ -71,8 +93,8 @@ function attendPrompt(
   const { attention_heads: heads, key_value_heads: keyValueHeads, head_size: headSize } = config.shape;
   const window = slidingWindowOf(config, layer);
   const attended = `attended_prompt_${layer}`;
-  const presentKey = `present_key_${layer}`;
-  const presentValue = `present_value_${layer}`;
+  const presentKey = `joined_key_${layer}`;
+  const presentValue = `joined_value_${layer}`;
   const shape = graph.integers([1, keyValueHeads, -1, headSize]);
   const keyPages = graph.node('Transpose', [readCache(graph, pastKeyName(layer), cacheType)], { perm: [1, 0, 2, 3] });
   const values = readCache(graph, pastValueName(layer), cacheType);

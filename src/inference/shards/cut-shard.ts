@@ -10,6 +10,7 @@ import type { ModelFolder } from '../models/model-folder';
 import type { TensorSource } from '../models/weight-store';
 import { buildDecoderGraph, GRAPH_VERSION } from './decoder-graph';
 import { checkRange } from './estimate-shard';
+import { plainGraphForm, type GraphForm } from './graph-form';
 import {
   diskFailure,
   formatBytes,
@@ -41,6 +42,8 @@ export interface CutShardOptions extends LongCallOptions {
   readonly fileSystem?: ShardFileSystem;
   /** By default `fp32`. */
   readonly precision?: ShardPrecision | undefined;
+  /** What the graph is written for; by default for a device that is given the cache in every run. */
+  readonly form?: GraphForm | undefined;
   /** After this many bytes it is noted how far cutting came; for tests. */
   readonly checkpointBytes?: number;
 }
@@ -82,10 +85,19 @@ export async function cutShard(
   const shardKey = shardKeyOf(source.manifestHash, range, options.precision);
   const folder = join(directory, shardKey);
   const layout = layoutWeights(source.config, range, options.precision);
-  const shard = { shardKey, graphPath: join(folder, GRAPH_FILE), weightBytes: layout.totalBytes };
+  const form = options.form ?? plainGraphForm(layout.precision);
+  const shard = {
+    shardKey,
+    graphPath: join(folder, graphFileOf(form, layout.precision)),
+    weightBytes: layout.totalBytes,
+  };
   const partial = join(directory, `${shardKey}${PARTIAL_MARK}${process.pid}-${randomBytes(4).toString('hex')}`);
   try {
-    if (await isComplete(files, folder)) return success({ ...shard, reused: true });
+    const finish = (): Promise<void> => writeOtherGraph(files, source, range, layout, form, shard.graphPath);
+    if (await isComplete(files, folder)) {
+      await finish();
+      return success({ ...shard, reused: true });
+    }
     await files.makeFolder(directory);
     await takeOverAbandoned(files, directory, shardKey, partial);
     const free = await files.freeBytes(directory);
@@ -97,6 +109,7 @@ export async function cutShard(
       return written;
     }
     await publish(files, partial, folder);
+    await finish();
     return success({ ...shard, reused: false });
   } catch (thrown) {
     const problem = diskFailure(thrown, directory, layout.totalBytes);
@@ -133,11 +146,34 @@ async function writeShard(
     await data.close();
   }
   await files.remove(join(folder, CHECKPOINT_FILE));
-  const graph = buildDecoderGraph(source.config, range, layout, DATA_FILE);
+  const graph = buildDecoderGraph(source.config, range, layout, DATA_FILE, plainGraphForm(layout.precision));
   await writeFile(files, join(folder, GRAPH_FILE), graph);
   const seal = { graph_bytes: graph.length, data_bytes: layout.totalBytes };
   await writeFile(files, join(folder, SEAL_FILE), new TextEncoder().encode(JSON.stringify(seal)));
   return success(undefined);
+}
+
+/** The plain form is always there; another one is written beside it when it is first asked for, over the same weights. */
+function graphFileOf(form: GraphForm, precision: ShardPrecision): string {
+  const plain = plainGraphForm(precision);
+  if (form.isOnCard === plain.isOnCard && form.cacheType === plain.cacheType) return GRAPH_FILE;
+  return `shard-${form.isOnCard ? 'card-' : ''}${form.cacheType}.onnx`;
+}
+
+async function writeOtherGraph(
+  files: ShardFileSystem,
+  source: ShardSource,
+  range: LayerRange,
+  layout: WeightLayout,
+  form: GraphForm,
+  path: string,
+): Promise<void> {
+  if (graphFileOf(form, layout.precision) === GRAPH_FILE) return;
+  const graph = buildDecoderGraph(source.config, range, layout, DATA_FILE, form);
+  if ((await files.sizeOf(path)) === graph.length) return;
+  const unfinished = `${path}${PARTIAL_MARK}${randomBytes(4).toString('hex')}`;
+  await writeFile(files, unfinished, graph);
+  await files.rename(unfinished, path);
 }
 
 async function writeFile(files: ShardFileSystem, path: string, bytes: Uint8Array): Promise<void> {

@@ -2,11 +2,11 @@ import type { LayerRange } from '../../protocol/compute/model';
 import { slidingWindowOf } from '../models/architectures';
 import type { DecoderConfig } from '../models/config';
 import { addAttention } from './attention-graph';
+import type { GraphForm } from './graph-form';
 import { GraphWeights } from './graph-weights';
 import { MICROSOFT_DOMAIN, ONNX_TYPES, OnnxGraph } from './onnx-graph';
 import { rowMaskName, SHARD_VALUES } from './shard-values';
 import {
-  cacheTypeOf,
   headWeightName,
   holdsFirstLayer,
   holdsLastLayer,
@@ -37,17 +37,18 @@ export function buildDecoderGraph(
   range: LayerRange,
   layout: WeightLayout,
   dataFileName: string,
+  form: GraphForm,
 ): Uint8Array {
   const graph = new OnnxGraph();
-  const weights = new GraphWeights(graph, layout, dataFileName);
-  const cacheType = cacheTypeOf(layout.precision);
+  const weights = new GraphWeights(graph, layout, dataFileName, form);
+  const { cacheType } = form;
   const newKeys: string[] = [];
   const newValues: string[] = [];
-  let stream = addInputs(graph, weights, config, range);
+  let stream = addInputs(graph, weights, config, range, form);
   for (let layer = range.layer_start; layer <= range.layer_end; layer++) {
     const names = layerWeightNames(layer);
     const attentionIn = addNorm(graph, config, stream, names.attentionNorm);
-    const attention = addAttention(graph, weights, config, layer, attentionIn.normed, cacheType);
+    const attention = addAttention(graph, weights, config, layer, attentionIn.normed, form);
     newKeys.push(attention.newKey);
     newValues.push(attention.newValue);
     const feedForwardIn = addNorm(
@@ -77,11 +78,25 @@ export function buildDecoderGraph(
   return graph.finish(`layers_${range.layer_start}_${range.layer_end}`);
 }
 
-function addInputs(graph: OnnxGraph, weights: GraphWeights, config: DecoderConfig, range: LayerRange): Stream {
-  graph.input(SHARD_VALUES.pastLength, 'int64', [1]);
-  graph.input(SHARD_VALUES.totalLength, 'int64', [1]);
-  graph.input(SHARD_VALUES.lastPosition, 'int32', [1]);
-  graph.input(SHARD_VALUES.totalLengthScalar, 'int32', []);
+function addInputs(
+  graph: OnnxGraph,
+  weights: GraphWeights,
+  config: DecoderConfig,
+  range: LayerRange,
+  form: GraphForm,
+): Stream {
+  if (form.isOnCard) {
+    graph.input(SHARD_VALUES.newCells, 'int64', ['new_cells', 3]);
+    graph.input(SHARD_VALUES.newCellCount, 'int64', [1]);
+  } else {
+    graph.input(SHARD_VALUES.pastLength, 'int64', [1]);
+    graph.input(SHARD_VALUES.totalLength, 'int64', [1]);
+    graph.input(SHARD_VALUES.lastPosition, 'int32', [1]);
+    graph.input(SHARD_VALUES.totalLengthScalar, 'int32', []);
+    for (const flag of [SHARD_VALUES.isSingle, SHARD_VALUES.isSpan]) graph.input(flag, 'bool', []);
+    graph.input(SHARD_VALUES.spanPads, 'int64', [8]);
+    graph.input(SHARD_VALUES.spanNew, 'bool', ['span_page']);
+  }
   addRowInputs(graph, config, range);
   if (holdsFirstLayer(range)) {
     graph.input(SHARD_VALUES.tokenIds, 'int64', [1, 'positions']);
@@ -96,16 +111,14 @@ function addInputs(graph: OnnxGraph, weights: GraphWeights, config: DecoderConfi
   return { residual: activation, pending: graph.node('Sub', [activation, activation]) };
 }
 
-/** What tells the modes of attention apart, and what those of few positions need. */
+/** Where rows are and what they see. */
 function addRowInputs(graph: OnnxGraph, config: DecoderConfig, range: LayerRange): void {
-  for (const flag of [SHARD_VALUES.isSingle, SHARD_VALUES.isBatch, SHARD_VALUES.isSpan]) graph.input(flag, 'bool', []);
+  graph.input(SHARD_VALUES.isBatch, 'bool', []);
   graph.input(SHARD_VALUES.positionIds, 'int64', ['row_count', 1]);
   graph.input(SHARD_VALUES.pageRow, 'int64', ['page_row_count']);
   graph.input(SHARD_VALUES.rowPages, 'int64', ['table_rows', 'table_pages']);
   graph.input(SHARD_VALUES.pageSlot, 'int64', ['page_slot_count']);
   graph.input(SHARD_VALUES.pageWeights, 'float32', ['weight_rows', 1, 'weight_pages']);
-  graph.input(SHARD_VALUES.spanPads, 'int64', [8]);
-  graph.input(SHARD_VALUES.spanNew, 'bool', ['span_page']);
   graph.input(SHARD_VALUES.spanScoreShape, 'int64', [4]);
   graph.input(SHARD_VALUES.spanShareShape, 'int64', [4]);
   for (const window of windowsOf(config, range)) {

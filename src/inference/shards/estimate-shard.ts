@@ -2,8 +2,9 @@ import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { engineFailure, type EngineErrorCode } from '../errors';
 import { formatBytes } from './shard-files';
+import { cacheTypeOf, type CacheType } from './graph-form';
 import { ONNX_TYPE_BYTES } from './onnx-graph';
-import { cacheTypeOf, holdsLastLayer, layoutWeights, type ShardPrecision, type WeightShape } from './weight-layout';
+import { holdsLastLayer, layoutWeights, type ShardPrecision, type WeightShape } from './weight-layout';
 
 const FLOAT_BYTES = 4;
 /**
@@ -31,9 +32,9 @@ export interface ShardEstimate {
 }
 
 /** Bytes of keys and values of one position over the layers of a range. */
-export function cacheBytesPerPosition(config: WeightShape, range: LayerRange, precision: ShardPrecision): number {
+export function cacheBytesPerPosition(config: WeightShape, range: LayerRange, cacheType: CacheType): number {
   const layers = range.layer_end - range.layer_start + 1;
-  const numberBytes = ONNX_TYPE_BYTES[cacheTypeOf(precision)];
+  const numberBytes = ONNX_TYPE_BYTES[cacheType];
   return layers * 2 * config.shape.key_value_heads * config.shape.head_size * numberBytes;
 }
 
@@ -54,11 +55,12 @@ export function estimateShard(
   range: LayerRange,
   positions = Math.min(USEFUL_POSITIONS, config.shape.context_length),
   precision: ShardPrecision = 'fp32',
+  cacheType: CacheType = cacheTypeOf(precision),
 ): ShardEstimate {
   const { shape } = config;
   const capacity = cacheCapacity(positions);
   const weightBytes = layoutWeights(config, range, precision).totalBytes;
-  const kvBytesPerPosition = cacheBytesPerPosition(config, range, precision);
+  const kvBytesPerPosition = cacheBytesPerPosition(config, range, cacheType);
   const chunk = Math.min(PREFILL_CHUNK_POSITIONS, positions);
   const keyValueWidth = shape.key_value_heads * shape.head_size;
   const widths = 4 * shape.hidden_size + 4 * shape.feed_forward_size + 2 * shape.attention_heads * shape.head_size;

@@ -1,3 +1,4 @@
+import type { GraphForm } from './graph-form';
 import { MICROSOFT_DOMAIN, type OnnxGraph } from './onnx-graph';
 import { BLOCK_WEIGHTS } from './quantization';
 import {
@@ -19,9 +20,11 @@ export class GraphWeights {
   readonly #graph: OnnxGraph;
   readonly #weights: ReadonlyMap<string, PlacedWeight>;
   readonly #dataFileName: string;
+  readonly #form: GraphForm;
 
   /** Adds every weight of the layout to the graph. */
-  constructor(graph: OnnxGraph, layout: WeightLayout, dataFileName: string) {
+  constructor(graph: OnnxGraph, layout: WeightLayout, dataFileName: string, form: GraphForm) {
+    this.#form = form;
     this.#graph = graph;
     this.#dataFileName = dataFileName;
     this.#weights = new Map(layout.weights.map((weight) => [weight.name, weight]));
@@ -37,7 +40,7 @@ export class GraphWeights {
     const target = bias === undefined && output !== undefined ? output : `${name}_product`;
     const { dimensions, precision, parts } = this.#find(name);
     const matrix = precision === 'fp32' ? [name] : parts.map((part) => part.name);
-    addProduct(this.#graph, input, { precision, dimensions, parts: matrix }, target);
+    addProduct(this.#graph, input, { precision, dimensions, parts: matrix }, target, this.#form);
     if (bias === undefined) return target;
     if (output === undefined) return this.#graph.node('Add', [target, bias]);
     this.#graph.nodeWithOutputs('Add', [target, bias], [output]);
@@ -78,13 +81,25 @@ export interface GraphMatrix {
 }
 
 /** input × matrixᵀ: float32 `[1, positions, columns]` to `[1, positions, rows]`, under the name `output`. */
-export function addProduct(graph: OnnxGraph, input: string, matrix: GraphMatrix, output: string): void {
+export function addProduct(
+  graph: OnnxGraph,
+  input: string,
+  matrix: GraphMatrix,
+  output: string,
+  { isOnCard }: Pick<GraphForm, 'isOnCard'>,
+): void {
   const { precision, dimensions, parts } = matrix;
+  const [rows = 0, columns = 0] = dimensions;
   if (precision === 'fp32') {
+    if (isOnCard) {
+      const flat = graph.node('Reshape', [input, graph.integers([-1, columns])]);
+      const product = graph.node('Gemm', [flat, ...parts], { transB: 1 });
+      graph.nodeWithOutputs('Reshape', [product, graph.integers([1, -1, rows])], [output]);
+      return;
+    }
     graph.nodeWithOutputs('FusedMatMul', [input, ...parts], [output], { transA: 0, transB: 1 }, MICROSOFT_DOMAIN);
     return;
   }
-  const [rows = 0, columns = 0] = dimensions;
   const attributes = {
     N: rows,
     K: columns,

@@ -103,6 +103,14 @@ export class OnnxGraph {
     return name;
   }
 
+  /** A float inside the graph, shared by all who ask for the same one. */
+  scalar(value: number): string {
+    const name = `float_${value}`;
+    if (this.#constants.has(name)) return name;
+    this.#constants.add(name);
+    return this.#inline(name, 'float32', [], Float32Array.of(value));
+  }
+
   /** A weight inside the graph file itself; for graphs that are made and used in memory. */
   floats(name: string, dimensions: readonly number[], values: Float32Array): string {
     return this.#inline(name, 'float32', dimensions, values);

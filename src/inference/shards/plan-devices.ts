@@ -3,7 +3,6 @@ import { success, type Result } from '../../protocol/result';
 import { deviceName, isProcessor, type DeviceLimit } from '../device';
 import type { EngineErrorCode } from '../errors';
 import {
-  cacheBytesPerPosition,
   checkMemoryBudget,
   describeNeed,
   estimateShard,
@@ -11,6 +10,7 @@ import {
   longestFittingRange,
   type ShardEstimate,
 } from './estimate-shard';
+import type { CacheType } from './graph-form';
 import { formatBytes } from './shard-files';
 import type { ShardPrecision, WeightShape } from './weight-layout';
 
@@ -29,6 +29,8 @@ export interface DeviceLimits {
    * which lies there whatever runs them.
    */
   readonly mainMemoryBytes: number;
+  /** How devices keep keys and values that cannot do it as the precision asks. */
+  readonly cacheTypes?: ReadonlyMap<DeviceLimit, CacheType> | undefined;
 }
 
 /** Neighbouring layers and the device that runs them. */
@@ -68,7 +70,7 @@ export function planDevices(layers: PlannedLayers, limits: DeviceLimits): Result
   const placement = place(layers, limits);
   if (placement.next > range.layer_end) {
     const { segments, reasons } = placement;
-    return success({ segments, reasons, cacheBudgetBytes: cacheBudget(layers, segments, limits.mainMemoryBytes) });
+    return success({ segments, reasons, cacheBudgetBytes: cacheBudget(segments, limits.mainMemoryBytes) });
   }
   const estimate = estimateShard(config, range, undefined, precision);
   const [only] = limits.devices;
@@ -99,7 +101,8 @@ function place({ config, range, precision }: PlannedLayers, limits: DeviceLimits
   const reasons: string[] = [];
   const isDone = (): boolean => next > range.layer_end;
   let next = range.layer_start;
-  let mainMemoryBytes = limits.mainMemoryBytes - estimateShard(config, range, undefined, precision).kvBytes;
+  let mainMemoryBytes =
+    limits.mainMemoryBytes - estimateShard(config, range, undefined, precision, widest(limits)).kvBytes;
   if (mainMemoryBytes < 0) return { segments, reasons, next };
   for (const device of limits.devices) {
     const name = deviceName(device);
@@ -108,7 +111,13 @@ function place({ config, range, precision }: PlannedLayers, limits: DeviceLimits
       continue;
     }
     const estimateTo = (end: number): ShardEstimate =>
-      estimateShard(config, { layer_start: next, layer_end: end }, undefined, precision);
+      estimateShard(
+        config,
+        { layer_start: next, layer_end: end },
+        undefined,
+        precision,
+        limits.cacheTypes?.get(device),
+      );
     const fits = (estimate: ShardEstimate): boolean =>
       estimate.totalBytes <= device.memoryBudgetBytes &&
       (!isProcessor(device) || estimate.weightBytes + estimate.scratchBytes <= mainMemoryBytes);
@@ -126,6 +135,11 @@ function place({ config, range, precision }: PlannedLayers, limits: DeviceLimits
   return { segments, reasons, next };
 }
 
+/** What bounds the main memory that keys and values take wherever their layers run. */
+function widest({ cacheTypes }: DeviceLimits): CacheType | undefined {
+  return [...(cacheTypes?.values() ?? [])].includes('float32') ? 'float32' : undefined;
+}
+
 /** The last number for which something holds that holds up to it and not beyond. */
 function lastWhere(first: number, last: number, holds: (value: number) => boolean): number | undefined {
   let [known, unknown] = [first - 1, last];
@@ -138,12 +152,8 @@ function lastWhere(first: number, last: number, holds: (value: number) => boolea
 }
 
 /** A sequence takes memory on every device: the one with the least room for positions bounds them all. */
-function cacheBudget(
-  { config, range, precision }: PlannedLayers,
-  segments: readonly PlannedSegment[],
-  mainMemoryBytes: number,
-): number {
-  const perPosition = cacheBytesPerPosition(config, range, precision);
+function cacheBudget(segments: readonly PlannedSegment[], mainMemoryBytes: number): number {
+  const perPosition = segments.reduce((sum, { estimate }) => sum + estimate.kvBytesPerPosition, 0);
   let free = mainMemoryBytes;
   let budget = Number.POSITIVE_INFINITY;
   for (const { device, estimate } of segments) {

@@ -1,9 +1,10 @@
 import { slidingWindowOf } from '../models/architectures';
 import type { DecoderConfig } from '../models/config';
 import { PAGE_POSITIONS } from './estimate-shard';
+import type { CacheType } from './graph-form';
 import { MICROSOFT_DOMAIN, ONNX_TYPES, type OnnxGraph } from './onnx-graph';
 import { pastKeyName, pastValueName, rowMaskName, SHARD_VALUES } from './shard-values';
-import { type CacheType, SHARED_WEIGHTS } from './weight-layout';
+import { SHARED_WEIGHTS } from './weight-layout';
 
 /** Query, key and value of the new positions: one after the other in one value, or apart after norms of their own. */
 export type Projected =
@@ -32,7 +33,7 @@ export function readCache(graph: OnnxGraph, name: string, cacheType: CacheType):
 export type RowMode = 'single' | 'batch' | 'span';
 
 /** Rotated queries `[rows, key/value heads, queries of one, head size]`, keys and values `[rows, key/value heads, 1, head size]`. */
-interface Rows {
+export interface Rows {
   readonly queries: string;
   readonly key: string;
   readonly value: string;
@@ -96,7 +97,14 @@ function multiply(
   return graph.node('FusedMatMul', [left, right], { transA, transB, alpha: { float: alpha } }, MICROSOFT_DOMAIN);
 }
 
-function rotateRows(graph: OnnxGraph, config: DecoderConfig, layer: number, projected: Projected, mode: RowMode): Rows {
+/** @param mode - begins the names of its values */
+export function rotateRows(
+  graph: OnnxGraph,
+  config: DecoderConfig,
+  layer: number,
+  projected: Projected,
+  mode: string,
+): Rows {
   const { attention_heads: heads, key_value_heads: keyValueHeads, head_size: headSize } = config.shape;
   const { queryKey, value } = joinQueryKey(graph, config, layer, projected, mode);
   const separate = graph.node('Reshape', [queryKey, graph.integers([-1, heads + keyValueHeads, 1, headSize])]);
@@ -121,7 +129,7 @@ function joinQueryKey(
   config: DecoderConfig,
   layer: number,
   projected: Projected,
-  mode: RowMode,
+  mode: string,
 ): { queryKey: string; value: string } {
   if (!('fused' in projected)) {
     const queryKey = graph.node('Concat', [projected.query, projected.key], { axis: -1 });

@@ -47,9 +47,16 @@ export const SHARD_VALUES = {
   logits: 'logits',
   /**
    * Keys of all layers, then values of all layers, as the cache keeps them: `[2 × layers, key/value heads, positions, head size]` of a
-   * prompt, otherwise `[2 × layers × positions, key/value heads, 1, head size]`.
+   * prompt, otherwise and always on a card `[2 × layers × positions, key/value heads, 1, head size]`.
    */
   newKeyValues: 'new_key_values',
+  /**
+   * int64 `[positions × key/value heads, 3]`, on a card alone: page, key/value head and position in the page where each new
+   * key and value goes, row by row.
+   */
+  newCells: 'new_cells',
+  /** int64 `[1]`, on a card alone: how many cells that are; rows behind them are kept nowhere. */
+  newCellCount: 'new_cell_count',
 } as const;
 
 /** float32 or float16 `[pages, key/value heads, positions of a page, head size]`. */
@@ -62,9 +69,19 @@ export function pastValueName(layer: number): string {
   return `past_value_${layer}`;
 }
 
+/** As `pastKeyName`, and the same memory: the pages with the new keys in them. On a card alone. */
+export function presentKeyName(layer: number): string {
+  return `present_key_${layer}`;
+}
+
+/** As `presentKeyName`, of values. */
+export function presentValueName(layer: number): string {
+  return `present_value_${layer}`;
+}
+
 /**
- * float32 `[positions, 1, 1, positions of its pages]` but for prompts: 0 for positions a row sees, a number far below all
- * scores for the rest.
+ * float32 `[positions, 1, 1, positions of its pages]` but for prompts in main memory: 0 for positions a row sees, a number far
+ * below all scores for the rest. On a card a row is in its pages already and sees itself.
  */
 export function rowMaskName(window: number | undefined): string {
   return window === undefined ? 'row_mask' : `row_mask_window_${window}`;

@@ -28,13 +28,6 @@ export type WeightOrigin =
  */
 export type ShardPrecision = HeldPrecision;
 
-/** How a shard keeps keys and values: as exact as its weights, or in half precision where those are rounded far more. */
-export type CacheType = 'float32' | 'float16';
-
-export function cacheTypeOf(precision: ShardPrecision): CacheType {
-  return precision === 'fp32' ? 'float32' : 'float16';
-}
-
 /** One array in the data file. */
 export interface PlacedPart {
   readonly name: string;
