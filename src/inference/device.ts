@@ -30,6 +30,9 @@ export interface DeviceLimit extends Device {
   readonly memoryBudgetBytes: number;
 }
 
+/** The processor: always there. */
+export const FALLBACK_DEVICE: Device = { provider: 'cpu' };
+
 /** Whether a device is the processor, whose memory is the main memory. */
 export function isProcessor({ provider }: Device): boolean {
   return provider === 'cpu';

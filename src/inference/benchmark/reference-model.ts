@@ -28,9 +28,13 @@ export const REFERENCE_CONFIG: DecoderConfig = {
 const WEIGHT_SPREAD = 0.05;
 const SEED = 0x2545f491;
 
-/** Weights of no meaning but the right sizes, the same every time (xorshift32, Marsaglia 2003). */
-export function referenceWeights(): TensorSource {
-  const shapes = expectedTensors(REFERENCE_CONFIG);
+/**
+ * Weights of no meaning but the right sizes, the same every time (xorshift32, Marsaglia 2003).
+ *
+ * @param spread - they lie between minus and plus this
+ */
+export function referenceWeights(config = REFERENCE_CONFIG, spread = WEIGHT_SPREAD): TensorSource {
+  const shapes = expectedTensors(config);
   return {
     async *stream(tensorName) {
       const dimensions = shapes.get(tensorName);
@@ -41,7 +45,7 @@ export function referenceWeights(): TensorSource {
         state ^= state << 13;
         state ^= state >>> 17;
         state ^= state << 5;
-        values[index] = (state / 2 ** 31) * WEIGHT_SPREAD;
+        values[index] = (state / 2 ** 31) * spread;
       }
       yield values;
     },

@@ -10,7 +10,7 @@ import type { EngineClient } from './engine-client';
 import { LocalEngine } from './local-engine';
 
 /** Steps take half a second on a card made of software. */
-const TOKENS = 8;
+const TOKENS = 4;
 const LOAD = { folder: TORE_TINY, memoryBudgetBytes: 1 << 28, threads: 1 } as const;
 
 const [example] = golden.cases;
@@ -39,15 +39,6 @@ describe.runIf(process.platform === 'linux')('an engine with a graphics card', (
     });
     return engine;
   }
-
-  it('answers from the card as from the processor', async () => {
-    const engine = await startWithCard();
-    const request = { ...LOAD, range: layers(0, 7), cacheFolder, providers: ['webgpu'] };
-    const shard = expectValue(await engine.loadShard(request));
-    expect(shard).toMatchObject({ provider: 'webgpu', providerReasons: [] });
-    const answer = await generate([{ engine, shard }], example.input_ids, { maxNewTokens: TOKENS });
-    expect(answer.ids).toEqual(example.greedy_ids.slice(0, TOKENS));
-  }, 120_000);
 
   it('shares a shard between the card and the processor', async () => {
     const engine = await startWithCard();

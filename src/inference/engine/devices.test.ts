@@ -57,13 +57,16 @@ function request(devices: readonly DeviceLimit[] | undefined, name = 'cache'): L
 const placesOf = ({ segments }: ShardHandle) =>
   segments.map(({ provider, deviceId, range }) => [provider, deviceId, range.layer_start, range.layer_end]);
 
+/** Told from the small decoder that shows whether a device computes rightly. */
+const isShard = (graph: string | Uint8Array): boolean => typeof graph === 'string' && !graph.includes('tore-check-');
+
 /** Two cards that are the processor underneath; graphs of a card that `fails` says throw when they are opened. */
 function machine(fails: (deviceId: number, isShard: boolean) => boolean): OnnxRuntime {
   return {
     ...real,
     createSession: async (graph, options) => {
       const [device = ''] = options.executionProviders;
-      if (typeof device !== 'string' && fails(device.deviceId, typeof graph === 'string')) {
+      if (typeof device !== 'string' && fails(device.deviceId, isShard(graph))) {
         throw new Error(`out of memory on card ${device.deviceId}`);
       }
       return real.createSession(graph, { ...options, executionProviders: ['cpu'] });
@@ -184,5 +187,76 @@ describe('a shard on several devices', () => {
     expect(codeOf(tooSmall)).toBe('memory-insufficient');
     expect(!tooSmall.ok && tooSmall.error.message).toMatch(/needs .* and .* are allowed\..*cuda:0 failed/);
     await engine.close();
+  });
+
+  it('passes over a card that computes wrongly, before anything is cut for it', async () => {
+    const runtime = machine(() => false);
+    const wrong: OnnxRuntime = {
+      ...runtime,
+      createSession: async (graph, options) => {
+        const session = await runtime.createSession(graph, options);
+        const [device = ''] = options.executionProviders;
+        if (typeof device === 'string' || device.deviceId !== 1) return session;
+        return {
+          ...session,
+          run: async (inputs) => {
+            const outputs = await session.run(inputs);
+            const { logits } = outputs;
+            if (!(logits?.data instanceof Float32Array)) return outputs;
+            return {
+              ...outputs,
+              logits: { data: logits.data.map((value, index) => (index === 7 ? value + 0.1 : value)) },
+            };
+          },
+        };
+      },
+    };
+    const engine = new LocalEngine({ loadRuntime: async () => wrong });
+    const shard = expectValue(
+      await engine.loadShard(request([card(0, roomFor(0, 2)), card(1, 1 << 28), cpu(1 << 28)], 'wrong')),
+    );
+    expect(placesOf(shard)).toEqual([
+      ['cuda', 0, 0, 2],
+      ['cpu', undefined, 3, 7],
+    ]);
+    expect(shard.providerReasons).toEqual([expect.stringMatching(/^cuda:1 computes wrongly: .* by \d+ %\./)]);
+    await engine.close();
+  });
+
+  it('keeps keys and values in floats where a card has no half floats, and plans with their memory', async () => {
+    const runtime = machine(() => false);
+    const halfless: OnnxRuntime = {
+      ...runtime,
+      createSession: async (graph, options) => {
+        const [device = ''] = options.executionProviders;
+        if (typeof device !== 'string' && typeof graph !== 'string' && Buffer.from(graph).includes('half_floats')) {
+          throw new Error('f16 is not supported');
+        }
+        return runtime.createSession(graph, options);
+      },
+    };
+    const answers = [];
+    for (const loadRuntime of [async () => runtime, async () => halfless]) {
+      const engine = new LocalEngine({ loadRuntime });
+      const devices = [card(0, 40 << 20), cpu(1 << 28)];
+      const shard = expectValue(
+        await engine.loadShard({ ...request(devices, 'halves'), range: layers(0, 7), precision: 'int8' }),
+      );
+      const { ids } = await generate([{ engine, shard }], story.input_ids, { maxNewTokens: 12 });
+      answers.push({
+        ids,
+        reasons: shard.providerReasons,
+        perPosition: shard.kvBytesPerPosition,
+        places: placesOf(shard),
+      });
+      await engine.close();
+    }
+    const [half, whole] = answers;
+    expect(whole?.ids).toEqual(half?.ids);
+    expect(half?.reasons.join()).not.toContain('half floats');
+    expect(whole?.reasons).toContain('cuda:0 has no half floats: its KV cache takes twice the memory.');
+    expect(half?.places).toEqual([['cuda', 0, 0, 7]]);
+    expect(whole?.places).toEqual([['cuda', 0, 0, 7]]);
+    expect(whole?.perPosition).toBe(2 * (half?.perPosition ?? 0));
   });
 });

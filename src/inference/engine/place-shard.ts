@@ -1,7 +1,7 @@
 import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { deviceName, isProcessor, type DeviceLimit } from '../device';
-import { engineFailure, type EngineErrorCode } from '../errors';
+import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import { partOf, type LongCallOptions, type ProgressCallback } from '../long-call';
 import type { ModelFolder } from '../models/model-folder';
 import { hasHalfFloats } from '../runtime/half-floats';
@@ -15,6 +15,7 @@ import { cacheTypeOf, graphFormFor, type CacheType } from '../shards/graph-form'
 import { planDevices, type DevicePlan, type PlannedSegment } from '../shards/plan-devices';
 import type { ShardFileSystem } from '../shards/shard-files';
 import type { ShardPrecision } from '../shards/weight-layout';
+import { explainWrongDevice } from './check-device';
 import type { LoadShardRequest } from './engine';
 
 /** Part of placing a shard that is cutting it, as a fraction of the whole. */
@@ -141,13 +142,27 @@ class Placing {
       });
       if (!measured.ok) return { failed: device, reason: measured.error.message };
       this.#steadyRows.set(device, measured.value.rows);
-      if (cacheTypeOf(precision) === 'float32' || isProcessor(device) || (await hasHalfFloats(runtime, device)))
-        continue;
-      this.#cacheTypes.set(device, 'float32');
+      if (isProcessor(device)) continue;
+      const isReplanned = cacheTypeOf(precision) === 'float16' && !(await hasHalfFloats(runtime, device));
+      if (isReplanned) this.#cacheTypes.set(device, 'float32');
+      const wrong = await this.#findWrong(device);
+      if (wrong !== undefined) return { failed: device, reason: `${deviceName(device)} ${wrong}` };
+      if (!isReplanned) continue;
       this.#reasons.push(`${deviceName(device)} has no half floats: its KV cache takes twice the memory.`);
       return { planAgain: true };
     }
     return undefined;
+  }
+
+  /** What is wrong with the results of a device, if anything. */
+  async #findWrong(device: DeviceLimit): Promise<string | undefined> {
+    const { runtime, precision } = this.#options;
+    const form = graphFormFor(device, precision, this.#cacheTypes.get(device));
+    try {
+      return await explainWrongDevice(runtime, device, { precision, form, threads: this.#request.threads });
+    } catch (thrown) {
+      return `failed: ${reasonOf(thrown)}`;
+    }
   }
 
   async #open(

@@ -6,6 +6,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readModelFolder, type ModelFolder } from '../models/model-folder';
 import { codeOf, expectValue, layers, TORE_TINY } from '../testdata/tore-tiny';
 import { cutShard, shardKeyOf } from './cut-shard';
+import type { GraphForm } from './graph-form';
 import { nodeShardFileSystem, type ShardFileSystem } from './shard-files';
 import { layoutWeights } from './weight-layout';
 
@@ -91,6 +92,38 @@ describe('cutShard', () => {
     await truncate(`${cut.graphPath}.data`, 10);
     expect(expectValue(await cutShard(model, layers(1, 1), directory)).reused).toBe(false);
     expect((await stat(`${cut.graphPath}.data`)).size).toBe(cut.weightBytes);
+  });
+
+  it('writes the graph for a card beside the plain one, once, with operators that run there alone', async () => {
+    const form: GraphForm = { cacheType: 'float32', isOnCard: true };
+    const plain = expectValue(await cutShard(model, layers(0, 7), directory));
+    const card = expectValue(await cutShard(model, layers(0, 7), directory, { form }));
+    expect(card).toEqual({
+      ...plain,
+      graphPath: join(directory, plain.shardKey, 'shard-card-float32.onnx'),
+      reused: true,
+    });
+    const written = await stat(card.graphPath);
+    expectValue(await cutShard(model, layers(0, 7), directory, { form }));
+    expect((await stat(card.graphPath)).mtimeMs).toBe(written.mtimeMs);
+    const operators = ['FusedMatMul', 'GroupQueryAttention'];
+    const contained = async (path: string): Promise<boolean[]> => {
+      const graph = await readFile(path);
+      return operators.map((name) => graph.includes(name));
+    };
+    expect(await contained(plain.graphPath)).toEqual([true, true]);
+    expect(await contained(card.graphPath)).toEqual([false, false]);
+    await truncate(card.graphPath, 100);
+    expectValue(await cutShard(model, layers(0, 7), directory, { form }));
+    expect((await stat(card.graphPath)).size).toBe(written.size);
+  });
+
+  it('leaves the plain shard whole when another graph cannot be written', async () => {
+    const plain = expectValue(await cutShard(model, layers(0, 0), directory));
+    const options = { form: { cacheType: 'float32', isOnCard: true }, fileSystem: failingDisk('ENOSPC', 100) } as const;
+    expect(codeOf(await cutShard(model, layers(0, 0), directory, options))).toBe('disk-full');
+    expect((await readdir(join(directory, plain.shardKey))).sort()).toEqual(SHARD_FILES);
+    expect(expectValue(await cutShard(model, layers(0, 0), directory)).reused).toBe(true);
   });
 
   it.each([

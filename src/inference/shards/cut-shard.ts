@@ -172,8 +172,13 @@ async function writeOtherGraph(
   const graph = buildDecoderGraph(source.config, range, layout, DATA_FILE, form);
   if ((await files.sizeOf(path)) === graph.length) return;
   const unfinished = `${path}${PARTIAL_MARK}${randomBytes(4).toString('hex')}`;
-  await writeFile(files, unfinished, graph);
-  await files.rename(unfinished, path);
+  try {
+    await writeFile(files, unfinished, graph);
+    await files.rename(unfinished, path);
+  } catch (thrown) {
+    await files.remove(unfinished);
+    throw thrown;
+  }
 }
 
 async function writeFile(files: ShardFileSystem, path: string, bytes: Uint8Array): Promise<void> {
