@@ -44,8 +44,8 @@ interface OpenedSegment {
   readonly cutKey: string;
 }
 
-/** What was learned of a device before anything was cut for it, which the plan did not know. */
-interface KnownBetter {
+/** Something was learned of a device that the plan did not know. */
+interface PlanOutdated {
   readonly planAgain: true;
 }
 
@@ -129,12 +129,13 @@ class Placing {
   }
 
   /** Tries devices with a small product before anything is cut for them. */
-  async #try(segments: readonly PlannedSegment[]): Promise<FailedDevice | KnownBetter | undefined> {
+  async #try(segments: readonly PlannedSegment[]): Promise<FailedDevice | PlanOutdated | undefined> {
     const { runtime, precision } = this.#options;
     for (const { device } of segments) {
       if (this.#steadyRows.has(device)) continue;
       const missing = explainMissingDevice(device, runtime.listSupportedBackends());
       if (missing !== undefined) return { failed: device, reason: missing };
+      this.#call.onProgress?.(0, `Trying ${deviceName(device)}`);
       const measured = await tryProvider(deviceName(device), {
         create: async () => ({ rows: await measureSteadyRows(runtime, precision, device, this.#request.threads) }),
         verify: async () => undefined,

@@ -24,7 +24,7 @@ const StatisticsChart = lazy(async () => {
   return { default: module.StatisticsChart };
 });
 
-const REFRESH_MS = 60_000;
+const REFRESH_MS = 10_000;
 
 interface FigureButtonProps {
   readonly metric: Metric;
