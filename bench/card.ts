@@ -17,16 +17,26 @@ import { writeReport, type ReportRow } from './support/report';
  * devices take, which is given the cache in every run and leaves some operators to the processor. On a card made of software
  * this says nothing about real ones: products on the processor are faster there than those of the card.
  *
- * `node scripts/bench.mjs card [rounds] [layers]`
+ * `node scripts/bench.mjs card [rounds] [layers] [hidden size]`
  */
-const [roundsText = '5', layersText = '4'] = process.argv.slice(2);
+const [roundsText = '5', layersText = '4', hiddenText = '1024'] = process.argv.slice(2);
 const ROUNDS = Number.parseInt(roundsText, 10);
 const LAYERS = Number.parseInt(layersText, 10);
+/** A multiple of 256. */
+const HIDDEN = Number.parseInt(hiddenText, 10);
 const PRECISION = 'int4';
 const DEVICE = { provider: 'webgpu' };
 const CONFIG = {
   ...REFERENCE_CONFIG,
-  shape: { ...MEASURED_CONFIG.shape, layers: LAYERS, vocabulary_size: 1_024, context_length: 2_048 },
+  shape: {
+    ...MEASURED_CONFIG.shape,
+    layers: LAYERS,
+    hidden_size: HIDDEN,
+    feed_forward_size: 2.75 * HIDDEN,
+    attention_heads: HIDDEN / MEASURED_CONFIG.shape.head_size,
+    key_value_heads: HIDDEN / MEASURED_CONFIG.shape.head_size / 4,
+    vocabulary_size: 1_024,
+  },
 };
 const RANGE = { layer_start: 0, layer_end: LAYERS - 1 };
 const CASES = [
@@ -91,7 +101,7 @@ try {
     title: 'Keys and values that stay on a card',
     unit: 'ms',
     baselineName: 'given in every run',
-    note: `WebGPU, ${LAYERS} layers in int4, keys and values in ${cacheType}, medians of ${ROUNDS} rounds.`,
+    note: `WebGPU, ${LAYERS} layers of ${HIDDEN} in int4, keys and values in ${cacheType}, medians of ${ROUNDS} rounds.`,
     rows,
   });
 } finally {

@@ -23,9 +23,9 @@ function machine(broken: readonly string[], cards = 1): OnnxRuntime {
       const session = await real.createSession(graph, { ...options, executionProviders: ['cpu'] });
       if (provider === 'cpu') return session;
       return {
-        run: async (inputs) => {
+        run: async (inputs, results) => {
           await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
-          return session.run(inputs);
+          return session.run(inputs, results);
         },
         release: () => session.release(),
       };
@@ -55,6 +55,30 @@ describe('tryProviders', () => {
       ['cuda', 1],
     ]);
   });
+
+  it('counts a card that computes wrongly as one that does not run', async () => {
+    const runtime = machine(['cuda']);
+    const wrong: OnnxRuntime = {
+      ...runtime,
+      createSession: async (graph, options) => {
+        const session = await runtime.createSession(graph, options);
+        if (options.executionProviders[0] !== 'webgpu') return session;
+        return {
+          ...session,
+          run: async (inputs, results) => {
+            const outputs = await session.run(inputs, results);
+            const { logits } = outputs;
+            if (!(logits?.data instanceof Float32Array)) return outputs;
+            return { ...outputs, logits: { data: logits.data.map((value) => value * 0.9) } };
+          },
+        };
+      },
+    };
+    const { providers } = expectValue(await tryProviders(wrong, {}));
+    const found = providers.find(({ name }) => name === 'webgpu');
+    expect(found).toMatchObject({ available: false });
+    expect(found?.reason).toMatch(/^webgpu computes wrongly: .* by 1\d %/);
+  }, 60_000);
 
   it('fails with every reason where nothing runs', async () => {
     const result = await tryProviders(machine(['cuda', 'webgpu', 'cpu']), {});

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { success, type Result } from '../../protocol/result';
-import { deviceName, takesDeviceId, type Device } from '../device';
+import { deviceName, isProcessor, takesDeviceId, type Device } from '../device';
 import type { ProviderTrial } from '../engine/engine';
-import { cancelledFailure, engineFailure, type EngineErrorCode } from '../errors';
+import { cancelledFailure, engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import type { LongCallOptions } from '../long-call';
 import type { OnnxRuntime } from '../runtime/onnx-runtime';
 import { explainAbsence, KNOWN_PROVIDERS, tryProvider } from '../runtime/provider-selection';
@@ -15,6 +15,7 @@ import { pickGreedy } from '../sampling/sampler';
 import { cutShard, type CutShard } from '../shards/cut-shard';
 import { graphFormFor, type GraphForm } from '../shards/graph-form';
 import { diskFailure } from '../shards/shard-files';
+import { explainWrongDevice } from './check-device';
 import { REFERENCE_CONFIG, referenceWeights } from './reference-model';
 
 const PROMPT_TOKENS = 16;
@@ -41,7 +42,7 @@ export interface DecodeSpeed extends Device {
 /**
  * Decodes a small transformer on every execution provider of this onnxruntime, and on every further card of those that
  * drive several. Which is fastest depends on the machine and its drivers: an old graphics card may be slower than the
- * processor beside it.
+ * processor beside it. One that computes wrongly counts as one that does not run.
  *
  * @returns the fastest, and all of them: those that run, fastest first, then those that do not, each with why
  */
@@ -144,6 +145,11 @@ async function tryOne(
   try {
     const latencies = await decode(shard, signal);
     if (!latencies.ok) return latencies;
+    // What is so slow will not be chosen.
+    if (latencies.value.length > 1 && !isProcessor(device)) {
+      const wrong = await findWrong(runtime, device, form);
+      if (wrong !== undefined) return engineFailure('provider-failed', `${deviceName(device)} ${wrong}`);
+    }
     const seconds = latencies.value.reduce((sum, ms) => sum + ms, 0) / 1_000;
     return success({
       ...device,
@@ -155,7 +161,15 @@ async function tryOne(
   }
 }
 
-/** Latencies of single tokens in milliseconds. */
+async function findWrong(runtime: OnnxRuntime, device: Device, form: GraphForm): Promise<string | undefined> {
+  try {
+    return await explainWrongDevice(runtime, device, { precision: PRECISION, form, threads: undefined });
+  } catch (thrown) {
+    return `failed: ${reasonOf(thrown)}`;
+  }
+}
+
+/** Latencies of single tokens in milliseconds; a single one of a device that takes too long for more. */
 async function decode(shard: ShardSession, signal: AbortSignal | undefined): Measured<number[]> {
   const cache = shard.createCache();
   const latencies: number[] = [];

@@ -1,5 +1,6 @@
 import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
+import { explainWrongDevice } from '../benchmark/check-device';
 import { deviceName, isProcessor, type DeviceLimit } from '../device';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import { partOf, type LongCallOptions, type ProgressCallback } from '../long-call';
@@ -15,7 +16,6 @@ import { cacheTypeOf, graphFormFor, type CacheType } from '../shards/graph-form'
 import { planDevices, type DevicePlan, type PlannedSegment } from '../shards/plan-devices';
 import type { ShardFileSystem } from '../shards/shard-files';
 import type { ShardPrecision } from '../shards/weight-layout';
-import { explainWrongDevice } from './check-device';
 import type { LoadShardRequest } from './engine';
 
 /** Part of placing a shard that is cutting it, as a fraction of the whole. */

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { REFERENCE_CONFIG, referenceWeights } from '../benchmark/reference-model';
 import { FALLBACK_DEVICE, type Device } from '../device';
 import type { DecoderConfig } from '../models/config';
 import type { OnnxRuntime } from '../runtime/onnx-runtime';
@@ -11,6 +10,7 @@ import { cutShard } from '../shards/cut-shard';
 import { plainGraphForm, type GraphForm } from '../shards/graph-form';
 import { PREFILL_CHUNK_POSITIONS } from '../shards/estimate-shard';
 import type { ShardPrecision } from '../shards/weight-layout';
+import { REFERENCE_CONFIG, referenceWeights } from './reference-model';
 
 /** A decoder with every operator of a shard, run in milliseconds. */
 const CONFIG: DecoderConfig = {
@@ -29,9 +29,8 @@ const CONFIG: DecoderConfig = {
 const RANGE = { layer_start: 0, layer_end: CONFIG.shape.layers - 1 };
 /** So large that attention looks at few positions: what leaves out some of them is seen in the result. */
 const WEIGHT_SPREAD = 0.3;
-/** Through more than one run, and more than one page of the cache. */
-const LONG_PROMPT = PREFILL_CHUNK_POSITIONS + 2;
-const SHORT_PROMPT = 3;
+/** A whole chunk, through more than one page of the cache. */
+const PROMPT_POSITIONS = PREFILL_CHUNK_POSITIONS;
 const LOGIT_ROWS = 3;
 /** Of the largest logit, where nothing is rounded but sums; an attention that left out some positions gave 2 %. */
 const MAX_DIFFERENCE = 0.01;
@@ -59,10 +58,10 @@ export async function explainWrongDevice(
 ): Promise<string | undefined> {
   const { form, threads, precision } = check;
   const exact = { precision: 'fp32', form: { ...form, cacheType: 'float32' }, threads } as const;
-  const difference = await compare(runtime, device, exact, LONG_PROMPT);
+  const difference = await compare(runtime, device, exact);
   if (difference > MAX_DIFFERENCE) return describe(difference);
   if (precision === 'fp32') return undefined;
-  const rounded = await compare(runtime, device, check, SHORT_PROMPT);
+  const rounded = await compare(runtime, device, check);
   return rounded > MAX_ROUNDED_DIFFERENCE ? describe(rounded) : undefined;
 }
 
@@ -72,12 +71,12 @@ function describe(difference: number): string {
 }
 
 /** The largest difference of the results from the processor's, as a part of the largest of them. */
-async function compare(runtime: OnnxRuntime, device: Device, check: DeviceCheck, prompt: number): Promise<number> {
+async function compare(runtime: OnnxRuntime, device: Device, check: DeviceCheck): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'tore-check-'));
   try {
     const onProcessor = { ...check, form: plainGraphForm(check.precision) };
-    const expected = await compute(runtime, FALLBACK_DEVICE, onProcessor, prompt, folder);
-    const given = await compute(runtime, device, check, prompt, folder);
+    const expected = await compute(runtime, FALLBACK_DEVICE, onProcessor, folder);
+    const given = await compute(runtime, device, check, folder);
     let largest = 0;
     let difference = 0;
     for (const [index, value] of expected.entries()) {
@@ -91,13 +90,7 @@ async function compare(runtime: OnnxRuntime, device: Device, check: DeviceCheck,
 }
 
 /** Logits behind a prompt, behind a step, and of two sequences in one run. */
-async function compute(
-  runtime: OnnxRuntime,
-  device: Device,
-  check: DeviceCheck,
-  prompt: number,
-  folder: string,
-): Promise<number[]> {
+async function compute(runtime: OnnxRuntime, device: Device, check: DeviceCheck, folder: string): Promise<number[]> {
   const { precision, form, threads } = check;
   const source = { config: CONFIG, manifestHash: 'check', weights: referenceWeights(CONFIG, WEIGHT_SPREAD) };
   const cut = await cutShard(source, RANGE, folder, { precision, form });
@@ -109,9 +102,9 @@ async function compute(
     const logits: number[] = [];
     const [long, short] = [shard.createCache(), shard.createCache()];
     for (const [cache, count] of [
-      [long, prompt],
+      [long, PROMPT_POSITIONS],
       [long, 1],
-      [short, SHORT_PROMPT],
+      [short, 1],
     ] as const) {
       const logitRows = Math.min(count, LOGIT_ROWS);
       const ids = idsOf(cache.length, count);
