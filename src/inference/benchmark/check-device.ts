@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FALLBACK_DEVICE, type Device } from '../device';
+import { deviceName, FALLBACK_DEVICE, type Device } from '../device';
+import { reasonOf } from '../errors';
 import type { DecoderConfig } from '../models/config';
 import type { OnnxRuntime } from '../runtime/onnx-runtime';
 import { ShardSegment } from '../runtime/shard-segment';
@@ -32,7 +33,7 @@ const WEIGHT_SPREAD = 0.3;
 /** A whole chunk, through more than one page of the cache. */
 const PROMPT_POSITIONS = PREFILL_CHUNK_POSITIONS;
 const LOGIT_ROWS = 3;
-/** Of the largest logit, where nothing is rounded but sums; an attention that left out some positions gave 2 %. */
+/** Of the largest logit, where nothing is rounded but sums; a fused attention that was wrong gave more than 2 %. */
 const MAX_DIFFERENCE = 0.01;
 /** Where products are rounded to integers, which devices do at different places: 2 % was measured. */
 const MAX_ROUNDED_DIFFERENCE = 0.1;
@@ -41,6 +42,8 @@ export interface DeviceCheck {
   readonly precision: ShardPrecision;
   readonly form: GraphForm;
   readonly threads: number | undefined;
+  /** Ends the check between two runs, as a device that failed; whoever gave it knows better. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -48,26 +51,29 @@ export interface DeviceCheck {
  * the weights of a precision. Drivers and kernels that compute wrongly are rare, and nothing else would show them before an
  * answer is checked by others.
  *
- * @returns a sentence that says by how much the device is wrong, or undefined
- * @throws when the device cannot run it
+ * @returns a sentence that says by how much the device is wrong, or why it does not run the decoder; otherwise undefined
  */
 export async function explainWrongDevice(
   runtime: OnnxRuntime,
   device: Device,
   check: DeviceCheck,
 ): Promise<string | undefined> {
-  const { form, threads, precision } = check;
-  const exact = { precision: 'fp32', form: { ...form, cacheType: 'float32' }, threads } as const;
-  const difference = await compare(runtime, device, exact);
-  if (difference > MAX_DIFFERENCE) return describe(difference);
-  if (precision === 'fp32') return undefined;
-  const rounded = await compare(runtime, device, check);
-  return rounded > MAX_ROUNDED_DIFFERENCE ? describe(rounded) : undefined;
+  const name = deviceName(device);
+  const exact: DeviceCheck = { ...check, precision: 'fp32', form: { ...check.form, cacheType: 'float32' } };
+  try {
+    const difference = await compare(runtime, device, exact);
+    if (difference > MAX_DIFFERENCE) return describe(name, difference);
+    if (check.precision === 'fp32') return undefined;
+    const rounded = await compare(runtime, device, check);
+    return rounded > MAX_ROUNDED_DIFFERENCE ? describe(name, rounded) : undefined;
+  } catch (thrown) {
+    return `${name} failed: ${reasonOf(thrown)}`;
+  }
 }
 
-function describe(difference: number): string {
+function describe(name: string, difference: number): string {
   const percent = Math.min(1_000, Math.ceil(100 * difference));
-  return `computes wrongly: its results differ from the processor's by ${percent} %. Another driver may help.`;
+  return `${name} computes wrongly: its results differ from the processor's by ${percent} %. Another driver may help.`;
 }
 
 /** The largest difference of the results from the processor's, as a part of the largest of them. */
@@ -91,7 +97,7 @@ async function compare(runtime: OnnxRuntime, device: Device, check: DeviceCheck)
 
 /** Logits behind a prompt, behind a step, and of two sequences in one run. */
 async function compute(runtime: OnnxRuntime, device: Device, check: DeviceCheck, folder: string): Promise<number[]> {
-  const { precision, form, threads } = check;
+  const { precision, form, threads, signal } = check;
   const source = { config: CONFIG, manifestHash: 'check', weights: referenceWeights(CONFIG, WEIGHT_SPREAD) };
   const cut = await cutShard(source, RANGE, folder, { precision, form });
   if (!cut.ok) throw new Error(cut.error.message);
@@ -106,6 +112,7 @@ async function compute(runtime: OnnxRuntime, device: Device, check: DeviceCheck,
       [long, 1],
       [short, 1],
     ] as const) {
+      signal?.throwIfAborted();
       const logitRows = Math.min(count, LOGIT_ROWS);
       const ids = idsOf(cache.length, count);
       const output = await shard.run(cache, { kind: 'tokens', ids }, { logitRows });

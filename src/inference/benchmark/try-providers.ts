@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { success, type Result } from '../../protocol/result';
 import { deviceName, isProcessor, takesDeviceId, type Device } from '../device';
 import type { ProviderTrial } from '../engine/engine';
-import { cancelledFailure, engineFailure, reasonOf, type EngineErrorCode } from '../errors';
+import { cancelledFailure, engineFailure, type EngineErrorCode } from '../errors';
 import type { LongCallOptions } from '../long-call';
 import type { OnnxRuntime } from '../runtime/onnx-runtime';
 import { explainAbsence, KNOWN_PROVIDERS, tryProvider } from '../runtime/provider-selection';
@@ -147,8 +147,10 @@ async function tryOne(
     if (!latencies.ok) return latencies;
     // What is so slow will not be chosen.
     if (latencies.value.length > 1 && !isProcessor(device)) {
-      const wrong = await findWrong(runtime, device, form);
-      if (wrong !== undefined) return engineFailure('provider-failed', `${deviceName(device)} ${wrong}`);
+      const check = { precision: PRECISION, form, threads: undefined, signal } as const;
+      const wrong = await explainWrongDevice(runtime, device, check);
+      if (signal?.aborted === true) return cancelledFailure('The benchmark');
+      if (wrong !== undefined) return engineFailure('provider-failed', wrong);
     }
     const seconds = latencies.value.reduce((sum, ms) => sum + ms, 0) / 1_000;
     return success({
@@ -158,14 +160,6 @@ async function tryOne(
     });
   } finally {
     await shard.release();
-  }
-}
-
-async function findWrong(runtime: OnnxRuntime, device: Device, form: GraphForm): Promise<string | undefined> {
-  try {
-    return await explainWrongDevice(runtime, device, { precision: PRECISION, form, threads: undefined });
-  } catch (thrown) {
-    return `failed: ${reasonOf(thrown)}`;
   }
 }
 

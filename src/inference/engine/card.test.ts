@@ -20,7 +20,6 @@ let engine: EngineClient;
 
 /** A graphics card made of software, which comes with Electron. Elsewhere other drivers stand between it and onnxruntime. */
 describe.runIf(process.platform === 'linux')('an engine with a graphics card', () => {
-  // One process for all, as shaders are compiled once in each.
   beforeAll(async () => {
     forge = await EngineForge.build();
     cacheFolder = await mkdtemp(join(tmpdir(), 'tore-card-'));

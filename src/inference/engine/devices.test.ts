@@ -223,18 +223,25 @@ describe('a shard on several devices', () => {
     await engine.close();
   });
 
-  it('keeps keys and values in floats where a card has no half floats, and plans with their memory', async () => {
+  /** As `machine`, with cards that have no half floats. */
+  function halflessMachine(): OnnxRuntime {
     const runtime = machine(() => false);
-    const halfless: OnnxRuntime = {
+    return {
       ...runtime,
       createSession: async (graph, options) => {
         const [device = ''] = options.executionProviders;
-        if (typeof device !== 'string' && typeof graph !== 'string' && Buffer.from(graph).includes('half_floats')) {
+        const provider = typeof device === 'string' ? device : device.name;
+        if (provider !== 'cpu' && typeof graph !== 'string' && Buffer.from(graph).includes('half_floats')) {
           throw new Error('f16 is not supported');
         }
         return runtime.createSession(graph, options);
       },
     };
+  }
+
+  it('keeps keys and values in floats where a card has no half floats, and plans with their memory', async () => {
+    const runtime = machine(() => false);
+    const halfless = halflessMachine();
     const answers = [];
     for (const loadRuntime of [async () => runtime, async () => halfless]) {
       const engine = new LocalEngine({ loadRuntime });
@@ -258,5 +265,42 @@ describe('a shard on several devices', () => {
     expect(half?.places).toEqual([['cuda', 0, 0, 7]]);
     expect(whole?.places).toEqual([['cuda', 0, 0, 7]]);
     expect(whole?.perPosition).toBe(2 * (half?.perPosition ?? 0));
+  });
+
+  it('gives way to the processor where a card has no room for floats, and says so', async () => {
+    const engine = new LocalEngine({ loadRuntime: async () => halflessMachine() });
+    const { totalBytes } = estimateShard({ shape: SHAPE, tiedEmbedding: true }, layers(0, 7), undefined, 'int8');
+    const tight = { ...request(undefined, 'tight'), memoryBudgetBytes: totalBytes, precision: 'int8' } as const;
+    const shard = expectValue(await engine.loadShard({ ...tight, providers: ['cuda'] }));
+    expect(placesOf(shard)).toEqual([['cpu', undefined, 0, 7]]);
+    expect(shard.providerReasons).toEqual([
+      'cuda has no half floats: its KV cache takes twice the memory.',
+      'cuda has no room for that.',
+    ]);
+    expectValue(await engine.unloadShard(shard.shardKey));
+    const named = await engine.loadShard({ ...tight, devices: [card(0, totalBytes)] });
+    expect(codeOf(named)).toBe('memory-insufficient');
+    expect(!named.ok && named.error.message).toMatch(/cuda:0 has no half floats/);
+    await engine.close();
+  });
+
+  it('stops while it tries a card', async () => {
+    const controller = new AbortController();
+    const runtime = machine(() => false);
+    const stopping: OnnxRuntime = {
+      ...runtime,
+      createSession: async (graph, options) => {
+        if (typeof graph === 'string' && !isShard(graph)) controller.abort();
+        return runtime.createSession(graph, options);
+      },
+    };
+    const engine = new LocalEngine({ loadRuntime: async () => stopping });
+    const stopped = await engine.loadShard(request([card(0, 1 << 28), cpu(1 << 28)], 'stopped'), {
+      signal: controller.signal,
+    });
+    expect(codeOf(stopped)).toBe('cancelled');
+    const cut = (await readdir(join(folder, 'stopped'))).filter((name) => /^[0-9a-f]{32}/.test(name));
+    expect(cut).toEqual([]);
+    await engine.close();
   });
 });

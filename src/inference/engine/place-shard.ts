@@ -2,7 +2,7 @@ import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { explainWrongDevice } from '../benchmark/check-device';
 import { deviceName, isProcessor, type DeviceLimit } from '../device';
-import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
+import { cancelledFailure, engineFailure, type EngineErrorCode } from '../errors';
 import { partOf, type LongCallOptions, type ProgressCallback } from '../long-call';
 import type { ModelFolder } from '../models/model-folder';
 import { hasHalfFloats } from '../runtime/half-floats';
@@ -95,6 +95,7 @@ class Placing {
     const [request, options] = [this.#request, this.#options];
     const layers = { config: options.model.config, range: request.range, precision: options.precision };
     for (;;) {
+      if (this.#call.signal?.aborted === true) return cancelledFailure('Loading the shard');
       // Without a list of devices one of the providers runs everything.
       const devices = request.devices === undefined ? this.#candidates.slice(0, 1) : this.#candidates;
       if (devices.length === 0) {
@@ -102,6 +103,7 @@ class Placing {
       }
       const limits = { devices, mainMemoryBytes: request.memoryBudgetBytes, cacheTypes: this.#cacheTypes };
       const plan = planDevices(layers, limits);
+      if (!plan.ok && this.#leaveOutWide()) continue;
       if (!plan.ok) return this.#withReasons(plan);
       const { segments } = plan.value;
       const placed = (await this.#try(segments)) ?? (await this.#open(segments));
@@ -128,7 +130,7 @@ class Placing {
     return { session, cutKeys: opened.map(({ cutKey }) => cutKey), plan, reasons };
   }
 
-  /** Tries devices with a small product before anything is cut for them. */
+  /** Tries devices with a small product and a small decoder before anything is cut for them. */
   async #try(segments: readonly PlannedSegment[]): Promise<FailedDevice | PlanOutdated | undefined> {
     const { runtime, precision } = this.#options;
     for (const { device } of segments) {
@@ -146,8 +148,10 @@ class Placing {
       if (isProcessor(device)) continue;
       const isReplanned = cacheTypeOf(precision) === 'float16' && !(await hasHalfFloats(runtime, device));
       if (isReplanned) this.#cacheTypes.set(device, 'float32');
-      const wrong = await this.#findWrong(device);
-      if (wrong !== undefined) return { failed: device, reason: `${deviceName(device)} ${wrong}` };
+      const form = graphFormFor(device, precision, this.#cacheTypes.get(device));
+      const check = { precision, form, threads: this.#request.threads, signal: this.#call.signal };
+      const wrong = await explainWrongDevice(runtime, device, check);
+      if (wrong !== undefined) return { failed: device, reason: wrong };
       if (!isReplanned) continue;
       this.#reasons.push(`${deviceName(device)} has no half floats: its KV cache takes twice the memory.`);
       return { planAgain: true };
@@ -155,15 +159,18 @@ class Placing {
     return undefined;
   }
 
-  /** What is wrong with the results of a device, if anything. */
-  async #findWrong(device: DeviceLimit): Promise<string | undefined> {
-    const { runtime, precision } = this.#options;
-    const form = graphFormFor(device, precision, this.#cacheTypes.get(device));
-    try {
-      return await explainWrongDevice(runtime, device, { precision, form, threads: this.#request.threads });
-    } catch (thrown) {
-      return `failed: ${reasonOf(thrown)}`;
-    }
+  /**
+   * Leaves out devices that keep floats where half floats were planned, for which there is no room.
+   *
+   * @returns whether others are left that may be planned with
+   */
+  #leaveOutWide(): boolean {
+    const others = this.#candidates.filter((device) => !this.#cacheTypes.has(device));
+    if (others.length === 0 || others.length === this.#candidates.length) return false;
+    for (const device of this.#cacheTypes.keys()) this.#reasons.push(`${deviceName(device)} has no room for that.`);
+    this.#cacheTypes.clear();
+    this.#candidates = others;
+    return true;
   }
 
   async #open(

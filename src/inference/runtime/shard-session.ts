@@ -2,6 +2,8 @@ import type { LayerRange } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { cancelledFailure, type EngineErrorCode } from '../errors';
 import type { DecoderConfig } from '../models/config';
+import { plainGraphForm } from '../shards/graph-form';
+import type { ShardPrecision } from '../shards/weight-layout';
 import { deviceName } from '../device';
 import type { OnnxRuntime, OnnxTensor } from './onnx-runtime';
 import type { CacheNumbers } from './page-store';
@@ -10,8 +12,6 @@ import { SegmentedCache } from './segmented-cache';
 import { SequencePass, type ShardInput } from './sequence-pass';
 import { ShardSegment, type OpenSegmentOptions, type SegmentRun } from './shard-segment';
 import { measureSteadyRows } from './steady-rows';
-import { plainGraphForm } from '../shards/graph-form';
-import type { ShardPrecision } from '../shards/weight-layout';
 
 export interface BeginOptions {
   /** Of a last shard: number of last positions whose logits are wanted, 1 to the number of positions. By default 1. */

@@ -23,7 +23,7 @@ interface Pages {
 /**
  * Attention on a card that keeps the pages of the cache. New keys and values are written into them first; then all positions
  * of one sequence, or one position each of several, attend to what they see of the pages. There are only operators here that
- * onnxruntime runs on the card itself: its fused attention gives wrong numbers behind 64 positions on some of them.
+ * onnxruntime runs on the card itself; its fused attention gave wrong numbers behind 64 positions on a card made of software.
  */
 export function attendOnCard(
   graph: OnnxGraph,

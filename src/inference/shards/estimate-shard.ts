@@ -91,10 +91,11 @@ export function longestFittingRange(
   start: number,
   budgetBytes: number,
   precision: ShardPrecision = 'fp32',
+  cacheType?: CacheType,
 ): LayerRange | undefined {
   for (let end = config.shape.layers - 1; end >= start; end--) {
     const range = { layer_start: start, layer_end: end };
-    if (estimateShard(config, range, undefined, precision).totalBytes <= budgetBytes) return range;
+    if (estimateShard(config, range, undefined, precision, cacheType).totalBytes <= budgetBytes) return range;
   }
   return undefined;
 }

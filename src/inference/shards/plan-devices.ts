@@ -72,14 +72,15 @@ export function planDevices(layers: PlannedLayers, limits: DeviceLimits): Result
     const { segments, reasons } = placement;
     return success({ segments, reasons, cacheBudgetBytes: cacheBudget(segments, limits.mainMemoryBytes) });
   }
-  const estimate = estimateShard(config, range, undefined, precision);
   const [only] = limits.devices;
+  const cacheType = limits.devices.length > 1 || only === undefined ? undefined : limits.cacheTypes?.get(only);
+  const estimate = estimateShard(config, range, undefined, precision, cacheType);
   if (only !== undefined && limits.devices.length === 1) {
     const budget = Math.min(only.memoryBudgetBytes, isProcessor(only) ? limits.mainMemoryBytes : Infinity);
     const refused = checkMemoryBudget(
       estimate,
       budget,
-      longestFittingRange(config, range.layer_start, budget, precision),
+      longestFittingRange(config, range.layer_start, budget, precision, cacheType),
     );
     if (!refused.ok) return refused;
   }
