@@ -41,6 +41,14 @@ async function refusals(running: RunningPair, side: 'a' | 'b'): Promise<string[]
   return ((await peerOf(running, side))['refusals'] as Json[]).map(({ code }) => String(code));
 }
 
+/** No text was refused. Who reads its file first may be told `agreement-differs` until the other side has read its own. */
+async function expectUsable(running: RunningPair): Promise<void> {
+  for (const side of ['a', 'b'] as const) {
+    const others = (await refusals(running, side)).filter((code) => code !== 'agreement-differs');
+    expect(others).toEqual([]);
+  }
+}
+
 function renewed({ files }: RunningPair, id: string, changes: Partial<AgreementTerms> = {}): string {
   const keys = { a: files.a.signer.publicKey, b: files.b.signer.publicKey };
   return JSON.stringify(federationAgreement(keys, changes, id));
@@ -100,7 +108,7 @@ describe('a renewed agreement', () => {
       ['the-second-year', 'credits', 1, 'equal'],
       [running.files.agreement.id, 'node-hours', 1, 'equal'],
     ]);
-    for (const side of ['a', 'b'] as const) expect(await refusals(running, side)).toEqual([]);
+    await expectUsable(running);
   });
 
   it.each(['a', 'b'] as const)(
@@ -165,8 +173,8 @@ describe('a renewed agreement', () => {
     await writeFile(running.files.b.agreementFile, text);
     for (const side of ['a', 'b'] as const) {
       await expect.poll(() => standing(running, side), WITHIN).toBe('up the-second-year');
-      expect(await refusals(running, side)).toEqual([]);
     }
+    await expectUsable(running);
   });
 
   it('changes nothing when it cannot be used, and the reason is recorded', async () => {
