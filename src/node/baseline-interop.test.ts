@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContributorNode } from './contributor';
-import { DEFAULT_ACTIVATION_SERVER } from './contributor-options';
+import type { PolicyPreferences } from '../protocol/compute/run-preferences';
+import { DEFAULT_ACTIVATION_SERVER, type NodePreferences } from './contributor-options';
 import { fileSecretStore } from './identity/secret-store';
 import { DEFAULT_RUN_PREFERENCES } from './policy/policy-inputs';
 import { BaselineCoordinator } from './test-doubles/baseline-coordinator';
@@ -14,13 +15,16 @@ let folder: string;
 let coordinator: BaselineCoordinator;
 let clock: ManualClock;
 let node: ContributorNode;
+let engines: ReturnType<typeof tinyEngines>['engines'];
 
-function createNode(dataFolder = folder): ContributorNode {
+function createNode(dataFolder = folder, preferences: Partial<NodePreferences> = {}): ContributorNode {
+  const started = tinyEngines();
+  engines = started.engines;
   return new ContributorNode({
     dataFolder,
     appVersion: '0.0.0',
     secretStore: fileSecretStore(join(folder, 'node.key')),
-    startEngine: tinyEngines().start,
+    startEngine: started.start,
     hardwareReader: {
       cpu: async () => ({ manufacturer: 'Test', brand: 'Processor', cores: 4, physicalCores: 2 }),
       mem: async () => ({ total: 8 * 2 ** 30, available: 4 * 2 ** 30 }),
@@ -35,6 +39,7 @@ function createNode(dataFolder = folder): ContributorNode {
       modelId: null,
       region: 'US-NY',
       activationServer: DEFAULT_ACTIVATION_SERVER,
+      ...preferences,
     },
     readings: { consent: true },
     clock,
@@ -132,6 +137,81 @@ describe('a coordinator of the HTTP baseline', () => {
     expect(answer).toMatchObject({ output_ids: [38, 43, 48], text: '<38><43><48>', layer_start: 0, layer_end: 3 });
     expect(answer['flops_delivered']).toBeGreaterThan(0);
     expect(node.snapshot()).toMatchObject({ requestsServed: 1, tokensServed: 3 });
+  });
+
+  describe('while its person wants it quiet', () => {
+    /** Keeps the layers in memory, and lets every pass of the engine wait until it is let go. */
+    async function serveSlowly(changes: Partial<PolicyPreferences> = {}): Promise<{ base: string; letGo: () => void }> {
+      const policy = { ...DEFAULT_RUN_PREFERENCES.policy, freeMemoryWhenPaused: false, ...changes };
+      node = createNode(folder, { policy });
+      const nodeId = await serve();
+      let letGo = (): void => undefined;
+      const [engine] = engines;
+      if (engine === undefined) throw new Error('no engine was started');
+      engine.gate = new Promise((resolve) => {
+        letGo = resolve;
+      });
+      return { base: `http://127.0.0.1:${String(coordinator.shards.get(nodeId)?.['port'])}`, letGo };
+    }
+
+    async function forward(base: string): Promise<{ status: number; body: unknown }> {
+      const call = { input_ids: [33], is_first_shard: true, is_last_shard: true, max_new_tokens: 3 };
+      const response = await fetch(`${base}/shard/forward`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(call),
+      });
+      return { status: response.status, body: await response.json() };
+    }
+
+    const healthOf = async (base: string): Promise<unknown> => (await fetch(`${base}/health`)).json();
+
+    it('hands over what runs, takes nothing new, and goes on afterwards', async () => {
+      const { base, letGo } = await serveSlowly();
+      const running = forward(base);
+      await until(() => node.snapshot().requestsActive === 1);
+      node.pause();
+      await until(() => node.snapshot().state.kind === 'paused' && coordinator.shards.size === 0);
+      letGo();
+      const refused = { status: 503, body: { detail: 'This node is paused.' } };
+      expect(await running).toEqual(refused);
+      expect(await forward(base)).toEqual(refused);
+      expect(await healthOf(base)).toMatchObject({ status: 'degraded', model_id: 'test/tiny' });
+      expect(node.snapshot()).toMatchObject({ requestsActive: 0 });
+      node.resume();
+      await until(() => node.snapshot().state.kind === 'serving' && coordinator.shards.size === 1);
+      expect(await forward(base)).toMatchObject({ status: 200, body: { output_ids: [38, 43, 48] } });
+      expect(await healthOf(base)).toMatchObject({ status: 'healthy' });
+    });
+
+    it('finishes what runs before it pauses where the person wishes that', async () => {
+      const { base, letGo } = await serveSlowly();
+      const running = forward(base);
+      await until(() => node.snapshot().requestsActive === 1);
+      node.finishBeforeNextPause();
+      node.pause();
+      await until(() => node.snapshot().state.kind === 'paused');
+      expect(await forward(base)).toEqual({ status: 503, body: { detail: 'This node is paused.' } });
+      expect(coordinator.shards.size).toBe(1);
+      letGo();
+      expect(await running).toMatchObject({ status: 200, body: { output_ids: [38, 43, 48] } });
+      await until(() => coordinator.shards.size === 0);
+    });
+
+    it('rests between passes as the person allows it a share of the processor', async () => {
+      const { idle, inUse } = DEFAULT_RUN_PREFERENCES.policy;
+      const half = { cpuShare: 0.5, gpuShare: 0.5 };
+      const { base, letGo } = await serveSlowly({ idle: { ...idle, ...half }, inUse: { ...inUse, ...half } });
+      const running = forward(base);
+      await until(() => node.snapshot().requestsActive === 1);
+      clock.advance(400);
+      letGo();
+      // As long as the pass took.
+      await until(() => clock.waiting.includes(400));
+      expect(node.snapshot().tokensServed).toBe(1);
+      clock.advance(400);
+      expect(await running).toMatchObject({ status: 200, body: { output_ids: [38, 43, 48] } });
+    });
   });
 
   it('hears heartbeats, and gets the shard again after it forgot it', async () => {

@@ -1,3 +1,4 @@
+import { ForwardGate } from './activation-server/forward-gate';
 import type { GenerateOutcome } from '../protocol/wire/messages';
 import type { NodeSnapshot, PauseReason } from '../protocol/compute/node-snapshot';
 import { success, type Failure, type Result } from '../protocol/result';
@@ -111,6 +112,7 @@ export class ContributorNode {
       this.shards.engineGone(reason);
       this.wake.signal();
     });
+    const gate = new ForwardGate(() => this.shards.activeChanged());
     this.doors = new NodeDoors(
       this.keeper,
       this.view,
@@ -118,11 +120,14 @@ export class ContributorNode {
       {
         onFrame: (requestId, bytes) => this.shards.handleActivation(bytes, requestId),
         onLinkLost: (requestId) => this.shards.linkLost(requestId),
+        gate,
       },
       this.traffic,
+      this.pacer,
     );
     this.shards = new ShardService({
       links: this.doors.direct,
+      gate,
       keeper: this.keeper,
       hardwareReader: options.hardwareReader,
       view: this.view,
@@ -448,7 +453,7 @@ export class ContributorNode {
     this.connection = null;
     connection.close();
     this.view.set({
-      requestsActive: 0,
+      requestsActive: this.shards.active,
       coordinator: { ...this.snapshot().coordinator, transport: null },
     });
   }

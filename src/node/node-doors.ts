@@ -1,12 +1,14 @@
 import { LAYERS_TRANSPORT } from '../protocol/compute/http/shards';
 import { success, type Result } from '../protocol/result';
 import { ActivationDoor } from './activation-server/activation-door';
+import type { ForwardGate } from './activation-server/forward-gate';
 import { systemClock } from './clock';
 import type { NodePreferences } from './contributor-options';
 import type { CoordinatorConnection } from './coordinator-client/coordinator-client';
 import type { LinkTraffic } from './direct/dial-link';
 import { DirectDoor } from './direct/direct-door';
 import { LayerDoor } from './layers/layer-door';
+import type { Pacer } from './jobs/pacer';
 import type { NodeLogger } from './logger';
 import type { NodeView } from './node-view';
 import type { ShardKeeper } from './shard/shard-keeper';
@@ -21,6 +23,8 @@ export interface DoorGuests {
   onFrame(requestId: string, bytes: Uint8Array): void;
   /** The link of a request to its next hop failed. */
   onLinkLost(requestId: string): void;
+  /** Lets in what coordinators ask for over HTTP. */
+  readonly gate: ForwardGate;
 }
 
 /** The ports this node listens on, as far as the preferences ask for any, and how coordinators hear of them. */
@@ -29,8 +33,15 @@ export class NodeDoors {
   private readonly http: ActivationDoor;
   private readonly layers: LayerDoor;
 
-  constructor(keeper: ShardKeeper, view: NodeView, logger: NodeLogger, guests: DoorGuests, traffic: LinkTraffic) {
-    this.http = new ActivationDoor(keeper, view, logger);
+  constructor(
+    keeper: ShardKeeper,
+    view: NodeView,
+    logger: NodeLogger,
+    guests: DoorGuests,
+    traffic: LinkTraffic,
+    pacer: Pacer,
+  ) {
+    this.http = new ActivationDoor(keeper, view, guests.gate, pacer, logger);
     this.layers = new LayerDoor(() => keeper.sharedModel, systemClock, logger);
     this.direct = new DirectDoor(
       (requestId, bytes) => guests.onFrame(requestId, bytes),

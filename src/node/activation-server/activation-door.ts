@@ -2,11 +2,13 @@ import type { FastifyInstance } from 'fastify';
 import type { ActivationServerPreferences } from '../contributor-options';
 import { success, type Result } from '../../protocol/result';
 import { nodeFailure, reasonOf, type NodeErrorCode } from '../errors';
+import { pacedEngine, type Pacer } from '../jobs/pacer';
 import type { NodeLogger } from '../logger';
 import type { NodeView } from '../node-view';
 import type { ShardKeeper } from '../shard/shard-keeper';
 import { createActivationServer } from './activation-server';
 import { announcedAddress } from './announced-address';
+import type { ForwardGate } from './forward-gate';
 
 export interface OpenDoor {
   /** Where coordinators find the server. */
@@ -21,6 +23,8 @@ export class ActivationDoor {
   constructor(
     private readonly keeper: ShardKeeper,
     private readonly view: NodeView,
+    private readonly gate: ForwardGate,
+    private readonly pacer: Pacer,
     private readonly logger: NodeLogger,
   ) {}
 
@@ -29,13 +33,13 @@ export class ActivationDoor {
     const key = JSON.stringify([preferences.host, preferences.port, preferences.announcedHost, nodeId]);
     if (this.current?.key === key) return success(this.current.door);
     await this.close();
-    const { keeper, view } = this;
+    const { keeper, view, gate, pacer } = this;
     const server = createActivationServer(
       {
         nodeId,
         shard: () => keeper.served,
-        engine: () => keeper.engine,
-        onActiveChanged: (active) => view.set({ requestsActive: active }),
+        engine: () => (keeper.engine === null ? null : pacedEngine(keeper.engine, pacer)),
+        gate,
         onStep: (flops) => view.countStep(flops),
         onServed: () => view.countServed(),
         onFailed: () => view.countFailed(),

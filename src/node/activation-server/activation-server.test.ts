@@ -4,6 +4,7 @@ import { silentLogger } from '../logger';
 import type { ServedShard } from '../shard/served-shard';
 import { TinyEngine } from '../test-doubles/tiny-engine';
 import { createActivationServer } from './activation-server';
+import { ForwardGate } from './forward-gate';
 
 let server: FastifyInstance;
 let engine: TinyEngine;
@@ -17,7 +18,7 @@ beforeEach(() => {
       nodeId: 'node-1',
       shard: () => shard,
       engine: () => engine,
-      onActiveChanged: () => undefined,
+      gate: new ForwardGate(() => undefined),
       onStep: () => undefined,
       onServed: () => undefined,
       onFailed: () => undefined,

@@ -10,12 +10,11 @@ import { reasonOf } from '../errors';
 import type { NodeLogger } from '../logger';
 import type { ServedShard } from '../shard/served-shard';
 import { nestActivation, readForwardCall } from './forward-call';
+import type { ForwardGate } from './forward-gate';
 import { runForward } from './forward-run';
 
 /** A prefill of 512 positions at hidden 4,096 takes about 40 MB as JSON. */
 const MAX_BODY_BYTES = 64 * 1_024 * 1_024;
-/** Each may hold the memory of a whole prefill; a coordinator of the baseline sends one at a time. */
-const MAX_CONCURRENT_FORWARDS = 4;
 /** Longest prompt taken; the model's context is far smaller. */
 const MAX_PROMPT_LENGTH = 1_000_000;
 
@@ -27,7 +26,7 @@ export interface ActivationServerHost {
   /** Null while nothing is loaded. */
   shard(): ServedShard | null;
   engine(): Engine | null;
-  onActiveChanged(active: number): void;
+  readonly gate: ForwardGate;
   onStep(flops: number): void;
   onServed(): void;
   onFailed(): void;
@@ -42,6 +41,8 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   'sequence-limit': 503,
   'engine-gone': 503,
   'shard-unknown': 503,
+  'not-serving': 503,
+  'too-many-requests': 503,
   cancelled: 499,
 };
 
@@ -69,8 +70,6 @@ function sendFailure(reply: FastifyReply, error: Failure): FastifyReply {
  */
 export function createActivationServer(host: ActivationServerHost, logger: NodeLogger): FastifyInstance {
   const server = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES });
-  let active = 0;
-
   server.setErrorHandler((thrown, _request, reply) => {
     const status = readRecord(thrown)?.['statusCode'];
     if (typeof status === 'number' && status >= 400 && status < 500) {
@@ -84,7 +83,7 @@ export function createActivationServer(host: ActivationServerHost, logger: NodeL
   server.get('/health', () => {
     const shard = host.shard();
     return {
-      status: shard === null ? 'degraded' : 'healthy',
+      status: shard === null || host.gate.refusal?.code === 'not-serving' ? 'degraded' : 'healthy',
       node_id: host.nodeId,
       model_id: shard?.handle.modelId ?? null,
       layer_start: shard?.handle.range.layer_start ?? null,
@@ -134,25 +133,24 @@ export function createActivationServer(host: ActivationServerHost, logger: NodeL
     const { hidden_size: hiddenSize, vocab_size: vocabularySize } = shard.manifest;
     const call = readForwardCall(request.body, hiddenSize, vocabularySize);
     if (!call.ok) return sendFailure(reply, call.error);
-    if (active >= MAX_CONCURRENT_FORWARDS) {
-      return reply.code(503).send({ detail: `This node works on ${MAX_CONCURRENT_FORWARDS} requests already.` });
-    }
+    const refusal = host.gate.refusal;
+    if (refusal !== null) return sendFailure(reply, refusal);
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     const startedMs = performance.now();
-    active += 1;
-    host.onActiveChanged(active);
+    const admitted = host.gate.enter();
     try {
       const result = await runForward(call.value, {
         engine,
         shard,
         sequenceId: `http-${randomUUID()}`,
         onStep: (flops) => host.onStep(flops),
-        signal: gone.signal,
+        signal: AbortSignal.any([gone.signal, admitted.signal]),
       });
       if (!result.ok) {
         host.onFailed();
-        return await sendFailure(reply, result.error);
+        const reason = admitted.signal.aborted ? (admitted.signal.reason as Failure) : result.error;
+        return await sendFailure(reply, reason);
       }
       host.onServed();
       return {
@@ -171,8 +169,7 @@ export function createActivationServer(host: ActivationServerHost, logger: NodeL
         latency_ms: Math.round((performance.now() - startedMs) * 1_000) / 1_000,
       };
     } finally {
-      active -= 1;
-      host.onActiveChanged(active);
+      admitted.leave();
     }
   });
 

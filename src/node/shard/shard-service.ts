@@ -2,6 +2,7 @@ import type { TransportOffer } from '../../protocol/compute/http/shards';
 import type { MoveConsentChoice } from '../../protocol/compute/run-preferences';
 import type { Failure, Result } from '../../protocol/result';
 import { success } from '../../protocol/result';
+import type { ForwardGate } from '../activation-server/forward-gate';
 import type { Clock } from '../clock';
 import { timeText } from '../clock';
 import { BackOff } from '../coordinator-client/back-off';
@@ -33,6 +34,8 @@ export interface ShardServiceOptions extends ShardPlannerOptions {
   readonly onNotice: (text: string) => void;
   /** The node's own links to its neighbours in pipelines. */
   readonly links: JobLinks;
+  /** Of calls over HTTP. */
+  readonly gate: ForwardGate;
   readonly pacer: Pacer;
   /** Whether the coordinator may have other layers held here, where it chooses them. */
   readonly moveConsent: () => MoveConsentChoice;
@@ -223,10 +226,7 @@ export class ShardService {
       shard,
       connection,
       {
-        onActiveChanged: (active) => {
-          view.set({ requestsActive: active });
-          this.options.onActiveChanged();
-        },
+        onActiveChanged: () => this.activeChanged(),
         onStep: (flops) => view.countStep(flops),
         onServed: () => view.countServed(),
         onFailed: () => view.countFailed(),
@@ -288,33 +288,45 @@ export class ShardService {
     void this.unregister();
   }
 
-  /** Requests whose pipeline this node is part of right now. */
+  /** Requests this node works on right now: as part of a pipeline, or called over HTTP. */
   get active(): number {
-    return this.jobs?.active ?? 0;
+    return (this.jobs?.active ?? 0) + this.options.gate.active;
+  }
+
+  /** To be called when `active` changed. */
+  activeChanged(): void {
+    this.options.view.set({ requestsActive: this.active });
+    this.options.onActiveChanged();
   }
 
   /** Refuses new requests while those that are open are finished, or takes them again. */
   accept(accepting: boolean): void {
     this.jobs?.accept(accepting);
+    this.options.gate.accept(accepting);
   }
 
   /** Ends the work but keeps the layers in memory, ready for the next `reconcile`. */
   async standBy(reason: Failure): Promise<void> {
-    this.jobs?.closeAll(reason);
-    this.jobs = null;
+    this.options.gate.accept(false);
+    this.endRequests(reason);
     await this.unregister();
-    this.options.view.set({ requestsActive: 0 });
   }
 
   /** Ends the work: requests fail with a reason, the registration is removed, the engine process ended. */
   async retire(reason: Failure): Promise<void> {
-    this.jobs?.closeAll(reason);
-    this.jobs = null;
+    this.endRequests(reason);
     this.loadedFor = null;
     await this.unregister();
     // A benchmark or a model just read may have left an engine without a shard: that one is still fresh.
     if (this.options.keeper.served !== null) await this.options.keeper.release();
-    this.options.view.set({ shard: null, requestsActive: 0 });
+    this.options.view.set({ shard: null });
+  }
+
+  private endRequests(reason: Failure): void {
+    this.jobs?.closeAll(reason);
+    this.jobs = null;
+    this.options.gate.abandon(reason);
+    this.options.view.set({ requestsActive: this.active });
   }
 
   private async unregister(): Promise<void> {
