@@ -1,7 +1,9 @@
 /** Time and chance as this room uses them, so that tests decide both. */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: the time of day, which may be set forward or back at any moment. */
   now(): number;
+  /** Milliseconds since some fixed moment, for durations and deadlines: it only ever grows. */
+  monotonicMs(): number;
   /** Runs an action later; returns a function that cancels it. */
   schedule(delayMs: number, action: () => void): () => void;
   /** A number in [0, 1). */
@@ -10,6 +12,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonicMs: () => performance.now(),
   schedule: (delayMs, action) => {
     const timer = setTimeout(action, delayMs);
     return () => clearTimeout(timer);

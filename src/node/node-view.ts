@@ -26,7 +26,7 @@ export class NodeView {
   }
 
   snapshot(): NodeSnapshot {
-    return { ...this.facts, state: this.state, tokensPerSecond: this.throughput.perSecond(this.clock.now()) };
+    return { ...this.facts, state: this.state, tokensPerSecond: this.throughput.perSecond(this.clock.monotonicMs()) };
   }
 
   /** Moves the lifecycle on; events that do not belong to the state are ignored. */
@@ -46,7 +46,7 @@ export class NodeView {
 
   /** Counts one token this node helped to make, and the work it took. */
   countStep(flops: number): void {
-    this.throughput.record(this.clock.now());
+    this.throughput.record(this.clock.monotonicMs());
     this.set({ tokensServed: this.facts.tokensServed + 1, flopsServed: this.facts.flopsServed + flops });
   }
 

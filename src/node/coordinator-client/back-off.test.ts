@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { ManualClock } from '../test-doubles/manual-clock';
-import { BackOff } from './back-off';
+import { BackOff, SLOW_RETRY_MS } from './back-off';
 
 it('doubles the pause up to a minute, with jitter in its upper half', () => {
   const clock = new ManualClock();
@@ -21,6 +21,15 @@ it('starts small again after a reset or a calm time', () => {
   expect(backOff.nextDelayMs()).toBe(750);
   clock.advance(60_000);
   expect(backOff.nextDelayMs()).toBe(1_500);
-  clock.advance(121_000);
+  clock.set(-3 * 3_600_000);
+  clock.advance(122_000);
   expect(backOff.nextDelayMs()).toBe(750);
+});
+
+it('grows up to a longer pause where one is given', () => {
+  const clock = new ManualClock();
+  const backOff = new BackOff(clock);
+  clock.chance = 0.999999;
+  for (let attempt = 0; attempt < 12; attempt += 1) clock.advance(backOff.nextDelayMs(SLOW_RETRY_MS));
+  expect(backOff.nextDelayMs(SLOW_RETRY_MS)).toBe(SLOW_RETRY_MS);
 });

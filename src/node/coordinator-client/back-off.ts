@@ -2,25 +2,29 @@ import type { Clock } from '../clock';
 
 /** First and longest pause between attempts, and how long things must go well before the pauses start small again. */
 export const BACK_OFF = { firstMs: 1_000, longestMs: 60_000, calmAfterMs: 120_000 } as const;
+/** Longest pause where an attempt hardly helps, but may. */
+export const SLOW_RETRY_MS = 300_000;
 
 /**
- * Growing pauses between attempts: doubled each time up to a minute, each drawn from its upper half so that many nodes
+ * Growing pauses between attempts: doubled each time up to a limit, each drawn from its upper half so that many nodes
  * that lost the same coordinator do not come back in the same instant.
  */
 export class BackOff {
   private attempts = 0;
-  private lastFailureMs: number | null = null;
+  /** A failure after this moment finds that things had gone well. */
+  private calmAtMs: number | null = null;
 
   constructor(private readonly clock: Clock) {}
 
   /** Milliseconds to wait before the next attempt. */
-  nextDelayMs(): number {
-    const now = this.clock.now();
-    if (this.lastFailureMs !== null && now - this.lastFailureMs > BACK_OFF.calmAfterMs) this.attempts = 0;
-    this.lastFailureMs = now;
-    const ceiling = Math.min(BACK_OFF.longestMs, BACK_OFF.firstMs * 2 ** this.attempts);
+  nextDelayMs(longestMs: number = BACK_OFF.longestMs): number {
+    const nowMs = this.clock.monotonicMs();
+    if (this.calmAtMs !== null && nowMs > this.calmAtMs) this.attempts = 0;
+    const ceiling = Math.min(longestMs, BACK_OFF.firstMs * 2 ** this.attempts);
+    const delayMs = Math.round(ceiling / 2 + (ceiling / 2) * this.clock.random());
     this.attempts += 1;
-    return Math.round(ceiling / 2 + (ceiling / 2) * this.clock.random());
+    this.calmAtMs = nowMs + delayMs + BACK_OFF.calmAfterMs;
+    return delayMs;
   }
 
   /** Attempts since things last went well. */
@@ -30,6 +34,6 @@ export class BackOff {
 
   reset(): void {
     this.attempts = 0;
-    this.lastFailureMs = null;
+    this.calmAtMs = null;
   }
 }

@@ -28,6 +28,15 @@ describe('TrafficMeter', () => {
     expect(waits).toEqual([2_000, 2_010, 2_020]);
   });
 
+  it('holds nothing back for longer when the time of day is set back', () => {
+    const clock = new ManualClock();
+    const meter = new TrafficMeter(clock);
+    meter.setLimits({ upload: 1_000, download: null });
+    meter.sent(1_000);
+    clock.set(-3 * 3_600_000);
+    expect(meter.sent(1_000)).toBe(1_000);
+  });
+
   it('forgets its debt when the limit changes', () => {
     const meter = new TrafficMeter(new ManualClock());
     meter.setLimits({ upload: 1, download: null });

@@ -49,11 +49,11 @@ export class TrafficMeter {
 
   /** @returns milliseconds to wait before these bytes are sent */
   sent(bytes: number): number {
-    return this.up.pass(bytes, this.clock.now());
+    return this.up.pass(bytes, this.clock.monotonicMs());
   }
 
   /** @returns milliseconds to wait before more is read */
   received(bytes: number): number {
-    return this.down.pass(bytes, this.clock.now());
+    return this.down.pass(bytes, this.clock.monotonicMs());
   }
 }

@@ -44,22 +44,22 @@ export class ChallengeDuty {
 
   /** Answers one challenge and waits for its verdict. One that was seen before is not answered twice. */
   async answer(connection: CoordinatorConnection, task: ReadTask, nodeId: string): Promise<void> {
-    const receivedMs = this.clock.now();
-    if (!this.log.receive(task, timeText(receivedMs))) return;
+    const receivedMs = this.clock.monotonicMs();
+    const passedMs = (): number => Math.round(this.clock.monotonicMs() - receivedMs);
+    if (!this.log.receive(task, timeText(this.clock.now()))) return;
     this.show(task.taskId);
     this.answering.add(task.taskId);
-    const started = this.clock.now();
     const proved = task.proof === null ? null : await proveWork(this.shards.engine, this.shards.served, task);
     if (proved?.ok === false) {
       this.answering.delete(task.taskId);
-      this.log.fail(task.taskId, proved.error, this.clock.now() - receivedMs);
+      this.log.fail(task.taskId, proved.error, passedMs());
       return this.show(task.taskId);
     }
     const baseline = answerChallenge(task, nodeId, 0);
     const body = proved === null ? baseline : { ...baseline, proof: proved.value };
-    const verdict = await connection.submitTaskResult({ ...body, execution_time_ms: this.clock.now() - started });
+    const verdict = await connection.submitTaskResult({ ...body, execution_time_ms: passedMs() });
     this.answering.delete(task.taskId);
-    const durationMs = this.clock.now() - receivedMs;
+    const durationMs = passedMs();
     if (verdict.ok) {
       this.log.judge(task.taskId, verdict.value, durationMs);
       if (verdict.value.reliability !== null) this.view.set({ reliability: verdict.value.reliability });

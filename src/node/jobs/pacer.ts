@@ -17,7 +17,7 @@ export class Pacer {
   private wakeUp: (() => void) | null = null;
 
   constructor(private readonly clock: Clock) {
-    this.endedMs = clock.now();
+    this.endedMs = clock.monotonicMs();
   }
 
   /** @param share - of the device's time, more than 0 to 1; a larger one ends a rest under way */
@@ -40,9 +40,9 @@ export class Pacer {
     await before;
     try {
       await this.rest();
-      const startedMs = this.clock.now();
+      const startedMs = this.clock.monotonicMs();
       const value = await pass();
-      this.endedMs = this.clock.now();
+      this.endedMs = this.clock.monotonicMs();
       this.owedMs += Math.max(0, this.endedMs - startedMs) * (1 / this.share - 1);
       return value;
     } finally {
@@ -51,7 +51,7 @@ export class Pacer {
   }
 
   private async rest(): Promise<void> {
-    const idleMs = Math.max(0, this.clock.now() - this.endedMs);
+    const idleMs = Math.max(0, this.clock.monotonicMs() - this.endedMs);
     this.owedMs = Math.max(0, this.owedMs - idleMs);
     const restMs = Math.min(this.owedMs, MAX_REST_MS);
     if (restMs < 1) return;

@@ -12,7 +12,7 @@ export class ByteAllowance {
 
   /** Resolves when the bytes may go; callers wait in their order. */
   async take(bytes: number): Promise<void> {
-    const now = this.clock.now();
+    const now = this.clock.monotonicMs();
     this.spentUntilMs = Math.max(this.spentUntilMs, now) + (bytes / this.bytesPerSecond) * 1_000;
     const waitMs = this.spentUntilMs - now - 1_000;
     if (waitMs <= 0) return;

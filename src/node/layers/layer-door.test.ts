@@ -105,3 +105,12 @@ it('lets no more bytes through than allowed, whoever sends them', async () => {
   await allowance.take(1_000);
   expect(clock.waiting).toEqual([]);
 });
+
+it('lets bytes through as before when the time of day is set back', async () => {
+  const clock = new ManualClock();
+  const allowance = new ByteAllowance(1_000, clock);
+  await allowance.take(1_000);
+  clock.set(-3 * 3_600_000);
+  void allowance.take(1_000);
+  expect(clock.waiting).toEqual([1_000]);
+});

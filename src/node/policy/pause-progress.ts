@@ -18,7 +18,7 @@ export class PauseProgress {
 
   /** @param byRules - the person's preference for pauses that rules bring about */
   mayFinish(reason: PauseReason, byRules: boolean): boolean {
-    this.beganMs ??= this.clock.now();
+    this.beganMs ??= this.clock.monotonicMs();
     if (URGENT.has(reason.kind)) return false;
     return (BY_PERSON.has(reason.kind) ? this.finishFirst : byRules) && (this.remainingMs ?? 0) > 0;
   }
@@ -26,7 +26,7 @@ export class PauseProgress {
   /** Until running requests are handed over; null while nothing pauses. */
   get remainingMs(): number | null {
     if (this.beganMs === null) return null;
-    return Math.max(0, this.beganMs + FINISH_LIMIT_MS - this.clock.now());
+    return Math.max(0, this.beganMs + FINISH_LIMIT_MS - this.clock.monotonicMs());
   }
 
   /** Work goes on. */

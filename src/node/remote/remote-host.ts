@@ -100,7 +100,7 @@ export class RemoteHost {
   offerPairing(): void {
     const shown = makePairingCode();
     const key = codeKey(normalizeCode(shown) ?? '');
-    this.code = { key, endsAtMs: this.options.clock.now() + REMOTE_LIMITS.codeLifetimeMs, wrong: 0 };
+    this.code = { key, endsAtMs: this.options.clock.monotonicMs() + REMOTE_LIMITS.codeLifetimeMs, wrong: 0 };
     this.options.onCode(shown);
   }
 
@@ -136,7 +136,7 @@ export class RemoteHost {
     const refuse = (): void => {
       // Who comes from ever new addresses fills no memory; the code counts its own wrong proofs.
       if (this.failures.size >= MAX_ADDRESSES) this.failures.clear();
-      this.failures.set(address, [...this.recentFailures(address), this.options.clock.now()]);
+      this.failures.set(address, [...this.recentFailures(address), this.options.clock.monotonicMs()]);
       socket.close(REFUSED);
     };
     socket.once('message', (data: RawData, isBinary) => {
@@ -174,7 +174,7 @@ export class RemoteHost {
     if (intent === 'steer') return this.options.paired.find(key) === undefined ? null : { key, proof: null };
     const { code } = this;
     const { clock, paired, logger } = this.options;
-    if (code === null || clock.now() >= code.endsAtMs) return null;
+    if (code === null || clock.monotonicMs() >= code.endsAtMs) return null;
     if (!isProof(said.proof, code.key, transcript, 'controller')) {
       code.wrong += 1;
       if (code.wrong >= REMOTE_LIMITS.wrongCodes) this.code = null;
@@ -201,7 +201,7 @@ export class RemoteHost {
         socket.close(REFUSED);
         return;
       }
-      const nowMs = this.options.clock.now();
+      const nowMs = this.options.clock.monotonicMs();
       recent = [...recent.filter((at) => nowMs - at < 10_000), nowMs];
       if (recent.length > REMOTE_LIMITS.requestsPer10Seconds) {
         const { error } = nodeFailure('too-many-requests', 'This app asks too often.', { retryable: true });
@@ -244,7 +244,7 @@ export class RemoteHost {
   }
 
   private recentFailures(address: string): readonly number[] {
-    const nowMs = this.options.clock.now();
+    const nowMs = this.options.clock.monotonicMs();
     const recent = (this.failures.get(address) ?? []).filter((at) => nowMs - at < 60_000);
     if (recent.length === 0) this.failures.delete(address);
     return recent;

@@ -3,11 +3,21 @@ import type { Clock } from '../clock';
 /** A clock that stands still until a test moves it. */
 export class ManualClock implements Clock {
   private time = Date.parse('2026-01-01T00:00:00Z');
+  private setByMs = 0;
   private actions: { atMs: number; action: () => void }[] = [];
   chance = 0.5;
 
   now(): number {
+    return this.time + this.setByMs;
+  }
+
+  monotonicMs(): number {
     return this.time;
+  }
+
+  /** Sets the time of day forward, or back where negative; no time passes. */
+  set(byMs: number): void {
+    this.setByMs += byMs;
   }
 
   random(): number {
