@@ -76,7 +76,9 @@ describe('checkCoordinator', () => {
     [302, '', 'coordinator-not-tore', false],
     [401, '{"detail":"A token is needed."}', 'coordinator-unauthorized', false],
     [403, 'no', 'coordinator-unauthorized', false],
+    [500, '<title>Oops</title>', 'coordinator-fault', true],
     [502, 'bad gateway', 'coordinator-fault', true],
+    [521, '', 'coordinator-fault', true],
     [200, 'x'.repeat(2_000_000), 'answer-too-large', false],
   ])('status %i, body %.20j', async (status, body, code, retryable) => {
     const url = await serve((_request, response) => {
@@ -102,14 +104,30 @@ describe('checkCoordinator', () => {
 });
 
 describe('connectToCoordinator', () => {
-  it.each(['404 Not Found', '426 Upgrade Required', '400 Bad Request', '500 Internal Server Error', '200 OK'])(
-    'uses HTTP where /ws answers %s',
-    async (answer) => {
-      const connected = await connect(await serve(root, answer));
-      expect(connected).toMatchObject({ ok: true, value: { transport: 'http', knownNode: null } });
-      if (connected.ok) connected.value.close();
-    },
-  );
+  it.each([
+    '404 Not Found',
+    '405 Method Not Allowed',
+    '426 Upgrade Required',
+    '400 Bad Request',
+    '501 Not Implemented',
+    '200 OK',
+  ])('uses HTTP where /ws answers %s', async (answer) => {
+    const connected = await connect(await serve(root, answer));
+    expect(connected).toMatchObject({ ok: true, value: { transport: 'http', knownNode: null } });
+    if (connected.ok) connected.value.close();
+  });
+
+  it.each([
+    '429 Too Many Requests',
+    '500 Internal Server Error',
+    '502 Bad Gateway',
+    '503 Service Unavailable',
+    '521 Web Server Is Down',
+    '302 Found',
+  ])('does not give the WebSocket up where /ws answers %s', async (answer) => {
+    const result = await connect(await serve(root, answer));
+    expect(result).toMatchObject({ ok: false, error: { code: 'coordinator-fault', retryable: true } });
+  });
 
   it('says when the token is refused at the upgrade', async () => {
     const result = await connect(await serve(root, '401 Unauthorized'));

@@ -49,7 +49,26 @@ type Upgrade =
   | { readonly kind: 'no-websocket'; readonly status: number }
   | { readonly kind: 'failed'; readonly failure: ReturnType<typeof nodeFailure> };
 
-/** Asks for the upgrade. What is no 101 means that this coordinator is used over HTTP, unless the token was refused. */
+/** Refusals that come and go with load and time, and say nothing about what is offered (RFC 9110, RFC 6585, RFC 8470). */
+const PASSING_STATUSES: readonly number[] = [408, 425, 429];
+
+/**
+ * What an answer in place of the upgrade means. A coordinator without `/ws` says that the address or the upgrade is unknown
+ * to it. An overloaded one, or a proxy or a login page in between, does not say so: taken for it, a coordinator would be
+ * used without its WebSocket for as long as the connection lasts.
+ */
+function refusedUpgrade(status: number, location: string | undefined): Upgrade {
+  if (status === 401 || status === 403) return { kind: 'failed', failure: unauthorizedFailure(status, null) };
+  const isRedirect = status >= 300 && status < 400;
+  const passes = isRedirect || PASSING_STATUSES.includes(status) || (status >= 500 && status !== 501);
+  if (!passes) return { kind: 'no-websocket', status };
+  const message = isRedirect
+    ? `The way to the coordinator's WebSocket is redirected to ${location ?? 'another address'} (status ${status}).`
+    : `The coordinator's WebSocket is not available now (status ${status}).`;
+  return { kind: 'failed', failure: nodeFailure('coordinator-fault', message, { retryable: true }) };
+}
+
+/** Asks for the upgrade. */
 function upgrade(url: string, headers: Record<string, string>, signal: AbortSignal | undefined): Promise<Upgrade> {
   return new Promise((resolve) => {
     const socket = new WebSocket(url, [WEBSOCKET_SUBPROTOCOL], {
@@ -76,11 +95,7 @@ function upgrade(url: string, headers: Record<string, string>, signal: AbortSign
       const status = response.statusCode ?? 0;
       response.resume();
       socket.terminate();
-      finish(
-        status === 401 || status === 403
-          ? { kind: 'failed', failure: unauthorizedFailure(status, null) }
-          : { kind: 'no-websocket', status },
-      );
+      finish(refusedUpgrade(status, response.headers.location));
     });
     // Stays for the life of the socket: an unhandled error event would end the process.
     socket.on('error', (error) => {

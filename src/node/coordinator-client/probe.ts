@@ -42,7 +42,7 @@ export async function probeCoordinator(
   }
   const root = status === 200 ? readRoot(json) : null;
   if (root === null) {
-    const busy = status === 429 || status === 502 || status === 503 || status === 504;
+    const busy = status === 429 || status >= 500;
     return nodeFailure(
       busy ? 'coordinator-fault' : 'coordinator-not-tore',
       busy
