@@ -3,7 +3,7 @@ import type { GenerateOutcome } from '../protocol/wire/messages';
 import type { NodeSnapshot, PauseReason } from '../protocol/compute/node-snapshot';
 import { success, type Failure, type Result } from '../protocol/result';
 import { systemClock, timeText, type Clock } from './clock';
-import { BackOff } from './coordinator-client/back-off';
+import { BackOff, SLOW_RETRY_MS } from './coordinator-client/back-off';
 import type {
   CoordinatorConnection,
   CoordinatorEvent,
@@ -15,7 +15,7 @@ import { connectToCoordinator } from './coordinator-client/connect';
 import { parseCoordinatorUrl } from './coordinator-client/coordinator-url';
 import { TrafficMeter } from './coordinator-client/traffic-meter';
 import type { ContributorEvents, ContributorOptions, NodePreferences } from './contributor-options';
-import { nodeFailure } from './errors';
+import { nodeFailure, type NodeErrorCode } from './errors';
 import { ChallengeHistory } from './jobs/challenge-history';
 import { ChallengeDuty } from './jobs/challenge-duty';
 import { Pacer } from './jobs/pacer';
@@ -48,6 +48,13 @@ const CONNECTION_WAIT_MS = 10_000;
 const MAX_POLICY_WAIT_MS = 3_600_000;
 /** How long an answer waits for the next connection; coordinators keep the rest of it for about as long. */
 const RECONNECTION_WAIT_MS = 60_000;
+
+/** What ends the connection to a coordinator that knows this node, and will again: coming back changes nothing. */
+const FINAL_FAILURES: ReadonlySet<string> = new Set<NodeErrorCode>([
+  'connection-replaced',
+  'coordinator-unauthorized',
+  'proof-refused',
+]);
 
 type EventListeners = { readonly [Name in keyof ContributorEvents]: Listeners<ContributorEvents[Name]> };
 
@@ -138,7 +145,7 @@ export class ContributorNode {
       onNotice: (text) => this.notice(text),
       pacer: this.pacer,
       moveConsent: () => this.preferences.moveConsent ?? 'never',
-      onActiveChanged: () => this.wake.signal(),
+      onChanged: () => this.wake.signal(),
     });
     this.models = new NodeModels(
       this.keeper,
@@ -336,34 +343,46 @@ export class ContributorNode {
       const decision = this.decide();
       if (!decision.run && (decision.reason.kind === 'no-consent' || !decision.online)) {
         this.view.apply({ type: 'paused', reason: decision.reason });
-        await this.keeper.release();
+        await this.shards.release();
         await this.wake.wait(this.nextWorkInMs());
         continue;
       }
+      const before = this.retries;
       const prepared = await this.preparation.prepare(signal);
       const ended = prepared.ok ? await this.connectAndWork(prepared.value, signal) : prepared.error;
       if (signal.aborted) break;
-      if (ended !== null) await this.pauseAfter(ended, signal);
+      if (ended === null) continue;
+      const delayMs = await this.retryDelayMs(ended, prepared.ok ? prepared.value : null);
+      if (this.retries === before) await this.pauseAfter(ended, delayMs, signal);
     }
     await this.doors.close();
-    await this.keeper.release();
+    await this.shards.release();
     await this.duty.settled();
     this.view.apply({ type: 'stopped' });
   }
 
-  /** Shows a failure and waits: for its retry time when that may help, else until the person changes something. */
-  private async pauseAfter(error: Failure, signal: AbortSignal): Promise<void> {
+  /** How long after a failure another attempt may help; null: not before the person changes something. */
+  private async retryDelayMs(error: Failure, prepared: PreparedNode | null): Promise<number | null> {
+    if (error.retryable) return this.backOff.nextDelayMs();
+    const url = parseCoordinatorUrl(this.preferences.coordinatorUrl);
+    if (prepared === null || !url.ok || FINAL_FAILURES.has(error.code)) return null;
+    // A coordinator that once took this node is one, whatever a proxy or a login page says in its place now.
+    const record = await this.registration.find(url.value.base, prepared);
+    return record.ok && record.value !== null ? this.backOff.nextDelayMs(SLOW_RETRY_MS) : null;
+  }
+
+  /** Shows a failure and waits: for a time, or where that is null until the person changes something. */
+  private async pauseAfter(error: Failure, delayMs: number | null, signal: AbortSignal): Promise<void> {
     const before = this.retries;
-    let atMs: number | null = null;
-    if (error.retryable) {
-      atMs = this.clock.now() + this.backOff.nextDelayMs();
-      this.view.apply({ type: 'retry-planned', error, retryAt: timeText(atMs) });
-    } else {
-      this.view.apply({ type: 'failed', error });
-    }
-    this.logger.warn('The node waits', { code: error.code, reason: error.message, retry: error.retryable });
+    const atMs = delayMs === null ? null : this.clock.monotonicMs() + delayMs;
+    this.view.apply(
+      delayMs === null
+        ? { type: 'failed', error }
+        : { type: 'retry-planned', error, retryAt: timeText(this.clock.now() + delayMs) },
+    );
+    this.logger.warn('The node waits', { code: error.code, reason: error.message, retry: delayMs !== null });
     while (!signal.aborted && this.retries === before) {
-      const remainingMs = atMs === null ? null : atMs - this.clock.now();
+      const remainingMs = atMs === null ? null : atMs - this.clock.monotonicMs();
       if (remainingMs !== null && remainingMs <= 0) return;
       const decision = this.decide();
       if (!decision.run && (decision.reason.kind === 'no-consent' || !decision.online)) return;
@@ -439,7 +458,7 @@ export class ContributorNode {
     const point = connection.resumePoint();
     this.resumeFrom = point === null ? null : { url: baseUrl, point };
     if (!lost) {
-      const goodbye = this.shards.retire({
+      const goodbye = this.shards.standBy({
         code: 'not-serving',
         message: 'This node is leaving.',
         retryable: true,
@@ -456,6 +475,7 @@ export class ContributorNode {
       requestsActive: this.shards.active,
       coordinator: { ...this.snapshot().coordinator, transport: null },
     });
+    if (!lost) await this.shards.keepOnly(this.stopping?.signal.aborted === true ? null : this.wishOf(this.decide()));
   }
 
   private showCoordinator(connection: CoordinatorConnection, url: string): void {
@@ -483,15 +503,15 @@ export class ContributorNode {
   /** Ends the work as the person wishes: after the running requests or at once, with or without the layers in memory. */
   private async takeRest(reason: PauseReason): Promise<void> {
     this.view.apply({ type: 'paused', reason });
+    this.shards.abandonUnless(null);
     const { finishBeforePausing, freeMemoryWhenPaused } = this.preferences.policy;
     if (this.pausing.mayFinish(reason, finishBeforePausing) && this.shards.active > 0) {
       this.shards.accept(false);
       return;
     }
     const paused: Failure = { code: 'not-serving', message: 'This node is paused.', retryable: true };
-    if (!freeMemoryWhenPaused) return this.shards.standBy(paused);
-    await this.shards.retire(paused);
-    await this.keeper.release();
+    await this.shards.standBy(paused);
+    if (freeMemoryWhenPaused) await this.shards.release();
   }
 
   private nextWorkInMs(): number | null {

@@ -2,6 +2,7 @@ import { isProcessor } from '../../inference';
 import type { HardwareReport } from '../../protocol/compute/node-snapshot';
 import type { NodePreferences } from '../contributor-options';
 import { passShare } from '../jobs/pacer';
+import { readHubName } from '../shard/hub-model';
 import type { ShardWish } from '../shard/shard-planner';
 import type { RunLevel } from './run-policy';
 import { workDevices } from './work-devices';
@@ -18,7 +19,8 @@ function allowedProviders(hardware: HardwareReport | null, level: RunLevel): rea
 
 /** What shall be in memory at a level of work. */
 export function shardWish(preferences: NodePreferences, level: RunLevel, hardware: HardwareReport | null): ShardWish {
-  const { modelFolder, modelId, hub, layerChoice, precision = null, provider = null, devices = null } = preferences;
+  const { coordinatorUrl, modelFolder, modelId, hub, layerChoice } = preferences;
+  const { precision = null, provider = null, devices = null } = preferences;
   const allowed = allowedProviders(hardware, level);
   const providers = provider === null ? allowed : [provider];
   const [first = 'cpu'] = providers;
@@ -27,7 +29,10 @@ export function shardWish(preferences: NodePreferences, level: RunLevel, hardwar
   const mayUseNamedCpu = devices?.some(isProcessor) ?? provider === 'cpu';
   const limitBytes =
     first === 'cpu' || together !== null ? level.memoryBudgetBytes : (level.vramBudgetBytes ?? level.memoryBudgetBytes);
+  const isNamedHere = modelFolder !== null || (modelId !== null && readHubName(modelId) !== null);
+  const isDecidedHere = isNamedHere && layerChoice.kind === 'range' && precision !== null;
   return {
+    coordinatorUrl: isDecidedHere ? null : coordinatorUrl,
     modelFolder,
     modelId,
     ...(hub === undefined ? {} : { hub }),

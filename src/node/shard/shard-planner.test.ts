@@ -38,6 +38,7 @@ async function plan(
     coordinator: async () => nodeFailure('coordinator-unreachable', 'Not here.'),
   });
   const wish = {
+    coordinatorUrl: null,
     modelFolder: '/models/tiny',
     modelId: null,
     layerChoice,
@@ -48,7 +49,7 @@ async function plan(
     mayUseCpu: true,
     ...(devices === undefined ? {} : { devices, deviceReasons: ['Card is not used.'] }),
   };
-  const planned = await planner.plan(wish, agreed, new AbortController().signal);
+  const planned = await planner.plan(wish, agreed, { signal: new AbortController().signal, onProgress: () => undefined });
   if (!planned.ok) throw new Error(planned.error.message);
   const { chosen, precision: held, ...where } = planned.value;
   return {

@@ -1,4 +1,11 @@
-import { deviceName, type DeviceLimit, type DeviceLimits, type LoadedModel, type ModelSource } from '../../inference';
+import {
+  deviceName,
+  type DeviceLimit,
+  type DeviceLimits,
+  type LoadedModel,
+  type LongCallOptions,
+  type ModelSource,
+} from '../../inference';
 import type { LayerRange, ModelManifest } from '../../protocol/compute/model';
 import type { HeldPrecision } from '../../protocol/compute/run-preferences';
 import { success, type Result } from '../../protocol/result';
@@ -20,6 +27,8 @@ const BYTES_PER_GIB = 1_073_741_824;
 
 /** What shall be in memory, from the person's preferences. */
 export interface ShardWish {
+  /** The coordinator whose models or suggestions are meant; null where the person decided everything. */
+  readonly coordinatorUrl: string | null;
   readonly modelFolder: string | null;
   /** A model of the coordinator's list, or `hub:OWNER/NAME` for one of a hub, where there is no folder. */
   readonly modelId: string | null;
@@ -61,11 +70,18 @@ export interface ShardPlannerOptions {
 export class ShardPlanner {
   constructor(private readonly options: ShardPlannerOptions) {}
 
-  /** @param agreed - layers that come before what the coordinator would suggest, or null */
-  async plan(wish: ShardWish, agreed: AgreedLayers | null, signal: AbortSignal): Promise<Result<LoadPlan>> {
-    const { view, hardwareReader } = this.options;
-    view.apply({ type: 'preparing', step: 'model', fraction: 0 });
-    const source = await this.openModel(wish, signal);
+  /**
+   * @param agreed - layers that come before what the coordinator would suggest, or null
+   * @param options - `onProgress` hears how much of the model's files is here
+   */
+  async plan(
+    wish: ShardWish,
+    agreed: AgreedLayers | null,
+    options: { readonly signal: AbortSignal; readonly onProgress: (fraction: number) => void },
+  ): Promise<Result<LoadPlan>> {
+    const { hardwareReader } = this.options;
+    options.onProgress(0);
+    const source = await this.openModel(wish, options);
     if (!source.ok) return source;
     const free = await readFreeMemoryBytes(hardwareReader);
     if (!free.ok) return free;
@@ -87,8 +103,8 @@ export class ShardPlanner {
       devices === undefined
         ? this.fit(wished.value, precision, manifest, budgetBytes, wish)
         : this.fitTogether(wished.value, precision, manifest, { devices, mainMemoryBytes: budgetBytes }, mayShrink);
-    if (signal.aborted) return nodeFailure('cancelled', 'Loading was cancelled.');
-    const model = await this.obtainLayers(source.value, chosen.range, signal);
+    if (options.signal.aborted) return nodeFailure('cancelled', 'Loading was cancelled.');
+    const model = await this.obtainLayers(source.value, chosen.range, options);
     if (!model.ok) return model;
     const { cpuThreads, providers, deviceReasons = [], mayUseCpu } = wish;
     const memory = { memoryBudgetBytes: budgetBytes, mayShrink };
@@ -141,10 +157,9 @@ export class ShardPlanner {
   }
 
   /** What is to be served: a folder that was read, or a model whose layers are still to be fetched. */
-  private async openModel(wish: ShardWish, signal: AbortSignal): Promise<Result<LoadedModel | OfferedModel>> {
-    const { keeper, view, fetchJson, coordinator } = this.options;
-    const onProgress = (fraction: number): void => view.apply({ type: 'preparing', step: 'model', fraction });
-    if (wish.modelFolder !== null) return keeper.readModel(wish.modelFolder, { signal, onProgress });
+  private async openModel(wish: ShardWish, options: LongCallOptions): Promise<Result<LoadedModel | OfferedModel>> {
+    const { keeper, fetchJson, coordinator } = this.options;
+    if (wish.modelFolder !== null) return keeper.readModel(wish.modelFolder, options);
     if (wish.modelId !== null) {
       const source = await coordinator();
       if (!source.ok) return source;
@@ -153,7 +168,7 @@ export class ShardPlanner {
       // Where the coordinator knows the model, only the layers served are fetched, and no other file.
       const offered = hub.file === undefined ? await readOfferedModel(hub.repository, fetchJson, source.value) : null;
       if (offered?.ok === true) return offered;
-      return keeper.importHubModel({ ...wish.hub, ...hub }, { signal, onProgress });
+      return keeper.importHubModel({ ...wish.hub, ...hub }, options);
     }
     return nodeFailure('model-unset', 'No model is chosen, so there is nothing to serve.', {
       suggestion: 'Choose a model of the coordinator, or a folder with one.',
@@ -163,14 +178,10 @@ export class ShardPlanner {
   private async obtainLayers(
     model: LoadedModel | OfferedModel,
     range: LayerRange,
-    signal: AbortSignal,
+    options: LongCallOptions,
   ): Promise<Result<LoadedModel>> {
     if ('folder' in model) return success(model);
-    const { keeper, view } = this.options;
-    return keeper.fetchLayers(model, range, {
-      signal,
-      onProgress: (fraction) => view.apply({ type: 'preparing', step: 'model', fraction }),
-    });
+    return this.options.keeper.fetchLayers(model, range, options);
   }
 
   private async askForSuggestion(

@@ -11,12 +11,15 @@ import { readModelIds } from '../coordinator-client/reading';
 import { nodeFailure, type NodeErrorCode } from '../errors';
 import { pacedEngine, type Pacer } from '../jobs/pacer';
 import { PipelineJobs, type JobLinks } from '../jobs/pipeline-jobs';
+import type { NodeEvent } from '../node-lifecycle';
 import { MoveConsent } from './move-consent';
 import type { ShardKeeper } from './shard-keeper';
 import { ShardPlanner, type AgreedLayers, type ShardPlannerOptions, type ShardWish } from './shard-planner';
 import { reportShard, type ServedShard } from './served-shard';
 
 const BYTES_PER_GIB = 1_073_741_824;
+/** Other programs may let go of memory at any time, and nothing tells of it. */
+const MEMORY_RETRY_MS = 180_000;
 /** Characters the wire takes of an execution provider's name. */
 const MAX_PROVIDER_NAME = 40;
 
@@ -39,13 +42,30 @@ export interface ShardServiceOptions extends ShardPlannerOptions {
   readonly pacer: Pacer;
   /** Whether the coordinator may have other layers held here, where it chooses them. */
   readonly moveConsent: () => MoveConsentChoice;
-  /** The number of open requests changed. */
-  readonly onActiveChanged: () => void;
+  /** Something happened that the next `reconcile` deals with. */
+  readonly onChanged: () => void;
+}
+
+/** Layers on their way into memory. */
+interface Loading {
+  readonly wish: string;
+  readonly controller: AbortController;
+  readonly ended: Promise<void>;
+}
+
+/** Why the shard is not as wished. */
+interface Setback {
+  /** Another wish is tried at once; null: none is. */
+  readonly wish: string | null;
+  /** On the monotonic clock; null: not before something changes. */
+  readonly retryAtMs: number | null;
+  readonly shown: NodeEvent;
 }
 
 /**
  * Brings the shard in memory and its registration in line with what is wished, again and again: `reconcile` may be
- * called at any time and does only what is missing.
+ * called at any time, one call after the other, and does only what is missing. It does not wait for layers to load: they
+ * go on loading while connections come and go, and the next `reconcile` for the same wish takes up what became of them.
  */
 export class ShardService {
   /** Proposals of the coordinator to hold other layers. */
@@ -63,9 +83,13 @@ export class ShardService {
   } | null = null;
   /** Layers the person and the coordinator agreed on, until the next `reconcile` has loaded them. */
   private agreed: AgreedLayers | null = null;
-  private retry: { readonly atMs: number } | null = null;
-  private failedFor: string | null = null;
-  private loading: { readonly wish: string; readonly controller: AbortController } | null = null;
+  private setback: Setback | null = null;
+  private loading: Loading | null = null;
+  /** What was last told of loading; shown while the node is connected. */
+  private progress: readonly NodeEvent[] = [];
+  private isConnected = false;
+  /** A load that came to nothing, for the next `reconcile`. */
+  private failedLoad: { readonly wish: string; readonly error: Failure } | null = null;
 
   constructor(private readonly options: ShardServiceOptions) {
     this.backOff = new BackOff(options.clock);
@@ -73,19 +97,19 @@ export class ShardService {
     this.moves = new MoveConsent(options.view, options.clock, options.logger, options.moveConsent, (proposal) => {
       this.agreed = { modelId: proposal.modelId, range: proposal.range };
       this.loadedFor = null;
-      options.onActiveChanged();
+      options.onChanged();
     });
   }
 
   /** Milliseconds until `reconcile` has something to do without anything else happening, or null. */
   get retryInMs(): number | null {
-    return this.retry === null ? null : Math.max(0, this.retry.atMs - this.options.clock.now());
+    const atMs = this.setback?.retryAtMs ?? null;
+    return atMs === null ? null : Math.max(0, atMs - this.options.clock.monotonicMs());
   }
 
   /** Forgets earlier failures, so that the next `reconcile` tries at once. */
   tryAgain(): void {
-    this.retry = null;
-    this.failedFor = null;
+    this.setback = null;
     this.backOff.reset();
   }
 
@@ -100,69 +124,92 @@ export class ShardService {
   }
 
   async reconcile(connection: CoordinatorConnection, wish: ShardWish, reach: ShardReach): Promise<void> {
+    const { view, keeper } = this.options;
     const key = keyOf(wish);
-    if (this.failedFor !== null && this.failedFor !== key) this.tryAgain();
-    if (this.failedFor !== null || (this.retry !== null && this.options.clock.now() < this.retry.atMs)) return;
-    this.retry = null;
-    if (this.options.keeper.served === null || this.loadedFor !== key) {
+    this.isConnected = true;
+    this.abandonUnless(wish);
+    if (this.loading !== null) {
+      // Abandoned layers are on their way until the engine has let them go.
+      if (!this.loading.controller.signal.aborted) for (const event of this.progress) view.apply(event);
+      return;
+    }
+    const failed = this.failedLoad;
+    this.failedLoad = null;
+    if (failed?.wish === key) await this.planAfter(failed.error, key);
+    const { setback } = this;
+    if (setback !== null && setback.wish !== null && setback.wish !== key) this.tryAgain();
+    else if (setback !== null && this.retryInMs !== 0) return view.apply(setback.shown);
+    this.setback = null;
+    if (keeper.served === null || this.loadedFor !== key) {
       await this.retire({
         code: 'not-serving',
         message: 'This node is changing the layers it serves.',
         retryable: true,
       });
-      const loaded = await this.load(wish, key);
-      if (!loaded.ok) return this.planAfter(loaded.error, key);
+      return this.beginLoad(wish, key);
     }
-    const shard = this.options.keeper.served;
-    if (shard === null) return; // The engine went away meanwhile, which planned its own retry.
+    const shard = keeper.served;
     const registered = await this.register(connection, shard, reach);
     if (!registered.ok) return this.planAfter(registered.error, key);
-    this.options.view.apply({ type: 'shard-registered', modelId: shard.handle.modelId, range: shard.handle.range });
+    view.apply({ type: 'shard-registered', modelId: shard.handle.modelId, range: shard.handle.range });
   }
 
   private async planAfter(error: Failure, key: string): Promise<void> {
     // A cancelled load makes room for another one; a lost connection is dealt with by the connection's own loop.
     if (error.code === 'cancelled' || error.code === 'connection-lost') return;
     // The engine's end has planned its retry already.
-    if (this.retry !== null) return;
-    if (error.retryable) {
-      this.planRetry(error);
-      return;
+    if (this.setback !== null) return;
+    if (error.retryable) this.planRetry(error, key, this.backOff.nextDelayMs());
+    else if (error.code === 'memory-insufficient') this.planRetry(error, key, MEMORY_RETRY_MS);
+    else {
+      this.setback = { wish: key, retryAtMs: null, shown: { type: 'failed', error } };
+      this.options.view.apply(this.setback.shown);
+      await this.retire(error);
     }
-    this.failedFor = key;
-    this.options.view.apply({ type: 'failed', error });
-    await this.retire(error);
   }
 
-  private planRetry(error: Failure): number {
-    const delayMs = this.backOff.nextDelayMs();
-    const atMs = this.options.clock.now() + delayMs;
-    this.retry = { atMs };
-    this.options.view.apply({ type: 'retry-planned', error, retryAt: timeText(atMs) });
-    return delayMs;
+  private planRetry(error: Failure, wish: string | null, delayMs: number): void {
+    const { clock, view } = this.options;
+    const retryAt = timeText(clock.now() + delayMs);
+    const shown: NodeEvent = { type: 'retry-planned', error, retryAt };
+    this.setback = { wish, retryAtMs: clock.monotonicMs() + delayMs, shown };
+    view.apply(shown);
   }
 
-  private async load(wish: ShardWish, key: string): Promise<Result<ServedShard>> {
-    const { keeper, view } = this.options;
+  private beginLoad(wish: ShardWish, key: string): void {
     const controller = new AbortController();
-    this.loading = { wish: key, controller };
-    const { signal } = controller;
-    try {
-      const plan = await this.planner.plan(wish, this.agreed, signal);
-      if (!plan.ok) return plan;
-      const { model, chosen } = plan.value;
-      view.apply({ type: 'load-started', modelId: model.manifest.model_id, range: chosen.range });
-      const onProgress = (fraction: number): void => view.apply({ type: 'load-progressed', fraction });
-      const loaded = await keeper.load(plan.value, { signal, onProgress });
+    this.progress = [];
+    const run = async (): Promise<void> => {
+      const loaded = await this.load(wish, controller.signal);
+      this.loading = null;
       if (loaded.ok) {
         this.loadedFor = key;
         this.agreed = null;
-        view.set({ shard: reportShard(loaded.value) });
-      }
-      return loaded;
-    } finally {
-      this.loading = null;
-    }
+        this.options.view.set({ shard: reportShard(loaded.value) });
+      } else this.failedLoad = { wish: key, error: loaded.error };
+      this.options.onChanged();
+    };
+    this.loading = { wish: key, controller, ended: run() };
+  }
+
+  private async load(wish: ShardWish, signal: AbortSignal): Promise<Result<ServedShard>> {
+    const tell = (...progress: NodeEvent[]): void => {
+      this.progress = progress;
+      const newest = progress.at(-1);
+      if (this.isConnected && !signal.aborted && newest !== undefined) this.options.view.apply(newest);
+    };
+    const plan = await this.planner.plan(wish, this.agreed, {
+      signal,
+      onProgress: (fraction) => tell({ type: 'preparing', step: 'model', fraction }),
+    });
+    if (!plan.ok) return plan;
+    const { model, chosen } = plan.value;
+    const started: NodeEvent = { type: 'load-started', modelId: model.manifest.model_id, range: chosen.range };
+    tell(started);
+    return this.options.keeper.load(plan.value, {
+      signal,
+      onProgress: (fraction) => tell(started, { type: 'load-progressed', fraction }),
+    });
   }
 
   private async register(
@@ -264,8 +311,9 @@ export class ShardService {
     this.registered = null;
   }
 
-  /** The connection is gone: requests end, the shard stays loaded for the next connection. */
+  /** The connection is gone: requests end, the shard stays for the next connection, in memory or on its way there. */
   connectionLost(): void {
+    this.isConnected = false;
     this.moves.forget();
     this.jobs?.closeAll(null);
     this.jobs = null;
@@ -283,7 +331,8 @@ export class ShardService {
     this.jobs = null;
     this.loadedFor = null;
     this.options.view.set({ shard: null });
-    const delayMs = this.planRetry(error);
+    const delayMs = this.backOff.nextDelayMs();
+    this.planRetry(error, null, delayMs);
     this.options.onNotice(`${error.message} The shard is loaded again in ${Math.ceil(delayMs / 1_000)} s.`);
     void this.unregister();
   }
@@ -296,7 +345,7 @@ export class ShardService {
   /** To be called when `active` changed. */
   activeChanged(): void {
     this.options.view.set({ requestsActive: this.active });
-    this.options.onActiveChanged();
+    this.options.onChanged();
   }
 
   /** Refuses new requests while those that are open are finished, or takes them again. */
@@ -312,11 +361,29 @@ export class ShardService {
     await this.unregister();
   }
 
-  /** Ends the work: requests fail with a reason, the registration is removed, the engine process ended. */
-  async retire(reason: Failure): Promise<void> {
+  private async retire(reason: Failure): Promise<void> {
     this.endRequests(reason);
-    this.loadedFor = null;
     await this.unregister();
+    await this.unload();
+  }
+
+  /** Frees layers that are no longer wished; null means that none are. Those on their way are abandoned. */
+  async keepOnly(wish: ShardWish | null): Promise<void> {
+    this.abandonUnless(wish);
+    const isWished = wish !== null && keyOf(wish) === this.loadedFor;
+    if (this.options.keeper.served !== null && !isWished) await this.unload();
+  }
+
+  /** Ends the engine process, with the layers in it and those on their way. */
+  async release(): Promise<void> {
+    await this.unload();
+    await this.options.keeper.release();
+  }
+
+  private async unload(): Promise<void> {
+    this.abandonUnless(null);
+    await this.loading?.ended;
+    this.loadedFor = null;
     // A benchmark or a model just read may have left an engine without a shard: that one is still fresh.
     if (this.options.keeper.served !== null) await this.options.keeper.release();
     this.options.view.set({ shard: null });
@@ -341,8 +408,8 @@ export class ShardService {
 }
 
 function keyOf(wish: ShardWish): string {
-  const { modelFolder, modelId, hub, layerChoice, precision } = wish;
+  const { coordinatorUrl, modelFolder, modelId, hub, layerChoice, precision } = wish;
   const { cpuThreads, memoryBudgetBytes, providers, devices, mayUseCpu } = wish;
-  const what = [modelFolder, modelId, hub, layerChoice, precision];
+  const what = [coordinatorUrl, modelFolder, modelId, hub, layerChoice, precision];
   return JSON.stringify([...what, cpuThreads, memoryBudgetBytes, providers, devices, mayUseCpu]);
 }
