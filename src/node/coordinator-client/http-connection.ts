@@ -199,7 +199,7 @@ export class HttpConnection implements CoordinatorConnection {
     if (this.nodeId === null) {
       return Promise.resolve(nodeFailure('not-connected', 'This node is not registered with the coordinator yet.'));
     }
-    return generateOverHttp(this.options.http, this.nodeId, request, options);
+    return generateOverHttp(this.options.http, this.nodeId, request, options, this.options.clock);
   }
 
   report(message: PipelineReport): void {

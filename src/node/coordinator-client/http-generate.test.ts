@@ -1,9 +1,10 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { ManualClock, until } from '../test-doubles/manual-clock';
 import type { GenerateRequest } from './coordinator-client';
 import { generateOverHttp, promptOf } from './http-generate';
-import { CoordinatorHttp } from './http-requests';
+import { CoordinatorHttp, GENERATE_TIMEOUT_MS } from './http-requests';
 import { readServerSentEvents } from './server-sent-events';
 
 let server: Server | null = null;
@@ -114,6 +115,25 @@ describe('generateOverHttp', () => {
       onToken: () => controller.abort(),
     });
     expect(await outcome).toMatchObject({ ok: false, error: { code: 'cancelled' } });
+  });
+
+  it('waits as long as something comes, and ends when nothing comes for too long', async () => {
+    const http = await answering(200, 'text/event-stream', [], false);
+    const clock = new ManualClock();
+    const token = (index: number): string => `event: token\ndata: {"index":${index},"text":"a"}\n\n`;
+    let answer: ServerResponse | null = null;
+    server?.prependListener('request', (_request, response) => (answer = response));
+    const texts: string[] = [];
+    const outcome = generateOverHttp(http, 'node', request, { onToken: ({ text }) => texts.push(text) }, clock);
+    await until(() => answer !== null);
+    for (let index = 0; index < 3; index += 1) {
+      clock.advance(GENERATE_TIMEOUT_MS - 1);
+      (answer as ServerResponse | null)?.write(token(index));
+      await until(() => texts.length === index + 1);
+    }
+    clock.advance(GENERATE_TIMEOUT_MS);
+    expect(await outcome).toMatchObject({ ok: false, error: { code: 'coordinator-timeout', retryable: true } });
+    expect(clock.waiting).toEqual([]);
   });
 
   it('makes one prompt of a chat', () => {

@@ -4,10 +4,12 @@ import { TokenLogProbabilities } from '../../protocol/compute/log-probabilities'
 import { SAMPLING_LIMITS, type FinishReason } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import type { GenerateOutcome, PipelineHop } from '../../protocol/wire/messages';
+import { systemClock, type Clock } from '../clock';
 import { nodeFailure, reasonOf } from '../errors';
 import type { ArrivedToken, GenerateOptions, GenerateRequest } from './coordinator-client';
 import { GENERATE_TIMEOUT_MS, type CoordinatorHttp, type HttpAnswer, type HttpRequest } from './http-requests';
 import { readServerSentEvents } from './server-sent-events';
+import { SilenceLimit } from './silence-limit';
 import { readDetail, readErrorCode, readInteger, readNumber, readRecord, readText, readTime } from './reading';
 import { quoteAnswer } from './http-requests';
 import { unauthorizedFailure } from './probe';
@@ -116,9 +118,11 @@ async function readStream(
   body: ReadableStream<Uint8Array>,
   request: GenerateRequest,
   options: GenerateOptions,
+  silence: SilenceLimit,
 ): Promise<Result<GenerateOutcome>> {
   let tokens = 0;
   for await (const event of readServerSentEvents(body)) {
+    silence.heard();
     let parsed: unknown;
     try {
       parsed = JSON.parse(event.data);
@@ -172,12 +176,14 @@ export async function generateOverHttp(
   nodeId: string,
   request: GenerateRequest,
   options: GenerateOptions,
+  clock: Clock = systemClock,
 ): Promise<Result<GenerateOutcome>> {
+  const silence = new SilenceLimit(clock, GENERATE_TIMEOUT_MS);
   const call: HttpRequest = {
     method: 'POST',
     path: '/inference/generate',
     accept: 'text/event-stream, application/json;q=0.9',
-    timeoutMs: GENERATE_TIMEOUT_MS,
+    silence,
     signal: options.signal,
     body: {
       node_id: nodeId,
@@ -195,14 +201,32 @@ export async function generateOverHttp(
         : { session_id: request.session.sessionId, participant_id: request.session.participantId }),
     },
   };
+  try {
+    return await ask(http, call, request, options, silence);
+  } finally {
+    silence.end();
+  }
+}
+
+async function ask(
+  http: CoordinatorHttp,
+  call: HttpRequest,
+  request: GenerateRequest,
+  options: GenerateOptions,
+  silence: SilenceLimit,
+): Promise<Result<GenerateOutcome>> {
   const response = await http.open(call);
   if (!response.ok) return response;
   const streams = response.value.headers.get('content-type')?.startsWith('text/event-stream') === true;
   if (response.value.status < 300 && streams && response.value.body !== null) {
     try {
-      return await readStream(response.value.body, request, options);
+      return await readStream(response.value.body, request, options, silence);
     } catch (thrown) {
       if (options.signal?.aborted === true) return nodeFailure('cancelled', 'The request was cancelled.');
+      if (silence.signal.aborted) {
+        const message = `Nothing more of the answer came within ${silence.limitMs / 1_000} s.`;
+        return nodeFailure('coordinator-timeout', message, { retryable: true });
+      }
       return nodeFailure('connection-lost', `The answer broke off: ${reasonOf(thrown)}.`, { retryable: true });
     }
   }

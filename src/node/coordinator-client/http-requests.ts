@@ -1,10 +1,11 @@
 import { success, type Result } from '../../protocol/result';
 import { nodeFailure, reasonOf, type NodeErrorCode } from '../errors';
 import type { SignRequest } from '../identity/request-signer';
+import type { SilenceLimit } from './silence-limit';
 
 /** Time a coordinator has for an ordinary answer. */
 export const CALL_TIMEOUT_MS = 30_000;
-/** A settled answer to `generate` comes only after the last token. */
+/** How long nothing may be heard of an answer to `generate`; without a stream it comes whole, after its last token. */
 export const GENERATE_TIMEOUT_MS = 600_000;
 /** Largest JSON answer that is read: a ledger page of 1,000 entries takes about 1 MB. */
 export const MAX_ANSWER_BYTES = 8 * 1_024 * 1_024;
@@ -28,6 +29,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly body?: unknown;
   readonly timeoutMs?: number;
+  /** In place of `timeoutMs`, for answers that come in pieces. */
+  readonly silence?: SilenceLimit;
   readonly maxBytes?: number;
   readonly signal?: AbortSignal | undefined;
   readonly accept?: string;
@@ -98,7 +101,7 @@ export class CoordinatorHttp {
 
   /** Sends a request and leaves the body unread, for answers that stream. Redirects are not followed. */
   async open(request: HttpRequest): Promise<Result<Response, NodeErrorCode>> {
-    const timeout = AbortSignal.timeout(request.timeoutMs ?? CALL_TIMEOUT_MS);
+    const timeout = request.silence?.signal ?? AbortSignal.timeout(request.timeoutMs ?? CALL_TIMEOUT_MS);
     const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
     const body = request.body === undefined ? null : JSON.stringify(request.body);
     try {
@@ -143,14 +146,14 @@ export class CoordinatorHttp {
         location: response.headers.get('location'),
       });
     } catch (thrown) {
-      return this.describe(thrown, request, null);
+      return this.describe(thrown, request, request.silence?.signal ?? null);
     }
   }
 
   private describe(thrown: unknown, request: HttpRequest, timeout: AbortSignal | null): ReturnType<typeof nodeFailure> {
     if (request.signal?.aborted === true) return nodeFailure('cancelled', 'The request was cancelled.');
     if (timeout?.aborted === true || (thrown instanceof Error && thrown.name === 'TimeoutError')) {
-      const seconds = (request.timeoutMs ?? CALL_TIMEOUT_MS) / 1_000;
+      const seconds = (request.silence?.limitMs ?? request.timeoutMs ?? CALL_TIMEOUT_MS) / 1_000;
       return nodeFailure('coordinator-timeout', `${this.baseUrl} did not answer within ${seconds} s.`, {
         retryable: true,
       });

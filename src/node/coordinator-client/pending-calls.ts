@@ -5,6 +5,7 @@ import type { Clock } from '../clock';
 import { nodeFailure } from '../errors';
 import type { NodeLogger } from '../logger';
 import { CALL_TIMEOUT_MS } from './http-requests';
+import { SilenceLimit } from './silence-limit';
 
 type Call = Extract<NodeMessage, { call_id: number }>;
 type Without<Kind> = Kind extends Call ? Omit<Kind, 'call_id'> : never;
@@ -24,8 +25,9 @@ export class PendingCalls {
   ) {}
 
   /** Makes a call; resolves with its reply, or with a failure when none comes. */
-  make(body: CallBody, timeoutMs: number = CALL_TIMEOUT_MS): Promise<Result<unknown>> {
+  make(body: CallBody, silence = new SilenceLimit(this.clock, CALL_TIMEOUT_MS)): Promise<Result<unknown>> {
     if (this.waiting.size >= WIRE_LIMITS.maxPendingCalls) {
+      silence.end();
       return Promise.resolve(
         nodeFailure('call-timeout', `${WIRE_LIMITS.maxPendingCalls} calls wait for the coordinator already.`, {
           retryable: true,
@@ -35,22 +37,22 @@ export class PendingCalls {
     const callId = this.nextCallId;
     this.nextCallId += 1;
     return new Promise((resolve) => {
-      const cancelTimer = this.clock.schedule(timeoutMs, () => {
+      const settle = (reply: Result<unknown>): void => {
         this.waiting.delete(callId);
-        resolve(
-          nodeFailure('call-timeout', `The coordinator did not answer “${body.type}” within ${timeoutMs / 1_000} s.`, {
+        silence.end();
+        resolve(reply);
+      };
+      silence.signal.addEventListener('abort', () => {
+        const seconds = silence.limitMs / 1_000;
+        settle(
+          nodeFailure('call-timeout', `The coordinator did not answer “${body.type}” within ${seconds} s.`, {
             retryable: true,
           }),
         );
       });
-      this.waiting.set(callId, (reply) => {
-        cancelTimer();
-        resolve(reply);
-      });
+      this.waiting.set(callId, settle);
       if (this.send({ ...body, call_id: callId } as NodeMessage)) return;
-      this.waiting.delete(callId);
-      cancelTimer();
-      resolve(nodeFailure('connection-lost', 'The connection to the coordinator is closed.', { retryable: true }));
+      settle(nodeFailure('connection-lost', 'The connection to the coordinator is closed.', { retryable: true }));
     });
   }
 

@@ -20,6 +20,7 @@ import type {
 } from './coordinator-client';
 import { GENERATE_TIMEOUT_MS } from './http-requests';
 import { PendingCalls } from './pending-calls';
+import { SilenceLimit } from './silence-limit';
 import type { TrafficMeter } from './traffic-meter';
 import { eventOf } from './websocket-events';
 import { readInteger, readNode, readRecord, readText, readVerdict, type NodeRecord, type ReadVerdict } from './reading';
@@ -96,7 +97,10 @@ export class WebSocketConnection implements CoordinatorConnection {
   private endReason: Failure | null = null;
   private hasShard = false;
   private readonly calls: PendingCalls;
-  private readonly generating = new Map<string, GenerateListeners>();
+  private readonly generating = new Map<
+    string,
+    { readonly listeners: GenerateListeners; readonly silence: SilenceLimit }
+  >();
   private lastEvent: number;
   private readonly stopHeartbeat: () => void;
 
@@ -171,7 +175,8 @@ export class WebSocketConnection implements CoordinatorConnection {
     const { requestId } = request;
     const { signal } = options;
     if (signal?.aborted === true) return nodeFailure('cancelled', 'The request was cancelled.');
-    this.generating.set(requestId, options);
+    const silence = new SilenceLimit(this.clock, GENERATE_TIMEOUT_MS);
+    this.generating.set(requestId, { listeners: options, silence });
     const cancel = async (): Promise<void> => {
       const reply = await this.calls.make({ type: 'cancel-generate', request_id: requestId });
       if (!reply.ok) this.logger.info('A request could not be cancelled', { reason: reply.error.message });
@@ -190,11 +195,14 @@ export class WebSocketConnection implements CoordinatorConnection {
         ...(request.session === undefined
           ? {}
           : { session_id: request.session.sessionId, participant_id: request.session.participantId }),
+        ...(options.resumeFrom === undefined ? {} : { resume_from: options.resumeFrom }),
       },
-      GENERATE_TIMEOUT_MS,
+      silence,
     );
     signal?.removeEventListener('abort', cancel);
     this.generating.delete(requestId);
+    // Nobody waits for the rest any more, and nobody shall pay for it.
+    if (silence.signal.aborted) void cancel();
     if (!reply.ok) return reply;
     return generateOutcome.Check(reply.value)
       ? success(reply.value)
@@ -287,6 +295,13 @@ export class WebSocketConnection implements CoordinatorConnection {
     this.clock.schedule(waitMs, () => this.socket.resume());
   }
 
+  /** Who waits for the answer something came of; that it came is a sign of life. */
+  private listenersOf(requestId: string): GenerateListeners | undefined {
+    const waiting = this.generating.get(requestId);
+    waiting?.silence.heard();
+    return waiting?.listeners;
+  }
+
   private receive(data: RawData, isBinary: boolean): void {
     this.countReceived(Array.isArray(data) ? data.reduce((sum, part) => sum + part.byteLength, 0) : data.byteLength);
     if (isBinary) {
@@ -304,26 +319,28 @@ export class WebSocketConnection implements CoordinatorConnection {
       case 'reply':
         return this.calls.settle(message);
       case 'generate-started':
-        return this.generating.get(message.request_id)?.onStarted?.({
+        return this.listenersOf(message.request_id)?.onStarted?.({
           pipeline: message.pipeline,
           inputTokens: message.input_tokens,
           isResumed: message.resumed === true,
         });
       case 'generate-token':
-        return this.generating.get(message.request_id)?.onToken?.({
+        return this.listenersOf(message.request_id)?.onToken?.({
           index: message.index,
           tokenId: message.token_id,
           text: message.text,
           logProbabilities: message.logprobs,
         });
       case 'generate-queued':
-        return this.generating
-          .get(message.request_id)
-          ?.onQueued?.({ position: message.position, waiting: message.waiting });
+        return this.listenersOf(message.request_id)?.onQueued?.({
+          position: message.position,
+          waiting: message.waiting,
+        });
       case 'generate-waiting':
-        return this.generating
-          .get(message.request_id)
-          ?.onWaiting?.({ layersMissing: message.layers_missing, seconds: message.seconds });
+        return this.listenersOf(message.request_id)?.onWaiting?.({
+          layersMissing: message.layers_missing,
+          seconds: message.seconds,
+        });
       case 'inbox-changed':
         // For the connection of a party's key, never for that of a node.
         return undefined;

@@ -17,8 +17,8 @@ export interface ConnectedNode {
 
 export interface SocketCoordinatorOptions {
   readonly accessToken?: string;
-  /** Answers a call instead of the default; undefined leaves it to the default. */
-  readonly onCall?: (call: WireObject, node: ConnectedNode) => WireObject | undefined;
+  /** Answers a call instead of the default; undefined leaves it to the default, null to the test. */
+  readonly onCall?: (call: WireObject, node: ConnectedNode) => WireObject | null | undefined;
   readonly suggestion?: WireObject;
   readonly models?: string[];
 }
@@ -175,6 +175,7 @@ export class SocketCoordinator {
 
   private reply(node: ConnectedNode, call: WireObject): void {
     const own = this.options.onCall?.(call, node);
+    if (own === null) return;
     const outcome = own ?? { ok: true, value: call['type'] === 'register-node' ? this.view(node.nodeId) : {} };
     if (call['type'] === 'register-shard' && outcome['ok'] === true) node.shard = call['shard'] as WireObject;
     if (call['type'] === 'remove-shard') node.shard = null;
