@@ -49,6 +49,16 @@ export const INTERNAL: ApiError = {
   param: null,
 };
 
+/** Of an answer whose text is out already. */
+export const ANSWER_CHANGED: ApiError = {
+  status: 503,
+  type: 'server_error',
+  code: 'service_unavailable',
+  message:
+    'The answer had to begin anew and came out differently from the text that was sent already, so no more of it is sent. Ask again.',
+  param: null,
+};
+
 interface Meaning {
   readonly status: number;
   readonly type: string;

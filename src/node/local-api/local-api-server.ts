@@ -7,6 +7,7 @@ import { readRecord, readText } from '../coordinator-client/reading';
 import { reasonOf } from '../errors';
 import type { NodeLogger } from '../logger';
 import {
+  ANSWER_CHANGED,
   apiErrorOf,
   errorBody,
   INTERNAL,
@@ -16,6 +17,7 @@ import {
   type ApiError,
 } from './api-errors';
 import { AnswerWriter } from './completion-answers';
+import { SentAnswer } from './sent-answer';
 import { readChatRequest, readTextRequest, type CompletionRequest, type ReadRequest } from './completion-requests';
 
 /** A conversation of a million characters, with room for JSON's escapes. */
@@ -164,33 +166,40 @@ export function createLocalApiServer(host: LocalApiHost, logger: NodeLogger): Fa
   const stream = async (request: CompletionRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const writer = new AnswerWriter(request, host.nowMs());
     const events = new EventStream(reply);
-    let sent = '';
-    /** Of tokens whose text is held back, until some comes. */
-    let described: TokenLogProbabilities[] = [];
+    const gone = watchClient(reply);
+    const { maxNewTokens } = request.generate;
+    const sent = new SentAnswer();
     const sendText = (text: string): void => {
       if (!events.isOpen) events.send(writer.opening());
       if (text === '') return;
-      events.send(writer.piece(text, described));
-      described = [];
-      sent += text;
+      events.send(writer.piece(text, sent.takeDescribed()));
     };
     const outcome = await host.generate(request.generate, {
-      onStarted: () => sendText(''),
-      onToken: ({ text, logProbabilities }) => {
-        if (logProbabilities !== undefined) described.push(logProbabilities);
-        sendText(text);
+      onStarted: ({ isResumed }) => {
+        if (isResumed !== true) sent.begin();
+        sendText('');
       },
-      signal: watchClient(reply).signal,
+      onToken: ({ index, text, logProbabilities }) => {
+        if (logProbabilities !== undefined && index < maxNewTokens) sent.describe(index, logProbabilities);
+        sendText(sent.add(text));
+        if (sent.differs) gone.abort();
+      },
+      signal: gone.signal,
     });
+    // A coordinator that cannot stream gives the whole text at the end.
+    const rest = outcome.ok ? sent.rest(outcome.value.text) : '';
+    if (sent.differs) {
+      events.fail(ANSWER_CHANGED);
+      return reply;
+    }
     if (!outcome.ok) {
       const error = apiErrorOf(outcome.error);
       if (!events.isOpen) return sendError(reply, error);
       events.fail(error);
       return reply;
     }
-    // A coordinator that cannot stream gives the whole text at the end.
-    sendText(outcome.value.text.startsWith(sent) ? outcome.value.text.slice(sent.length) : '');
-    for (const event of writer.closing(outcome.value, described)) events.send(event);
+    sendText(rest);
+    for (const event of writer.closing(outcome.value, sent.takeDescribed())) events.send(event);
     events.end();
     return reply;
   };

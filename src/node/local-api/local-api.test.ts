@@ -184,6 +184,54 @@ describe('with the stock client', () => {
     expect(texts.join('')).toBe('All at once.');
   });
 
+  it.each(['token by token', 'in larger pieces'])(
+    'streams a text once that begins anew in the middle, %s',
+    async (how) => {
+      generate = async (request, options) => {
+        options.onStarted?.({ pipeline: [], inputTokens: 7 });
+        WORDS.slice(0, 2).forEach((text, index) => options.onToken?.({ index, tokenId: index, text }));
+        if (how === 'token by token') return answerInWords(request, options);
+        options.onStarted?.({ pipeline: [], inputTokens: 7 });
+        const pieces = ['A', ' shard is a range of', ' layers.'];
+        pieces.forEach((text, index) => options.onToken?.({ index, tokenId: index, text }));
+        return success(outcomeOf(request, WORDS.join('')));
+      };
+      const stream = await client().chat.completions.create({ ...QUESTION, stream: true });
+      const pieces: string[] = [];
+      let end: string | null = null;
+      for await (const { choices } of stream) {
+        pieces.push(choices[0]?.delta.content ?? '');
+        end = choices[0]?.finish_reason ?? null;
+      }
+      expect(pieces.join('')).toBe(WORDS.join(''));
+      expect(end).toBe('stop');
+    },
+  );
+
+  it.each([
+    ['in another way', [' layer', ' is not'], true],
+    ['and ends before what was sent', ['A shard'], false],
+  ])('ends a stream with an error when its text begins anew %s', async (_how, pieces, isCancelled) => {
+    let cancelled = false;
+    generate = async (request, options) => {
+      options.onStarted?.({ pipeline: [], inputTokens: 7 });
+      WORDS.slice(0, 2).forEach((text, index) => options.onToken?.({ index, tokenId: index, text }));
+      options.onStarted?.({ pipeline: [], inputTokens: 7 });
+      pieces.forEach((text, index) => options.onToken?.({ index, tokenId: index, text }));
+      cancelled = options.signal?.aborted === true;
+      return success(outcomeOf(request, pieces.join('')));
+    };
+    const stream = await client().chat.completions.create({ ...QUESTION, stream: true });
+    const sent: string[] = [];
+    await expect(
+      (async () => {
+        for await (const { choices } of stream) sent.push(choices[0]?.delta.content ?? '');
+      })(),
+    ).rejects.toThrow('came out differently');
+    expect(sent.join('')).toBe('A shard is a range');
+    expect(cancelled).toBe(isCancelled);
+  });
+
   it('completes a plain prompt', async () => {
     const answer = await client().completions.create({ model: 'org/tiny', prompt: 'Once upon', max_tokens: 5 });
     expect(asked[0]).toMatchObject({ prompt: 'Once upon', maxNewTokens: 5 });

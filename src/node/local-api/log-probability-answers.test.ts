@@ -149,6 +149,27 @@ describe('log-probabilities with the stock client', () => {
     expect(answer.choices[0]?.logprobs?.content).toEqual(CHAT_LIST.slice(2));
   });
 
+  it('come once with a stream where an answer begins anew', async () => {
+    generate = async (request, options) => {
+      options.onStarted?.({ pipeline: [], inputTokens: 7 });
+      ['', ' é'].forEach((text, index) => {
+        options.onToken?.({ index, tokenId: index, text, logProbabilities: DESCRIBED[index] });
+      });
+      // Its text was held back, and never was sent.
+      options.onToken?.({ index: 2, tokenId: 9, text: '', logProbabilities: DESCRIBED[0] });
+      return answerDescribed(request, options);
+    };
+    const tokens: unknown[] = [];
+    for await (const { choices } of await client().chat.completions.create({
+      ...QUESTION,
+      stream: true,
+      logprobs: true,
+    })) {
+      tokens.push(...(choices[0]?.logprobs?.content ?? []));
+    }
+    expect(tokens).toEqual(CHAT_LIST);
+  });
+
   it.each([[6], [-1], [0.5], [true]])('refuses logprobs %s of a text completion', async (logprobs) => {
     const error: unknown = await client()
       .completions.create({ model: 'org/tiny', prompt: 'Once', logprobs: logprobs as number })
