@@ -1,121 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ContributorNode } from './contributor';
-import { systemClock, type Clock } from './clock';
-import { DEFAULT_ACTIVATION_SERVER, type ContributorOptions, type NodePreferences } from './contributor-options';
-import type { StartEngine } from './engine-process-spawner';
-import { fileSecretStore } from './identity/secret-store';
-import type { NodeReadings } from './policy/readings';
+import { describe, expect, it } from 'vitest';
 import { DEFAULT_RUN_PREFERENCES } from './policy/policy-inputs';
-import { until } from './test-doubles/manual-clock';
-import {
-  SocketCoordinator,
-  type SocketCoordinatorOptions,
-  type ConnectedNode,
-  type WireObject,
-} from './test-doubles/socket-coordinator';
-import { testHardware } from './test-doubles/test-hardware';
-import { tinyEngines } from './test-doubles/tiny-engine';
+import { movableClock, until } from './test-doubles/manual-clock';
+import { onlyNode, reached, runningNodes, stateOf } from './test-doubles/running-nodes';
+import { SocketCoordinator, type WireObject } from './test-doubles/socket-coordinator';
 import { TINY_HASH } from './test-doubles/tiny-model';
 
-let folder: string;
-const running: { stop(): Promise<void> }[] = [];
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tore-node-'));
-});
-afterEach(async () => {
-  for (const one of running.splice(0).reverse()) await one.stop();
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function startCoordinator(options: SocketCoordinatorOptions = {}, port = 0): Promise<SocketCoordinator> {
-  const coordinator = await SocketCoordinator.start(options, port);
-  running.push(coordinator);
-  return coordinator;
-}
-
-function createNode(
-  url: string,
-  preferences: Partial<NodePreferences> = {},
-  readings: Partial<NodeReadings> = {},
-  name = 'one',
-  more: Partial<ContributorOptions> = {},
-): { node: ContributorNode; engines: ReturnType<typeof tinyEngines>['engines'] } {
-  const { start, engines } = tinyEngines();
-  const node = new ContributorNode({
-    dataFolder: join(folder, name),
-    appVersion: '0.0.0',
-    secretStore: fileSecretStore(join(folder, name, 'node.key')),
-    startEngine: start,
-    hardwareReader: testHardware,
-    preferences: {
-      ...DEFAULT_RUN_PREFERENCES,
-      coordinatorUrl: url,
-      accessToken: null,
-      modelFolder: '/models/tiny',
-      modelId: null,
-      activationServer: DEFAULT_ACTIVATION_SERVER,
-      ...preferences,
-    },
-    readings: { consent: true, ...readings },
-    ...more,
-  });
-  running.push(node);
-  return { node, engines };
-}
-
-/** A clock that runs, and can be set and moved forward besides; its pauses are as short as chance makes them. */
-function movableClock(): Clock & { setByMs: number; skippedMs: number } {
-  return {
-    ...systemClock,
-    setByMs: 0,
-    skippedMs: 0,
-    now() {
-      return Date.now() + this.setByMs;
-    },
-    monotonicMs() {
-      return performance.now() + this.skippedMs;
-    },
-    random: () => 0,
-  };
-}
-
-/** Engines that hold layers back half-way until they are let go, and the loads that were begun. */
-function gatedEngines(): { startEngine: StartEngine; loads: (AbortSignal | undefined)[]; open: () => void } {
-  const { start } = tinyEngines();
-  const loads: (AbortSignal | undefined)[] = [];
-  let open = (): void => undefined;
-  const gate = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  const startEngine: StartEngine = async () => {
-    const started = await start();
-    if (!started.ok) return started;
-    const { engine } = started.value;
-    const load = engine.loadShard.bind(engine);
-    engine.loadShard = async (request, options) => {
-      loads.push(options?.signal);
-      options?.onProgress?.(0.25, 'a quarter');
-      await gate;
-      return load(request, options);
-    };
-    return started;
-  };
-  return { startEngine, loads, open };
-}
-
-const stateOf = (node: ContributorNode): string => node.snapshot().state.kind;
-const reached = (node: ContributorNode, kind: string): Promise<void> => until(() => stateOf(node) === kind);
-const onlyNode = (coordinator: SocketCoordinator): ConnectedNode => {
-  const [node] = coordinator.nodes;
-  if (node === undefined) throw new Error('no node is connected');
-  return node;
-};
+const { startCoordinator, createNode } = runningNodes();
 
 describe('ContributorNode over the WebSocket', () => {
   it('goes from off to serving, with the coordinator’s suggestion', async () => {
@@ -154,8 +44,18 @@ describe('ContributorNode over the WebSocket', () => {
 
   it('serves a whole request over two nodes', async () => {
     const coordinator = await startCoordinator();
-    const first = createNode(coordinator.url, { layerChoice: { kind: 'range', start: 0, end: 1 } }, {}, 'first');
-    const second = createNode(coordinator.url, { layerChoice: { kind: 'range', start: 2, end: 3 } }, {}, 'second');
+    const first = createNode(
+      coordinator.url,
+      { layerChoice: { kind: 'range', start: 0, end: 1 } },
+      {},
+      { name: 'first' },
+    );
+    const second = createNode(
+      coordinator.url,
+      { layerChoice: { kind: 'range', start: 2, end: 3 } },
+      {},
+      { name: 'second' },
+    );
     first.node.start();
     await reached(first.node, 'serving');
     second.node.start();
@@ -319,80 +219,6 @@ describe('ContributorNode over the WebSocket', () => {
     expect(engines[0]?.loads).toHaveLength(1);
   });
 
-  it('notices a connection lost while layers load, and registers them over the next one', async () => {
-    const coordinator = await startCoordinator();
-    const { startEngine, loads, open } = gatedEngines();
-    const { node } = createNode(coordinator.url, {}, {}, 'one', { startEngine });
-    node.start();
-    await until(() => loads.length === 1);
-    onlyNode(coordinator).socket.terminate();
-    await reached(node, 'waiting');
-    expect(node.snapshot().coordinator.transport).toBeNull();
-    await reached(node, 'loading');
-    expect(node.snapshot()).toMatchObject({ state: { fraction: 0.25 }, coordinator: { transport: 'websocket' } });
-    open();
-    await reached(node, 'serving');
-    expect(loads).toHaveLength(1);
-    const registrations = coordinator.nodes.map((one) => SocketCoordinator.of(one, 'register-shard').length);
-    expect(registrations).toEqual([0, 1]);
-  });
-
-  it('goes on loading while no coordinator is there', async () => {
-    const coordinator = await SocketCoordinator.start();
-    const { port } = coordinator;
-    const { startEngine, loads, open } = gatedEngines();
-    const { node } = createNode(coordinator.url, {}, {}, 'one', { startEngine });
-    node.start();
-    await until(() => loads.length === 1);
-    await coordinator.stop();
-    await reached(node, 'waiting');
-    open();
-    await until(() => node.snapshot().shard !== null);
-    expect(stateOf(node)).not.toBe('serving');
-    const again = await startCoordinator({}, port);
-    await reached(node, 'serving');
-    expect(loads).toHaveLength(1);
-    expect(SocketCoordinator.of(onlyNode(again), 'register-shard')).toHaveLength(1);
-  });
-
-  it.each([
-    ['abandons', 'a coordinator chose', { kind: 'automatic' }, true],
-    ['goes on with', 'its person chose', { kind: 'range', start: 1, end: 2 }, false],
-  ] as const)(
-    'goes to another coordinator at once, and %s the layers %s',
-    async (_does, _who, layerChoice, isAbandoned) => {
-      const [first, second] = [await startCoordinator(), await startCoordinator()];
-      const { startEngine, loads, open } = gatedEngines();
-      const preferences: Partial<NodePreferences> = { layerChoice, precision: 'int8' };
-      const { node } = createNode(first.url, preferences, {}, 'one', { startEngine });
-      node.start();
-      await until(() => loads.length === 1);
-      node.updatePreferences({ coordinatorUrl: second.url });
-      await until(() => second.nodes.length === 1);
-      expect(loads[0]?.aborted).toBe(isAbandoned);
-      open();
-      await reached(node, 'serving');
-      expect(loads).toHaveLength(isAbandoned ? 2 : 1);
-      expect(SocketCoordinator.of(onlyNode(first), 'register-shard')).toHaveLength(0);
-      expect(SocketCoordinator.of(onlyNode(second), 'register-shard')).toHaveLength(1);
-    },
-  );
-
-  it('stops loading when it is paused, and begins anew afterwards', async () => {
-    const coordinator = await startCoordinator();
-    const { startEngine, loads, open } = gatedEngines();
-    const { node } = createNode(coordinator.url, {}, {}, 'one', { startEngine });
-    node.start();
-    await until(() => loads.length === 1);
-    node.pause();
-    await reached(node, 'paused');
-    expect(loads[0]?.aborted).toBe(true);
-    open();
-    node.resume();
-    await reached(node, 'serving');
-    expect(loads).toHaveLength(2);
-  });
-
   it('does not fight another program that has the same key', async () => {
     const coordinator = await startCoordinator();
     const { node } = createNode(coordinator.url);
@@ -408,7 +234,7 @@ describe('ContributorNode over the WebSocket', () => {
   it('loads again after the engine process is gone, and says so', async () => {
     const coordinator = await startCoordinator();
     const clock = movableClock();
-    const { node, engines } = createNode(coordinator.url, {}, {}, 'one', { clock });
+    const { node, engines } = createNode(coordinator.url, {}, {}, { clock });
     const notices: string[] = [];
     node.on('notice', ({ text }) => notices.push(text));
     node.start();
@@ -541,30 +367,6 @@ describe('ContributorNode over the WebSocket', () => {
     await reached(node, 'serving');
   });
 
-  it('tries again after a while where the memory does not suffice, and at once when the limit is changed', async () => {
-    const coordinator = await startCoordinator();
-    const clock = movableClock();
-    const { node, engines } = createNode(coordinator.url, { memoryBudgetBytes: 50 }, {}, 'one', { clock });
-    const loads = (): number => engines[0]?.loads.length ?? 0;
-    node.start();
-    await reached(node, 'waiting');
-    const { state } = node.snapshot();
-    expect(state).toMatchObject({ error: { code: 'memory-insufficient' }, retryAt: expect.any(String) });
-    const before = loads();
-    // Whatever else happens meanwhile changes nothing, and the reason stays.
-    node.updateReadings({ idleSeconds: 1 });
-    onlyNode(coordinator).socket.terminate();
-    await until(() => coordinator.nodes.length === 2 && stateOf(node) === 'waiting');
-    expect(node.snapshot().state).toEqual(state);
-    expect(loads()).toBe(before);
-    clock.skippedMs = 200_000;
-    node.updateReadings({ idleSeconds: 2 });
-    await until(() => loads() === 2 * before);
-    await reached(node, 'waiting');
-    node.updatePreferences({ memoryBudgetBytes: null });
-    await reached(node, 'serving');
-  });
-
   it('takes fewer layers when the suggestion does not fit', async () => {
     const coordinator = await startCoordinator({ suggestion: { layer_start: 0, layer_end: 3 } });
     const { node } = createNode(coordinator.url, { memoryBudgetBytes: 250 });
@@ -614,58 +416,5 @@ describe('ContributorNode over the WebSocket', () => {
     await startCoordinator({}, port);
     node.retry();
     await reached(node, 'serving');
-  });
-
-  it('waits no longer when the time of day is set back', async () => {
-    const probe = await SocketCoordinator.start();
-    const { port } = probe;
-    await probe.stop();
-    const clock = movableClock();
-    const { node } = createNode(`http://127.0.0.1:${port}`, {}, {}, 'one', { clock });
-    node.start();
-    await reached(node, 'waiting');
-    clock.setByMs = -3 * 3_600_000;
-    await startCoordinator({}, port);
-    await reached(node, 'serving');
-  });
-
-  it.each([302, 404, 500])(
-    'comes back to a coordinator it knows after something else answered %i there',
-    async (status) => {
-      const coordinator = await SocketCoordinator.start();
-      const { port } = coordinator;
-      const clock = movableClock();
-      const { node } = createNode(coordinator.url, {}, {}, 'one', { clock });
-      node.start();
-      await reached(node, 'serving');
-      await coordinator.stop();
-      const stranger = createServer((_request, response) => {
-        response.writeHead(status, { location: 'http://portal.example/' }).end('<title>Not a coordinator</title>');
-      });
-      await new Promise<void>((resolve) => stranger.listen(port, '127.0.0.1', resolve));
-      await until(() => {
-        const { state } = node.snapshot();
-        return state.kind === 'waiting' && state.error.code.match(/^coordinator-(not-tore|fault)$/) !== null;
-      });
-      stranger.closeAllConnections();
-      await new Promise<void>((resolve) => void stranger.close(() => resolve()));
-      await startCoordinator({}, port);
-      await reached(node, 'serving');
-    },
-  );
-
-  it('does not come back by itself to an address where no coordinator ever was', async () => {
-    const stranger = createServer((_request, response) => response.writeHead(404).end());
-    await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
-    running.push({
-      stop: () => {
-        stranger.closeAllConnections();
-        return new Promise<void>((resolve) => void stranger.close(() => resolve()));
-      },
-    });
-    const { node } = createNode(`http://127.0.0.1:${(stranger.address() as AddressInfo).port}`);
-    node.start();
-    await reached(node, 'failed');
-    expect(node.snapshot().state).toMatchObject({ error: { code: 'coordinator-not-tore' } });
   });
 });

@@ -3,7 +3,7 @@ import type { GenerateOutcome } from '../protocol/wire/messages';
 import type { NodeSnapshot, PauseReason } from '../protocol/compute/node-snapshot';
 import { success, type Failure, type Result } from '../protocol/result';
 import { systemClock, timeText, type Clock } from './clock';
-import { BackOff, SLOW_RETRY_MS } from './coordinator-client/back-off';
+import { BackOff } from './coordinator-client/back-off';
 import type {
   CoordinatorConnection,
   CoordinatorEvent,
@@ -15,7 +15,7 @@ import { connectToCoordinator } from './coordinator-client/connect';
 import { parseCoordinatorUrl } from './coordinator-client/coordinator-url';
 import { TrafficMeter } from './coordinator-client/traffic-meter';
 import type { ContributorEvents, ContributorOptions, NodePreferences } from './contributor-options';
-import { nodeFailure, type NodeErrorCode } from './errors';
+import { nodeFailure } from './errors';
 import { ChallengeHistory } from './jobs/challenge-history';
 import { ChallengeDuty } from './jobs/challenge-duty';
 import { Pacer } from './jobs/pacer';
@@ -48,13 +48,6 @@ const CONNECTION_WAIT_MS = 10_000;
 const MAX_POLICY_WAIT_MS = 3_600_000;
 /** How long an answer waits for the next connection; coordinators keep the rest of it for about as long. */
 const RECONNECTION_WAIT_MS = 60_000;
-
-/** What ends the connection to a coordinator that knows this node, and will again: coming back changes nothing. */
-const FINAL_FAILURES: ReadonlySet<string> = new Set<NodeErrorCode>([
-  'connection-replaced',
-  'coordinator-unauthorized',
-  'proof-refused',
-]);
 
 type EventListeners = { readonly [Name in keyof ContributorEvents]: Listeners<ContributorEvents[Name]> };
 
@@ -352,23 +345,14 @@ export class ContributorNode {
       const ended = prepared.ok ? await this.connectAndWork(prepared.value, signal) : prepared.error;
       if (signal.aborted) break;
       if (ended === null) continue;
-      const delayMs = await this.retryDelayMs(ended, prepared.ok ? prepared.value : null);
+      const isKnown = prepared.ok && (await this.registration.isKnown(this.preferences.coordinatorUrl, prepared.value));
+      const delayMs = this.backOff.delayAfter(ended, isKnown);
       if (this.retries === before) await this.pauseAfter(ended, delayMs, signal);
     }
     await this.doors.close();
     await this.shards.release();
     await this.duty.settled();
     this.view.apply({ type: 'stopped' });
-  }
-
-  /** How long after a failure another attempt may help; null: not before the person changes something. */
-  private async retryDelayMs(error: Failure, prepared: PreparedNode | null): Promise<number | null> {
-    if (error.retryable) return this.backOff.nextDelayMs();
-    const url = parseCoordinatorUrl(this.preferences.coordinatorUrl);
-    if (prepared === null || !url.ok || FINAL_FAILURES.has(error.code)) return null;
-    // A coordinator that once took this node is one, whatever a proxy or a login page says in its place now.
-    const record = await this.registration.find(url.value.base, prepared);
-    return record.ok && record.value !== null ? this.backOff.nextDelayMs(SLOW_RETRY_MS) : null;
   }
 
   /** Shows a failure and waits: for a time, or where that is null until the person changes something. */
@@ -458,13 +442,9 @@ export class ContributorNode {
     const point = connection.resumePoint();
     this.resumeFrom = point === null ? null : { url: baseUrl, point };
     if (!lost) {
-      const goodbye = this.shards.standBy({
-        code: 'not-serving',
-        message: 'This node is leaving.',
-        retryable: true,
-      });
+      const leaving = nodeFailure('not-serving', 'This node is leaving.', { retryable: true });
       await Promise.race([
-        goodbye,
+        this.shards.standBy(leaving.error),
         new Promise<void>((resolve) => void setTimeout(resolve, GOODBYE_TIMEOUT_MS).unref()),
       ]);
     }

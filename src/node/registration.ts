@@ -2,6 +2,7 @@ import type { NodeRegistration } from '../protocol/compute/http/nodes';
 import { success, type Result } from '../protocol/result';
 import { CoordinatorRecords, type CoordinatorRecord } from './coordinator-records';
 import type { CoordinatorConnection } from './coordinator-client/coordinator-client';
+import { parseCoordinatorUrl } from './coordinator-client/coordinator-url';
 import type { NodeRecord } from './coordinator-client/reading';
 import type { NodeLogger } from './logger';
 import type { NodeView } from './node-view';
@@ -27,6 +28,13 @@ export class Registration {
   /** What is remembered of a coordinator under the node's present key. */
   find(baseUrl: string, prepared: PreparedNode): Promise<Result<CoordinatorRecord | null>> {
     return this.records.find(baseUrl, prepared.identity.publicKey);
+  }
+
+  /** Whether this node was registered at an address before, under its present key. */
+  async isKnown(coordinatorUrl: string, prepared: PreparedNode): Promise<boolean> {
+    const url = parseCoordinatorUrl(coordinatorUrl);
+    const record = url.ok ? await this.find(url.value.base, prepared) : url;
+    return record.ok && record.value !== null;
   }
 
   /** Registers where the coordinator does not know the key yet, and reports other hardware than it was told. */

@@ -33,3 +33,14 @@ it('grows up to a longer pause where one is given', () => {
   for (let attempt = 0; attempt < 12; attempt += 1) clock.advance(backOff.nextDelayMs(SLOW_RETRY_MS));
   expect(backOff.nextDelayMs(SLOW_RETRY_MS)).toBe(SLOW_RETRY_MS);
 });
+
+it.each([
+  ['coordinator-not-tore', true, 750],
+  ['coordinator-not-tore', false, null],
+  ['coordinator-unauthorized', true, null],
+  ['proof-refused', true, null],
+  ['connection-replaced', true, null],
+])('comes back after %s to a known coordinator (%s) in %s ms', (code, isKnown, delayMs) => {
+  const error = { code, message: 'No.', retryable: false };
+  expect(new BackOff(new ManualClock()).delayAfter(error, isKnown)).toBe(delayMs);
+});

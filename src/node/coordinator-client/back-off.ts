@@ -1,9 +1,18 @@
+import type { Failure } from '../../protocol/result';
 import type { Clock } from '../clock';
+import type { NodeErrorCode } from '../errors';
 
 /** First and longest pause between attempts, and how long things must go well before the pauses start small again. */
 export const BACK_OFF = { firstMs: 1_000, longestMs: 60_000, calmAfterMs: 120_000 } as const;
 /** Longest pause where an attempt hardly helps, but may. */
 export const SLOW_RETRY_MS = 300_000;
+
+/** What a coordinator that knows this node says, and will say again. */
+const FINAL_FAILURES: ReadonlySet<string> = new Set<NodeErrorCode>([
+  'connection-replaced',
+  'coordinator-unauthorized',
+  'proof-refused',
+]);
 
 /**
  * Growing pauses between attempts: doubled each time up to a limit, each drawn from its upper half so that many nodes
@@ -25,6 +34,16 @@ export class BackOff {
     this.attempts += 1;
     this.calmAtMs = nowMs + delayMs + BACK_OFF.calmAfterMs;
     return delayMs;
+  }
+
+  /**
+   * Milliseconds after which coming back to a coordinator may help; null: not before something is changed.
+   *
+   * @param isKnown - it took this node before, so it is one, whatever a proxy or a login page says in its place now
+   */
+  delayAfter(error: Failure, isKnown: boolean): number | null {
+    if (error.retryable) return this.nextDelayMs();
+    return isKnown && !FINAL_FAILURES.has(error.code) ? this.nextDelayMs(SLOW_RETRY_MS) : null;
   }
 
   /** Attempts since things last went well. */

@@ -49,7 +49,10 @@ async function plan(
     mayUseCpu: true,
     ...(devices === undefined ? {} : { devices, deviceReasons: ['Card is not used.'] }),
   };
-  const planned = await planner.plan(wish, agreed, { signal: new AbortController().signal, onProgress: () => undefined });
+  const planned = await planner.plan(wish, agreed, {
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+  });
   if (!planned.ok) throw new Error(planned.error.message);
   const { chosen, precision: held, ...where } = planned.value;
   return {

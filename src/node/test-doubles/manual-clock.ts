@@ -1,4 +1,4 @@
-import type { Clock } from '../clock';
+import { systemClock, type Clock } from '../clock';
 
 /** A clock that stands still until a test moves it. */
 export class ManualClock implements Clock {
@@ -49,6 +49,22 @@ export class ManualClock implements Clock {
     }
     this.time = end;
   }
+}
+
+/** A clock that runs, and can be set and moved forward besides; its pauses are as short as chance makes them. */
+export function movableClock(): Clock & { setByMs: number; skippedMs: number } {
+  return {
+    ...systemClock,
+    setByMs: 0,
+    skippedMs: 0,
+    now() {
+      return Date.now() + this.setByMs;
+    },
+    monotonicMs() {
+      return performance.now() + this.skippedMs;
+    },
+    random: () => 0,
+  };
 }
 
 /** Waits until something holds; the test's own time limit ends a wait that is in vain. */
