@@ -2,7 +2,7 @@ import { ForwardGate } from './activation-server/forward-gate';
 import type { GenerateOutcome } from '../protocol/wire/messages';
 import type { NodeSnapshot, PauseReason } from '../protocol/compute/node-snapshot';
 import { success, type Failure, type Result } from '../protocol/result';
-import { systemClock, timeText, type Clock } from './clock';
+import { systemClock, type Clock } from './clock';
 import { BackOff } from './coordinator-client/back-off';
 import type {
   CoordinatorConnection,
@@ -22,6 +22,7 @@ import { Pacer } from './jobs/pacer';
 import { Listeners } from './listeners';
 import { silentLogger, type NodeLogger } from './logger';
 import { NodeDoors } from './node-doors';
+import { failureEvent } from './node-lifecycle';
 import { NodeView } from './node-view';
 import { PauseProgress } from './policy/pause-progress';
 import { PolicyKeeper } from './policy/policy-keeper';
@@ -359,11 +360,7 @@ export class ContributorNode {
   private async pauseAfter(error: Failure, delayMs: number | null, signal: AbortSignal): Promise<void> {
     const before = this.retries;
     const atMs = delayMs === null ? null : this.clock.monotonicMs() + delayMs;
-    this.view.apply(
-      delayMs === null
-        ? { type: 'failed', error }
-        : { type: 'retry-planned', error, retryAt: timeText(this.clock.now() + delayMs) },
-    );
+    this.view.apply(failureEvent(error, delayMs, this.clock));
     this.logger.warn('The node waits', { code: error.code, reason: error.message, retry: delayMs !== null });
     while (!signal.aborted && this.retries === before) {
       const remainingMs = atMs === null ? null : atMs - this.clock.monotonicMs();
@@ -485,10 +482,8 @@ export class ContributorNode {
     this.view.apply({ type: 'paused', reason });
     this.shards.abandonUnless(null);
     const { finishBeforePausing, freeMemoryWhenPaused } = this.preferences.policy;
-    if (this.pausing.mayFinish(reason, finishBeforePausing) && this.shards.active > 0) {
-      this.shards.accept(false);
-      return;
-    }
+    const mayFinish = this.pausing.mayFinish(reason, finishBeforePausing);
+    if (mayFinish && this.shards.active > 0) return this.shards.accept(false);
     const paused: Failure = { code: 'not-serving', message: 'This node is paused.', retryable: true };
     await this.shards.standBy(paused);
     if (freeMemoryWhenPaused) await this.shards.release();

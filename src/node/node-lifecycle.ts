@@ -1,6 +1,7 @@
 import type { LayerRange } from '../protocol/compute/model';
 import type { NodeState, PauseReason } from '../protocol/compute/node-snapshot';
 import type { Failure } from '../protocol/result';
+import { timeText, type Clock } from './clock';
 
 /** What can happen to a node, as far as its state shows it. The states and their diagram are in protocol. */
 export type NodeEvent =
@@ -19,6 +20,13 @@ export type NodeEvent =
   | { readonly type: 'retry-planned'; readonly error: Failure; readonly retryAt: string }
   | { readonly type: 'failed'; readonly error: Failure }
   | { readonly type: 'stopped' };
+
+/** A failure as the state shows it: with the time of the next attempt, or where `delayMs` is null as one that stays. */
+export function failureEvent(error: Failure, delayMs: number | null, clock: Pick<Clock, 'now'>): NodeEvent {
+  return delayMs === null
+    ? { type: 'failed', error }
+    : { type: 'retry-planned', error, retryAt: timeText(clock.now() + delayMs) };
+}
 
 const clampFraction = (fraction: number): number =>
   Number.isFinite(fraction) ? Math.min(1, Math.max(0, fraction)) : 0;

@@ -4,14 +4,13 @@ import type { Failure, Result } from '../../protocol/result';
 import { success } from '../../protocol/result';
 import type { ForwardGate } from '../activation-server/forward-gate';
 import type { Clock } from '../clock';
-import { timeText } from '../clock';
 import { BackOff } from '../coordinator-client/back-off';
 import type { CoordinatorConnection, PipelineMessage } from '../coordinator-client/coordinator-client';
 import { readModelIds } from '../coordinator-client/reading';
 import { nodeFailure, type NodeErrorCode } from '../errors';
 import { pacedEngine, type Pacer } from '../jobs/pacer';
 import { PipelineJobs, type JobLinks } from '../jobs/pipeline-jobs';
-import type { NodeEvent } from '../node-lifecycle';
+import { failureEvent, type NodeEvent } from '../node-lifecycle';
 import { MoveConsent } from './move-consent';
 import type { ShardKeeper } from './shard-keeper';
 import { ShardPlanner, type AgreedLayers, type ShardPlannerOptions, type ShardWish } from './shard-planner';
@@ -159,21 +158,17 @@ export class ShardService {
     if (error.code === 'cancelled' || error.code === 'connection-lost') return;
     // The engine's end has planned its retry already.
     if (this.setback !== null) return;
-    if (error.retryable) this.planRetry(error, key, this.backOff.nextDelayMs());
-    else if (error.code === 'memory-insufficient') this.planRetry(error, key, MEMORY_RETRY_MS);
-    else {
-      this.setback = { wish: key, retryAtMs: null, shown: { type: 'failed', error } };
-      this.options.view.apply(this.setback.shown);
-      await this.retire(error);
-    }
+    if (error.retryable) return this.setBack(error, key, this.backOff.nextDelayMs());
+    if (error.code === 'memory-insufficient') return this.setBack(error, key, MEMORY_RETRY_MS);
+    this.setBack(error, key, null);
+    await this.retire(error);
   }
 
-  private planRetry(error: Failure, wish: string | null, delayMs: number): void {
+  private setBack(error: Failure, wish: string | null, delayMs: number | null): void {
     const { clock, view } = this.options;
-    const retryAt = timeText(clock.now() + delayMs);
-    const shown: NodeEvent = { type: 'retry-planned', error, retryAt };
-    this.setback = { wish, retryAtMs: clock.monotonicMs() + delayMs, shown };
-    view.apply(shown);
+    const retryAtMs = delayMs === null ? null : clock.monotonicMs() + delayMs;
+    this.setback = { wish, retryAtMs, shown: failureEvent(error, delayMs, clock) };
+    view.apply(this.setback.shown);
   }
 
   private beginLoad(wish: ShardWish, key: string): void {
@@ -332,7 +327,7 @@ export class ShardService {
     this.loadedFor = null;
     this.options.view.set({ shard: null });
     const delayMs = this.backOff.nextDelayMs();
-    this.planRetry(error, null, delayMs);
+    this.setBack(error, null, delayMs);
     this.options.onNotice(`${error.message} The shard is loaded again in ${Math.ceil(delayMs / 1_000)} s.`);
     void this.unregister();
   }
