@@ -13,6 +13,9 @@ export const RENEW_EVERY_MS = 15_000;
  * renews its holds while it lives; those of a dead one lapse, and with them the requests nobody is answering any more.
  */
 export class Holds {
+  /** Requests being answered here, by node. */
+  private readonly kept = new Map<string, Set<string>>();
+
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
@@ -53,12 +56,20 @@ export class Holds {
     return placed.numInsertedOrUpdatedRows === 1n;
   }
 
-  /** Gives an amount back; nothing happens when it was given back already. */
+  /** Renews a hold from now on. For after the transaction that placed it: one that may have failed left none behind. */
+  keep(nodeId: string, requestId: string): void {
+    this.kept.set(nodeId, (this.kept.get(nodeId) ?? new Set()).add(requestId));
+  }
+
+  /** Gives an amount back; nothing happens when it was given back already. Where that fails the hold lapses. */
   async release(
     nodeId: string,
     requestId: string,
     source: Database | DatabaseTransaction = this.database,
   ): Promise<void> {
+    const ofNode = this.kept.get(nodeId);
+    ofNode?.delete(requestId);
+    if (ofNode?.size === 0) this.kept.delete(nodeId);
     await source
       .deleteFrom('holds')
       .where('node_id', '=', nodeId)
@@ -70,7 +81,15 @@ export class Holds {
   /** Says that this process still answers what it set aside for. */
   async renew(): Promise<void> {
     const renewed_at = timestampOf(this.clock.nowMs());
-    await this.database.updateTable('holds').set({ renewed_at }).where('holder', '=', this.holder).execute();
+    for (const [nodeId, requestIds] of this.kept) {
+      await this.database
+        .updateTable('holds')
+        .set({ renewed_at })
+        .where('node_id', '=', nodeId)
+        .where('request_id', 'in', [...requestIds])
+        .where('holder', '=', this.holder)
+        .execute();
+    }
   }
 
   /** At the start of a coordinator of one process: nothing runs, so nothing is held. */

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { statusOf } from '../api/http-status';
-import { systemClock, systemRandom } from '../clock';
+import { systemClock, systemRandom, timestampOf } from '../clock';
+import { RENEW_EVERY_MS } from '../ledger/holds';
 import { LedgerStore } from '../ledger/ledger-store';
 import { LedgerVerifier } from '../ledger/ledger-verifier';
 import { maximumPrice } from '../ledger/pricing';
@@ -57,6 +58,15 @@ const work = {
 
 async function holdFor(requestId = 'r'): ReturnType<Cashier['hold']> {
   return cashier.hold({ ...request, requestId }, shape, 5);
+}
+
+async function renewedAt(requestId: string): Promise<string | undefined> {
+  const row = await database
+    .selectFrom('holds')
+    .select('renewed_at')
+    .where('request_id', '=', requestId)
+    .executeTakeFirst();
+  return row?.renewed_at;
 }
 
 describe('the cashier', () => {
@@ -116,6 +126,32 @@ describe('the cashier', () => {
     nowMs += 61_000;
     expect(await hold(right, 'later')).toMatchObject({ ok: true });
     expect(await hold(left, 'later')).toMatchObject({ ok: false, error: { code: 'request-id-used' } });
+  });
+
+  it('lets go of what could not be given back, and of nothing else, while it goes on', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    let nowMs = Date.now();
+    const going = new Cashier(database, ledger, silent, { tokenEconomy: true }, { nowMs: () => nowMs });
+    const hold = (requestId: string): ReturnType<Cashier['hold']> => going.hold({ ...request, requestId }, shape, 5);
+    try {
+      await going.start(true, (thrown) => expect.unreachable(String(thrown)));
+      const lost = await hold('lost');
+      expect(await hold('running')).toMatchObject({ ok: true });
+      await sql`alter table holds rename to away`.execute(database);
+      if (lost.ok) await lost.value.release();
+      await sql`alter table away rename to holds`.execute(database);
+      expect(await hold('lost')).toMatchObject({ ok: false, error: { code: 'request-id-used' } });
+      for (let round = 0; round < 5; round += 1) {
+        nowMs += RENEW_EVERY_MS;
+        vi.advanceTimersByTime(RENEW_EVERY_MS);
+        await expect.poll(() => renewedAt('running')).toBe(timestampOf(nowMs));
+      }
+      expect(await hold('running')).toMatchObject({ ok: false, error: { code: 'request-id-used' } });
+      expect(await hold('lost')).toMatchObject({ ok: true });
+    } finally {
+      going.stop();
+      vi.useRealTimers();
+    }
   });
 
   it('does not let a redemption take what is set aside', async () => {

@@ -114,17 +114,18 @@ export class Cashier {
     if (used !== undefined) return refuse('request-id-used', 'A request with this id was answered already.');
     if (!this.config.tokenEconomy) return success(FREE);
     const { nodeId, requestId } = request;
-    return this.database.transaction().execute(async (transaction) => {
+    const refused = await this.database.transaction().execute(async (transaction) => {
       const balance = await this.ledger.balanceOf(nodeId, transaction);
       const held = await this.holds.heldFor(nodeId, transaction);
       if (balance - held < needed) return tooLow({ balance, held, needed });
-      if (!(await this.holds.place(transaction, nodeId, requestId, needed))) {
-        return refuse('request-id-used', 'A request with this id is running already.');
-      }
-      // While the database is away nothing can be given back; the hold lapses by itself then.
-      const release = (): Promise<void> => this.holds.release(nodeId, requestId).catch(() => undefined);
-      return success({ amountMicroGft: needed, release });
+      const isPlaced = await this.holds.place(transaction, nodeId, requestId, needed);
+      return isPlaced ? null : refuse('request-id-used', 'A request with this id is running already.');
     });
+    if (refused !== null) return refused;
+    this.holds.keep(nodeId, requestId);
+    // While the database is away nothing can be given back; the hold lapses by itself then.
+    const release = (): Promise<void> => this.holds.release(nodeId, requestId).catch(() => undefined);
+    return success({ amountMicroGft: needed, release });
   }
 
   /**
