@@ -308,6 +308,8 @@ describe('what depends on time and standing', () => {
       await post(`/inference/shards/heartbeat/${id}`);
       // One right answer stays in the window, so it takes more than ten wrong ones.
       for (let round = 0; round < 40; round += 1) {
+        nowMs += 300_000;
+        await post(`/inference/shards/heartbeat/${id}`);
         if ((await answerChallenge(id, false)).body['status'] === 'suspended') break;
       }
       expect((await get(`/nodes/${id}`)).body['status']).toBe('suspended');

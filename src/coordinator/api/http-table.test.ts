@@ -24,7 +24,7 @@ let target: TestCoordinator;
 
 describe('the HTTP table', () => {
   beforeEach(async () => {
-    target = await startTestCoordinator({ name: 'Table' });
+    target = await startTestCoordinator({ name: 'Table', challengeEverySeconds: 0.01 });
     callAt(target.url);
   });
   afterEach(async () => {

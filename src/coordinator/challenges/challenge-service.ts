@@ -33,6 +33,8 @@ import {
 
 /** Tokens the baseline asks for; they only enter the estimate. */
 const CHALLENGE_TOKENS = 20;
+/** A node that asks at the interval may come early by the time messages take. */
+const SHORTEST_INTERVAL = 0.9;
 
 const OPENINGS = [
   'The sea is salty because',
@@ -99,8 +101,9 @@ export class ChallengeService {
   ) {}
 
   /**
-   * Hands a node its challenge. An open one of the same channel is handed out again, so that asking often cannot pile
-   * up challenges on somebody else's node. Fails with `node-unknown`, `node-inactive` or `shard-missing`.
+   * Hands a node its challenge. An open one of the same channel is handed out again, and over HTTP, where the node or
+   * somebody else asks for it, there is one for each interval: asking often piles up neither challenges nor right answers.
+   * Fails with `node-unknown`, `node-inactive`, `shard-missing` or `rate-limited`.
    */
   async dispatch(nodeId: string, channel: TaskRow['channel']): Promise<CoordinatorResult<TaskView>> {
     const node = await this.nodes.find(nodeId);
@@ -113,11 +116,14 @@ export class ChallengeService {
         suggestion: 'Register a shard first.',
       });
     }
-    const open = await this.store.open(nodeId, channel);
-    if (open !== undefined) return success(taskView(open));
-    const task = this.createTask(shard, channel);
-    await this.store.insert(task);
-    return success(taskView(task));
+    const intervalMs = this.config.challengeEverySeconds * 1_000 * SHORTEST_INTERVAL;
+    const sinceMs = channel === 'http' ? this.clock.nowMs() - intervalMs : null;
+    const task = await this.store.handOut(this.createTask(shard, channel), sinceMs);
+    if (task !== null) return success(taskView(task));
+    const every = this.config.challengeEverySeconds;
+    return refuse('rate-limited', `The node had its challenge; there is one every ${every} seconds.`, {
+      retryable: true,
+    });
   }
 
   /** Pushes a challenge over the node's connection. Does nothing when there is nobody to ask. */
@@ -339,6 +345,10 @@ export class ChallengeService {
   }
 
   private messageOf(verdict: Verdict): string {
+    if (!verdict.counts) {
+      const said = verdict.task.status === 'verified' ? 'The challenge was passed.' : 'The answer was wrong.';
+      return `${said} The node is judged by proofs, so its reliability stays as it was.`;
+    }
     if (verdict.suspendedNow) return 'The node is suspended: too many of its answers were wrong or missing.';
     if (verdict.task.task_type === WORK_CHECK_TYPE) return workCheckMessage(verdict.task.status === 'verified');
     switch (verdict.task.status) {
@@ -354,7 +364,7 @@ export class ChallengeService {
   }
 
   private conclude(verdict: Verdict | null): void {
-    if (verdict === null) return;
+    if (verdict?.counts !== true) return;
     this.notifications.standing(verdict.task.node_id, {
       status: verdict.nodeStatus,
       reliability: verdict.reliability.factor,

@@ -15,6 +15,8 @@ export interface Verdict {
   readonly nodeStatus: 'active' | 'suspended' | 'deregistered';
   /** This verdict suspended the node. */
   readonly suspendedNow: boolean;
+  /** False where the reliability does not depend on it. */
+  readonly counts: boolean;
 }
 
 export const CHALLENGE_TYPE = 'inference_challenge';
@@ -22,6 +24,9 @@ export const PROOF_TYPE = 'proof_of_work';
 /** Real work that was done again elsewhere. */
 export const WORK_CHECK_TYPE = 'work_check';
 export const FAULT_TYPE = 'pipeline_fault';
+
+/** A node that got a proof this recently is judged by proofs; the baseline's challenges it orders itself say nothing then. */
+const PROVED_WITHIN_MS = 24 * 3_600_000;
 
 /** Tasks and what follows from their verdicts. */
 export class ChallengeStore {
@@ -36,8 +41,12 @@ export class ChallengeStore {
   }
 
   /** The node's open challenge on a channel, not yet expired. */
-  open(nodeId: string, channel: TaskRow['channel']): Promise<TaskRow | undefined> {
-    return this.database
+  open(
+    nodeId: string,
+    channel: TaskRow['channel'],
+    source: Database | DatabaseTransaction = this.database,
+  ): Promise<TaskRow | undefined> {
+    return source
       .selectFrom('tasks')
       .selectAll()
       .where('node_id', '=', nodeId)
@@ -80,7 +89,7 @@ export class ChallengeStore {
       .selectFrom('tasks')
       .select((build) => build.fn.countAll<number>().as('tasks'))
       .where('node_id', '=', nodeId)
-      .where('status', '!=', 'dispatched')
+      .where('verdict_order', 'is not', null)
       .executeTakeFirst();
     return Number(row?.tasks ?? 0);
   }
@@ -108,6 +117,31 @@ export class ChallengeStore {
   }
 
   /**
+   * Stores a task to be handed out, unless its node has an open one of that channel.
+   *
+   * @param sinceMs - the node's last one of that channel must be older; null: it may be of any age
+   * @returns the task the node has now; null when its last one is too young
+   */
+  async handOut(task: TaskRow, sinceMs: number | null): Promise<TaskRow | null> {
+    return this.database.transaction().execute(async (transaction) => {
+      const open = await this.open(task.node_id, task.channel, transaction);
+      if (open !== undefined) return open;
+      if (sinceMs !== null) {
+        const young = await transaction
+          .selectFrom('tasks')
+          .select('id')
+          .where('node_id', '=', task.node_id)
+          .where('channel', '=', task.channel)
+          .where('created_at', '>', timestampOf(sinceMs))
+          .executeTakeFirst();
+        if (young !== undefined) return null;
+      }
+      await transaction.insertInto('tasks').values(task).execute();
+      return task;
+    });
+  }
+
+  /**
    * Decides an open task and updates its node's reliability and status, all in one transaction.
    * @returns null when the task was decided already
    */
@@ -117,6 +151,13 @@ export class ChallengeStore {
     answer: { resultHash: string; flopsDelivered: number; executionTimeMs: number } | null,
   ): Promise<Verdict | null> {
     const verdict = await this.database.transaction().execute(async (transaction) => {
+      const open = await transaction
+        .selectFrom('tasks')
+        .selectAll()
+        .where('id', '=', taskId)
+        .where('status', '=', 'dispatched')
+        .executeTakeFirst();
+      if (open === undefined) return null;
       const task = await transaction
         .updateTable('tasks')
         .set({
@@ -125,13 +166,12 @@ export class ChallengeStore {
           flops_delivered: answer?.flopsDelivered ?? null,
           execution_time_ms: answer?.executionTimeMs ?? null,
           completed_at: timestampOf(this.clock.nowMs()),
-          verdict_order: await this.nextOrder(transaction),
+          verdict_order: (await this.counts(transaction, open)) ? await this.nextOrder(transaction) : null,
         })
         .where('id', '=', taskId)
-        .where('status', '=', 'dispatched')
         .returningAll()
-        .executeTakeFirst();
-      return task === undefined ? null : this.applyVerdict(transaction, task);
+        .executeTakeFirstOrThrow();
+      return this.applyVerdict(transaction, task);
     });
     if (verdict !== null) this.standings.changed(verdict.task.node_id);
     return verdict;
@@ -179,6 +219,19 @@ export class ChallengeStore {
       .execute();
   }
 
+  /** Anybody can compute the answer to a baseline challenge: ordered by the node itself, it must not outweigh proofs. */
+  private async counts(transaction: DatabaseTransaction, task: TaskRow): Promise<boolean> {
+    if (task.task_type !== CHALLENGE_TYPE || task.channel !== 'http') return true;
+    const proof = await transaction
+      .selectFrom('tasks')
+      .select('id')
+      .where('node_id', '=', task.node_id)
+      .where('task_type', '=', PROOF_TYPE)
+      .where('created_at', '>', timestampOf(this.clock.nowMs() - PROVED_WITHIN_MS))
+      .executeTakeFirst();
+    return proof === undefined;
+  }
+
   private async nextOrder(transaction: DatabaseTransaction): Promise<number> {
     const last = await transaction
       .selectFrom('tasks')
@@ -214,6 +267,6 @@ export class ChallengeStore {
       })
       .where('id', '=', task.node_id)
       .execute();
-    return { task, reliability, nodeStatus, suspendedNow };
+    return { task, reliability, nodeStatus, suspendedNow, counts: task.verdict_order !== null };
   }
 }

@@ -91,8 +91,10 @@ export function challengeAnswer(task: Json): string {
   return createHash('sha256').update(text, 'utf8').digest('hex');
 }
 
+/** Asks for a challenge until the next one is due, and answers it. */
 export async function answerChallenge(nodeId: string, right: boolean): Promise<Answer> {
-  const task = await post(`/tasks/dispatch/${nodeId}`);
+  let task = await post(`/tasks/dispatch/${nodeId}`);
+  while (task.status === 429) task = await post(`/tasks/dispatch/${nodeId}`);
   expect(task.status).toBe(200);
   return post('/tasks/result', {
     task_id: task.body['task_id'],
