@@ -192,13 +192,8 @@ export class ChallengeService {
 
   /** Counts challenges nobody answered in time as failed. */
   async expireOverdue(): Promise<void> {
-    for (const task of await this.store.overdue()) {
-      if (this.proofs.isForgotten(task)) {
-        await this.store.remove(task.id);
-        continue;
-      }
-      this.conclude(await this.store.decide(task.id, 'expired', null));
-    }
+    await this.store.forgetUnmatched();
+    for (const task of await this.store.overdue()) this.conclude(await this.store.decide(task.id, 'expired', null));
   }
 
   private async answerProof(task: TaskRow, given: unknown): Promise<CoordinatorResult<TaskVerdict>> {

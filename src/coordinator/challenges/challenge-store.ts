@@ -78,6 +78,30 @@ export class ChallengeStore {
     return kept.numUpdatedRows > 0n;
   }
 
+  /** Stores one more task of a proof; its other open tasks wait as long as this one may take. */
+  async join(task: TaskRow): Promise<void> {
+    await this.database.transaction().execute(async (transaction) => {
+      await transaction.insertInto('tasks').values(task).execute();
+      await transaction
+        .updateTable('tasks')
+        .set({ expires_at: task.expires_at })
+        .where('proof_group', '=', task.proof_group)
+        .where('status', '=', 'dispatched')
+        .execute();
+    });
+  }
+
+  /** Forgets answered proofs whose counterpart never came: they prove nothing. */
+  async forgetUnmatched(): Promise<void> {
+    await this.database
+      .deleteFrom('tasks')
+      .where('status', '=', 'dispatched')
+      .where('task_type', '=', PROOF_TYPE)
+      .where('proof_json', 'is not', null)
+      .where('expires_at', '<=', timestampOf(this.clock.nowMs()))
+      .execute();
+  }
+
   /** Forgets an open task that can no longer be judged. */
   async remove(taskId: string): Promise<void> {
     await this.database.deleteFrom('tasks').where('id', '=', taskId).where('status', '=', 'dispatched').execute();

@@ -89,11 +89,6 @@ export class ProofService {
     return this.compareGroup(task, model ?? null);
   }
 
-  /** An answered proof whose counterpart never came proves nothing and is forgotten. */
-  isForgotten(task: TaskRow): boolean {
-    return task.task_type === PROOF_TYPE && task.proof_json !== null;
-  }
-
   private async compareGroup(
     task: TaskRow,
     model: KnownModel | null,
@@ -140,7 +135,7 @@ export class ProofService {
       shard === undefined || model === null || asked.size >= MAX_PEERS ? [] : await this.holders.of(shard, asked);
     if (third !== undefined && model !== null && task.proof_group !== null) {
       const more = this.taskOf(third, model, task.proof_group, task.prompt);
-      await this.store.insert(more);
+      await this.store.join(more);
       return { outcome: { kind: 'waiting' }, more: [more] };
     }
     for (const one of open) await this.store.remove(one.id);
