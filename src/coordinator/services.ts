@@ -113,7 +113,7 @@ export function createServices(
 ): CoordinatorServices {
   const { clock, random, logger } = surroundings;
   const ledger = new LedgerStore(database, clock, random);
-  const verifier = new LedgerVerifier(database, ledger);
+  const verifier = new LedgerVerifier(database, ledger, clock);
   const signingKey = surroundings.signingKey ?? null;
   const checkpoints = new LedgerCheckpoints(
     database,

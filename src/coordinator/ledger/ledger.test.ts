@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { sql } from 'kysely';
+import { sql, type KyselyPlugin } from 'kysely';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, systemRandom } from '../clock';
 import type { Database } from '../storage/database-schema';
@@ -106,9 +106,11 @@ describe('the ledger', () => {
   it.each(columns)('notices a change of %s', async (column, value) => {
     await append(grant('a', 100));
     await append(grant('b', 100), spend('a', 10));
-    const verifier = new LedgerVerifier(database, ledger);
+    let nowMs = 0;
+    const verifier = new LedgerVerifier(database, ledger, { nowMs: () => nowMs });
     expect((await verifier.verifyAll()).chain_valid).toBe(true);
     await dropTrigger(database, 'ledger_entries_keep', 'ledger_entries');
+    nowMs += 5 * 60_000;
     await sql`update ledger_entries set ${sql.ref(column)} = ${value} where seq = 2`.execute(database);
     expect((await verifier.verifyAll()).chain_valid).toBe(false);
     expect((await new LedgerVerifier(database, ledger).advance()).valid).toBe(false);
@@ -133,16 +135,53 @@ describe('the ledger', () => {
     await append(grant('a', 100));
     await append(grant('b', 100));
     await dropTrigger(database, 'ledger_entries_stay', 'ledger_entries');
-    const verifier = new LedgerVerifier(database, ledger);
+    const verify = (): ReturnType<LedgerVerifier['verifyAll']> => new LedgerVerifier(database, ledger).verifyAll();
     await sql`update balances set balance_micro_gft = 500 where node_id = 'a'`.execute(database);
-    expect((await verifier.verifyAll()).problem).toContain('balance');
+    expect((await verify()).problem).toContain('balance');
     await sql`update balances set balance_micro_gft = 100 where node_id = 'a'`.execute(database);
-    expect((await verifier.verifyAll()).chain_valid).toBe(true);
+    expect((await verify()).chain_valid).toBe(true);
     await sql`update ledger_head set supply_micro_gft = 500`.execute(database);
-    expect((await verifier.verifyAll()).chain_valid).toBe(false);
+    expect((await verify()).chain_valid).toBe(false);
     await sql`update ledger_head set supply_micro_gft = 200`.execute(database);
     await sql`delete from ledger_entries where seq = 2`.execute(database);
-    expect((await verifier.verifyAll()).chain_valid).toBe(false);
+    expect((await verify()).chain_valid).toBe(false);
+  });
+
+  it('is read once for all who want a verdict, then only what is new, and all of it again after minutes', async () => {
+    const ENTRIES = 600;
+    await append(...Array.from({ length: ENTRIES }, () => grant('a', 1)));
+    let rowsRead = 0;
+    const counting: KyselyPlugin = {
+      transformQuery: ({ node }) => node,
+      transformResult: async ({ result }) => {
+        rowsRead += result.rows.filter((row) => 'entry_hash' in row).length;
+        return result;
+      },
+    };
+    let nowMs = 0;
+    const verifier = new LedgerVerifier(database.withPlugin(counting), ledger, { nowMs: () => nowMs });
+    const reads = async (): Promise<number> => {
+      const before = rowsRead;
+      const verdicts = await Promise.all(Array.from({ length: 10 }, () => verifier.verifyAll()));
+      for (const verdict of verdicts) expect(verdict).toEqual(verdicts[0]);
+      expect(verdicts[0]).toMatchObject({ chain_valid: true });
+      return rowsRead - before;
+    };
+    expect(await reads()).toBe(ENTRIES);
+    expect(await reads()).toBe(0);
+    await append(grant('b', 5), spend('a', 2));
+    expect(await reads()).toBe(2);
+    nowMs += 5 * 60_000;
+    expect(await reads()).toBe(ENTRIES + 2);
+    // What stays does not hide what is wrong with the rest, and a verdict of that kind is given anew each time.
+    await sql`update balances set balance_micro_gft = 500 where node_id = 'b'`.execute(database);
+    await append(grant('a', 1));
+    expect(await verifier.verifyAll()).toMatchObject({
+      chain_valid: false,
+      problem: expect.stringContaining('balance'),
+    });
+    await sql`update balances set balance_micro_gft = 5 where node_id = 'b'`.execute(database);
+    expect(await verifier.verifyAll()).toMatchObject({ chain_valid: true, problem: null });
   });
 
   it('goes on from the last entry it has seen', async () => {
