@@ -59,10 +59,17 @@ export interface Coordinator {
   releaseNode(nodeId: string): Promise<CoordinatorResult<void>>;
 }
 
-interface Started {
-  readonly app: ApiServer;
+/** What a coordinator has opened so far. */
+interface Opened {
   readonly database: Database;
+  bus: ReplicaBus | null;
+  services: CoordinatorServices | null;
+  app: ApiServer | null;
+}
+
+interface Started extends Opened {
   readonly services: CoordinatorServices;
+  readonly app: ApiServer;
 }
 
 function listenFailure(thrown: unknown, config: CoordinatorConfig): ReturnType<typeof refuse> {
@@ -117,6 +124,23 @@ async function untilIdle(services: CoordinatorServices, limitMs: number): Promis
   }
 }
 
+/** Closes whatever was opened, also by a start that failed half-way. */
+async function closeAll({ database, bus, services, app }: Opened): Promise<void> {
+  await services?.federation?.stop();
+  services?.desk.stop();
+  await services?.workChecks.stop();
+  services?.cashier.stop();
+  await services?.maintenance.stop();
+  await services?.gridRefresh.stop();
+  services?.hub.stop();
+  services?.replicas?.stop();
+  await bus?.close();
+  await app?.close();
+  await services?.coverage.settled();
+  await services?.ownRuns.close();
+  await database.destroy();
+}
+
 /** Makes a coordinator; `start` opens its database and listens. */
 export function createCoordinator(
   options: CoordinatorOptions,
@@ -127,15 +151,14 @@ export function createCoordinator(
   const random = surroundings.random ?? systemRandom;
   let started: Started | null = null;
 
-  const open = async (
-    config: CoordinatorConfig,
-    database: Database,
-  ): Promise<CoordinatorResult<RunningCoordinator>> => {
+  const open = async (config: CoordinatorConfig, opened: Opened): Promise<CoordinatorResult<RunningCoordinator>> => {
+    const { database } = opened;
     const coordinatorId = await coordinatorIdOf(database, random);
     const federation = readFederation(config.federation);
     if (!federation.ok) return federation;
     const bus = await connectReplicas(config, logger);
     if (!bus.ok) return bus;
+    opened.bus = bus.value;
     const signingKey = await signingKeyOf(config, database, logger);
     const services = createServices(config, coordinatorId, database, {
       clock,
@@ -145,6 +168,7 @@ export function createCoordinator(
       federation: federation.value,
       signingKey,
     });
+    opened.services = services;
     await services.grid.load();
     const loaded = await services.catalogue.load(
       config.modelFolders,
@@ -154,6 +178,7 @@ export function createCoordinator(
     const tls = readTls(config);
     if (!tls.ok) return tls;
     const app = await createServer(services, tls.value);
+    opened.app = app;
     // Before anybody can ask: what an earlier process set aside is nobody's any more.
     await services.cashier.start(bus.value === null, (thrown) =>
       logger.warn({ err: thrown }, 'what is set aside could not be renewed'),
@@ -161,14 +186,12 @@ export function createCoordinator(
     try {
       await app.listen({ host: config.host, port: config.port, backlog: BACKLOG });
     } catch (thrown) {
-      services.cashier.stop();
-      await app.close();
       return listenFailure(thrown, config);
     }
     services.maintenance.start();
     services.replicas?.start();
     await services.federation?.start();
-    started = { app, database, services };
+    started = { ...opened, app, services };
     const { port } = app.server.address() as AddressInfo;
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     logger.info({ host: config.host, port, coordinatorId }, 'the coordinator listens');
@@ -185,15 +208,15 @@ export function createCoordinator(
         logger.warn({ err: thrown }, 'a connection to the database broke'),
       );
       if (!database.ok) return database;
+      const opened: Opened = { database: database.value, bus: null, services: null, app: null };
       try {
-        const opened = await open(config.value, database.value);
-        if (!opened.ok) await database.value.destroy();
-        return opened;
+        return await open(config.value, opened);
       } catch (thrown) {
-        await database.value.destroy();
         const stored = storageErrorOf(thrown);
         if (stored !== null) return { ok: false, error: stored.failure };
         throw thrown;
+      } finally {
+        if (started === null) await closeAll(opened);
       }
     },
 
@@ -201,23 +224,12 @@ export function createCoordinator(
       const running = started;
       started = null;
       if (running === null) return;
-      const { app, database, services } = running;
+      const { services } = running;
       services.generation.drain();
       await untilIdle(services, services.config.drainSeconds * 1_000);
       services.generation.stop();
       await untilIdle(services, STOP_GRACE_MS);
-      await services.federation?.stop();
-      services.desk.stop();
-      await services.workChecks.stop();
-      services.cashier.stop();
-      await services.maintenance.stop();
-      await services.gridRefresh.stop();
-      services.hub.stop();
-      await services.replicas?.stop();
-      await app.close();
-      await services.coverage.settled();
-      await services.ownRuns.close();
-      await database.destroy();
+      await closeAll(running);
       logger.info({}, 'the coordinator stopped');
     },
 

@@ -6,12 +6,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { nodeCryptography } from '../../keys/ed25519';
 import { B, Pair, T0 } from '../../keys/testing/handshake-pair';
 import { signStatement } from '../../protocol/trust/statement';
+import { createCoordinator } from '../coordinator';
 import { hashManifest } from '../../inference/models/model-folder';
 import {
   buildCoordinatorProgram,
   startCoordinatorProcess,
   type CoordinatorProcess,
 } from '../testing/coordinator-process';
+import { startProxy } from '../testing/cuttable-proxy';
 import { callAt, post } from '../testing/foreign-client';
 import { SessionClient } from '../testing/session-client';
 import { KEY_OF_A, KEY_OF_B, signedAgreement } from '../testing/signed-agreement';
@@ -328,6 +330,24 @@ describe.runIf(canRun)('two replicas over one database', () => {
       await expect.poll(() => available(third.url), WITHIN).toBe(true);
     } finally {
       await third.coordinator.stop();
+    }
+  });
+});
+
+describe.runIf(canRun)('a replica that cannot start', () => {
+  it.each([
+    ['its port is taken', 'port-in-use', {}],
+    ['a model cannot be read', 'model-invalid', { modelFolders: ['/nowhere'] }],
+    ['its certificate cannot be read', 'tls-invalid', { tlsCertificateFile: '/nowhere', tlsKeyFile: '/nowhere' }],
+  ])('leaves nothing open: %s', async (_why, code, more) => {
+    const proxy = await startProxy(Number(new URL(nats.url).port));
+    try {
+      const { port } = new URL(proxy.url);
+      const options = { ...storage.options, natsUrl: `nats://127.0.0.1:${port}`, port: Number(port), ...more };
+      expect(await createCoordinator(options).start()).toMatchObject({ ok: false, error: { code } });
+      await expect.poll(() => proxy.standing, WITHIN).toBe(0);
+    } finally {
+      await proxy.close();
     }
   });
 });

@@ -9,6 +9,8 @@ export interface CuttableProxy {
   cutAfter(bytes: number): void;
   /** How often something that stood was cut. */
   readonly cuts: number;
+  /** Sockets that stand now, of both sides. */
+  readonly standing: number;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,9 @@ export async function startProxy(targetPort: number): Promise<CuttableProxy> {
     },
     get cuts() {
       return cuts;
+    },
+    get standing() {
+      return sockets.size;
     },
     close: () =>
       new Promise((resolve) => {
