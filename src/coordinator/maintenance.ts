@@ -66,6 +66,7 @@ export class Maintenance {
   private async run(): Promise<void> {
     const nowMs = this.clock.nowMs();
     this.hub.sweep();
+    this.registry.forgetSilent();
     await this.doorkeeper.review(nowMs);
     await this.challenges.expireOverdue();
     await this.pushDueChallenges(nowMs);

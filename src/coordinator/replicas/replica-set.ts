@@ -209,9 +209,12 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
         return this.greet(from);
       case 'beat':
         return this.catchUp(from, this.presence.beat(from, message.revision, nowMs));
-      case 'state':
+      case 'state': {
+        const removed = this.unlisted(from, message);
         this.lose(this.presence.replace(from, message.revision, message.nodes, nowMs));
-        return this.takeShards(message.shards, [], []);
+        const put = message.shards.filter(({ shard }) => this.speaksFor(from, shard.nodeId));
+        return this.takeShards(put, removed, []);
+      }
       case 'nodes': {
         const { added, removed } = message;
         const beat = this.presence.change(from, message, nowMs);
@@ -297,6 +300,23 @@ export class ReplicaSet implements NodeLinks, NodeNotifications {
   private lose(nodeIds: readonly string[]): void {
     for (const nodeId of nodeIds) if (!this.isConnected(nodeId)) this.parts.router.nodeLost(nodeId);
     if (nodeIds.length > 0) this.parts.hub.coverageMayHaveChanged();
+  }
+
+  /** Whether a replica can know more of a node's shards than we do: the node is there, or nowhere that we know of. */
+  private speaksFor(replicaId: string, nodeId: string): boolean {
+    return !this.parts.hub.isConnected(nodeId) && (this.presence.replicaOf(nodeId) ?? replicaId) === replicaId;
+  }
+
+  /** What we know of a replica's nodes that it does not: it was removed there, and the news was lost. */
+  private unlisted(
+    from: string,
+    { nodes, shards }: Extract<ReplicaMessage, { kind: 'state' }>,
+  ): readonly { readonly nodeId: string; readonly modelId: string }[] {
+    const listed = new Set(shards.map(({ shard }) => `${shard.nodeId} ${shard.modelId}`));
+    return nodes
+      .filter((nodeId) => this.speaksFor(from, nodeId))
+      .flatMap((nodeId) => this.parts.registry.shardsOfNode(nodeId))
+      .filter(({ nodeId, modelId }) => !listed.has(`${nodeId} ${modelId}`));
   }
 
   private takeShards(

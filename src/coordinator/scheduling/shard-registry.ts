@@ -25,6 +25,9 @@ export interface RegisteredShard {
 /** Shards of one node; a node holds one range of a model, and few models. */
 export const MAX_SHARDS_PER_NODE = 64;
 
+/** Silent for this many times what takes a shard offline, it is forgotten; whoever comes back later registers again. */
+const FORGET_AFTER_SILENCES = 10;
+
 /** Says whether a node's connection is up. */
 export type ConnectionCheck = (nodeId: string) => boolean;
 
@@ -129,6 +132,12 @@ export class ShardRegistry {
       this.onChange({ kind: 'removed', nodeId, modelId: shard.modelId });
     }
     return removed;
+  }
+
+  /** Forgets shards of which nothing was heard for long. Others who keep a copy may have heard of them, and judge alone. */
+  forgetSilent(): void {
+    const heardSinceMs = this.clock.nowMs() - FORGET_AFTER_SILENCES * this.offlineAfterMs;
+    for (const shard of this.all()) if (shard.lastHeartbeatMs <= heardSinceMs) this.drop(shard.nodeId, shard.modelId);
   }
 
   /** How the shard can be reached now, or null when it is offline. */
