@@ -58,7 +58,11 @@ function answerOf(outcome: GenerateOutcome): GenerateAnswer {
 class EventStream {
   private hasBegun = false;
 
-  constructor(private readonly reply: FastifyReply) {}
+  constructor(
+    private readonly reply: FastifyReply,
+    /** Whoever takes nothing for so long is cut off: the answer would hold its nodes and its GFT without end. */
+    private readonly readerTimeoutMs: number,
+  ) {}
 
   get isOpen(): boolean {
     return this.hasBegun;
@@ -79,7 +83,9 @@ class EventStream {
     if (raw.destroyed || raw.writableEnded) return;
     if (raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) return;
     await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => raw.destroy(), this.readerTimeoutMs);
       const settle = (): void => {
+        clearTimeout(timer);
         raw.off('drain', settle);
         raw.off('close', settle);
         resolve();
@@ -180,7 +186,7 @@ export function generateRoute(app: ApiServer, services: CoordinatorServices): vo
       const { logProbabilities: logprobs } = whole;
       return reply.send({ ...answerOf(outcome.value), ...(logprobs === undefined ? {} : { logprobs }) });
     }
-    const stream = new EventStream(reply);
+    const stream = new EventStream(reply, services.config.readerTimeoutSeconds * 1_000);
     try {
       const listener = streamListener(stream, wanted.requestId);
       const outcome = await services.generation.generate(wanted, listener, abort.signal);
