@@ -483,7 +483,10 @@ export class Hub implements NodeLinks, NodeNotifications {
   }
 
   private callerOf(session: Session, connection: NodeConnection, signal: AbortSignal): Caller {
-    const bind = (nodeId: string | null): void => this.bind(session, nodeId);
+    const bind = (nodeId: string | null): void => {
+      // A call that ends late must not take the node away from the session that came after.
+      if (this.sessionsByKey.get(session.publicKey) === session) this.bind(session, nodeId);
+    };
     return {
       publicKey: session.publicKey,
       get nodeId() {
