@@ -89,6 +89,13 @@ describe('the activation server', () => {
     expect((await forward({ activations: [35, 0], is_last_shard: true })).body).not.toHaveProperty('logprobs');
   });
 
+  it('takes null for what is left out', async () => {
+    await load(0, 3);
+    const absent = { sampling: null, answered_ids: null, remaining_tokens: null, top_logprobs: null };
+    const answer = await forward({ input_ids: [33], is_last_shard: true, max_new_tokens: 2, ...absent });
+    expect(answer).toMatchObject({ status: 200, body: { output_ids: [38, 43], finish_reason: 'length' } });
+  });
+
   it('tokenizes a prompt, or messages where they are given', async () => {
     await load(0, 3);
     const tokenize = async (payload: object): Promise<unknown> =>
@@ -116,6 +123,18 @@ describe('the activation server', () => {
       { input_ids: [1], max_new_tokens: 20_000, top_logprobs: 20 },
       422,
     ],
+    ['sampling out of range', { input_ids: [1], sampling: { temperature: 1, top_k: 0, top_p: 2 } }, 422],
+    ['sampling that is no object', { input_ids: [1], sampling: 'greedy' }, 422],
+    [
+      'more log-probabilities in the sampling than an answer carries',
+      { input_ids: [1], max_new_tokens: 20_000, sampling: { temperature: 0, top_k: 0, top_p: 1, top_logprobs: 20 } },
+      422,
+    ],
+    ['an answered id outside the vocabulary', { input_ids: [1, 2], answered_ids: [64] }, 422],
+    ['answered ids that are no list', { input_ids: [1, 2], answered_ids: { length: 1 } }, 422],
+    ['more answered ids than a prompt is before', { input_ids: [1, 2], answered_ids: [1, 2] }, 422],
+    ['fewer tokens remaining than are asked for', { input_ids: [1], max_new_tokens: 2, remaining_tokens: 1 }, 422],
+    ['an endless answer', { input_ids: [1], remaining_tokens: 1e9 }, 422],
     ['another model', { input_ids: [1], model_id: 'other' }, 404],
     ['a sequence beyond the context', { input_ids: Array.from({ length: 200 }, () => 1) }, 400],
   ])('refuses %s with %s', async (_name, body, status) => {

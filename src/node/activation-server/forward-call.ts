@@ -1,5 +1,6 @@
+import { Compile } from 'typebox/compile';
 import { asksForTooManyLogProbabilities, LOG_PROBABILITY_LIMITS } from '../../protocol/compute/log-probabilities';
-import { SAMPLING_LIMITS } from '../../protocol/compute/model';
+import { Sampling, SAMPLING_LIMITS } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { WIRE_LIMITS } from '../../protocol/wire/limits';
 import { readBoolean, readInteger, readNumber, readRecord, readText } from '../coordinator-client/reading';
@@ -7,6 +8,8 @@ import { nodeFailure, type NodeErrorCode } from '../errors';
 
 /** Highest temperature the engine samples with. */
 const MAX_TEMPERATURE = 5;
+
+const samplingCheck = Compile(Sampling);
 
 /** A checked `POST /shard/forward`. Exactly one of `inputIds` and `activation` is given. */
 export interface ForwardCall {
@@ -16,9 +19,11 @@ export interface ForwardCall {
   readonly positions: number;
   readonly isLastShard: boolean;
   readonly maxNewTokens: number;
-  readonly temperature: number;
-  /** Log-probabilities of the tokens are wanted, and those of so many of the likeliest; null: none. */
-  readonly topLogProbabilities: number | null;
+  readonly sampling: Sampling;
+  /** Tokens of the answer that earlier calls gave; the input ends with them. */
+  readonly answeredIds: readonly number[];
+  /** Tokens the answer may still get, in this call and later ones; null where the caller does not tell. */
+  readonly remainingTokens: number | null;
   readonly modelId: string | null;
 }
 
@@ -50,12 +55,40 @@ function shapeProblem(value: unknown, hiddenSize: number): string | null {
   return bad === -1 ? null : `row ${bad} is not ${hiddenSize} wide`;
 }
 
-function isTopCount(count: number): boolean {
-  return count >= 0 && count <= SAMPLING_LIMITS.maxTopLogProbabilities;
+function isWithin(value: number | null, least: number, most: number): boolean {
+  return value !== null && value >= least && value <= most;
 }
 
 function refuse(field: string, reason: string): ReturnType<typeof nodeFailure> {
   return nodeFailure('input-invalid', `${field}: ${reason}`);
+}
+
+function isIdList(value: unknown, vocabularySize: number): value is number[] {
+  return Array.isArray(value) && value.every((id) => Number.isInteger(id) && id >= 0 && id < vocabularySize);
+}
+
+/** `sampling` where the caller sends it; else the baseline's temperature, and `top_logprobs` beside it. */
+function readSampling(
+  record: Readonly<Record<string, unknown>>,
+  maxNewTokens: number,
+): Result<Sampling, NodeErrorCode> {
+  const whole = record['sampling'] ?? null;
+  if (whole !== null && !samplingCheck.Check(whole)) return refuse('sampling', 'settings out of range');
+  const temperature = readNumber(record['temperature'] ?? 0);
+  if (temperature === null || !isWithin(temperature, 0, MAX_TEMPERATURE)) {
+    return refuse('temperature', `a number from 0 to ${MAX_TEMPERATURE} is expected`);
+  }
+  const wanted = record['top_logprobs'] ?? null;
+  const topCount = readInteger(wanted);
+  if (wanted !== null && !isWithin(topCount, 0, SAMPLING_LIMITS.maxTopLogProbabilities)) {
+    return refuse('top_logprobs', `a whole number from 0 to ${SAMPLING_LIMITS.maxTopLogProbabilities} is expected`);
+  }
+  const plain: Sampling = { temperature, top_k: 0, top_p: 1, ...(topCount === null ? {} : { top_logprobs: topCount }) };
+  const sampling = whole ?? plain;
+  if (asksForTooManyLogProbabilities(sampling.top_logprobs, maxNewTokens)) {
+    return refuse('top_logprobs', `an answer carries at most ${LOG_PROBABILITY_LIMITS.maxPerAnswer} log-probabilities`);
+  }
+  return success(sampling);
 }
 
 /**
@@ -75,26 +108,28 @@ export function readForwardCall(
     return refuse('past_key_values', 'this node keeps no state between calls; send the whole sequence');
   }
   const maxNewTokens = readInteger(record['max_new_tokens'] ?? 1);
-  if (maxNewTokens === null || maxNewTokens < 1 || maxNewTokens > SAMPLING_LIMITS.maxNewTokens) {
+  if (maxNewTokens === null || !isWithin(maxNewTokens, 1, SAMPLING_LIMITS.maxNewTokens)) {
     return refuse('max_new_tokens', `a whole number from 1 to ${SAMPLING_LIMITS.maxNewTokens} is expected`);
   }
-  const temperature = readNumber(record['temperature'] ?? 0);
-  if (temperature === null || temperature < 0 || temperature > MAX_TEMPERATURE) {
-    return refuse('temperature', `a number from 0 to ${MAX_TEMPERATURE} is expected`);
+  const told = record['remaining_tokens'] ?? null;
+  const remainingTokens = readInteger(told);
+  if (told !== null && !isWithin(remainingTokens, maxNewTokens, SAMPLING_LIMITS.maxNewTokens)) {
+    const range = `from max_new_tokens to ${SAMPLING_LIMITS.maxNewTokens}`;
+    return refuse('remaining_tokens', `a whole number ${range} is expected`);
   }
-  const wanted = record['top_logprobs'] ?? null;
-  const topLogProbabilities = readInteger(wanted);
-  if (wanted !== null && !(topLogProbabilities !== null && isTopCount(topLogProbabilities))) {
-    return refuse('top_logprobs', `a whole number from 0 to ${SAMPLING_LIMITS.maxTopLogProbabilities} is expected`);
-  }
-  if (topLogProbabilities !== null && asksForTooManyLogProbabilities(topLogProbabilities, maxNewTokens)) {
-    return refuse('top_logprobs', `an answer carries at most ${LOG_PROBABILITY_LIMITS.maxPerAnswer} log-probabilities`);
+  const sampling = readSampling(record, maxNewTokens);
+  if (!sampling.ok) return sampling;
+  const answeredIds = record['answered_ids'] ?? [];
+  const mostAnswered = SAMPLING_LIMITS.maxNewTokens - (remainingTokens ?? maxNewTokens);
+  if (!isIdList(answeredIds, vocabularySize) || answeredIds.length > mostAnswered) {
+    return refuse('answered_ids', `a list of at most ${mostAnswered} token ids is expected`);
   }
   const common = {
     isLastShard: readBoolean(record['is_last_shard']) ?? false,
     maxNewTokens,
-    temperature,
-    topLogProbabilities,
+    sampling: sampling.value,
+    answeredIds,
+    remainingTokens,
     modelId: readText(record['model_id'], 200),
   };
   const ids = record['input_ids'] ?? null;
@@ -102,11 +137,8 @@ export function readForwardCall(
   if ((ids === null) === (hidden === null)) return refuse('input_ids', 'either input_ids or activations is expected');
   if (ids !== null) {
     const inputIds = flatten(ids, WIRE_LIMITS.maxPositionsPerFrame);
-    const valid =
-      inputIds !== null &&
-      inputIds.length > 0 &&
-      inputIds.every((id) => Number.isInteger(id) && id >= 0 && id < vocabularySize);
-    if (!valid) return refuse('input_ids', `token ids from 0 to ${vocabularySize - 1} are expected, of one sequence`);
+    const isValid = inputIds !== null && inputIds.length > 0 && isIdList(inputIds, vocabularySize);
+    if (!isValid) return refuse('input_ids', `token ids from 0 to ${vocabularySize - 1} are expected, of one sequence`);
     return success({ ...common, inputIds, activation: null, positions: inputIds.length });
   }
   const problem = shapeProblem(hidden, hiddenSize);

@@ -1,7 +1,6 @@
-import type { Engine, ForwardInput } from '../../inference';
+import type { Engine, ForwardInput, OpenSequenceRequest } from '../../inference';
 import { countFlops, countRangeRequestFlops } from '../../protocol/compute/flops';
 import type { TokenLogProbabilities } from '../../protocol/compute/log-probabilities';
-import type { Sampling } from '../../protocol/compute/model';
 import { success, type Result } from '../../protocol/result';
 import { nodeFailure } from '../errors';
 import { wireLogProbabilitiesOf } from '../jobs/wire-token';
@@ -47,12 +46,15 @@ export async function runForward(call: ForwardCall, run: ForwardRun): Promise<Re
       `This node holds layers ${range.layer_start} to ${range.layer_end} of ${totalLayers} and needs ${expected}.`,
     );
   }
+  if (call.positions <= call.answeredIds.length) {
+    return nodeFailure('input-invalid', 'answered_ids: the input holds a prompt, and behind it these tokens.');
+  }
   const wantedTokens = holdsFirst && holdsLast && call.isLastShard ? call.maxNewTokens : 1;
   const opened = await engine.openSequence({
     shardKey,
     sequenceId,
     maxPositions: Math.min(call.positions + wantedTokens, shard.manifest.context_length),
-    ...(holdsLast ? { sampling: samplingOf(call), maxNewTokens: wantedTokens } : {}),
+    ...(holdsLast ? answerOf(call, wantedTokens) : {}),
   });
   if (!opened.ok) return opened;
   const cancel = (): void => void engine.closeSequence(shardKey, sequenceId);
@@ -65,24 +67,40 @@ export async function runForward(call: ForwardCall, run: ForwardRun): Promise<Re
   }
 }
 
-function samplingOf({ temperature, topLogProbabilities }: ForwardCall): Sampling {
-  const asked = topLogProbabilities === null ? {} : { top_logprobs: topLogProbabilities };
-  return { temperature, top_k: 0, top_p: 1, ...asked };
+/** Random numbers, penalties, stop strings and half characters go on where the calls before left them. */
+function answerOf(
+  { sampling, answeredIds, remainingTokens, positions }: ForwardCall,
+  wantedTokens: number,
+): Pick<OpenSequenceRequest, 'sampling' | 'maxNewTokens' | 'answered'> {
+  const limits = { sampling, maxNewTokens: answeredIds.length + (remainingTokens ?? wantedTokens) };
+  if (answeredIds.length === 0) return limits;
+  return { ...limits, answered: { promptPositions: positions - answeredIds.length, tokenIds: answeredIds } };
+}
+
+/** Positions from one to another of what the call brought. */
+function inputOf({ inputIds, activation, positions }: ForwardCall, from: number, to: number): ForwardInput {
+  if (activation === null) return { inputIds: (inputIds ?? []).slice(from, to) };
+  const width = activation.length / positions;
+  return { activation: activation.slice(from * width, to * width), positions: to - from };
 }
 
 async function pass(call: ForwardCall, run: ForwardRun, wantedTokens: number): Promise<Result<ForwardResult>> {
   const { engine, shard, sequenceId } = run;
-  const { shardKey, range } = shard.handle;
+  const { shardKey, range, totalLayers } = shard.handle;
   const { shape } = shard.manifest;
   const outputIds: number[] = [];
   const logProbabilities: TokenLogProbabilities[] = [];
   let text = '';
   let finishReason: 'stop' | 'length' | null = null;
-  let position = 0;
-  let input: ForwardInput =
-    call.activation === null
-      ? { inputIds: call.inputIds ?? [] }
-      : { activation: call.activation, positions: call.positions };
+  // A pass that samples goes on with an answer only behind all of it.
+  let position = call.answeredIds.length > 0 && range.layer_end === totalLayers - 1 ? call.positions - 1 : 0;
+  if (position > 0) {
+    const input = inputOf(call, 0, position);
+    const filled = await engine.forward({ shardKey, sequenceId, position: 0, input, sample: false });
+    if (!filled.ok) return filled;
+    run.onStep(countFlops(shape, range, position, 0, 0));
+  }
+  let input = inputOf(call, position, call.positions);
   for (;;) {
     if (run.signal.aborted) return nodeFailure('cancelled', 'The caller went away.');
     const output = await engine.forward({ shardKey, sequenceId, position, input });
@@ -114,7 +132,7 @@ async function pass(call: ForwardCall, run: ForwardRun, wantedTokens: number): P
     outputIds,
     text,
     finishReason,
-    logProbabilities: call.topLogProbabilities === null ? null : logProbabilities,
+    logProbabilities: call.sampling.top_logprobs === undefined ? null : logProbabilities,
     flops,
   });
 }
