@@ -123,6 +123,31 @@ describe('generating and paying by the HTTP table', () => {
     },
   );
 
+  it.each<[string, [number, number][]]>([
+    ['one node that holds every layer', [[0, 7]]],
+    [
+      'two nodes',
+      [
+        [0, 2],
+        [3, 7],
+      ],
+    ],
+  ])('cuts what %s wrote behind a stop string', async (_name, ranges) => {
+    const id = await registerNode('key-a');
+    for (const [index, [first, last]] of ranges.entries()) {
+      const worker = await registerNode(`key-${index + 1}`);
+      await post('/inference/shards/register', shard(worker, first, last, (await shardServer()).port));
+    }
+    const answer = await post('/inference/generate', {
+      node_id: id,
+      model_id: MODEL,
+      prompt: 'hello',
+      max_new_tokens: 6,
+      sampling: { temperature: 0, top_k: 0, top_p: 1, stop: ['CD'] },
+    });
+    expect(answer.body).toMatchObject({ text: 'AB', finish_reason: 'stop' });
+  });
+
   it('refuses what cannot be answered, without a charge', async () => {
     const id = await registerNode('key-a');
     const body = { node_id: id, model_id: MODEL, prompt: 'hello', max_new_tokens: 4 };

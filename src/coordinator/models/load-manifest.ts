@@ -8,6 +8,7 @@ import type { ManifestLoader } from './model-catalogue';
 export const loadManifestFromFolder: ManifestLoader = async (folder) => {
   const model = await readModelFolder(folder);
   if (!model.ok) return refuse('model-invalid', model.error.message);
-  const { manifest, manifestHash } = model.value;
-  return success({ manifest, manifestHash, files: new ModelFiles(model.value) });
+  const { manifest, manifestHash, config } = model.value;
+  const { endTokenIds } = config;
+  return success({ manifest, manifestHash, endTokenIds, files: new ModelFiles(model.value) });
 };

@@ -16,6 +16,8 @@ export interface KnownModel {
   readonly origin: 'folder' | 'node';
   /** Where the operator keeps its files. */
   readonly folder?: string;
+  /** Tokens that end an answer, where the operator's files say so; the manifest does not. */
+  readonly endTokenIds?: readonly number[];
 }
 
 /** A model folder as the operator named it. */
@@ -75,9 +77,9 @@ export class ModelCatalogue {
           suggestion: 'Correct or remove the folder from the settings.',
         });
       }
-      const { manifest, manifestHash, files } = loaded.value;
-      await this.add({ manifest, manifestHash, origin: 'folder', folder });
-      if (files !== undefined) this.filesByHash.set(manifestHash, files);
+      const { files, ...known } = loaded.value;
+      await this.add({ ...known, origin: 'folder', folder });
+      if (files !== undefined) this.filesByHash.set(known.manifestHash, files);
     }
     return success(undefined);
   }

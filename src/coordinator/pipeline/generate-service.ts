@@ -415,6 +415,7 @@ export class GenerateService {
       recorder,
       repairs: team.repairs,
       drafts: { maxDraftTokens: this.config.maxDraftTokens },
+      stops: request.sampling.stop ?? [],
       signal,
     });
     let isWell = false;

@@ -6,6 +6,7 @@ import { WIRE_LIMITS } from '../../protocol/wire/limits';
 import { postJson } from './bounded-json';
 import {
   hopFailure,
+  type Answered,
   type HopContext,
   type HopDriver,
   type HopResult,
@@ -83,18 +84,20 @@ export class HttpHop implements HopDriver {
   private hops: number;
   private readonly baseUrl: string;
   private ids: readonly number[] = [];
+  /** Tokens of the answer so far, which the last hop gave or took over. */
+  private answeredIds: readonly number[] = [];
   private rows = new Float32Array(0);
 
   constructor(
     private readonly context: HopContext,
-    address: { readonly host: string; readonly port: number },
+    address: { readonly scheme: 'http' | 'https'; readonly host: string; readonly port: number },
   ) {
     this.nodeId = context.nodeId;
     this.range = context.range;
     this.hop = context.hop;
     this.hops = context.hops;
     const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-    this.baseUrl = `http://${host}:${address.port}`;
+    this.baseUrl = `${address.scheme}://${host}:${address.port}`;
   }
 
   async open(signal: AbortSignal): Promise<HopResult<{ inputIds: readonly number[] | null }>> {
@@ -114,8 +117,9 @@ export class HttpHop implements HopDriver {
     return { ok: true, value: { inputIds: answer.value.input_ids } };
   }
 
-  begin(_positions: number): void {
-    // The server keeps nothing between calls, so there is nothing to prepare.
+  /** The server keeps nothing between calls, so there is nothing to prepare. */
+  begin(_positions: number, answered: Answered | null): void {
+    this.answeredIds = answered?.tokenIds ?? [];
   }
 
   route(hop: number, hops: number): void {
@@ -128,8 +132,7 @@ export class HttpHop implements HopDriver {
     const isLast = this.hop === this.hops - 1;
     const isWhole = isLast && this.hop === 0;
     const hiddenSize = context.model.manifest.hidden_size;
-    const topCount = context.sampling.top_logprobs;
-    const remainingTokens = isWhole ? input.remainingTokens : 1;
+    const askedTokens = isWhole ? input.remainingTokens : 1;
     const sequence = this.extend(input);
     if (sequence === null) return this.wrong('values that are not finite to its neighbour');
     if (input.purpose === 'replay' || (isLast && input.purpose === 'fill'))
@@ -142,25 +145,45 @@ export class HttpHop implements HopDriver {
         past_key_values: null,
         is_first_shard: this.hop === 0,
         is_last_shard: isLast,
-        max_new_tokens: remainingTokens,
+        max_new_tokens: askedTokens,
         temperature: context.sampling.temperature,
-        ...(isLast && topCount !== undefined ? { top_logprobs: topCount } : {}),
+        ...(isLast ? this.drawing(input.remainingTokens) : {}),
       },
-      isLast ? answerBytes(topCount, remainingTokens) : sequence.length * hiddenSize * JSON_BYTES_PER_NUMBER,
-      context.stepTimeoutMs,
+      isLast
+        ? answerBytes(context.sampling.top_logprobs, askedTokens)
+        : sequence.length * hiddenSize * JSON_BYTES_PER_NUMBER,
+      this.callTimeoutMs(askedTokens),
       signal,
     );
     if (!answer.ok) return answer;
     // Without a cache every token takes the whole sequence again, so this is the time of one token here.
     if (!isWhole) context.timed(1, performance.now() - startedAtMs);
     return isLast
-      ? this.readTokens(answer.value, remainingTokens, isWhole)
+      ? this.readTokens(answer.value, askedTokens, isWhole)
       : this.readActivations(answer.value, sequence, input);
   }
 
   close(_reason: FinishReason): void {
     this.ids = [];
     this.rows = new Float32Array(0);
+  }
+
+  /** The baseline has no sign of life inside a call: a call for many tokens may take the time of as many steps. */
+  private callTimeoutMs(askedTokens: number): number {
+    const { stepTimeoutMs, stepLimitMs } = this.context;
+    return Math.max(stepTimeoutMs, Math.min(stepTimeoutMs * askedTokens, stepLimitMs));
+  }
+
+  /** What a server needs, beyond the baseline's temperature, to draw the next tokens as one that keeps the answer would. */
+  private drawing(remainingTokens: number): Readonly<Record<string, unknown>> {
+    const { sampling } = this.context;
+    const { top_logprobs: topCount } = sampling;
+    return {
+      sampling,
+      answered_ids: this.answeredIds,
+      remaining_tokens: remainingTokens,
+      ...(topCount === undefined ? {} : { top_logprobs: topCount }),
+    };
   }
 
   /** Adds a step's positions to what was sent before. Null when a neighbour's values cannot be used. */
@@ -183,20 +206,25 @@ export class HttpHop implements HopDriver {
     if (!tokensChecker.Check(answer)) return this.wrong('no output_ids and text');
     const { output_ids: tokenIds, text } = answer;
     if (tokenIds.length > asked) return this.wrong(`${tokenIds.length} tokens where ${asked} were asked for`);
-    const { vocab_size: vocabulary } = this.context.model.manifest;
+    const { manifest, endTokenIds = [] } = this.context.model;
+    const { vocab_size: vocabulary } = manifest;
     if (tokenIds.some((token) => token >= vocabulary)) return this.wrong('a token the vocabulary does not have');
     const said = answer.finish_reason;
+    const end = tokenIds.findIndex((token) => endTokenIds.includes(token));
     // A server that was asked for the whole answer and wrote less than it could has come to its end.
-    const endedEarly = tokenIds.length < asked;
-    const finishReason = said === 'stop' || said === 'length' ? said : endedEarly ? 'stop' : isWhole ? 'length' : null;
+    const hasEnded = end !== -1 || tokenIds.length < asked;
+    const finishReason = said === 'stop' || said === 'length' ? said : hasEnded ? 'stop' : isWhole ? 'length' : null;
     const { logprobs } = answer;
     if (Array.isArray(logprobs) && logprobs.length !== tokenIds.length) {
       return this.wrong(`${logprobs.length} log-probabilities of ${tokenIds.length} tokens`);
     }
+    const kept = end === -1 ? tokenIds : tokenIds.slice(0, end + 1);
+    this.answeredIds = [...this.answeredIds, ...kept];
     // The text of several tokens together cannot be divided among them, so the last one carries it.
-    const sent = tokenIds.map((id, index) => ({
+    // An end token alone has none, whatever the server calls it.
+    const sent = kept.map((id, index) => ({
       id,
-      text: index === tokenIds.length - 1 ? text : '',
+      text: index === kept.length - 1 && end !== 0 ? text : '',
       logprobs: logprobs?.[index],
     }));
     const read = readSentTokens(sent, {

@@ -2,6 +2,7 @@ import type { FinishReason } from '../../protocol/compute/model';
 import { WIRE_LIMITS } from '../../protocol/wire/limits';
 import { refuse } from '../errors';
 import type { PlannedHop } from '../scheduling/scheduler';
+import { AnswerStops } from './answer-stops';
 import { DraftSource, type DraftSettings } from './draft-source';
 import { HopChain, openHops, type ChainHop } from './hop-chain';
 import type { HopFailure, HopResult, StepOutput } from './hop-driver';
@@ -47,6 +48,8 @@ export interface PipelineRunOptions {
   readonly recorder: SpanRecorder;
   readonly repairs: RepairSources;
   readonly drafts: DraftSettings;
+  /** Strings that end the answer. */
+  readonly stops: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -90,6 +93,7 @@ export class PipelineRun {
   private stepNumber = 0;
   private failedHop: HopFailure | null = null;
   private readonly drafts: DraftSource;
+  private readonly stops: AnswerStops;
   private readonly repair: PipelineRepair;
   /** Ends the steps under way when one of them has failed; made anew by each repair. */
   private flight = new AbortController();
@@ -97,6 +101,7 @@ export class PipelineRun {
   constructor(private readonly options: PipelineRunOptions) {
     this.chain = new HopChain(options.hops);
     this.drafts = new DraftSource(options.drafts);
+    this.stops = new AnswerStops(options.stops);
     this.repair = new PipelineRepair(options.repairs, options.recorder, options.listener);
   }
 
@@ -113,7 +118,7 @@ export class PipelineRun {
       if (state.kind === 'opening') throw new Error('a pipeline ended without an end');
       if (state.kind === 'finished') closeReason = state.reason;
       const hops = this.chain.hops.map(({ planned }) => planned);
-      return { state, text: this.text, failedHop: this.failedHop, hasStarted, hops };
+      return { state, text: this.text + this.stops.rest(), failedHop: this.failedHop, hasStarted, hops };
     } finally {
       signal.removeEventListener('abort', abort);
       recorder.clear();
@@ -164,8 +169,8 @@ export class PipelineRun {
       this.failedHop = output.error;
       return this.happened(failedEvent(output.error));
     }
-    const { tokens, finishReason } = output.value;
-    if (!isPrefill) this.drafts.observe(guesses.length, tokens.length, performance.now() - startedAtMs);
+    if (!isPrefill) this.drafts.observe(guesses.length, output.value.tokens.length, performance.now() - startedAtMs);
+    const { tokens, finishReason } = this.stops.cut(output.value, remainingTokens);
     const tokenIds = tokens.map((token) => token.id);
     this.happened({ kind: 'tokens', tokenIds, finishReason });
     this.ids.push(...tokenIds);

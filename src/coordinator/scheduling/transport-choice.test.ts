@@ -44,24 +44,47 @@ describe('hostProblem', () => {
 });
 
 describe('chooseTransport', () => {
-  const both = {
-    host: '127.0.0.1',
-    port: 8_000,
-    transports: [
-      { transport: 'http', version: '1', port: 9_000, priority: 5 },
-      { transport: 'ws-relay', version: '1', priority: 9 },
-    ],
-  };
+  const http = { transport: 'http', version: '1', port: 9_000, priority: 20 };
+  const relay = { transport: 'ws-relay', version: '1', priority: 10 };
+  const both = { host: '127.0.0.1', port: 8_000, transports: [http, relay] };
+  const called = { kind: 'http', scheme: 'http', host: '127.0.0.1', port: 9_000 };
 
-  it('relays while the node is connected, else calls it', () => {
+  it('takes the first offer that works, by priority', () => {
     expect(chooseTransport(both, true)).toEqual({ kind: 'ws-relay' });
-    expect(chooseTransport(both, false)).toEqual({ kind: 'http', host: '127.0.0.1', port: 9_000 });
-    expect(chooseTransport({ ...both, transports: both.transports.slice(1) }, false)).toBeNull();
+    expect(chooseTransport(both, false)).toEqual(called);
+    expect(chooseTransport({ ...both, transports: [{ ...http, priority: 5 }, relay] }, true)).toEqual(called);
+    expect(chooseTransport({ ...both, transports: [relay] }, false)).toBeNull();
+  });
+
+  it('relays with links between nodes where both are offered', () => {
+    const direct = { transport: 'ws-direct', version: '1', port: 7_000, priority: 5 };
+    expect(chooseTransport({ ...both, transports: [...both.transports, direct] }, true)).toEqual({
+      kind: 'ws-relay',
+      direct: { host: '127.0.0.1', port: 7_000 },
+    });
+    expect(chooseTransport({ ...both, transports: [direct] }, true)).toBeNull();
+    const later = { ...direct, version: '2' };
+    expect(chooseTransport({ ...both, transports: [...both.transports, later] }, true)).toEqual({ kind: 'ws-relay' });
   });
 
   it('takes the port of the shard where an offer has none', () => {
     const offer = { transport: 'http', version: '', port: 0, priority: 1 };
     expect(chooseTransport({ ...both, transports: [offer] }, false)).toMatchObject({ port: 8_000 });
     expect(chooseTransport({ host: null, port: 8_000, transports: [offer] }, false)).toBeNull();
+  });
+
+  it('keeps to the scheme of an offer', () => {
+    const offer = { transport: 'https', version: '1', port: 443, priority: 1 };
+    expect(chooseTransport({ ...both, transports: [offer] }, false)).toEqual({ ...called, scheme: 'https', port: 443 });
+  });
+
+  it('passes over versions and transports it does not know', () => {
+    const future = { ...relay, version: '2', priority: 1 };
+    const other = { transport: 'grpc', version: '1', port: 50_051, priority: 2 };
+    expect(chooseTransport({ ...both, transports: [future, other, http] }, true)).toEqual(called);
+    expect(chooseTransport({ ...both, transports: [{ ...http, version: '2.0' }] }, false)).toBeNull();
+    for (const version of ['', '0.1', '1', '1.0', '1.1']) {
+      expect(chooseTransport({ ...both, transports: [{ ...http, version }] }, false)).toEqual(called);
+    }
   });
 });

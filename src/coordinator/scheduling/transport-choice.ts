@@ -8,7 +8,7 @@ export type HopTransport =
       /** Where other nodes that offer the same may reach it without the coordinator. */
       readonly direct?: { readonly host: string; readonly port: number };
     }
-  | { readonly kind: 'http'; readonly host: string; readonly port: number }
+  | { readonly kind: 'http'; readonly scheme: 'http' | 'https'; readonly host: string; readonly port: number }
   /** By another coordinator, over the link to it. */
   | { readonly kind: 'federation'; readonly offerId: string };
 
@@ -70,21 +70,46 @@ export interface TransportSource {
   readonly transports: readonly TransportOffer[];
 }
 
-/** The most preferred offer that works now: `ws-relay` needs the node's connection, `http` an address. */
+/** Version of the transports of this project's own making. */
+const OWN_VERSION = '1';
+/** Versions of the baseline, which its clients name or leave empty. */
+const BASELINE_VERSION = /^(?:[01](?:\.\d+){0,2})?$/;
+
+function isPort(port: number | null | undefined): port is number {
+  return typeof port === 'number' && port > 0;
+}
+
+/** How other nodes reach one that is connected, where it offers that. */
+function directOf({ host, transports }: TransportSource): { host: string; port: number } | null {
+  const offer = transports.find(({ transport, version }) => transport === 'ws-direct' && version === OWN_VERSION);
+  return host !== null && isPort(offer?.port) ? { host, port: offer.port } : null;
+}
+
+/** What one offer comes to now, or null. `ws-direct` is a way from node to node and no offer of its own. */
+function transportOf(offer: TransportOffer, source: TransportSource, connected: boolean): HopTransport | null {
+  switch (offer.transport) {
+    case 'ws-relay': {
+      if (!connected || offer.version !== OWN_VERSION) return null;
+      const direct = directOf(source);
+      return direct === null ? { kind: 'ws-relay' } : { kind: 'ws-relay', direct };
+    }
+    case 'http':
+    case 'https': {
+      const port = isPort(offer.port) ? offer.port : source.port;
+      if (!BASELINE_VERSION.test(offer.version) || source.host === null || !isPort(port)) return null;
+      return { kind: 'http', scheme: offer.transport, host: source.host, port };
+    }
+    default:
+      return null;
+  }
+}
+
+/** The most preferred offer that works now: `ws-relay` needs the node's connection, `http` and `https` an address. */
 export function chooseTransport(source: TransportSource, connected: boolean): HopTransport | null {
   const ordered = [...source.transports].sort((left, right) => left.priority - right.priority);
-  const relay = ordered.find((offer) => offer.transport === 'ws-relay');
-  if (relay !== undefined && connected) {
-    const direct = ordered.find((offer) => offer.transport === 'ws-direct' && offer.version === '1');
-    const directPort = direct?.port ?? 0;
-    return source.host !== null && directPort > 0
-      ? { kind: 'ws-relay', direct: { host: source.host, port: directPort } }
-      : { kind: 'ws-relay' };
-  }
-  const http = ordered.find((offer) => offer.transport === 'http' || offer.transport === 'https');
-  const port = http?.port !== undefined && http.port !== null && http.port > 0 ? http.port : source.port;
-  if (http !== undefined && source.host !== null && port !== null && port > 0) {
-    return { kind: 'http', host: source.host, port };
+  for (const offer of ordered) {
+    const transport = transportOf(offer, source, connected);
+    if (transport !== null) return transport;
   }
   return null;
 }

@@ -12,7 +12,7 @@ export class ShardServer {
   constructor(
     private readonly options: {
       readonly flat?: boolean;
-      readonly answer?: (path: string) => unknown;
+      readonly answer?: (path: string, body: Json) => unknown;
       readonly html?: boolean;
     } = {},
   ) {
@@ -29,7 +29,8 @@ export class ShardServer {
           return;
         }
         response.writeHead(200, { 'content-type': 'application/json' });
-        response.end(JSON.stringify(this.options.answer?.(path) ?? this.reply(path, body)));
+        const answer = Promise.resolve(this.options.answer?.(path, body));
+        void answer.then((given) => response.end(JSON.stringify(given ?? this.reply(path, body))));
       });
     });
   }
