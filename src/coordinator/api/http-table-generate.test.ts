@@ -198,6 +198,8 @@ describe('generating and paying by the HTTP table', () => {
       new_balance: 10 - Number(estimate.body['total_gft_cost']),
       ledger_entry_id: expect.any(String) as string,
     });
+    expect((await post('/tokens/redeem', body)).body).toEqual(redeemed.body);
+    expect((await post('/tokens/redeem', { ...body, output_tokens: 101 })).status).toBe(409);
     expect((await post('/tokens/redeem', { ...body, precision: 'fp99' })).status).toBe(422);
   });
 });

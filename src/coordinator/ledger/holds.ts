@@ -56,6 +56,18 @@ export class Holds {
     return placed.numInsertedOrUpdatedRows === 1n;
   }
 
+  /** Whether a request of that id is running, here or at another replica. */
+  async isPlaced(nodeId: string, requestId: string, transaction: DatabaseTransaction): Promise<boolean> {
+    const row = await transaction
+      .selectFrom('holds')
+      .select('request_id')
+      .where('node_id', '=', nodeId)
+      .where('request_id', '=', requestId)
+      .where('renewed_at', '>', this.lapsedAt())
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
   /** Renews a hold from now on. For after the transaction that placed it: one that may have failed left none behind. */
   keep(nodeId: string, requestId: string): void {
     this.kept.set(nodeId, (this.kept.get(nodeId) ?? new Set()).add(requestId));

@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely';
+import { sql, type Selectable } from 'kysely';
 import { toWireGft, type MicroGft } from '../../protocol/compute/micro-gft';
 import { TOKEN_LIFETIME } from '../../protocol/compute/formulas';
 import type { LedgerEntry, TokenBalance } from '../../protocol/compute/http/tokens';
@@ -165,6 +165,19 @@ export class LedgerStore {
       .where('node_id', '=', nodeId)
       .executeTakeFirst();
     return row?.entries ?? 0;
+  }
+
+  /** The entry by which a node paid for a request, if it did. */
+  redemptionOf(nodeId: string, requestId: string, source: DatabaseTransaction): Promise<LedgerRow | undefined> {
+    return source
+      .selectFrom('ledger_entries')
+      .selectAll()
+      .where('node_id', '=', nodeId)
+      .where('inference_request_id', '=', requestId)
+      .where('event_type', '=', sql.lit('redemption'))
+      .orderBy('seq')
+      .limit(1)
+      .executeTakeFirst();
   }
 
   /** Number of entries, hash of the last one and GFT in circulation. */

@@ -164,6 +164,34 @@ describe('the cashier', () => {
     });
   });
 
+  it('charges a redemption once, however often its client asks again', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => cashier.redeem('payer', 'lost', shape, 20, 'fp32')),
+    );
+    const [first] = answers;
+    if (first?.ok !== true) throw new Error('the first redemption failed');
+    expect(answers).toEqual(answers.map(() => first));
+    expect(await ledger.balanceOf('payer')).toBe(GRANT + first.value.amountMicroGft);
+    expect(await ledger.countOf('payer')).toBe(2);
+    expect((await cashier.redeem('worker', 'lost', shape, 20, 'fp32')).ok).toBe(false);
+  });
+
+  it('takes one id for one thing: another redemption, a request that runs, a request that was answered', async () => {
+    const used = { ok: false, error: { code: 'request-id-used' } };
+    expect((await cashier.redeem('payer', 'redeemed', shape, 20, 'fp32')).ok).toBe(true);
+    expect(await cashier.redeem('payer', 'redeemed', shape, 21, 'fp32')).toMatchObject(used);
+    expect(await cashier.redeem('payer', 'redeemed', shape, 20, 'fp16')).toMatchObject(used);
+    expect(await holdFor('redeemed')).toMatchObject(used);
+
+    const hold = await holdFor('asked');
+    if (!hold.ok) throw new Error(hold.error.message);
+    expect(await cashier.redeem('payer', 'asked', shape, 20, 'fp32')).toMatchObject(used);
+    const end = { reason: 'stop' as const, pipeline: [], startedAtMs: 0, hold: hold.value };
+    const one = { ...request, requestId: 'asked' };
+    expect((await cashier.settle(one, { ...work, requestId: 'asked' }, end)).ok).toBe(true);
+    expect(await cashier.redeem('payer', 'asked', shape, 20, 'fp32')).toMatchObject(used);
+  });
+
   it('names amounts and a number of tokens that would fit', async () => {
     const poor = { ...request, nodeId: 'worker' };
     await database.transaction().execute((transaction) =>

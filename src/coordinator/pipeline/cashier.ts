@@ -9,7 +9,7 @@ import { timestampOf, type Clock } from '../clock';
 import type { CoordinatorConfig } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
 import { Holds, RENEW_EVERY_MS } from '../ledger/holds';
-import type { LedgerDraft } from '../ledger/ledger-entry';
+import { entryOfRow, type LedgerDraft } from '../ledger/ledger-entry';
 import { OverdraftError, tokenExpiry, type LedgerStore, type WrittenEntry } from '../ledger/ledger-store';
 import { affordableTokens, estimatedPrice, maximumPrice } from '../ledger/pricing';
 import { settlementDrafts, type DeliveredWork } from '../ledger/settlement';
@@ -51,6 +51,10 @@ export interface RequestEnd {
 
 type TokenCounts = Pick<DeliveredWork, 'inputTokens' | 'outputTokens'>;
 const NO_BILL = { priceMicroGft: 0, drafts: [] } as const;
+
+const ANSWERED = refuse('request-id-used', 'A request with this id was answered already.');
+const RUNNING = refuse('request-id-used', 'A request with this id is running already.');
+const REDEEMED = refuse('request-id-used', 'GFT were redeemed for a request with this id already.');
 
 const FREE: Hold = { amountMicroGft: 0, release: () => Promise.resolve() };
 
@@ -105,21 +109,16 @@ export class Cashier {
     needed: MicroGft,
     tooLow: (amounts: { balance: MicroGft; held: MicroGft; needed: MicroGft }) => ReturnType<typeof refuse>,
   ): Promise<CoordinatorResult<Hold>> {
-    const used = await this.database
-      .selectFrom('requests')
-      .select('request_id')
-      .where('node_id', '=', request.nodeId)
-      .where('request_id', '=', request.requestId)
-      .executeTakeFirst();
-    if (used !== undefined) return refuse('request-id-used', 'A request with this id was answered already.');
+    if (await this.isAnswered(request.nodeId, request.requestId)) return ANSWERED;
     if (!this.config.tokenEconomy) return success(FREE);
     const { nodeId, requestId } = request;
     const refused = await this.database.transaction().execute(async (transaction) => {
+      if ((await this.ledger.redemptionOf(nodeId, requestId, transaction)) !== undefined) return REDEEMED;
       const balance = await this.ledger.balanceOf(nodeId, transaction);
       const held = await this.holds.heldFor(nodeId, transaction);
       if (balance - held < needed) return tooLow({ balance, held, needed });
       const isPlaced = await this.holds.place(transaction, nodeId, requestId, needed);
-      return isPlaced ? null : refuse('request-id-used', 'A request with this id is running already.');
+      return isPlaced ? null : RUNNING;
     });
     if (refused !== null) return refused;
     this.holds.keep(nodeId, requestId);
@@ -261,7 +260,10 @@ export class Cashier {
     return booked;
   }
 
-  /** The baseline's direct redemption, priced by output tokens. Fails with `balance-too-low` or `request-id-used`. */
+  /**
+   * The baseline's direct redemption, priced by output tokens. The same one again, from a client that lost the answer,
+   * gives the entry of the first. Fails with `balance-too-low`, or `request-id-used` where the id stands for anything else.
+   */
   async redeem(
     nodeId: string,
     requestId: string,
@@ -270,32 +272,46 @@ export class Cashier {
     precision: Precision,
   ): Promise<CoordinatorResult<WrittenEntry>> {
     const price = estimatedPrice(shape, outputTokens, precision);
-    const written = await this.database
-      .transaction()
-      .execute(async (transaction): Promise<CoordinatorResult<WrittenEntry[]>> => {
-        const balance = await this.ledger.balanceOf(nodeId, transaction);
-        const available = balance - (await this.holds.heldFor(nodeId, transaction));
-        if (available < price) {
-          return refuse(
-            'balance-too-low',
-            `The balance is too low: ${formatGft(available)} GFT available, ${formatGft(price)} GFT required.`,
-          );
-        }
-        const entry: LedgerDraft = {
-          eventType: 'redemption',
-          nodeId,
-          amountMicroGft: price === 0 ? 0 : -price,
-          inferenceRequestId: requestId,
-          flopsConsumed: countRequestFlops(shape, 1, outputTokens),
-          reason: `Redeemed for ${outputTokens} output tokens`,
-        };
-        return success(await this.ledger.append(transaction, [entry]));
+    const entry: LedgerDraft = {
+      eventType: 'redemption',
+      nodeId,
+      amountMicroGft: price === 0 ? 0 : -price,
+      inferenceRequestId: requestId,
+      flopsConsumed: countRequestFlops(shape, 1, outputTokens),
+      reason: `Redeemed for ${outputTokens} output tokens`,
+    };
+    const redeemed = await this.database.transaction().execute(async (transaction) => {
+      if (await this.isAnswered(nodeId, requestId, transaction)) return ANSWERED;
+      if (await this.holds.isPlaced(nodeId, requestId, transaction)) return RUNNING;
+      const balance = await this.ledger.balanceOf(nodeId, transaction);
+      const earlier = await this.ledger.redemptionOf(nodeId, requestId, transaction);
+      if (earlier !== undefined) {
+        const isSame = earlier.amount_micro_gft === entry.amountMicroGft && earlier.reason === entry.reason;
+        return isSame ? success({ earlier, balance }) : REDEEMED;
+      }
+      const available = balance - (await this.holds.heldFor(nodeId, transaction));
+      if (available < price) {
+        return refuse(
+          'balance-too-low',
+          `The balance is too low: ${formatGft(available)} GFT available, ${formatGft(price)} GFT required.`,
+        );
+      }
+      return success({ written: await this.ledger.append(transaction, [entry]) });
+    });
+    if (!redeemed.ok) return redeemed;
+    if ('earlier' in redeemed.value) {
+      const { earlier, balance } = redeemed.value;
+      return success({
+        entry: entryOfRow(earlier),
+        amountMicroGft: earlier.amount_micro_gft,
+        balanceMicroGft: balance,
       });
-    if (!written.ok) return written;
-    this.announce(written.value);
-    const [entry] = written.value;
-    if (entry === undefined) throw new Error('one draft gives one entry');
-    return success(entry);
+    }
+    const { written } = redeemed.value;
+    this.announce(written);
+    const [first] = written;
+    if (first === undefined) throw new Error('one draft gives one entry');
+    return success(first);
   }
 
   /** Takes GFT away for a reason that stands in the ledger, as far as it is not set aside. Fails with `balance-too-low`. */
@@ -331,6 +347,20 @@ export class Cashier {
     });
     this.announce(written);
     return written;
+  }
+
+  private async isAnswered(
+    nodeId: string,
+    requestId: string,
+    source: Database | DatabaseTransaction = this.database,
+  ): Promise<boolean> {
+    const row = await source
+      .selectFrom('requests')
+      .select('request_id')
+      .where('node_id', '=', nodeId)
+      .where('request_id', '=', requestId)
+      .executeTakeFirst();
+    return row !== undefined;
   }
 
   private tooLow(

@@ -36,4 +36,12 @@ export const LEDGER_STEPS: readonly SchemaStep[] = [
       `create index expiry_warnings_untold on expiry_warnings (node_id) where told_at is null`,
     ],
   },
+  {
+    number: 15,
+    name: 'finding what a request cost',
+    statements: () => [
+      `create index ledger_redemptions_by_request on ledger_entries (node_id, inference_request_id)
+        where event_type = 'redemption'`,
+    ],
+  },
 ];
