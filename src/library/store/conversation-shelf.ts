@@ -11,6 +11,7 @@ import {
 } from './conversation-rows';
 import type { Database, LibraryTables } from './database-schema';
 import { asResult, LibraryError, type LibraryResult } from './errors';
+import { instantOf } from './instant-of';
 import { mergeConversations } from './merge-conversation';
 import { searchableText, wellFormed } from './search-text';
 
@@ -111,7 +112,9 @@ export class ConversationShelf {
       const ordered =
         order === 'title'
           ? matching.orderBy(sql`title collate nocase`).orderBy('key')
-          : matching.orderBy(order === 'created' ? 'created_at' : 'updated_at', 'desc').orderBy('key', 'desc');
+          : matching
+              .orderBy(instantOf(order === 'created' ? 'created_at' : 'updated_at'), 'desc')
+              .orderBy('key', 'desc');
       const rows = await ordered
         .select(['key', 'id', 'title', 'platform', 'created_at', 'updated_at'])
         .select(['message_count', 'json_bytes', 'folder_id', 'deleted_at'])

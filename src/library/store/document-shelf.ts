@@ -8,6 +8,7 @@ import { keyOf } from './conversation-shelf';
 import type { Database } from './database-schema';
 import { deleteDocumentRows, insertDocument, type PlacedConversation } from './document-rows';
 import { asResult, LibraryError, type LibraryResult } from './errors';
+import { instantOf } from './instant-of';
 import { wellFormed } from './search-text';
 import { documentHash, unpackDocument } from './stored-document';
 
@@ -44,7 +45,7 @@ export class DocumentShelf {
         .where('state', '=', sql.lit('live'))
         .where('deleted_at', 'is', null)
         .groupBy('documents.key')
-        .orderBy('updated_at', 'desc')
+        .orderBy(instantOf('updated_at'), 'desc')
         .orderBy('documents.key', 'desc');
       if (kind !== undefined) query = query.where('kind', '=', kind);
       const rows = await query.execute();

@@ -1,4 +1,5 @@
 import type { Conversation, ConversationMessage } from '../../protocol/conversation/conversation';
+import { toEpochMs } from '../../protocol/documents/time';
 
 function byId<Entry extends { readonly id: string }>(entries: readonly Entry[] | null | undefined): Map<string, Entry> {
   return new Map((entries ?? []).map((entry) => [entry.id, entry]));
@@ -29,7 +30,7 @@ function mergeById<Entry extends { readonly id: string }>(
  * @param incoming - as the file has it.
  */
 export function mergeConversations(existing: Conversation, incoming: Conversation): Conversation {
-  const isNewer = incoming.updated_at >= existing.updated_at;
+  const isNewer = toEpochMs(incoming.updated_at) >= toEpochMs(existing.updated_at);
   const [newer, older] = isNewer ? [incoming, existing] : [existing, incoming];
   const newerIds = new Set(newer.messages.map((message) => message.id));
   // A branch that goes on only here is what the person was reading; the product's own end does not take it away.
@@ -39,12 +40,13 @@ export function mergeConversations(existing: Conversation, incoming: Conversatio
   const attachments = mergeById(newer.attachments, older.attachments);
   const handoff = newer.handoff ?? older.handoff;
   const snapshot = newer.context_snapshot ?? older.context_snapshot;
+  const isOlderHere = toEpochMs(existing.created_at) < toEpochMs(incoming.created_at);
   const hasOlderOnly = older.messages.some((message) => !newerIds.has(message.id));
   return {
     ...older,
     ...newer,
     id: existing.id,
-    created_at: existing.created_at < incoming.created_at ? existing.created_at : incoming.created_at,
+    created_at: isOlderHere ? existing.created_at : incoming.created_at,
     participants,
     messages: hasOlderOnly ? [...mergeMessages(newer.messages, older.messages)] : newer.messages,
     ...(head === undefined ? {} : { head }),

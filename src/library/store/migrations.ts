@@ -154,4 +154,16 @@ export const MIGRATIONS: readonly Migration[] = [
       create index conversations_by_import on conversations (import_id) where import_id is not null;
     `,
   },
+  {
+    version: 3,
+    name: 'lists in the order of instants',
+    sql: `
+      drop index conversations_by_time;
+      drop index conversations_in_chat;
+      create index conversations_by_time on conversations (julianday(replace(upper(updated_at), ':60', ':59')), key)
+        where state = 'live' and deleted_at is null;
+      create index conversations_in_chat on conversations (julianday(replace(upper(updated_at), ':60', ':59')), key)
+        where state = 'live' and deleted_at is null and in_chat = 1;
+    `,
+  },
 ];

@@ -279,6 +279,30 @@ describe('keeping conversations', () => {
     expect([await titles(0), await titles(2)]).toEqual([['Alpha', 'beta'], ['Gamma']]);
   });
 
+  it('lists by instants, however times are written, also what an earlier version stored', async () => {
+    const times = ['2026-03-01T12:30:00+02:00', '2026-03-01t10:45:00z', '2026-03-01T11:00:00.25Z'];
+    const [model = ''] = await ids();
+    const conversation = value(await library.conversations.get(model));
+    const wanted: string[] = [];
+    for (const [index, time] of times.entries()) {
+      const id = `timed-${index}`;
+      wanted.unshift(id);
+      value(await library.conversations.save({ ...conversation, id, created_at: time, updated_at: time }));
+    }
+    await library.close();
+    const database = new DatabaseSync(join(folder, 'library', 'library.db'));
+    database.exec(`drop index conversations_by_time; drop index conversations_in_chat;
+      create index conversations_by_time on conversations (updated_at, key);
+      create index conversations_in_chat on conversations (updated_at, key) where in_chat = 1;
+      pragma user_version = 2`);
+    database.close();
+    library = await open();
+    for (const order of ['updated', 'created'] as const) {
+      const { conversations } = value(await library.conversations.list({ limit: 10, order }));
+      expect(conversations.map(({ id }) => id).filter((id) => id.startsWith('timed'))).toEqual(wanted);
+    }
+  });
+
   it('deletes with undo, and for good later', async () => {
     const [first = '', second = ''] = await ids();
     expect(value(await library.conversations.delete([first, second, 'unknown']))).toBe(2);
