@@ -77,6 +77,23 @@ describe('the HTTP table', () => {
     expect(back.body).toMatchObject({ id, token_balance: 10, status: 'active' });
   });
 
+  it('judges the hardware a node comes back with by what it left with', async () => {
+    const fast = { matmul_score: 0.9, memory_score: 0.9, latency_score: 0.9 };
+    const left = await post('/nodes/register', registration('key-a', fast));
+    const id = String(left.body['id']);
+    await call('DELETE', `/nodes/${id}`);
+    const slow = registration('key-a', { matmul_score: 0.1, memory_score: 0.1, latency_score: 0.1, fingerprint: 'b' });
+    const back = await post('/nodes/register', slow);
+    expect(Number(back.body['multiplier'])).toBeLessThan(Number(left.body['multiplier']));
+    await call('DELETE', `/nodes/${id}`);
+    const again = await post('/nodes/register', registration('key-a', fast));
+    expect(again.body['multiplier']).toBe(back.body['multiplier']);
+    expect((await get(`/nodes/${id}`)).body).toMatchObject({
+      hardware_changes: 2,
+      quarantine_until: expect.stringMatching(/Z$/),
+    });
+  });
+
   it('answers unknown ids with 404 and malformed ones without a fault', async () => {
     for (const path of [
       '/nodes/nobody',

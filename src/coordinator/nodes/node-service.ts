@@ -1,25 +1,21 @@
-import { HARDWARE_CHANGES_BEFORE_REVIEW, quarantineHours } from '../../protocol/compute/formulas';
-import {
-  HardwareProfile,
-  type HardwareUpdateAnswer,
-  type NodeHeartbeatAnswer,
-  type NodeRegistration,
-  type NodeRemovalAnswer,
-  type NodeView,
-  type UnsuspendAnswer,
+import type {
+  HardwareUpdateAnswer,
+  NodeHeartbeatAnswer,
+  NodeRegistration,
+  NodeRemovalAnswer,
+  NodeView,
+  UnsuspendAnswer,
 } from '../../protocol/compute/http/nodes';
 import { success } from '../../protocol/result';
-import { Value } from 'typebox/value';
 import { timestampOf, type Clock, type Random } from '../clock';
 import type { CoordinatorConfig } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
 import { tokenExpiry, type LedgerStore, type WrittenEntry } from '../ledger/ledger-store';
 import type { NodeNotifications } from '../notifications';
 import type { Database } from '../storage/database-schema';
-import { classOf, effectiveHardware, isHardwareChange, type NodeRow } from './node-standing';
+import { judgeHardware } from './hardware-change';
+import { classOf, type NodeRow } from './node-standing';
 import { normalizePublicKey, registrationColumns, type NodeStore } from './node-store';
-
-const HOUR_MS = 3_600_000;
 
 /** The failure for an id nobody has. */
 export function unknownNode(nodeId: string): ReturnType<typeof refuse> {
@@ -77,48 +73,26 @@ export class NodeService {
     if (normalizePublicKey(registration.public_key) !== row.public_key) {
       return refuse('key-mismatch', 'The public key does not belong to this node.');
     }
-    const nowMs = this.clock.nowMs();
-    const current = effectiveHardware(row, nowMs);
-    const next = classOf(registration.hardware_profile);
-    const hours = quarantineHours(current.multiplier, next.multiplier);
-    const quarantineUntil = hours > 0 ? timestampOf(nowMs + hours * HOUR_MS) : null;
-    const changes = row.hardware_changes + (this.changed(row, registration, next.multiplier) ? 1 : 0);
-    const review = changes >= HARDWARE_CHANGES_BEFORE_REVIEW && changes > row.hardware_changes;
+    const { columns, quarantine, isForReview } = judgeHardware(row, registration.hardware_profile, this.clock.nowMs());
     await this.database
       .updateTable('nodes')
-      .set({
-        ...registrationColumns(registration),
-        hardware_class: hours > 0 ? current.hardwareClass : next.hardwareClass,
-        multiplier: hours > 0 ? current.multiplier : next.multiplier,
-        pending_multiplier: hours > 0 ? next.multiplier : null,
-        pending_class: hours > 0 ? next.hardwareClass : null,
-        quarantine_until: quarantineUntil,
-        hardware_changes: changes,
-        ...(review ? { status: 'suspended' as const, suspension: 'review' as const } : {}),
-      })
+      .set({ ...registrationColumns(registration), ...columns })
       .where('id', '=', nodeId)
       .execute();
     this.nodes.changed(nodeId);
-    if (review) {
+    if (isForReview) {
       this.notifications.standing(nodeId, {
         status: 'suspended',
         reliability: row.reliability,
-        message: `The hardware changed ${changes} times; the operator of the coordinator has to look at it.`,
+        message: `The hardware changed ${columns.hardware_changes} times; the operator of the coordinator has to look at it.`,
       });
       this.notifications.coverageMayHaveChanged();
     }
     return success({
       node_id: nodeId,
-      new_multiplier: next.multiplier,
-      quarantine: {
-        quarantine_required: hours > 0,
-        duration_hours: hours,
-        quarantine_until: quarantineUntil,
-        old_multiplier: current.multiplier,
-        new_multiplier: next.multiplier,
-        multiplier_ratio: current.multiplier > 0 ? next.multiplier / current.multiplier : 1,
-      },
-      status: review ? 'suspended' : row.status,
+      new_multiplier: quarantine.new_multiplier,
+      quarantine,
+      status: isForReview ? 'suspended' : row.status,
     });
   }
 
@@ -182,13 +156,6 @@ export class NodeService {
     this.nodes.changed(nodeId);
   }
 
-  private changed(row: NodeRow, registration: NodeRegistration, multiplier: number): boolean {
-    const stored: unknown = JSON.parse(row.hardware_json);
-    const fingerprint = Value.Check(HardwareProfile, stored) ? stored.fingerprint : '';
-    const before = { fingerprint, multiplier: row.pending_multiplier ?? row.multiplier };
-    return isHardwareChange(before, { fingerprint: registration.hardware_profile.fingerprint, multiplier });
-  }
-
   private async insert(publicKey: string, registration: NodeRegistration): Promise<string> {
     const id = this.random.uuid();
     const now = timestampOf(this.clock.nowMs());
@@ -246,14 +213,19 @@ export class NodeService {
     return id;
   }
 
-  /** Back with its history: a suspension that was pending when it left is pending again. */
+  /**
+   * Back with its history: a suspension that was pending when it left is pending again, and its hardware is judged by
+   * what it had then.
+   */
   private async reactivate(row: NodeRow, registration: NodeRegistration): Promise<void> {
+    const { columns } = judgeHardware(row, registration.hardware_profile, this.clock.nowMs());
     await this.database
       .updateTable('nodes')
       .set({
         ...registrationColumns(registration),
         status: row.suspension === null ? 'active' : 'suspended',
         last_seen: timestampOf(this.clock.nowMs()),
+        ...columns,
       })
       .where('id', '=', row.id)
       .execute();

@@ -38,14 +38,18 @@ export function classOf(hardware: HardwareProfile): { hardwareClass: string; mul
   return classifyHardware(hardwareIndex(hardware.matmul_score, hardware.memory_score, hardware.latency_score));
 }
 
+/** Whether two multipliers may be two runs of the benchmark on one machine. */
+export function isSameMultiplier(left: number, right: number): boolean {
+  const [low, high] = left < right ? [left, right] : [right, left];
+  return low > 0 && high / low < HARDWARE_CHANGE_RATIO;
+}
+
 /** Whether a new profile describes other hardware, rather than another run of the benchmark on the same. */
 export function isHardwareChange(
   before: { readonly fingerprint: string; readonly multiplier: number },
   after: { readonly fingerprint: string; readonly multiplier: number },
 ): boolean {
-  const [low, high] = [before.multiplier, after.multiplier].sort((left, right) => left - right);
-  const ratio = low === undefined || high === undefined || low <= 0 ? Infinity : high / low;
-  return before.fingerprint !== after.fingerprint || ratio >= HARDWARE_CHANGE_RATIO;
+  return before.fingerprint !== after.fingerprint || !isSameMultiplier(before.multiplier, after.multiplier);
 }
 
 /** Whether a node offers its time now; the hours are `HH:MM` in UTC and may pass midnight. */
