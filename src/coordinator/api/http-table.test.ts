@@ -370,6 +370,22 @@ describe('the HTTP table', () => {
     expect((await get('/tokens/ledger/export')).status).toBe(401);
   });
 
+  it('takes null for whatever may be left out', async () => {
+    const absent = { availability_start: null, max_gpu_utilization: null, protocol_version: null, tore4_node_id: null };
+    const node = await post('/nodes/register', { ...registration('key-a'), ...absent });
+    expect(node.status).toBe(201);
+    const id = String(node.body['id']);
+    expect((await get(`/nodes/${id}`)).body).toMatchObject({ max_gpu_utilization: 0.8, protocol_version: '0.1' });
+    const nothing = { vram_gb: null, region: null, transports: null, manifest_hash: null, precision: null };
+    expect((await post('/inference/shards/register', { ...shard(id, 0, 7), ...nothing })).status).toBe(200);
+    const plain = { prompt: null, messages: null, max_new_tokens: null, temperature: null, precision: null };
+    const asked = await post('/inference/generate', { node_id: id, model_id: MODEL, ...plain, force_backend: null });
+    expect(String(asked.body['detail'])).toContain('neither a prompt nor messages');
+    const sampling = { temperature: 0, top_k: 0, top_p: 1, seed: null, stop: null };
+    const sampled = await post('/inference/generate', { node_id: id, model_id: 'org/other', prompt: 'x', sampling });
+    expect(sampled.status).toBe(404);
+  });
+
   it('reports what is wrong with a body', async () => {
     const missing = await post('/nodes/register', { public_key: 'k' });
     expect(missing.status).toBe(422);

@@ -1,5 +1,5 @@
 import type { FastifySchemaCompiler } from 'fastify';
-import type { TSchema } from 'typebox';
+import { Type, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { Value } from 'typebox/value';
@@ -80,13 +80,41 @@ export function validationIssues(
 
 const PART_NAMES: Readonly<Record<string, string>> = { body: 'body', querystring: 'query', params: 'path' };
 
-/** Checks with the schema itself, fills defaults in, and reads numbers out of queries and paths. */
+/**
+ * A copy without the nulls of fields that may be left out: many clients write absent fields so. Looked into are objects,
+ * lists, and what may be an object or null.
+ */
+function withoutNulls(schema: TSchema, value: unknown): unknown {
+  if (Type.IsUnion(schema)) {
+    const [only, ...others] = schema.anyOf.filter((member) => !Type.IsNull(member));
+    return only === undefined || others.length > 0 ? value : withoutNulls(only, value);
+  }
+  if (Type.IsArray(schema) && Array.isArray(value)) return value.map((item) => withoutNulls(schema.items, item));
+  if (!Type.IsObject(schema) || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const { properties } = schema;
+  const required: readonly string[] = schema.required ?? [];
+  const kept = Object.entries(value).flatMap(([name, field]): [string, unknown][] => {
+    const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    if (property === undefined) return [[name, field]];
+    const isLeftOut = field === null && !required.includes(name) && !Value.Check(property, null);
+    return isLeftOut ? [] : [[name, withoutNulls(property, field)]];
+  });
+  return Object.fromEntries(kept);
+}
+
+/**
+ * Checks with the schema itself, fills defaults in, reads numbers out of queries and paths, and takes null as absent where
+ * a field may be absent and the schema has no other meaning for null.
+ */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const checker = Compile(schema);
   const part = PART_NAMES[httpPart ?? ''] ?? 'body';
+  const fill = (value: unknown): unknown => (value === undefined ? value : Value.Default(schema, value));
   return (received: unknown) => {
     const value = part === 'body' ? received : Value.Convert(schema, received);
-    const filled = value === undefined ? value : Value.Default(schema, value);
+    const whole = fill(value);
+    // What fits is taken as it came: a signature may stand over its nulls.
+    const filled = checker.Check(whole) ? whole : fill(withoutNulls(schema, whole));
     if (checker.Check(filled)) {
       if (!holdsNul(filled)) return { value: filled };
       const issue = {
