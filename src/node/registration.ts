@@ -56,9 +56,14 @@ export class Registration {
     if (registered !== null && !registered.ok) return registered;
     const node = registered?.value ?? connection.knownNode;
     if (node === null) return { ok: false, error: { code: 'answer-invalid', message: 'No node id.', retryable: true } };
-    if (record !== null && record.nodeId === node.nodeId && record.fingerprint !== profile.fingerprint) {
+    let { fingerprint } = profile;
+    if (record !== null && record.nodeId === node.nodeId && record.fingerprint !== fingerprint) {
       const updated = await connection.updateHardware(registration);
-      if (!updated.ok) this.logger.warn('The new hardware was not accepted', { reason: updated.error.message });
+      if (!updated.ok) {
+        this.logger.warn('The new hardware was not accepted', { reason: updated.error.message });
+        // Reported again next time.
+        ({ fingerprint } = record);
+      }
     }
     this.view.set({
       nodeId: node.nodeId,
@@ -71,7 +76,7 @@ export class Registration {
       baseUrl,
       publicKey,
       nodeId: node.nodeId,
-      fingerprint: profile.fingerprint,
+      fingerprint,
     });
     // Serving goes on: only a later start with a coordinator of the baseline would miss the id.
     if (!saved.ok) this.logger.warn('The node id was not kept', { reason: saved.error.message });
