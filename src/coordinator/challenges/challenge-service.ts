@@ -46,6 +46,11 @@ const OPENINGS = [
   'Kar yağınca',
 ];
 
+/** Everything but a fault in real work, which nobody asked about. */
+function isChallenge(row: TaskRow): boolean {
+  return row.task_type !== FAULT_TYPE;
+}
+
 function taskView(row: TaskRow): TaskView {
   const isProof = row.task_type === PROOF_TYPE;
   return {
@@ -61,7 +66,7 @@ function taskView(row: TaskRow): TaskView {
     layer_start: row.layer_start,
     layer_end: row.layer_end,
     flops_estimated: row.flops_estimated,
-    is_challenge: row.task_type !== FAULT_TYPE,
+    is_challenge: isChallenge(row),
     expires_at: row.expires_at,
   };
 }
@@ -273,7 +278,7 @@ export class ChallengeService {
       model_id: row.model_id,
       layer_start: row.layer_start,
       layer_end: row.layer_end,
-      is_challenge: row.task_type === CHALLENGE_TYPE,
+      is_challenge: isChallenge(row),
       flops_estimated: row.flops_estimated,
       flops_delivered: row.flops_delivered,
       execution_time_ms: row.execution_time_ms,

@@ -8,7 +8,7 @@ import { runProof } from '../../inference/proof/run-proof';
 import { expectValue, layers, TORE_TINY } from '../../inference/testdata/tore-tiny';
 import type { FingerprintRow } from '../../protocol/compute/activation-fingerprint';
 import { loadManifestFromFolder } from '../models/load-manifest';
-import { challengeAnswer } from '../testing/foreign-client';
+import { callAt, challengeAnswer, get } from '../testing/foreign-client';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
 import { WsNode } from '../testing/ws-node';
 
@@ -137,7 +137,10 @@ describe('proof of work done', () => {
     await start(true);
     const { node, verdict } = await comeIn(answer);
     await serve(node);
-    expect(await verdict).toMatchObject({ passed });
+    const told = await verdict;
+    expect(told).toMatchObject({ passed });
+    callAt(target.url);
+    expect((await get(`/tasks/${String(told['task_id'])}`)).body).toMatchObject({ is_challenge: true });
   });
 
   it('compares independent nodes, and lets a third decide', async () => {
