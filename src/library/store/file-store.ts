@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LibraryError, reasonOf, systemCodeOf } from './errors';
 
 const HASH = /^[0-9a-f]{64}$/;
@@ -28,6 +28,27 @@ function failed(thrown: unknown): LibraryError {
   });
 }
 
+/** Bytes of a file, or null when there is none. */
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).size;
+  } catch (thrown) {
+    if (systemCodeOf(thrown) === 'ENOENT') return null;
+    throw thrown;
+  }
+}
+
+/** Writes the names in a folder through to the disk. Windows opens no folder and keeps names in a journal of its own. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
 /** Files by the SHA-256 of their content in a folder of 256 folders; the same content is kept once. */
 export class FileStore {
   readonly #folder: string;
@@ -52,7 +73,10 @@ export class FileStore {
     }
   }
 
-  /** Writes a stream under its hash: to a name of its own first, so that a file that is there is whole. */
+  /**
+   * Writes a stream under its hash, through to the disk: to a name of its own first, so that a file that is there is whole.
+   * A copy that is there already stays untouched.
+   */
   async write(content: AsyncIterable<Uint8Array>): Promise<WrittenFile> {
     const temporary = join(this.#folder, INCOMING, randomUUID());
     const hash = createHash('sha256');
@@ -64,21 +88,32 @@ export class FileStore {
         for await (const chunk of content) {
           hash.update(chunk);
           sizeBytes += chunk.length;
-          await file.write(chunk);
+          // Unlike `write`, which may take a part only when the disk is nearly full.
+          await file.writeFile(chunk);
         }
+        await file.sync();
       } finally {
         await file.close();
       }
       const sha256 = hash.digest('hex');
-      await mkdir(join(this.#folder, sha256.slice(0, 2)), { recursive: true, mode: 0o700 });
-      await rename(temporary, this.pathOf(sha256));
-      isPlaced = true;
+      if ((await sizeOf(this.pathOf(sha256))) !== sizeBytes) {
+        await this.#place(temporary, sha256);
+        isPlaced = true;
+      }
       return { sha256, sizeBytes };
     } catch (thrown) {
       throw thrown instanceof LibraryError || systemCodeOf(thrown) === null ? thrown : failed(thrown);
     } finally {
       if (!isPlaced) await rm(temporary, { force: true });
     }
+  }
+
+  async #place(temporary: string, sha256: string): Promise<void> {
+    const path = this.pathOf(sha256);
+    const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+    if (made !== undefined) await syncFolder(this.#folder);
   }
 
   /** The bytes of a file, in pieces. Fails with `not-found` or, at its end, `checksum-mismatch`. */
