@@ -20,7 +20,6 @@ import { mergeConversations } from './merge-conversation';
 import { wellFormed } from './search-text';
 import { conversationHash, documentHash } from './stored-document';
 import { undoImport } from './undo-import';
-import { removeUnusedFiles } from './unused-files';
 
 /** Bytes of JSON written in one transaction: a tenth of a second, so that other work gets its turn. */
 const BATCH_BYTES = 2_097_152;
@@ -50,7 +49,8 @@ interface Found {
 
 /**
  * One import into the library. What it adds is written in small transactions and stays staged, seen by nobody, until
- * `commit` makes all of it visible in one. `undo`, or the next start after a crash, removes it without a trace.
+ * `commit` makes all of it visible in one. `undo`, or the next start after a crash, removes it without a trace. The files
+ * that nothing needs then are left for `removeUnusedFiles`.
  */
 export class ImportSession implements ImportSink {
   readonly #database: Database;
@@ -323,7 +323,6 @@ export class ImportSession implements ImportSink {
         .where('id', '=', this.#id)
         .execute();
     });
-    await removeUnusedFiles(this.#database, this.#files);
   }
 
   /** Joins staged updates again with conversations that were changed here while the import ran. */
@@ -356,12 +355,11 @@ export class ImportSession implements ImportSink {
 
   /** Removes everything this import has added. */
   async undo(): Promise<void> {
-    // Files that were written and not yet entered would be nobody's; entered, they are found unused below.
+    // Files that were written and not yet entered would be nobody's; entered, they are found unused.
     this.#waiting.length = 0;
     await this.flush();
     await undoImport(this.#database, this.#id);
     await sql`pragma synchronous = full`.execute(this.#database);
-    await removeUnusedFiles(this.#database, this.#files);
   }
 }
 

@@ -1,8 +1,9 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseSync } from '@photostructure/sqlite';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Conversation } from '../../protocol/conversation/conversation';
 import { chatGpt, claudeProject, fullChatGpt, fullClaude, node, text } from '../import/testdata/exports';
 import { zipBytes } from '../import/testdata/zip-bytes';
@@ -336,9 +337,40 @@ describe('keeping conversations', () => {
       storage: 'inline',
       data: '',
     } as const;
+    // Tidying between adding a file and saving what needs it takes neither.
+    expect(value(await library.cleanUp())).toBe(0);
     value(await library.conversations.save({ ...conversation, attachments: [attachment] }));
+    expect(value(await library.cleanUp())).toBe(0);
+    await library.close();
+    library = await open();
     expect(value(await library.cleanUp())).toBe('forgotten'.length);
     expect(value(await library.storage())).toMatchObject({ fileCount: 1, filesBytes: 4 });
+  });
+
+  it('keeps the files of an import that begins while the bin is emptied', async () => {
+    const archive = zipBytes([
+      { name: 'conversations.json', content: JSON.stringify([fullChatGpt()]) },
+      { name: 'file-AbC123xyz-beach.png', content: 'png!' },
+    ]);
+    const path = await file('export.zip', archive);
+    value(await library.importFile(path));
+    value(await library.conversations.delete(await ids()));
+    const remove = library.files.remove.bind(library.files);
+    let importing: Promise<unknown> | null = null;
+    vi.spyOn(library.files, 'remove').mockImplementation(async (sha256) => {
+      importing ??= library.importFile(path).then(value);
+      // Time for the import to write the file that is about to be removed, if it is let.
+      await Promise.race([importing, delay(300)]);
+      await remove(sha256);
+    });
+    value(await library.emptyBin(new Date('2026-06-01T00:00:00Z')));
+    await importing;
+    const [id = ''] = await ids();
+    const sha256 = value(await library.conversations.get(id)).attachments?.[0]?.checksum.value ?? '';
+    const chunks: Buffer[] = [];
+    for await (const chunk of library.files.read(sha256)) chunks.push(chunk);
+    expect(Buffer.concat(chunks).toString()).toBe('png!');
+    expect(value(await library.storage()).fileCount).toBe(1);
   });
 
   it('sorts into folders and by tags', async () => {

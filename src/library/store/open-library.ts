@@ -10,6 +10,7 @@ import { ConversationShelf } from './conversation-shelf';
 import type { Database, LibraryTables } from './database-schema';
 import { DocumentShelf } from './document-shelf';
 import { asResult, LibraryError, reasonOf, refuse, type LibraryResult } from './errors';
+import { FileGate } from './file-gate';
 import { FileStore } from './file-store';
 import { FolderShelf } from './folder-shelf';
 import { ImportSession, type TouchedDocument } from './import-session';
@@ -19,7 +20,7 @@ import { MIGRATIONS } from './migrations';
 import { searchLibrary, type SearchOptions, type SearchPage } from './search-library';
 import { storageErrorOf } from './storage-error';
 import { undoImport } from './undo-import';
-import { removeStrayFiles, removeUnusedFiles } from './unused-files';
+import { removeStrayFiles, removeUnusedFiles, unusedAmong } from './unused-files';
 
 /** Another process (the command line) may hold the file this long before we give up. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -57,6 +58,9 @@ export class Library {
   readonly files: FileStore;
   readonly #database: Database;
   readonly #now: () => Date;
+  readonly #gate = new FileGate();
+  /** Added for documents that are not saved yet. */
+  #expectedFiles = new Set<string>();
   #isImporting = false;
 
   /** @internal use `openLibrary` */
@@ -83,9 +87,11 @@ export class Library {
       }
       this.#isImporting = true;
       try {
-        return await this.#import(path, options);
+        return await this.#gate.write(() => this.#import(path, options));
       } finally {
         this.#isImporting = false;
+        // What the import replaced, or brought before it failed.
+        await this.#removeUnusedFiles();
       }
     });
   }
@@ -108,18 +114,22 @@ export class Library {
   }
 
   /**
-   * Keeps the bytes of a file that a conversation is about to be saved with; `cleanUp` removes it when that never happens.
+   * Keeps the bytes of a file that a document is about to be saved with. When that never happens, `cleanUp` removes it
+   * after the library was opened anew.
    */
   addFile(content: AsyncIterable<Uint8Array>): Promise<LibraryResult<StoredFile>> {
-    return asResult(async () => {
-      const stored = await this.files.write(content);
-      await this.#database
-        .insertInto('files')
-        .values({ sha256: stored.sha256, size_bytes: stored.sizeBytes })
-        .onConflict((conflict) => conflict.doNothing())
-        .execute();
-      return stored;
-    });
+    return asResult(() =>
+      this.#gate.write(async () => {
+        const stored = await this.files.write(content);
+        this.#expectedFiles.add(stored.sha256);
+        await this.#database
+          .insertInto('files')
+          .values({ sha256: stored.sha256, size_bytes: stored.sizeBytes })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+        return stored;
+      }),
+    );
   }
 
   /** Removes for good what lies in the bin since before a time, and the files only that needed. */
@@ -178,7 +188,15 @@ export class Library {
     return asResult(async () => {
       if (this.#isImporting) return 0;
       await compactIndex(this.#database);
-      return removeUnusedFiles(this.#database, this.files);
+      // An import that has begun meanwhile ends with this itself; it may be long.
+      return this.#isImporting ? 0 : this.#removeUnusedFiles();
+    });
+  }
+
+  #removeUnusedFiles(): Promise<number> {
+    return this.#gate.collect(async () => {
+      this.#expectedFiles = await unusedAmong(this.#database, this.#expectedFiles);
+      return removeUnusedFiles(this.#database, this.files, this.#expectedFiles);
     });
   }
 

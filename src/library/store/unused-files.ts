@@ -1,24 +1,44 @@
-import type { Database } from './database-schema';
+import { sql, type SelectQueryBuilder } from 'kysely';
+import type { Database, LibraryTables } from './database-schema';
 import type { FileStore } from './file-store';
 
 /** Files looked at in one step, so that other work gets its turn. */
 const FILES_AT_ONCE = 500;
 
-/** Removes files that no document needs any more. Returns the bytes freed. */
-export async function removeUnusedFiles(database: Database, files: FileStore): Promise<number> {
+function selectUnused(database: Database): SelectQueryBuilder<LibraryTables, 'files', object> {
+  return database
+    .selectFrom('files')
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom('attachments').select('sha256').whereRef('attachments.sha256', '=', 'files.sha256'))),
+    )
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom('document_files').select('sha256').whereRef('document_files.sha256', '=', 'files.sha256'))),
+    );
+}
+
+/** Of some files those that no document needs yet. */
+export async function unusedAmong(database: Database, hashes: ReadonlySet<string>): Promise<Set<string>> {
+  const rows = await selectUnused(database)
+    .select('sha256')
+    .where(sql<boolean>`sha256 in (select value from json_each(${JSON.stringify([...hashes])}))`)
+    .execute();
+  return new Set(rows.map(({ sha256 }) => sha256));
+}
+
+/**
+ * Removes files that no document needs any more, but for those a document is about to be saved with. Returns the bytes
+ * freed. Nothing may write files meanwhile.
+ */
+export async function removeUnusedFiles(
+  database: Database,
+  files: FileStore,
+  expected: ReadonlySet<string> = new Set(),
+): Promise<number> {
   let freedBytes = 0;
   for (;;) {
-    const unused = await database
-      .selectFrom('files')
+    const unused = await selectUnused(database)
       .select(['sha256', 'size_bytes'])
-      .where(({ not, exists, selectFrom }) =>
-        not(exists(selectFrom('attachments').select('sha256').whereRef('attachments.sha256', '=', 'files.sha256'))),
-      )
-      .where(({ not, exists, selectFrom }) =>
-        not(
-          exists(selectFrom('document_files').select('sha256').whereRef('document_files.sha256', '=', 'files.sha256')),
-        ),
-      )
+      .where(sql<boolean>`sha256 not in (select value from json_each(${JSON.stringify([...expected])}))`)
       .limit(FILES_AT_ONCE)
       .execute();
     if (unused.length === 0) return freedBytes;
