@@ -195,18 +195,18 @@ export class ConversationShelf {
 
   /** A conversation with the number of its state, for `save` to notice a change in between. */
   getForEditing(id: string): Promise<LibraryResult<EditedConversation>> {
-    return asResult(() => this.#forEditing(this.#database, id));
+    return asResult(async () => this.#forEditing(await keyOf(this.#database, id)));
   }
 
-  async #forEditing(connection: Connection, id: string): Promise<EditedConversation> {
-    const key = await keyOf(connection, id);
-    const row = await connection
+  /** The revision is read first, so that a change between the two is noticed when it is written over. */
+  async #forEditing(key: number): Promise<EditedConversation> {
+    const row = await this.#database
       .selectFrom('conversations')
       .select('revision')
       .where('key', '=', key)
-      .executeTakeFirstOrThrow();
-    const conversation = await readConversationRow(connection, key);
-    if (conversation === null) throw notFound();
+      .executeTakeFirst();
+    const conversation = await readConversationRow(this.#database, key);
+    if (row === undefined || conversation === null) throw notFound();
     return { conversation, revision: row.revision };
   }
 
@@ -243,20 +243,30 @@ export class ConversationShelf {
     const current = isStale ? await readConversationRow(this.#database, before.key) : null;
     const joined = current === null ? null : joinStates(current, conversation);
     const prepared = await prepareConversation(joined ?? conversation);
-    const isUnchanged = await this.#database.transaction().execute(async (transaction) => {
+    const isWritten = await this.#writeOver(before, (transaction) =>
+      updateConversation(transaction, before.key, prepared, {
+        isTitleEdited: before.title_edited === 1 || before.title !== wellFormed(prepared.conversation.title),
+        isInChat: isInChat || before.in_chat === 1,
+      }),
+    );
+    return isWritten ? { revision: before.revision + 1, joined } : null;
+  }
+
+  /** Writes unless the row changed since it was read; tells whether it did. */
+  #writeOver(
+    read: { readonly key: number; readonly revision: number },
+    write: (transaction: Connection) => Promise<void>,
+  ): Promise<boolean> {
+    return this.#database.transaction().execute(async (transaction) => {
       const now = await transaction
         .selectFrom('conversations')
         .select('revision')
-        .where('key', '=', before.key)
+        .where('key', '=', read.key)
         .executeTakeFirst();
-      if (now?.revision !== before.revision) return false;
-      await updateConversation(transaction, before.key, prepared, {
-        isTitleEdited: before.title_edited === 1 || before.title !== wellFormed(prepared.conversation.title),
-        isInChat: isInChat || before.in_chat === 1,
-      });
+      if (now?.revision !== read.revision) return false;
+      await write(transaction);
       return true;
     });
-    return isUnchanged ? { revision: before.revision + 1, joined } : null;
   }
 
   /** Makes Chat list conversations. */
@@ -288,31 +298,35 @@ export class ConversationShelf {
   /** Changes the title; later imports keep it. */
   rename(id: string, title: string): Promise<LibraryResult<void>> {
     return asResult(async () => {
-      const key = await keyOf(this.#database, id);
-      const conversation = await readConversationRow(this.#database, key);
-      if (conversation === null) throw notFound();
-      const prepared = await prepareConversation({ ...conversation, title });
-      const shown = wellFormed(title);
-      await this.#database.transaction().execute(async (transaction) => {
-        await transaction
-          .updateTable('conversations')
-          .set((row) => ({
-            title: shown,
-            title_edited: 1,
-            json_bytes: prepared.blob.jsonBytes,
-            content_hash: prepared.contentHash,
-            revision: row('revision', '+', 1),
-          }))
-          .where('key', '=', key)
-          .execute();
-        await transaction
-          .updateTable('conversation_documents')
-          .set({ document: prepared.blob.bytes })
-          .where('conversation_key', '=', key)
-          .execute();
-        await sql`delete from titles_fts where rowid = ${key}`.execute(transaction);
-        await sql`insert into titles_fts (rowid, title) values (${key}, ${searchableText(shown)})`.execute(transaction);
-      });
+      while (!(await this.#renameOver(id, title)));
+    });
+  }
+
+  /** False when the row changed while the document was packed. */
+  async #renameOver(id: string, title: string): Promise<boolean> {
+    const key = await keyOf(this.#database, id);
+    const { conversation, revision } = await this.#forEditing(key);
+    const prepared = await prepareConversation({ ...conversation, title });
+    const shown = wellFormed(title);
+    return this.#writeOver({ key, revision }, async (transaction) => {
+      await transaction
+        .updateTable('conversations')
+        .set((row) => ({
+          title: shown,
+          title_edited: 1,
+          json_bytes: prepared.blob.jsonBytes,
+          content_hash: prepared.contentHash,
+          revision: row('revision', '+', 1),
+        }))
+        .where('key', '=', key)
+        .execute();
+      await transaction
+        .updateTable('conversation_documents')
+        .set({ document: prepared.blob.bytes })
+        .where('conversation_key', '=', key)
+        .execute();
+      await sql`delete from titles_fts where rowid = ${key}`.execute(transaction);
+      await sql`insert into titles_fts (rowid, title) values (${key}, ${searchableText(shown)})`.execute(transaction);
     });
   }
 

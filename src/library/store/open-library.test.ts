@@ -373,6 +373,24 @@ describe('keeping conversations', () => {
     expect(value(await library.storage()).fileCount).toBe(1);
   });
 
+  it('keeps an answer that is saved while the title changes, and the title', async () => {
+    const [id = ''] = await ids();
+    const { conversation, revision } = value(await library.conversations.getForEditing(id));
+    const [message] = conversation.messages;
+    if (message === undefined) throw new Error('no message');
+    // Packing this for the new title takes much longer than saving the answer does.
+    const long = { ...message, id: 'long', parent_id: message.id, metadata: { source: 'word '.repeat(2_000_000) } };
+    value(await library.conversations.save({ ...conversation, messages: [message, long] }));
+    const answered = { ...conversation, messages: [message, { ...message, id: 'answer', parent_id: message.id }] };
+    const renaming = library.conversations.rename(id, 'My title');
+    const saving = library.conversations.save(answered, { baseRevision: revision + 1 });
+    value(await saving);
+    value(await renaming);
+    const after = value(await library.conversations.get(id));
+    expect(after.messages.map((each) => each.id)).toContain('answer');
+    expect(after.title).toBe('My title');
+  });
+
   it('sorts into folders and by tags', async () => {
     const [first = '', second = ''] = await ids();
     const outer = value(await library.folders.create('Outer'));
