@@ -1,4 +1,9 @@
-import type { Migration } from '../../storage/migrations';
+import type { DatabaseSyncInstance } from '@photostructure/sqlite';
+import { migrate, type Migration } from '../../storage/migrations';
+import { searchableText } from './search-text';
+
+/** What steps call to prepare a text for the index. */
+const SEARCHABLE_TEXT = 'searchable_text';
 
 /*
  * The schema, step by step; steps are only ever added.
@@ -166,4 +171,22 @@ export const MIGRATIONS: readonly Migration[] = [
         where state = 'live' and deleted_at is null and in_chat = 1;
     `,
   },
+  {
+    version: 4,
+    name: 'words with a dotless i in the search index',
+    sql: `
+      delete from messages_fts where rowid in (select key from messages where instr(text, 'ı') > 0);
+      insert into messages_fts (rowid, text)
+        select key, ${SEARCHABLE_TEXT}(text) from messages where instr(text, 'ı') > 0;
+      delete from titles_fts where rowid in (select key from conversations where instr(title, 'ı') > 0);
+      insert into titles_fts (rowid, title)
+        select key, ${SEARCHABLE_TEXT}(title) from conversations where instr(title, 'ı') > 0;
+    `,
+  },
 ];
+
+/** Brings a library up to date. */
+export function migrateLibrary(connection: DatabaseSyncInstance): void {
+  connection.function(SEARCHABLE_TEXT, { deterministic: true }, searchableText);
+  migrate(connection, MIGRATIONS);
+}

@@ -420,6 +420,25 @@ describe('keeping conversations', () => {
 });
 
 describe('opening', () => {
+  it('finds words with a dotless i in a library whose index an older version made', async () => {
+    value(await library.importFile(await file('c.json', [small('c1', 'Işık', ['ışık hızı', 'tides'])])));
+    await library.close();
+    const database = new DatabaseSync(join(folder, 'library', 'library.db'));
+    database.exec(`
+      delete from messages_fts; delete from titles_fts;
+      insert into messages_fts (rowid, text) values (1, 'ısık hızı'), (2, 'tides');
+      insert into titles_fts (rowid, title) values (1, 'isık');
+      pragma user_version = 2;
+    `);
+    database.close();
+    library = await open();
+    const found = async (query: string): Promise<readonly (string | null)[]> =>
+      value(await library.search(query, { limit: 5 })).hits.map(({ messageId }) => messageId);
+    expect(await found('IŞIK ')).toEqual([null, 'c1-0']);
+    expect(await found('HIZI ')).toEqual(['c1-0']);
+    expect(await found('tides ')).toEqual(['c1-1']);
+  });
+
   it('refuses what is no library, and what a newer version wrote, and changes neither', async () => {
     const path = join(folder, 'library', 'library.db');
     await library.close();

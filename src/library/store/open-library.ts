@@ -14,9 +14,9 @@ import { FileGate } from './file-gate';
 import { FileStore } from './file-store';
 import { FolderShelf } from './folder-shelf';
 import { ImportSession, type TouchedDocument } from './import-session';
-import { databaseVersion, latestVersion, migrate } from '../../storage/migrations';
+import { databaseVersion, latestVersion } from '../../storage/migrations';
 import { createSqliteDialect } from '../../storage/sqlite-dialect';
-import { MIGRATIONS } from './migrations';
+import { migrateLibrary, MIGRATIONS } from './migrations';
 import { searchLibrary, type SearchOptions, type SearchPage } from './search-library';
 import { storageErrorOf } from './storage-error';
 import { undoImport } from './undo-import';
@@ -263,7 +263,7 @@ function openDatabase(file: string): LibraryResult<Database> {
     // Full: what an import reported as done survives a power cut.
     connection.exec('pragma synchronous = full');
     connection.exec(`pragma cache_size = -${CACHE_KIB}`);
-    migrate(connection, MIGRATIONS);
+    migrateLibrary(connection);
     connection.exec('begin immediate; commit');
     return { ok: true, value: new Kysely<LibraryTables>({ dialect: createSqliteDialect(connection, storageErrorOf) }) };
   } catch (thrown) {

@@ -53,6 +53,8 @@ describe('highlights', () => {
     expect(marked('search, searching, research', 'search')).toBe('[search], [searching], research');
     expect(marked('a red house, a red, house', '"red house" ')).toBe('a [red house], a [red, house]');
     expect(marked('今日は東京都に行く', '東京')).toBe('今日は[東京]都に行く');
+    expect(marked('Işık HIZI, hızı, İzmir', 'ışık hızı ')).toBe('[Işık] [HIZI], [hızı], İzmir');
+    expect(marked('İzmir IZMIR ızmır', 'izmir ')).toBe('[İzmir] [IZMIR] [ızmır]');
   });
 
   it('are inside the excerpt and fit the words, whatever the text', () => {

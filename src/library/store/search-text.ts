@@ -52,11 +52,14 @@ const PLAIN = /^[\x20-\x7e\s]*$/;
 /** Accents of alphabets. Signs of other scripts, such as vowels of Devanagari, are letters and stay. */
 const ACCENTS = /[\u0300-\u036f]/g;
 
-/** Lower case without accents: how words are compared. */
+/**
+ * Lower case without accents: how words are compared. Turkish tells ı from i, but its capital I is everybody's, so all four
+ * letters count as one.
+ */
 export function fold(text: string): string {
   return PLAIN.test(text)
     ? text.toLowerCase()
-    : text.normalize('NFD').replace(ACCENTS, '').normalize('NFC').toLowerCase();
+    : text.normalize('NFD').replace(ACCENTS, '').normalize('NFC').toLowerCase().replaceAll('ı', 'i');
 }
 
 /**
