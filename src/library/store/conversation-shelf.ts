@@ -12,7 +12,7 @@ import {
 import type { Database, LibraryTables } from './database-schema';
 import { asResult, LibraryError, type LibraryResult } from './errors';
 import { instantOf } from './instant-of';
-import { mergeConversations } from './merge-conversation';
+import { endOf, mergeConversations } from './merge-conversation';
 import { searchableText, wellFormed } from './search-text';
 
 /** What lists show of a conversation. */
@@ -86,7 +86,8 @@ const IDS_AT_ONCE = 500;
 /** The state edited elsewhere with the one here: every message of both, the title of here, the end of the edited one. */
 function joinStates(current: Conversation, edited: Conversation): Conversation {
   const joined = mergeConversations(current, edited);
-  return { ...joined, title: current.title, ...(edited.head === undefined ? {} : { head: edited.head }) };
+  const head = endOf(edited);
+  return { ...joined, title: current.title, ...(head === undefined ? {} : { head }) };
 }
 
 function notFound(): LibraryError {
