@@ -1,16 +1,14 @@
 import { sql } from 'kysely';
 import type { Conversation } from '../../protocol/conversation/conversation';
-import type { ToreDocument } from '../../protocol/documents/read-document';
 import type { Project } from '../../protocol/project/project';
 import type { OtherDocument } from '../import/import-sink';
 import { readConversationRow } from './conversation-rows';
 import { keyOf } from './conversation-shelf';
 import type { Database } from './database-schema';
-import { deleteDocumentRows, insertDocument, type PlacedConversation } from './document-rows';
+import { deleteDocumentRows, entriesOf, insertDocument, readDocumentRow } from './document-rows';
 import { asResult, LibraryError, type LibraryResult } from './errors';
 import { instantOf } from './instant-of';
 import { wellFormed } from './search-text';
-import { documentHash, unpackDocument } from './stored-document';
 
 export interface DocumentSummary {
   readonly id: string;
@@ -66,41 +64,23 @@ export class DocumentShelf {
     return asResult(async () => {
       const row = await this.#database
         .selectFrom('documents')
-        .select(['key', 'document', 'json_bytes'])
+        .select('key')
         .where('kind', '=', kind)
         .where('id', '=', wellFormed(id))
         .where('state', '=', sql.lit('live'))
         .where('deleted_at', 'is', null)
         .executeTakeFirst();
-      if (row === undefined) throw notFound();
-      const document = await unpackDocument<ToreDocument['document']>(row.document, row.json_bytes);
-      if (kind !== 'project') return { kind, document } as OtherDocument;
-      return { kind, document: await this.#withConversations(row.key, document as Project) };
-    });
-  }
-
-  async #withConversations(key: number, project: Project): Promise<Project> {
-    const placed = await this.#database
-      .selectFrom('project_conversations')
-      .select(['position', 'conversation_id'])
-      .where('document_key', '=', key)
-      .orderBy('position')
-      .execute();
-    const ids = new Map(placed.map(({ position, conversation_id: id }) => [position, id]));
-    const references = [...project.conversations];
-    const conversations: Project['conversations'] = [];
-    for (let position = 0; references.length > 0 || ids.size > 0; position += 1) {
-      const id = ids.get(position);
-      ids.delete(position);
-      if (id === undefined) {
-        const reference = references.shift();
-        if (reference !== undefined) conversations.push(reference);
-        continue;
+      const kept = row === undefined ? null : await readDocumentRow(this.#database, row.key);
+      if (kept === null) throw notFound();
+      const { document, entries } = kept;
+      if (document.kind !== 'project') return document;
+      const conversations: Project['conversations'] = [];
+      for (const entry of entries) {
+        const found = 'reference' in entry ? entry.reference : await this.#conversation(entry.conversationId);
+        if (found !== null) conversations.push(found);
       }
-      const conversation = await this.#conversation(id);
-      if (conversation !== null) conversations.push(conversation);
-    }
-    return { ...project, conversations };
+      return { kind: 'project', document: { ...document.document, conversations } };
+    });
   }
 
   /** A conversation that was deleted for good has left its projects too. */
@@ -116,14 +96,9 @@ export class DocumentShelf {
   /** Puts a document into the library or in the place of its older state. Conversations of a project are saved before. */
   save(document: OtherDocument): Promise<LibraryResult<void>> {
     return asResult(async () => {
-      const placed: readonly PlacedConversation[] =
-        document.kind === 'project'
-          ? document.document.conversations.flatMap((entry, position) =>
-              'tore_spec' in entry ? [{ position, conversationId: wellFormed(entry.id) }] : [],
-            )
-          : [];
+      const entries = document.kind === 'project' ? entriesOf(document.document, ({ id }) => id) : [];
       await this.#database.transaction().execute(async (transaction) => {
-        for (const { conversationId } of placed) await keyOf(transaction, conversationId);
+        for (const entry of entries) if ('conversationId' in entry) await keyOf(transaction, entry.conversationId);
         const old = await transaction
           .selectFrom('documents')
           .select('key')
@@ -135,13 +110,7 @@ export class DocumentShelf {
           transaction,
           old.map(({ key }) => key),
         );
-        await insertDocument(transaction, document, {
-          contentHash: documentHash(document.document),
-          placed,
-          state: 'live',
-          importId: null,
-          replacesKey: null,
-        });
+        await insertDocument(transaction, { document, entries }, { state: 'live', importId: null, replacesKey: null });
       });
     });
   }

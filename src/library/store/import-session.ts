@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Conversation } from '../../protocol/conversation/conversation';
-import type { Project } from '../../protocol/project/project';
+import { isDocumentReference } from '../../protocol/project/project';
+import { comparableJson } from '../../protocol/signing/canonical-json';
 import type { AddOutcome } from '../import/import-report';
 import type { ImportSink, OtherDocument, StoredFile } from '../import/import-sink';
 import type { Database } from './database-schema';
@@ -14,9 +15,18 @@ import {
   type PlacedRow,
   type RowPlace,
 } from './conversation-rows';
-import { deleteDocumentRows, insertDocument, type PlacedConversation } from './document-rows';
+import {
+  deleteDocumentRows,
+  entriesOf,
+  insertDocument,
+  readDocumentRow,
+  type KeptDocument,
+  type ProjectEntry,
+} from './document-rows';
 import type { FileStore } from './file-store';
+import { conflictingIds, repointed } from './merge-attachments';
 import { mergeConversations } from './merge-conversation';
+import { mergeDocuments } from './merge-document';
 import { wellFormed } from './search-text';
 import { conversationHash, documentHash } from './stored-document';
 import { undoImport } from './undo-import';
@@ -110,41 +120,71 @@ export class ImportSession implements ImportSink {
   }
 
   async addDocument(document: OtherDocument): Promise<AddOutcome> {
-    const contentHash = documentHash(document.document);
     this.#touch(document.kind, document.document.id);
-    const known = await this.#database
-      .selectFrom('documents')
-      .select(['key', 'content_hash', 'deleted_at', 'state'])
-      .where('kind', '=', document.kind)
-      .where('id', '=', wellFormed(document.document.id))
-      .where((row) => row.or([row('state', '=', sql.lit('live')), row('import_id', '=', this.#id)]))
-      .orderBy('state', 'desc')
-      .executeTakeFirst();
-    if (known?.content_hash === contentHash && known.deleted_at === null) return 'already-there';
-    const placed = document.kind === 'project' ? await this.#addProjectConversations(document.document) : [];
+    const known = await this.#findDocument(document);
+    const isStored = known?.content_hash === documentHash(document.document);
+    const existing = known === undefined || isStored ? null : await readDocumentRow(this.#database, known.key);
+    const { entries, hasNew } = await this.#addConversations(document, existing);
+    const given = { document, entries };
+    const kept = existing === null ? given : mergeDocuments(existing, given);
+    const isSame = isStored || (existing !== null && comparableJson(kept) === comparableJson(existing));
+    if (known?.deleted_at === null && isSame) {
+      if (hasNew) this.#updated += 1;
+      return hasNew ? 'updated' : 'already-there';
+    }
     await this.flush();
-    await this.#database.transaction().execute(async (transaction) => {
-      if (known?.state === 'staged') await deleteDocumentRows(transaction, [known.key]);
-      await insertDocument(transaction, document, {
-        contentHash,
-        placed,
-        state: 'staged',
-        importId: this.#id,
-        replacesKey: known?.state === 'live' ? known.key : null,
-      });
-    });
+    await this.#stageDocument(
+      kept,
+      known?.state === 'staged' ? known.key : null,
+      known?.state === 'staged' ? known.replaces_key : (known?.key ?? null),
+    );
     const outcome = known === undefined || known.deleted_at !== null ? 'imported' : 'updated';
     if (outcome === 'imported') this.#imported += 1;
     else this.#updated += 1;
     return outcome;
   }
 
-  async #addProjectConversations(project: Project): Promise<readonly PlacedConversation[]> {
-    const placed: PlacedConversation[] = [];
-    for (const [position, entry] of project.conversations.entries()) {
-      if ('tore_spec' in entry) placed.push({ position, conversationId: (await this.#add(entry)).id });
+  /** The document as this import has staged it, else as the library has it. */
+  #findDocument(document: OtherDocument) {
+    return this.#database
+      .selectFrom('documents')
+      .select(['key', 'content_hash', 'deleted_at', 'state', 'replaces_key'])
+      .where('kind', '=', document.kind)
+      .where('id', '=', wellFormed(document.document.id))
+      .where((row) => row.or([row('state', '=', sql.lit('live')), row('import_id', '=', this.#id)]))
+      .orderBy('state', 'desc')
+      .executeTakeFirst();
+  }
+
+  async #stageDocument(kept: KeptDocument, stagedKey: number | null, replacesKey: number | null): Promise<void> {
+    await this.#database.transaction().execute(async (transaction) => {
+      if (stagedKey !== null) await deleteDocumentRows(transaction, [stagedKey]);
+      await insertDocument(transaction, kept, { state: 'staged', importId: this.#id, replacesKey });
+    });
+  }
+
+  /**
+   * Takes the conversations of a project, whatever the library knows of the project: they may have been deleted or changed
+   * here. Those that point to a file of the project follow it where it gets another id.
+   */
+  async #addConversations(
+    document: OtherDocument,
+    existing: KeptDocument | null,
+  ): Promise<{ readonly entries: readonly ProjectEntry[]; readonly hasNew: boolean }> {
+    if (document.kind !== 'project') return { entries: [], hasNew: false };
+    const project = document.document;
+    const kept = existing?.document.kind === 'project' ? existing.document.document.attachments : [];
+    const newIds = conflictingIds(kept, project.attachments);
+    const idsHere = new Map<string, string>();
+    let hasNew = false;
+    for (const entry of project.conversations) {
+      if (isDocumentReference(entry)) continue;
+      const own = new Set(entry.attachments?.map(({ id }) => id));
+      const { outcome, id } = await this.#add(repointed(entry, new Map([...newIds].filter(([from]) => !own.has(from)))));
+      idsHere.set(entry.id, id);
+      hasNew ||= outcome !== 'already-there';
     }
-    return placed;
+    return { entries: entriesOf(project, ({ id }) => idsHere.get(id) ?? id), hasNew };
   }
 
   async #add(conversation: Conversation): Promise<{ readonly outcome: AddOutcome; readonly id: string }> {
@@ -269,6 +309,7 @@ export class ImportSession implements ImportSink {
   async commit(now: string): Promise<void> {
     await this.flush();
     await this.#rebaseUpdates();
+    await this.#rebaseDocuments();
     await sql`pragma synchronous = full`.execute(this.#database);
     await this.#database.transaction().execute(async (transaction) => {
       const replacing = await transaction
@@ -350,6 +391,27 @@ export class ImportSession implements ImportSink {
           isTitleEdited: row.title_edited === 1,
         });
       });
+    }
+  }
+
+  /** Joins staged documents again with those that were saved here while the import ran: each save makes a row of its own. */
+  async #rebaseDocuments(): Promise<void> {
+    const stale = await this.#database
+      .selectFrom('documents as staged')
+      .innerJoin('documents as live', (join) =>
+        join.onRef('live.kind', '=', 'staged.kind').onRef('live.id', '=', 'staged.id'),
+      )
+      .select(['staged.key', 'live.key as live_key'])
+      .where('staged.import_id', '=', this.#id)
+      .where('staged.state', '=', sql.lit('staged'))
+      .where('live.state', '=', sql.lit('live'))
+      .where('staged.replaces_key', 'is distinct from', (row) => row.ref('live.key'))
+      .execute();
+    for (const { key, live_key: liveKey } of stale) {
+      const existing = await readDocumentRow(this.#database, liveKey);
+      const staged = await readDocumentRow(this.#database, key);
+      if (existing === null || staged === null) throw new Error('a document vanished between two steps of an import');
+      await this.#stageDocument(mergeDocuments(existing, staged), key, liveKey);
     }
   }
 

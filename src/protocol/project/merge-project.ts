@@ -51,7 +51,8 @@ function keyOfEntry(entry: { readonly id: string } | DocumentReference): string 
   return 'id' in entry ? entry.id : entry.ref;
 }
 
-function asBlocks(project: Project, nextOrder: number): InstructionBlock[] {
+/** Instructions as blocks; a single text becomes one under the project's id. */
+export function asBlocks(project: Project, nextOrder: number): InstructionBlock[] {
   const { instructions } = project;
   if (typeof instructions !== 'string') return instructions;
   return instructions === '' ? [] : [{ id: project.id, title: project.name, content: instructions, order: nextOrder }];
