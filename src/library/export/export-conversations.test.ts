@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readDocument, validateDocument } from '../../protocol/documents/read-document';
 import { comparableJson } from '../../protocol/signing/canonical-json';
 import { signedDocument, unsignedDocument } from '../documents/testdata/arbitrary-documents';
@@ -16,6 +16,11 @@ import { openLibrary, type Library } from '../store/open-library';
 import { exportConversations, exportDocument, type ExportFormat } from './export-conversations';
 import { FileNames } from './file-names';
 import type { ExportTarget } from './writers';
+
+vi.mock(import('node:fs/promises'), async (original) => {
+  const actual = await original();
+  return { ...actual, link: vi.fn(actual.link) };
+});
 
 const IMAGE = Buffer.alloc(100_001, 7);
 
@@ -43,6 +48,7 @@ beforeEach(async () => {
   library = value(await openLibrary(join(folder, 'library')));
 });
 afterEach(async () => {
+  vi.mocked(link).mockReset();
   await library.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -138,6 +144,38 @@ describe('exporting', () => {
     const text = await readFile(join(path, 'Tides.md'), 'utf8');
     expect(text).toContain(`files/${image}`);
     expect(await readFile(join(path, 'files', image))).toEqual(IMAGE);
+  });
+
+  it.each([
+    ['with links', false],
+    ['without links', true],
+  ])('leaves what lies in the folder, on a file system %s', async (_which, hasNoLinks) => {
+    const none = Object.assign(new Error('not supported'), { code: 'EPERM' });
+    if (hasNoLinks) vi.mocked(link).mockRejectedValue(none);
+    const path = join(folder, 'md');
+    await mkdir(path);
+    await writeFile(join(path, 'Tides.md'), 'my own notes');
+    await writeFile(join(path, 'conversations.jsonl'), 'my own lines');
+    await write('markdown', 'folder', 'md');
+    const [image = ''] = await readdir(join(path, 'files'));
+    await writeFile(join(path, 'files', image), 'my own picture');
+    await write('markdown', 'folder', 'md');
+    await write('jsonl', 'folder', 'md');
+    const numbered = [2, 3, 4, 5].map((copy) => `Tides (${copy}).md`);
+    const lines = ['conversations (2).jsonl', 'conversations.jsonl'];
+    expect((await readdir(path)).sort()).toEqual([...numbered, 'Tides.md', ...lines, 'files'].sort());
+    expect(await readFile(join(path, 'Tides.md'), 'utf8')).toBe('my own notes');
+    expect(await readFile(join(path, 'conversations.jsonl'), 'utf8')).toBe('my own lines');
+    expect(await readFile(join(path, 'files', image), 'utf8')).toBe('my own picture');
+    const text = await readFile(join(path, 'Tides (5).md'), 'utf8');
+    const [linked = ''] = text.match(/files\/[^)>\s]+/) ?? [];
+    expect(linked).not.toBe(`files/${image}`);
+    expect(await readFile(join(path, linked))).toEqual(IMAGE);
+  });
+
+  it('replaces the one file whose name was chosen', async () => {
+    await writeFile(join(folder, 'train.jsonl'), 'older lines');
+    expect(await readFile(await write('jsonl', 'file', 'train.jsonl'), 'utf8')).not.toContain('older');
   });
 
   it('writes a line of training data for each conversation', async () => {

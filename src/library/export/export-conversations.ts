@@ -4,8 +4,8 @@ import type { ToreDocument } from '../../protocol/documents/read-document';
 import { writeMarkdown } from '../documents/write-markdown';
 import { writeTrainingLine } from '../documents/write-training-line';
 import { asResult, LibraryError, throwIfCancelled, type LibraryResult } from '../store/errors';
-import { FileNames } from './file-names';
-import { withFilePaths, type NeededFile } from './markdown-files';
+import { FileNames, firstOf } from './file-names';
+import { neededFiles, pathsOf, withFilePaths } from './markdown-files';
 import { ArchiveWriter, asWriteFailure, FolderWriter, type ExportTarget, type Writer } from './writers';
 import { writeHtml } from './write-html';
 import { writeDocumentStream, type FileReader } from './write-document-stream';
@@ -39,7 +39,8 @@ const ENDINGS: Readonly<Record<ExportFormat, string>> = {
 
 /**
  * Writes conversations. Files appear under their names only when they are whole; when the export fails or is cancelled,
- * a file or an archive is not there at all, and a folder holds whole files only.
+ * a file or an archive is not there at all, and a folder holds whole files only. What a folder held before stays: a name that
+ * is taken gets a number.
  */
 export function exportConversations(
   source: ExportSource,
@@ -59,9 +60,10 @@ export function exportConversations(
     const writer = target.kind === 'archive' ? new ArchiveWriter(target.path) : new FolderWriter(target);
     let isFinished = false;
     try {
-      if (format === 'jsonl') await writer.write('conversations.jsonl', trainingLines(source, ids, options));
-      else if (format === 'html' && target.kind === 'file') {
-        await writer.write('', htmlPage(source, ids, options));
+      if (format === 'jsonl') {
+        await writer.write(new FileNames().candidates('conversations', '.jsonl'), trainingLines(source, ids, options));
+      } else if (format === 'html' && target.kind === 'file') {
+        await writer.write([], htmlPage(source, ids, options));
       } else await writeEach(source, ids, { format, target, writer, leftOutFiles, options });
       await writer.finish();
       isFinished = true;
@@ -133,44 +135,45 @@ interface Job {
 
 async function writeEach(source: ExportSource, ids: readonly string[], job: Job): Promise<void> {
   const names = new FileNames();
-  const filesWritten = new Set<string>();
+  const filesWritten = new Map<string, string>();
   for (const [index, id] of ids.entries()) {
     throwIfCancelled(job.options.signal);
     const conversation = await read(source, id);
-    const name = names.unique(conversation.title, ENDINGS[job.format]);
+    const candidates = names.candidates(conversation.title, ENDINGS[job.format]);
     if (job.format === 'tore5') {
       const { chunks, leftOut } = writeDocumentStream(conversation, source.files);
       job.leftOutFiles.push(...leftOut);
-      await job.writer.write(name, chunks);
+      await job.writer.write(candidates, chunks);
     } else if (job.format === 'html') {
       await job.writer.write(
-        name,
+        candidates,
         htmlPage(source, [id], { ...(job.options.signal && { signal: job.options.signal }) }),
       );
     } else {
-      await writeMarkdownFiles(source, conversation, name, job, filesWritten);
+      await writeMarkdownFiles(source, conversation, candidates, job, filesWritten);
     }
     job.options.onProgress?.({ done: index + 1, total: ids.length });
   }
 }
 
+/** `filesWritten`: files already beside the Markdown, where each was to be and where it is. */
 async function writeMarkdownFiles(
   source: ExportSource,
   conversation: Conversation,
-  name: string,
+  candidates: Iterable<string>,
   job: Job,
-  filesWritten: Set<string>,
+  filesWritten: Map<string, string>,
 ): Promise<void> {
   const shown = visible(conversation, false);
+  const paths = new Map<string, string>();
   // Beside a single file nothing else is put: the person chose one name.
-  const linked: { readonly conversation: Conversation; readonly files: readonly NeededFile[] } =
-    job.target.kind === 'file' ? { conversation: shown, files: [] } : withFilePaths(shown);
-  for (const file of linked.files) {
-    if (filesWritten.has(file.path)) continue;
-    filesWritten.add(file.path);
-    await job.writer.write(file.path, source.files.read(file.sha256));
+  for (const file of job.target.kind === 'file' ? [] : neededFiles(shown)) {
+    const wanted = firstOf(pathsOf(file));
+    const path = filesWritten.get(wanted) ?? (await job.writer.write(pathsOf(file), source.files.read(file.sha256)));
+    filesWritten.set(wanted, path);
+    paths.set(file.attachmentId, path);
   }
-  await job.writer.write(name, Readable.from([Buffer.from(writeMarkdown(linked.conversation))]));
+  await job.writer.write(candidates, Readable.from([Buffer.from(writeMarkdown(withFilePaths(shown, paths)))]));
 }
 
 /**
@@ -186,7 +189,7 @@ export function exportDocument(
   return asResult(async () => {
     const { chunks, leftOut } = writeDocumentStream(document, files);
     try {
-      await new FolderWriter({ kind: 'file', path }).write('', chunks);
+      await new FolderWriter({ kind: 'file', path }).write([], chunks);
     } catch (thrown) {
       throw asWriteFailure(thrown, path);
     }

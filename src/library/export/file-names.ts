@@ -20,13 +20,26 @@ function clean(title: string): string {
 export class FileNames {
   readonly #taken = new Set<string>();
 
-  unique(title: string, ending: string): string {
+  /** Names for one title, the plainest first, for a writer that may find some of them taken. */
+  *candidates(title: string, ending: string): Generator<string> {
     const base = clean(title.slice(0, 1_000));
-    let name = `${base}${ending}`;
-    for (let copy = 2; this.#taken.has(name.toLowerCase()); copy += 1) name = `${base} (${copy})${ending}`;
-    this.#taken.add(name.toLowerCase());
-    return name;
+    for (let copy = 1; ; copy += 1) {
+      const name = copy === 1 ? `${base}${ending}` : `${base} (${copy})${ending}`;
+      if (this.#taken.has(name.toLowerCase())) continue;
+      this.#taken.add(name.toLowerCase());
+      yield name;
+    }
   }
+
+  unique(title: string, ending: string): string {
+    return firstOf(this.candidates(title, ending));
+  }
+}
+
+/** The first of endlessly many names. */
+export function firstOf(names: Iterable<string>): string {
+  for (const name of names) return name;
+  throw new Error('there is always another name');
 }
 
 /** A title as the name of a file. */

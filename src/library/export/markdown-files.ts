@@ -2,29 +2,33 @@ import type { ContentPart } from '../../protocol/conversation/content';
 import type { Conversation } from '../../protocol/conversation/conversation';
 import { FileNames } from './file-names';
 
-/** A file that Markdown links to, and where it is put beside it. */
+/** A file that Markdown links to. */
 export interface NeededFile {
-  readonly path: string;
+  readonly attachmentId: string;
   readonly sha256: string;
+  /** The name it has beside the Markdown. */
+  readonly name: string;
 }
 
-/** Makes the parts of a conversation point to files beside the Markdown. */
-export function withFilePaths(conversation: Conversation): {
-  readonly conversation: Conversation;
-  readonly files: readonly NeededFile[];
-} {
-  const paths = new Map<string, string>();
-  const files: NeededFile[] = [];
+/** The files of a conversation that the library holds. */
+export function neededFiles(conversation: Conversation): readonly NeededFile[] {
   const names = new FileNames();
-  for (const attachment of conversation.attachments ?? []) {
-    if (attachment.storage !== 'inline' || attachment.data !== '' || attachment.size_bytes === 0) continue;
-    const { value: sha256 } = attachment.checksum;
-    // The hash keeps files of many conversations apart in one folder.
-    const path = `files/${sha256.slice(0, 12)}-${names.unique(attachment.name, '')}`;
-    paths.set(attachment.id, path);
-    files.push({ path, sha256 });
-  }
-  if (files.length === 0) return { conversation, files };
+  return (conversation.attachments ?? []).flatMap((attachment) => {
+    const { id, storage, data, size_bytes: sizeBytes, checksum } = attachment;
+    if (storage !== 'inline' || data !== '' || sizeBytes === 0) return [];
+    return [{ attachmentId: id, sha256: checksum.value, name: names.unique(attachment.name, '') }];
+  });
+}
+
+/** Where a file may be put, beside the Markdown. The hash keeps files of many conversations apart in one folder. */
+export function* pathsOf({ sha256, name }: NeededFile): Generator<string> {
+  const hash = sha256.slice(0, 12);
+  yield `files/${hash}-${name}`;
+  for (let copy = 2; ; copy += 1) yield `files/${hash}-${copy}-${name}`;
+}
+
+/** Makes the parts of a conversation point to files beside the Markdown, by the ids of their attachments. */
+export function withFilePaths(conversation: Conversation, paths: ReadonlyMap<string, string>): Conversation {
   const messages = conversation.messages.map((message) => ({
     ...message,
     content: message.content.map((part): ContentPart => {
@@ -33,5 +37,5 @@ export function withFilePaths(conversation: Conversation): {
       return path === undefined ? part : ({ ...part, uri: path } as ContentPart);
     }),
   }));
-  return { conversation: { ...conversation, messages }, files };
+  return { ...conversation, messages };
 }

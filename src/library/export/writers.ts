@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants, createWriteStream } from 'node:fs';
+import { copyFile, link, mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import { LibraryError, reasonOf, systemCodeOf } from '../store/errors';
+import { firstOf } from './file-names';
 
 /**
- * Where they go. A file takes one conversation, or any number as `jsonl` (a line each); a folder and an archive take any
- * number as files of their own, Markdown with its images and files beside it.
+ * Where they go. A file takes one conversation, or any number as `jsonl` (a line each), and replaces what is there; a folder
+ * and an archive take any number as files of their own, Markdown with its images and files beside it. What lies in a folder
+ * stays.
  */
 export interface ExportTarget {
   readonly kind: 'file' | 'folder' | 'archive';
@@ -18,7 +20,8 @@ export interface ExportTarget {
 
 /** Takes the files of an export one after another. */
 export interface Writer {
-  write(name: string, content: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Writes a file under the first of its names that is free; returns that name. */
+  write(names: Iterable<string>, content: AsyncIterable<Uint8Array>): Promise<string>;
   finish(): Promise<void>;
   discard(): Promise<void>;
 }
@@ -34,7 +37,25 @@ export function asWriteFailure(thrown: unknown, path: string): unknown {
   );
 }
 
-/** Writes files into a folder, or one file under its own name. Each appears when it is whole. */
+/** Gives a whole file its name. False when the name is taken, by whomever and since whenever. */
+async function place(temporary: string, path: string): Promise<boolean> {
+  try {
+    await link(temporary, path).catch((thrown: unknown) => {
+      if (systemCodeOf(thrown) === 'EEXIST') throw thrown;
+      // A file system without links, as on memory sticks.
+      return copyFile(temporary, path, constants.COPYFILE_EXCL);
+    });
+    return true;
+  } catch (thrown) {
+    if (systemCodeOf(thrown) === 'EEXIST') return false;
+    throw thrown;
+  }
+}
+
+/**
+ * Writes files into a folder, beside what is there, or one file under the name a person chose for it. Each appears when it
+ * is whole.
+ */
 export class FolderWriter implements Writer {
   readonly #target: ExportTarget;
 
@@ -42,17 +63,27 @@ export class FolderWriter implements Writer {
     this.#target = target;
   }
 
-  async write(name: string, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const isFile = this.#target.kind === 'file';
-    const path = isFile ? this.#target.path : join(this.#target.path, name);
-    if (!isFile) await mkdir(join(path, '..'), { recursive: true });
-    const temporary = `${path}.${randomUUID()}.partial`;
+  async write(names: Iterable<string>, content: AsyncIterable<Uint8Array>): Promise<string> {
+    const { kind, path } = this.#target;
+    if (kind !== 'file') await mkdir(path, { recursive: true });
+    const temporary = kind === 'file' ? `${path}.${randomUUID()}.partial` : join(path, `${randomUUID()}.partial`);
     try {
       await pipeline(content, createWriteStream(temporary, { flags: 'wx' }));
+      if (kind !== 'file') return await this.#placeBeside(temporary, names);
       await rename(temporary, path);
+      return path;
     } finally {
       await rm(temporary, { force: true });
     }
+  }
+
+  async #placeBeside(temporary: string, names: Iterable<string>): Promise<string> {
+    for (const name of names) {
+      const path = join(this.#target.path, name);
+      await mkdir(dirname(path), { recursive: true });
+      if (await place(temporary, path)) return name;
+    }
+    throw new Error('every name for a file is taken');
   }
 
   finish(): Promise<void> {
@@ -83,12 +114,14 @@ export class ArchiveWriter implements Writer {
     );
   }
 
-  async write(name: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+  async write(names: Iterable<string>, content: AsyncIterable<Uint8Array>): Promise<string> {
     if (this.#failure !== null) throw this.#failure;
+    const name = firstOf(names);
     const stream = Readable.from(content, { objectMode: false });
     this.#zip.addReadStream(stream, name);
     await Promise.race([finished(stream), this.#written]);
     if (this.#failure !== null) throw this.#failure;
+    return name;
   }
 
   async finish(): Promise<void> {
