@@ -11,8 +11,7 @@ export interface FileReader {
   read(sha256: string): AsyncIterable<Uint8Array>;
 }
 
-/** Room left in a document for everything that is not content of attachments. */
-const RESERVED_BYTES = 16_777_216;
+const SPLIT = { suggestion: 'Split it into smaller ones, or export its conversations one by one.' };
 
 interface Inserted {
   readonly placeholder: string;
@@ -26,25 +25,39 @@ export interface DocumentStream {
   readonly leftOut: readonly string[];
 }
 
+/** Characters of base64 that a content takes. */
+function base64Length(sizeBytes: number): number {
+  return Math.ceil(sizeBytes / 3) * 4;
+}
+
 /** Gives detached attachments a placeholder for their content, or makes them references when it would not fit. */
 class Placeholders {
   readonly inserted: Inserted[] = [];
   readonly leftOut: string[] = [];
   readonly #mark = randomUUID();
-  #roomBytes = DOCUMENT_LIMITS.maxBytes - RESERVED_BYTES;
+  readonly #roomBytes: number;
+  /** Bytes of all contents inserted, in base64. */
+  contentBytes = 0;
+  /** Bytes that stand in the text for them. */
+  placeholderBytes = 0;
+
+  constructor(roomBytes: number) {
+    this.#roomBytes = roomBytes;
+  }
 
   apply(attachments: readonly Attachment[]): Attachment[] {
     return attachments.map((attachment) => {
       if (attachment.storage !== 'inline' || attachment.data !== '' || attachment.size_bytes === 0) return attachment;
-      const length = Math.ceil(attachment.size_bytes / 3) * 4;
+      const length = base64Length(attachment.size_bytes);
       const { data: _data, uri, ...described } = attachment;
-      if (length > DOCUMENT_LIMITS.maxInlineDataLength || length > this.#roomBytes) {
+      if (length > DOCUMENT_LIMITS.maxInlineDataLength || this.contentBytes + length > this.#roomBytes) {
         this.leftOut.push(attachment.name);
         return { ...described, storage: 'reference', uri: uri ?? `urn:sha-256:${attachment.checksum.value}` };
       }
-      this.#roomBytes -= length;
       const placeholder = `${this.#mark}-${this.inserted.length}`;
       this.inserted.push({ placeholder, sha256: attachment.checksum.value });
+      this.contentBytes += length;
+      this.placeholderBytes += placeholder.length;
       return { ...attachment, data: placeholder };
     });
   }
@@ -81,16 +94,33 @@ export async function* base64Of(content: AsyncIterable<Uint8Array>): AsyncGenera
 }
 
 /**
- * Writes a document of the library as a file of its own, with the content of its attachments inside. The content is
- * streamed from the library, so a document of many images costs no more memory than its text.
+ * Writes a document of the library as a file of its own, with the content of its attachments inside, as far as both fit into
+ * what a document may hold. The content is streamed from the library, so a document of many images costs no more memory
+ * than its text.
  *
- * @throws {LibraryError} `too-large`; while reading, `not-found` or `checksum-mismatch` for an attachment.
+ * @param maxBytes - a smaller limit than that of all documents, never a larger one.
+ * @throws {LibraryError} `too-large` for a text that does not fit; while reading, `not-found` or `checksum-mismatch` for an
+ * attachment.
  */
-export function writeDocumentStream(document: ToreDocument['document'], files: FileReader): DocumentStream {
-  const placeholders = new Placeholders();
-  const written = writeDocument(withPlaceholders(document, placeholders));
-  if (!written.ok) throw new LibraryError('too-large', written.error.message);
-  return { chunks: filled(written.value, placeholders.inserted, files), leftOut: placeholders.leftOut };
+export function writeDocumentStream(
+  document: ToreDocument['document'],
+  files: FileReader,
+  maxBytes: number = DOCUMENT_LIMITS.maxBytes,
+): DocumentStream {
+  for (let roomBytes = maxBytes; ; ) {
+    const placeholders = new Placeholders(roomBytes);
+    const written = writeDocument(withPlaceholders(document, placeholders));
+    if (!written.ok) throw new LibraryError('too-large', written.error.message, SPLIT);
+    const { inserted, leftOut, contentBytes, placeholderBytes } = placeholders;
+    const excessBytes = Buffer.byteLength(written.value) - placeholderBytes + contentBytes - maxBytes;
+    if (excessBytes <= 0) return { chunks: filled(written.value, inserted, files), leftOut };
+    if (contentBytes === 0) {
+      const limit = `${(maxBytes / 1_048_576).toLocaleString('en-US')} MB`;
+      throw new LibraryError('too-large', `The text of this document alone is larger than ${limit}.`, SPLIT);
+    }
+    // Less than all that was put in now, so at least one content goes each time.
+    roomBytes = contentBytes - excessBytes;
+  }
 }
 
 async function* filled(text: string, inserted: readonly Inserted[], files: FileReader): AsyncGenerator<Buffer> {

@@ -103,6 +103,13 @@ describe('parsing a record', () => {
     expect(values(text)).toEqual([expect.stringContaining(why)]);
   });
 
+  it('names the limit that a record went over', () => {
+    const why = (text: string): readonly unknown[] =>
+      slice(text).map((each) => parseRecord({ ...each, bytes: null, fault: 'too-large' }));
+    expect(why('[{}]')).toEqual([{ ok: false, why: 'it is larger than 64 MB' }]);
+    expect(why('{}')).toEqual([{ ok: false, why: 'it is larger than 256 MB' }]);
+  });
+
   it('refuses bytes that are not UTF-8', () => {
     expect(values(Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d]))).toEqual([
       expect.stringContaining('not UTF-8'),

@@ -10,6 +10,8 @@ export interface JsonSlice {
   readonly bytes: Buffer | null;
   readonly fault: SliceFault | null;
   readonly sizeBytes: number;
+  /** The most it may have: a record of a list less than a document of its own. */
+  readonly limitBytes: number;
   /** Where it starts in the file. */
   readonly byteOffset: number;
   /** Colons outside texts: as many as the value has members, when no name comes twice in one object. */
@@ -83,6 +85,7 @@ export class JsonSlicer {
         bytes: null,
         fault: 'truncated',
         sizeBytes: 0,
+        limitBytes: this.#limitBytes,
         byteOffset: this.#offset,
         memberCount: 0,
       });
@@ -193,10 +196,13 @@ export class JsonSlicer {
     }
   }
 
+  get #limitBytes(): number {
+    return this.#isList ? IMPORT_LIMITS.maxRecordBytes : IMPORT_LIMITS.maxObjectBytes;
+  }
+
   #keep(bytes: Buffer, from: number, to: number): void {
     this.#sizeBytes += to - from;
-    const limit = this.#isList ? IMPORT_LIMITS.maxRecordBytes : IMPORT_LIMITS.maxObjectBytes;
-    if (this.#sizeBytes > limit) this.#fault ??= 'too-large';
+    if (this.#sizeBytes > this.#limitBytes) this.#fault ??= 'too-large';
     if (this.#fault === null) this.#parts.push(bytes.subarray(from, to));
     else this.#parts = [];
   }
@@ -216,6 +222,7 @@ export class JsonSlicer {
       bytes: this.#fault === null ? whole : null,
       fault: this.#fault,
       sizeBytes: this.#sizeBytes,
+      limitBytes: this.#limitBytes,
       byteOffset: this.#start,
       memberCount: this.#memberCount,
     });

@@ -12,7 +12,6 @@ function refused(why: string): ParsedRecord {
 }
 
 const FAULTS = {
-  'too-large': `it is larger than ${IMPORT_LIMITS.maxRecordBytes / 1_048_576} MB`,
   'too-deep': `it nests more than ${IMPORT_LIMITS.maxDepth} levels`,
   truncated: 'the file ends in the middle of it',
 } as const;
@@ -22,6 +21,7 @@ const FAULTS = {
  * a double holds. Depth and size were checked while it was cut out.
  */
 export function parseRecord(slice: JsonSlice): ParsedRecord {
+  if (slice.fault === 'too-large') return refused(`it is larger than ${slice.limitBytes / 1_048_576} MB`);
   if (slice.fault !== null) return refused(FAULTS[slice.fault]);
   if (slice.bytes === null) return refused('its bytes are missing');
   if (!isUtf8(slice.bytes)) return refused('it is not UTF-8 text');
