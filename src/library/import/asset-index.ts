@@ -45,10 +45,15 @@ export class AssetIndex {
     for (const name of ambiguous) this.#byKey.delete(name);
   }
 
-  /** The file an address or a name means, or null when the export does not hold it. */
+  /**
+   * The file an address or a name means, or null when the export does not hold it. A name counts only where the address has
+   * no id: `image.png` of another message may be there instead.
+   */
   find(uri: string, name: string | null): Asset | null {
     if (/^https?:/.test(uri)) return null;
-    for (const key of [...idsOf(uri), baseName(uri), ...(name === null ? [] : [baseName(name)])]) {
+    const ids = idsOf(uri);
+    const names = [baseName(uri), ...(name === null ? [] : [baseName(name)])];
+    for (const key of ids.length > 0 ? ids : names) {
       const entry = this.#byKey.get(key);
       if (entry !== undefined && entry.sizeBytes <= IMPORT_LIMITS.maxAssetBytes) {
         return { fileName: baseName(entry.name), store: (sink) => this.#store(entry, sink) };

@@ -125,6 +125,19 @@ describe('archives of products', () => {
     });
   });
 
+  it('takes no other file of the same name for one that is not in the export', async () => {
+    const pointer = { content_type: 'image_asset_pointer', asset_pointer: 'sediment://file_0000000012345678' };
+    const record = chatGpt([
+      node('a', null, [], {
+        content: { content_type: 'multimodal_text', parts: [pointer] },
+        metadata: { attachments: [{ id: 'file_0000000012345678', name: 'image.png' }] },
+      }),
+    ]);
+    const { report, sink } = await run({ 'conversations.json': json([record]), 'other/image.png': 'x' });
+    expect(report).toMatchObject({ storedFiles: 0, missingFiles: 1 });
+    expect(sink.conversations[0]?.attachments).toBeUndefined();
+  });
+
   it('joins the files of a thread of Jan', async () => {
     const { sink } = await run({
       'threads/jan_17/thread.json': json(JAN_THREAD),
