@@ -15,7 +15,7 @@ export type ExportFormat = 'tore5' | 'markdown' | 'html' | 'jsonl';
 
 /** Where conversations and the bytes of their files come from; a `Library` has both. */
 export interface ExportSource {
-  readonly conversations: { get(id: string): Promise<LibraryResult<Conversation>> };
+  readonly conversations: { getStandalone(id: string): Promise<LibraryResult<Conversation>> };
   readonly files: FileReader;
 }
 
@@ -77,7 +77,7 @@ export function exportConversations(
 }
 
 async function read(source: ExportSource, id: string): Promise<Conversation> {
-  const found = await source.conversations.get(id);
+  const found = await source.conversations.getStandalone(id);
   if (found.ok) return found.value;
   throw new LibraryError(found.error.code, found.error.message, { retryable: found.error.retryable });
 }

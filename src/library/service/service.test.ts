@@ -194,6 +194,28 @@ describe('projects', () => {
     expect(value(await client.call('import', { path }))).toMatchObject({ imported: 0, alreadyThere: 1 });
   });
 
+  it('show and export each conversation with the files of the project that it points to', async () => {
+    value(await client.call('save', { conversation: conversation('a', 'one') }));
+    const id = value(await client.call('createProject', { name: 'P', ids: ['a'] }));
+    for (const name of ['plan.txt', 'other.txt']) {
+      await writeFile(join(folder, name), name);
+      value(await client.call('addProjectFile', { id, path: join(folder, name) }));
+    }
+    const [plan] = value(await client.call('project', { id })).attachments;
+    if (plan === undefined) throw new Error('no file');
+    const [message] = conversation('a', 'one').messages;
+    if (message === undefined) throw new Error('no message');
+    const part = { type: 'file', attachment_id: plan.id } as const;
+    const pointing = { ...conversation('a'), messages: [{ ...message, content: [part] }] };
+    value(await client.call('save', { conversation: pointing }));
+    const { messages } = value(await client.call('read', { id: 'a', through: null }));
+    expect(messages[0]?.parts).toMatchObject([{ place: { kind: 'stored', sha256: plan.checksum.value } }]);
+    const path = join(folder, 'a.tore5.json');
+    value(await client.call('export', { ids: ['a'], format: 'tore5', target: { kind: 'file', path } }));
+    const { attachments } = JSON.parse(await readFile(path, 'utf8')) as Conversation;
+    expect(attachments).toMatchObject([{ name: 'plan.txt', data: Buffer.from('plan.txt').toString('base64') }]);
+  });
+
   it('are merged, and a conversation is split into one', async () => {
     value(await client.call('save', { conversation: conversation('a', 'one', 'two', 'three') }));
     value(await client.call('save', { conversation: conversation('b', 'two') }));

@@ -1,5 +1,6 @@
 import { sql, type SelectQueryBuilder } from 'kysely';
 import type { Conversation } from '../../protocol/conversation/conversation';
+import { missingAttachmentIds, withAttachments } from '../../protocol/project/split-project';
 import {
   deleteConversationRows,
   insertConversation,
@@ -10,6 +11,7 @@ import {
   type Connection,
 } from './conversation-rows';
 import type { Database, LibraryTables } from './database-schema';
+import { readDocumentRow } from './document-rows';
 import { asResult, LibraryError, type LibraryResult } from './errors';
 import { instantOf } from './instant-of';
 import { endOf, mergeConversations } from './merge-conversation';
@@ -190,6 +192,35 @@ export class ConversationShelf {
     return asResult(async () => {
       const conversation = await readConversationRow(this.#database, await keyOf(this.#database, id));
       if (conversation === null) throw notFound();
+      return conversation;
+    });
+  }
+
+  /**
+   * A conversation as it stands alone: as `get` gives it, with those files of the projects around it that its parts point to
+   * and whose bytes are here.
+   */
+  getStandalone(id: string): Promise<LibraryResult<Conversation>> {
+    return asResult(async () => {
+      let conversation = await readConversationRow(this.#database, await keyOf(this.#database, id));
+      if (conversation === null) throw notFound();
+      if (missingAttachmentIds(conversation).size === 0) return conversation;
+      const projects = await this.#database
+        .selectFrom('project_conversations')
+        .innerJoin('documents', 'documents.key', 'document_key')
+        .select('documents.key')
+        .distinct()
+        .where('conversation_id', '=', wellFormed(id))
+        .where('state', '=', sql.lit('live'))
+        .where('deleted_at', 'is', null)
+        .orderBy('documents.key')
+        .execute();
+      for (const { key } of projects) {
+        const project = (await readDocumentRow(this.#database, key))?.document;
+        if (project?.kind !== 'project') continue;
+        const here = project.document.attachments.filter(({ storage }) => storage === 'inline');
+        conversation = withAttachments(conversation, here);
+      }
       return conversation;
     });
   }

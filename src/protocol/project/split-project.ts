@@ -15,13 +15,20 @@ function usedAttachmentIds(content: readonly unknown[]): Set<string> {
   return used;
 }
 
-/** The conversation with those attachments of the project around it that its parts point to. */
-function withAttachments(conversation: Conversation, available: readonly Attachment[]): Conversation {
+/** Ids of attachments that the parts of a conversation point to and that it has not itself: files of a project around it. */
+export function missingAttachmentIds(conversation: Conversation): ReadonlySet<string> {
   const used = usedAttachmentIds(conversation.messages.flatMap(({ content }) => content));
-  const own = conversation.attachments ?? [];
-  for (const { id } of own) used.delete(id);
-  const added = available.filter(({ id }) => used.has(id));
-  return added.length === 0 ? conversation : { ...conversation, attachments: [...own, ...added] };
+  for (const { id } of conversation.attachments ?? []) used.delete(id);
+  return used;
+}
+
+/** The conversation with those attachments of the project around it that its parts point to. */
+export function withAttachments(conversation: Conversation, available: readonly Attachment[]): Conversation {
+  const missing = missingAttachmentIds(conversation);
+  const added = available.filter(({ id }) => missing.has(id));
+  return added.length === 0
+    ? conversation
+    : { ...conversation, attachments: [...(conversation.attachments ?? []), ...added] };
 }
 
 /**
