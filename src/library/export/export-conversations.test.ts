@@ -19,7 +19,7 @@ import type { ExportTarget } from './writers';
 
 vi.mock(import('node:fs/promises'), async (original) => {
   const actual = await original();
-  return { ...actual, link: vi.fn(actual.link) };
+  return { ...actual, link: vi.fn<typeof link>(actual.link) };
 });
 
 const IMAGE = Buffer.alloc(100_001, 7);

@@ -107,7 +107,7 @@ export function writeDocumentStream(
   files: FileReader,
   maxBytes: number = DOCUMENT_LIMITS.maxBytes,
 ): DocumentStream {
-  for (let roomBytes = maxBytes; ; ) {
+  for (let roomBytes = maxBytes; ;) {
     const placeholders = new Placeholders(roomBytes);
     const written = writeDocument(withPlaceholders(document, placeholders));
     if (!written.ok) throw new LibraryError('too-large', written.error.message, SPLIT);

@@ -64,7 +64,11 @@ function packedForm({ document, entries }: KeptDocument): ToreDocument['document
 }
 
 /** Writes a document other than a conversation. Call it inside a transaction. */
-export async function insertDocument(connection: Connection, kept: KeptDocument, place: DocumentPlace): Promise<number> {
+export async function insertDocument(
+  connection: Connection,
+  kept: KeptDocument,
+  place: DocumentPlace,
+): Promise<number> {
   const { document, entries } = kept;
   const blob = await packDocument(packedForm(kept));
   const { createdAt, updatedAt } = timesOf(document);

@@ -180,7 +180,9 @@ export class ImportSession implements ImportSink {
     for (const entry of project.conversations) {
       if (isDocumentReference(entry)) continue;
       const own = new Set(entry.attachments?.map(({ id }) => id));
-      const { outcome, id } = await this.#add(repointed(entry, new Map([...newIds].filter(([from]) => !own.has(from)))));
+      const { outcome, id } = await this.#add(
+        repointed(entry, new Map([...newIds].filter(([from]) => !own.has(from)))),
+      );
       idsHere.set(entry.id, id);
       hasNew ||= outcome !== 'already-there';
     }

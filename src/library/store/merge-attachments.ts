@@ -23,7 +23,8 @@ export function withNewIds(attachments: readonly Attachment[], ids: ReadonlyMap<
 /** A part of a message, or of what a tool answered; those of other programs hold anything. */
 function repointedPart<Part>(part: Part, ids: ReadonlyMap<string, string>): Part {
   if (typeof part !== 'object' || part === null) return part;
-  const id = 'attachment_id' in part && typeof part.attachment_id === 'string' ? ids.get(part.attachment_id) : undefined;
+  const id =
+    'attachment_id' in part && typeof part.attachment_id === 'string' ? ids.get(part.attachment_id) : undefined;
   const inner = 'content' in part && Array.isArray(part.content) ? (part.content as readonly unknown[]) : undefined;
   return {
     ...part,
