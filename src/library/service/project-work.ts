@@ -27,6 +27,8 @@ export function valueOf<Value>(result: LibraryResult<Value>): Value {
 export class ProjectWork {
   readonly #library: Library;
   readonly #now: () => Date;
+  /** Changes happen one after the other, each to what the one before it left. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   constructor(library: Library, now: () => Date) {
     this.#library = library;
@@ -56,21 +58,21 @@ export class ProjectWork {
     return id;
   }
 
-  async change(changes: ProjectChanges): Promise<void> {
-    const project = await this.get(changes.id);
-    const references = project.conversations.filter((entry) => isDocumentReference(entry));
-    const { description: _description, ...rest } = project;
-    const metadata = { ...project.metadata };
-    if (changes.agreementRef === null) delete metadata.agreement_ref;
-    else metadata.agreement_ref = changes.agreementRef;
-    await this.#save({
-      ...rest,
-      name: changes.name,
-      ...(changes.description === '' ? {} : { description: changes.description }),
-      instructions: changes.instructions,
-      conversations: [...(await this.#conversations(changes.conversationIds)), ...references],
-      metadata,
-      updated_at: this.#now().toISOString(),
+  change(changes: ProjectChanges): Promise<void> {
+    return this.#update(changes.id, async (project) => {
+      const references = project.conversations.filter((entry) => isDocumentReference(entry));
+      const { description: _description, ...rest } = project;
+      const metadata = { ...project.metadata };
+      if (changes.agreementRef === null) delete metadata.agreement_ref;
+      else metadata.agreement_ref = changes.agreementRef;
+      return {
+        ...rest,
+        name: changes.name,
+        ...(changes.description === '' ? {} : { description: changes.description }),
+        instructions: changes.instructions,
+        conversations: [...(await this.#conversations(changes.conversationIds)), ...references],
+        metadata,
+      };
     });
   }
 
@@ -109,8 +111,8 @@ export class ProjectWork {
   }
 
   async addFile(id: string, path: string): Promise<void> {
-    const project = await this.get(id);
     const name = basename(path);
+    // Other changes need not wait while a large file is copied.
     const stored = await this.#store(path, name);
     const attachment: Attachment = {
       id: uuidV7(),
@@ -121,11 +123,7 @@ export class ProjectWork {
       storage: 'inline',
       data: '',
     };
-    await this.#save({
-      ...project,
-      attachments: [...project.attachments, attachment],
-      updated_at: this.#now().toISOString(),
-    });
+    await this.#update(id, (project) => ({ ...project, attachments: [...project.attachments, attachment] }));
   }
 
   async #store(path: string, name: string): Promise<{ readonly sha256: string; readonly sizeBytes: number }> {
@@ -143,13 +141,11 @@ export class ProjectWork {
     }
   }
 
-  async removeFile(id: string, attachmentId: string): Promise<void> {
-    const project = await this.get(id);
-    await this.#save({
+  removeFile(id: string, attachmentId: string): Promise<void> {
+    return this.#update(id, (project) => ({
       ...project,
       attachments: project.attachments.filter((attachment) => attachment.id !== attachmentId),
-      updated_at: this.#now().toISOString(),
-    });
+    }));
   }
 
   /** Keeps the bytes of a conversation's attachment that was kept elsewhere. */
@@ -160,10 +156,11 @@ export class ProjectWork {
   }
 
   /** Keeps the bytes of a project's file that was kept elsewhere. */
-  async storeFile(id: string, attachmentId: string, content: Uint8Array): Promise<void> {
-    const project = await this.get(id);
-    const attachments = await this.#withContent(project.attachments, attachmentId, content);
-    await this.#save({ ...project, attachments, updated_at: this.#now().toISOString() });
+  storeFile(id: string, attachmentId: string, content: Uint8Array): Promise<void> {
+    return this.#update(id, async (project) => ({
+      ...project,
+      attachments: await this.#withContent(project.attachments, attachmentId, content),
+    }));
   }
 
   /** Attachments of which one now holds its content, after that was checked against its size and checksum. */
@@ -186,6 +183,16 @@ export class ProjectWork {
     const conversations: Conversation[] = [];
     for (const id of new Set(ids)) conversations.push(valueOf(await this.#library.conversations.get(id)));
     return conversations;
+  }
+
+  /** Changes a project as it is when its turn comes. */
+  #update(id: string, change: (project: Project) => Project | Promise<Project>): Promise<void> {
+    const changed = this.#changing.then(async () => {
+      const project = await change(await this.get(id));
+      await this.#save({ ...project, updated_at: this.#now().toISOString() });
+    });
+    this.#changing = changed.catch(() => undefined);
+    return changed;
   }
 
   async #save(project: Project): Promise<void> {

@@ -216,6 +216,33 @@ describe('projects', () => {
     expect(attachments).toMatchObject([{ name: 'plan.txt', data: Buffer.from('plan.txt').toString('base64') }]);
   });
 
+  it('keep every change of several made at once', async () => {
+    const id = value(await client.call('createProject', { name: 'P', ids: [] }));
+    const names = ['a.txt', 'b.txt', 'c.txt'];
+    const add = async (name: string) => {
+      await writeFile(join(folder, name), name);
+      return client.call('addProjectFile', { id, path: join(folder, name) });
+    };
+    value(await add('old.txt'));
+    const [old] = value(await client.call('project', { id })).attachments;
+    const done = await Promise.all([
+      ...names.map(add),
+      client.call('removeProjectFile', { id, attachmentId: old?.id ?? '' }),
+      client.call('changeProject', {
+        id,
+        name: 'Project',
+        description: '',
+        instructions: 'Be kind',
+        conversationIds: [],
+        agreementRef: null,
+      }),
+    ]);
+    done.forEach((result) => value(result));
+    const project = value(await client.call('project', { id }));
+    expect(project).toMatchObject({ name: 'Project', instructions: 'Be kind' });
+    expect(project.attachments.map(({ name }) => name).toSorted()).toEqual(names);
+  });
+
   it('are merged, and a conversation is split into one', async () => {
     value(await client.call('save', { conversation: conversation('a', 'one', 'two', 'three') }));
     value(await client.call('save', { conversation: conversation('b', 'two') }));
