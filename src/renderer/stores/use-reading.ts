@@ -1,6 +1,7 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import type { CallInput, CallOutput, WindowChannel } from '../../contract';
 import type { Failure } from '../../protocol/result';
+import { RepeatedQuestion } from './repeated-question';
 import { callTore } from './tore-api';
 
 type Value<Name extends WindowChannel> = Extract<CallOutput<Name>, { ok: true }>['value'];
@@ -9,7 +10,8 @@ export interface Reading<Name extends WindowChannel> {
   /** The last answer; it stays while a newer one is asked for. */
   readonly value: Value<Name> | null;
   readonly failure: Failure | null;
-  readonly refresh: () => void;
+  /** Asks anew; resolves when the answer is there. */
+  readonly refresh: () => Promise<void>;
 }
 
 /** Asks main once and again every `everyMs`, for lists that change by themselves. */
@@ -23,28 +25,28 @@ export function useReading<Name extends WindowChannel>(
   // Inputs are small plain values; their text says whether they changed.
   const key = JSON.stringify(input);
 
-  /** Counts the questions: only the answer to the newest one is shown. */
-  const newest = useRef(0);
-
-  const refresh = useCallback(() => {
-    newest.current += 1;
-    const own = newest.current;
-    void callTore(channel, JSON.parse(key) as CallInput<Name>).then((result) => {
-      if (own !== newest.current) return;
-      if (result.ok) setValue(result.value as Value<Name>);
-      setFailure(result.ok ? null : result.error);
-    });
-  }, [channel, key]);
+  const question = useMemo(
+    () =>
+      new RepeatedQuestion(
+        () => callTore(channel, JSON.parse(key) as CallInput<Name>),
+        (result) => {
+          if (result.ok) setValue(result.value as Value<Name>);
+          setFailure(result.ok ? null : result.error);
+        },
+      ),
+    [channel, key],
+  );
+  const refresh = useCallback(() => question.ask(), [question]);
 
   useEffect(() => {
-    refresh();
-    const timer = everyMs === null ? undefined : setInterval(refresh, everyMs);
+    void question.ask();
+    const timer = everyMs === null ? undefined : setInterval(() => question.askIfIdle(), everyMs);
     return () => {
       clearInterval(timer);
       // An answer that comes after the screen is gone belongs to nobody.
-      newest.current += 1;
+      question.end();
     };
-  }, [refresh, everyMs]);
+  }, [question, everyMs]);
 
   return { value, failure, refresh };
 }
