@@ -47,7 +47,7 @@ function Detail({ hasBack }: { readonly hasBack: boolean }) {
     case 'conversation':
       return <Reader id={open.id} through={open.through} at={open.at} hasBack={hasBack} />;
     case 'project':
-      return <ProjectPane id={open.id} hasBack={hasBack} />;
+      return <ProjectPane key={open.id} id={open.id} hasBack={hasBack} />;
     case 'nothing':
       return (
         <div className={classes.paneText}>

@@ -14,14 +14,15 @@ import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ProjectView } from '../../../contract';
 import { webAddressOf } from '../../../protocol/documents/web-address';
-import type { Failure } from '../../../protocol/result';
 import { callOrNotify } from '../../app/notify';
 import { notifyProjectDeleted } from '../../app/notify-deleted';
 import { FailedState } from '../../components/FailedState';
+import { failureText } from '../../format/failures';
 import { formatBytes } from '../../format/numbers';
 import { closeReader, onLibraryChange, openInLibrary } from '../../stores/library-store';
-import { callTore } from '../../stores/tore-api';
+import { useReading, type Reading } from '../../stores/use-reading';
 import { exportProject } from './library-actions';
+import { editsLeft, hasEdits, type ProjectEdits } from './project-edits';
 import classes from './Project.module.css';
 
 interface ProjectPaneProps {
@@ -208,44 +209,43 @@ function Files({ project }: { readonly project: ProjectView }) {
   );
 }
 
-function useProject(id: string): { readonly project: ProjectView | null; readonly failure: Failure | null } {
-  const [found, setFound] = useState<{ project: ProjectView | null; failure: Failure | null }>({
-    project: null,
-    failure: null,
-  });
-  useEffect(() => {
-    let current = true;
-    const read = async (): Promise<void> => {
-      const result = await callTore('project:get', { id });
-      if (!current) return;
-      setFound(result.ok ? { project: result.value, failure: null } : { project: null, failure: result.error });
-    };
-    void read();
-    const end = onLibraryChange(() => void read());
-    return () => {
-      current = false;
-      end();
-    };
-  }, [id]);
-  return found.project !== null && found.project.id !== id ? { project: null, failure: null } : found;
+/** The project as main has it; what was read stays while it is read again, also when that fails. */
+function useProject(id: string): Reading<'project:get'> {
+  const reading = useReading('project:get', { id });
+  const { refresh } = reading;
+  useEffect(() => onLibraryChange(() => void refresh()), [refresh]);
+  return reading;
 }
 
-function Form({ project, hasBack }: { readonly project: ProjectView; readonly hasBack: boolean }) {
+interface FormProps {
+  readonly project: ProjectView;
+  readonly hasBack: boolean;
+  /** Reads the project anew. */
+  readonly onSaved: () => Promise<void>;
+}
+
+function Form({ project, hasBack, onSaved }: FormProps) {
   const { t } = useTranslation();
-  const [edited, setEdited] = useState(project);
+  const [edits, setEdits] = useState<ProjectEdits>({});
   const [busy, setBusy] = useState(false);
-  const isChanged = JSON.stringify(edited) !== JSON.stringify(project);
-  const change = (next: Partial<ProjectView>): void => setEdited({ ...edited, ...next });
+  const edited = { ...project, ...edits };
+  const change = (next: ProjectEdits): void => setEdits((before) => ({ ...before, ...next }));
   const save = async (): Promise<void> => {
     setBusy(true);
-    await callOrNotify('project', 'project:save', {
-      id: edited.id,
-      name: edited.name.trim(),
+    const saving = { ...edits, name: edited.name.trim() };
+    setEdits(saving);
+    const saved = await callOrNotify('project', 'project:save', {
+      id: project.id,
+      name: saving.name,
       description: edited.description,
       instructions: edited.instructions.map((block) => ({ ...block })),
       conversationIds: edited.conversations.map(({ id }) => id),
       agreementRef: edited.agreementRef,
     });
+    if (saved.ok) {
+      await onSaved();
+      setEdits((now) => editsLeft(now, saving));
+    }
     setBusy(false);
   };
   const remove = async (): Promise<void> => {
@@ -281,7 +281,7 @@ function Form({ project, hasBack }: { readonly project: ProjectView; readonly ha
         </Tooltip>
         <Button
           size="xs"
-          disabled={!isChanged || edited.name.trim() === ''}
+          disabled={!hasEdits(project, edits) || edited.name.trim() === ''}
           loading={busy}
           data-testid="project-save"
           onClick={() => void save()}
@@ -337,8 +337,8 @@ function Form({ project, hasBack }: { readonly project: ProjectView; readonly ha
 /** A project: what it says, what is in it, and where it goes. */
 export function ProjectPane({ id, hasBack }: ProjectPaneProps) {
   const { t } = useTranslation();
-  const { project, failure } = useProject(id);
-  if (failure !== null) {
+  const { value: project, failure, refresh } = useProject(id);
+  if (project === null && failure !== null) {
     return (
       <div className={classes.state}>
         <FailedState
@@ -362,7 +362,12 @@ export function ProjectPane({ id, hasBack }: ProjectPaneProps) {
   }
   return (
     <div className={classes.project} data-testid="project-pane">
-      <Form key={`${project.id} ${project.updatedAt}`} project={project} hasBack={hasBack} />
+      {failure !== null && (
+        <p className={classes.problem} role="alert">
+          {t('project.failed')}. {failureText(failure)}
+        </p>
+      )}
+      <Form project={project} hasBack={hasBack} onSaved={refresh} />
     </div>
   );
 }
