@@ -136,6 +136,9 @@ const Id = Type.String({ minLength: 1, maxLength: 100 });
 const session = { sessionId: Id };
 const DisplayName = Type.String({ minLength: 1, maxLength: 100, pattern: '\\S' });
 
+/** Files that go with one turn; the bytes of a turn bound them long before. */
+export const MAX_TURN_FILES = 16;
+
 /** A file that goes with a turn, whole: a text, which models read, or any bytes. */
 export const TurnFile = Type.Union([
   Type.Object({
@@ -173,7 +176,7 @@ export const SESSION_CALLS = {
     text: Type.String({ maxLength: 200_000 }),
     inReplyTo: Type.Union([Id, Type.Null()]),
     edits: Type.Union([Id, Type.Null()]),
-    files: Type.Array(TurnFile, { maxItems: 16 }),
+    files: Type.Array(TurnFile, { maxItems: MAX_TURN_FILES }),
   }),
   'sessions:typing': Type.Object({ ...session, typing: Type.Boolean() }),
   'sessions:mark-read': Type.Object({ ...session, seq: Type.Integer({ minimum: 0 }) }),

@@ -1,6 +1,7 @@
 import { create } from 'zustand';
-import type { SessionDeepLink, SessionListView, SessionUpdate, SessionView } from '../../contract';
+import type { SessionDeepLink, SessionListView, SessionUpdate, SessionView, TurnFile } from '../../contract';
 import type { Failure } from '../../protocol/result';
+import { aimDraft, draftAfterPost, EMPTY_DRAFT, withFiles, type SessionDraft, type TurnTarget } from './session-draft';
 import { callTore } from './tore-api';
 
 /** A signed agreement, and what to call it. */
@@ -20,8 +21,8 @@ interface SessionsStore {
   readonly openedLink: string | null;
   /** A signed agreement under which a session is to be opened. */
   readonly newUnder: AgreementText | null;
-  /** Text typed and not posted, by session. */
-  readonly drafts: Readonly<Record<string, string>>;
+  /** Turns begun and not posted, by session. */
+  readonly drafts: Readonly<Record<string, SessionDraft>>;
 }
 
 export const useSessionsStore = create<SessionsStore>(() => ({
@@ -83,8 +84,34 @@ export function openSession(sessionId: string | null): void {
   if (sessionId !== null) void fetchSession(sessionId);
 }
 
-export function setSessionDraft(sessionId: string, text: string): void {
-  useSessionsStore.setState(({ drafts }) => ({ drafts: { ...drafts, [sessionId]: text } }));
+function draftOf(sessionId: string): SessionDraft {
+  return useSessionsStore.getState().drafts[sessionId] ?? EMPTY_DRAFT;
+}
+
+function setDraft(sessionId: string, draft: SessionDraft): void {
+  useSessionsStore.setState(({ drafts }) => ({ drafts: { ...drafts, [sessionId]: draft } }));
+}
+
+/** Changes the text or the files of the turn that is being written. */
+export function changeSessionDraft(sessionId: string, change: Partial<Pick<SessionDraft, 'text' | 'files'>>): void {
+  setDraft(sessionId, { ...draftOf(sessionId), ...change });
+}
+
+/** Makes the turn that is being written a reply or an edit, or with null neither. */
+export function aimSessionDraft(sessionId: string, target: TurnTarget | null): void {
+  setDraft(sessionId, aimDraft(draftOf(sessionId), target));
+}
+
+/** Adds files to the turn that is being written; returns how many it does not take. */
+export function addSessionFiles(sessionId: string, files: readonly TurnFile[]): number {
+  const { draft, leftOut } = withFiles(draftOf(sessionId), files);
+  setDraft(sessionId, draft);
+  return leftOut;
+}
+
+/** A state of the turn that is being written was posted. */
+export function endSessionDraft(sessionId: string, posted: SessionDraft): void {
+  setDraft(sessionId, draftAfterPost(draftOf(sessionId), posted));
 }
 
 /** Follows main's events; returns the function that ends it. */

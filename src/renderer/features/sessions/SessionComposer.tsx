@@ -3,24 +3,26 @@ import { notifications } from '@mantine/notifications';
 import { IconArrowUp, IconCloudOff, IconPaperclip, IconX } from '@tabler/icons-react';
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { SessionView, TurnFile } from '../../../contract';
-import { SESSION_LIMITS } from '../../../protocol/session/limits';
+import { MAX_TURN_FILES, type SessionView } from '../../../contract';
 import { keepFootRoom } from '../../app/foot-room';
 import { callOrNotify } from '../../app/notify';
-import { setSessionDraft, useSessionsStore } from '../../stores/sessions-store';
+import { EMPTY_DRAFT } from '../../stores/session-draft';
+import {
+  addSessionFiles,
+  aimSessionDraft,
+  changeSessionDraft,
+  endSessionDraft,
+  useSessionsStore,
+} from '../../stores/sessions-store';
 import { callTore } from '../../stores/tore-api';
+import { readTurnFiles } from './read-turn-files';
 import classes from './Sessions.module.css';
-import type { TurnTarget } from './turn-target';
 
-const MAX_FILE_BYTES = SESSION_LIMITS.maxFileBytes;
-const MAX_TEXT_LENGTH = 500_000;
 /** Typing is over after this long without a key. */
 const TYPING_ENDS_MS = 4_000;
 
 interface SessionComposerProps {
   readonly view: SessionView;
-  readonly target: TurnTarget | null;
-  readonly onTarget: (target: TurnTarget | null) => void;
 }
 
 /** Tells the others that somebody is writing, and when it is over. */
@@ -38,29 +40,6 @@ function useTyping(sessionId: string): (writing: boolean) => void {
   };
   useEffect(() => () => clearTimeout(state.current.timer), []);
   return tell;
-}
-
-function base64Of(bytes: Uint8Array): string {
-  let binary = '';
-  for (const byte of bytes) binary += String.fromCodePoint(byte);
-  return btoa(binary);
-}
-
-async function readFiles(files: readonly File[], onRefused: (name: string) => void): Promise<TurnFile[]> {
-  const read: TurnFile[] = [];
-  for (const file of files) {
-    if (file.size === 0 || file.size > MAX_FILE_BYTES) {
-      onRefused(file.name);
-      continue;
-    }
-    const name = file.name.slice(0, 255);
-    const bytes = new Uint8Array(await file.arrayBuffer());
-    const text = new TextDecoder().decode(bytes);
-    // A zero byte or a replacement character says that this is no text.
-    const isText = text.length <= MAX_TEXT_LENGTH && !/[\0\uFFFD]/.test(text);
-    read.push(isText ? { name, mediaType: file.type, text } : { name, base64: base64Of(bytes) });
-  }
-  return read;
 }
 
 function WhoTypes({ view }: { readonly view: SessionView }) {
@@ -87,21 +66,19 @@ function useReadOnly(view: SessionView): string | null {
 }
 
 /** Where turns are written. */
-export function SessionComposer({ view, target, onTarget }: SessionComposerProps) {
+export function SessionComposer({ view }: SessionComposerProps) {
   const { t } = useTranslation();
   const sessionId = view.state.head.id;
-  const text = useSessionsStore(({ drafts }) => drafts[sessionId] ?? '');
-  const [files, setFiles] = useState<readonly TurnFile[]>([]);
+  const draft = useSessionsStore(({ drafts }) => drafts[sessionId] ?? EMPTY_DRAFT);
+  const { text, files, target } = draft;
   const [posting, setPosting] = useState(false);
   const inputRef = useRef<HTMLTextAreaElement>(null);
   const typing = useTyping(sessionId);
   const readOnly = useReadOnly(view);
 
   useEffect(() => {
-    if (target === null) return;
-    if (target.kind === 'edit') setSessionDraft(sessionId, target.text);
-    inputRef.current?.focus();
-  }, [target, sessionId]);
+    if (target !== null) inputRef.current?.focus();
+  }, [target]);
 
   if (readOnly !== null) return <p className={classes.readOnly}>{readOnly}</p>;
 
@@ -119,14 +96,12 @@ export function SessionComposer({ view, target, onTarget }: SessionComposerProps
     setPosting(false);
     if (!posted.ok) return;
     typing(false);
-    setSessionDraft(sessionId, '');
-    setFiles([]);
-    onTarget(null);
+    endSessionDraft(sessionId, draft);
     inputRef.current?.focus();
   };
 
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>): void => {
-    if (event.key === 'Escape' && target !== null) onTarget(null);
+    if (event.key === 'Escape' && target !== null) aimSessionDraft(sessionId, null);
     // While an input method composes a character, Enter belongs to it.
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
@@ -134,11 +109,15 @@ export function SessionComposer({ view, target, onTarget }: SessionComposerProps
   };
 
   const attach = async (picked: File[]): Promise<void> => {
-    const refused = (name: string): void => {
-      notifications.show({ message: t('sessions.fileTooLarge', { name }), color: 'coral', role: 'alert' });
+    const refuse = (message: string): void => {
+      notifications.show({ message, color: 'coral', role: 'alert' });
     };
-    const read = await readFiles(picked, refused);
-    setFiles((before) => [...before, ...read].slice(0, 16));
+    const { read, refused } = await readTurnFiles(picked);
+    for (const { name, reason } of refused) {
+      refuse(t(reason === 'size' ? 'sessions.fileTooLarge' : 'sessions.fileUnreadable', { name }));
+    }
+    const leftOut = addSessionFiles(sessionId, read);
+    if (leftOut > 0) refuse(t('sessions.filesLeftOut', { count: leftOut, limit: MAX_TURN_FILES }));
   };
 
   return (
@@ -156,8 +135,8 @@ export function SessionComposer({ view, target, onTarget }: SessionComposerProps
             variant="subtle"
             color="gray"
             size="xs"
-            aria-label={t('sessions.cancelReply')}
-            onClick={() => onTarget(null)}
+            aria-label={t(target.kind === 'reply' ? 'sessions.cancelReply' : 'sessions.cancelEdit')}
+            onClick={() => aimSessionDraft(sessionId, null)}
           >
             <IconX size={14} stroke={1.5} />
           </ActionIcon>
@@ -173,7 +152,7 @@ export function SessionComposer({ view, target, onTarget }: SessionComposerProps
                 color="gray"
                 size="xs"
                 aria-label={t('sessions.removeFile', { name })}
-                onClick={() => setFiles(files.filter((_, at) => at !== index))}
+                onClick={() => changeSessionDraft(sessionId, { files: files.filter((_, at) => at !== index) })}
               >
                 <IconX size={14} stroke={1.5} />
               </ActionIcon>
@@ -209,7 +188,7 @@ export function SessionComposer({ view, target, onTarget }: SessionComposerProps
           size="md"
           data-testid="session-input"
           onChange={(event) => {
-            setSessionDraft(sessionId, event.currentTarget.value);
+            changeSessionDraft(sessionId, { text: event.currentTarget.value });
             typing(event.currentTarget.value !== '');
           }}
           onKeyDown={onKeyDown}

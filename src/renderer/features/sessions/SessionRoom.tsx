@@ -14,13 +14,12 @@ import { useTranslation } from 'react-i18next';
 import type { SessionView } from '../../../contract';
 import { textOf } from '../../../protocol/session/answer-rules';
 import { callOrNotify } from '../../app/notify';
-import { openSession } from '../../stores/sessions-store';
+import { aimSessionDraft, openSession } from '../../stores/sessions-store';
 import { InviteDialog } from './InviteDialog';
 import { SessionComposer } from './SessionComposer';
 import { SidePanel } from './SidePanel';
 import classes from './Sessions.module.css';
 import { TurnList } from './TurnList';
-import type { TurnTarget } from './turn-target';
 
 /** Below this width the side panel opens over the turns. */
 const NARROW = '(max-width: 980px)';
@@ -77,7 +76,6 @@ export function SessionRoom({ view, onOpenList }: SessionRoomProps) {
   const [drawerOpen, setDrawerOpen] = useState(false);
   const [inviting, setInviting] = useState(false);
   const [question, setQuestion] = useState<Question | null>(null);
-  const [target, setTarget] = useState<TurnTarget | null>(null);
   const [searching, setSearching] = useState(false);
   const [query, setQuery] = useState('');
   const { state, turns } = view;
@@ -202,8 +200,13 @@ export function SessionRoom({ view, onOpenList }: SessionRoomProps) {
               {t('sessions.conflict')}
             </p>
           )}
-          <TurnList view={view} shown={shown} searching={searching && words !== ''} onTarget={setTarget} />
-          <SessionComposer view={view} target={target} onTarget={setTarget} />
+          <TurnList
+            view={view}
+            shown={shown}
+            searching={searching && words !== ''}
+            onTarget={(target) => aimSessionDraft(head.id, target)}
+          />
+          <SessionComposer view={view} />
         </div>
         {narrow ? (
           <Drawer

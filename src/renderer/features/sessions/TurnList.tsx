@@ -6,11 +6,11 @@ import { useTranslation } from 'react-i18next';
 import type { SessionView, StreamView } from '../../../contract';
 import { editedTurnOf, type PostedTurn } from '../../../protocol/session/session-host';
 import type { Turn } from '../../../protocol/session/session';
+import type { TurnTarget } from '../../stores/session-draft';
 import { callTore } from '../../stores/tore-api';
 import { useStickToBottom } from '../chat/use-stick-to-bottom';
 import classes from './Sessions.module.css';
 import { RefusedRow, StreamRow, TurnRow, WaitingRow } from './TurnRow';
-import type { TurnTarget } from './turn-target';
 
 type Row =
   | { readonly kind: 'turn'; readonly key: string; readonly turn: Turn }

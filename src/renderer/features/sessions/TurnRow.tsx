@@ -20,10 +20,10 @@ import { CopyButton } from '../../components/CopyButton';
 import { MarkdownText } from '../../components/message/MarkdownText';
 import { formatBytes, formatCount, formatWireAmount } from '../../format/numbers';
 import { formatClock, formatExactTime } from '../../format/times';
+import type { TurnTarget } from '../../stores/session-draft';
 import { authorStyle } from './author-colour';
 import { SaveFileButton } from './SaveFileButton';
 import classes from './Sessions.module.css';
-import type { TurnTarget } from './turn-target';
 
 interface FrameProps {
   readonly view: SessionView;
