@@ -40,12 +40,16 @@ beforeEach(async () => {
   library = valueOf(await openLibrary(join(folder, 'library')));
   access = counted(localLibrary(library));
 });
-afterEach(async () => {
-  // Chat saves and lists in the background; the library closes when nobody asks it any more.
-  while (pending.size > 0) {
+/** Chat saves and lists in the background; resolves when nobody asks the library any more. */
+async function untilIdle(): Promise<void> {
+  do {
     await Promise.all(pending);
     await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  } while (pending.size > 0);
+}
+
+afterEach(async () => {
+  await untilIdle();
   await library.close();
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
@@ -296,14 +300,33 @@ describe('stop and the end of the app', () => {
     expect(listeners.signal.aborted).toBe(true);
     listeners.onText(' and more');
     expect(lastAnswer(valueOf(await chat.view(id)))).toMatchObject({ text: 'So far', state: { kind: 'stopped' } });
+    // The answer's end is saved long before the coordinator says what it cost.
+    await untilIdle();
     finish(success({ ...outcome, text: 'So far and more', finishReason: 'cancelled' }));
-    await until(async () => lastAnswer(valueOf(await chat.view(id))).facts?.settledCost !== undefined);
+    await until(async () => JSON.stringify(await onlyDocument()).includes('entry-1'));
     expect(lastAnswer(valueOf(await chat.view(id)))).toMatchObject({
       text: 'So far',
       state: { kind: 'stopped' },
       facts: { settledCost: outcome.settledCost },
     });
     expect(chat.stop(id)).toMatchObject({ ok: false, error: { code: 'nothing-to-stop' } });
+  });
+
+  it('takes over the settled cost of a stopped answer beside the next one', async () => {
+    const { chat, lastRequest, requests } = await createChat();
+    const { id } = valueOf(await chat.send(null, 'm', 'Question'));
+    const first = await lastRequest();
+    chat.stop(id);
+    await untilIdle();
+    valueOf(await chat.send(id, 'm', 'Next question'));
+    await until(() => requests.length === 2);
+    first.finish(success({ ...outcome, finishReason: 'cancelled' }));
+    await until(async () => JSON.stringify(await onlyDocument()).includes('entry-1'));
+    (await lastRequest()).finish(success({ ...outcome, text: 'Next answer', settledCost: null }));
+    await until(async () => lastAnswer(valueOf(await chat.view(id))).state.kind === 'finished');
+    await untilIdle();
+    const { messages } = await onlyDocument();
+    expect(messages.map((message) => JSON.stringify(message).includes('entry-1'))).toEqual([false, true, false, false]);
   });
 
   it('saves a part of the answer every second', async () => {

@@ -55,8 +55,8 @@ export class ChatService {
   readonly #running = new Map<string, RunningRequest>();
   /** Conversations something is being done to; taken before anything is awaited, so that it happens once at a time. */
   readonly #busy = new Set<string>();
-  /** Requests that were stopped here and wait for their last word. */
-  readonly #settling = new Set<Promise<void>>();
+  /** Requests that were stopped here and wait for their last word; their conversations stay open for it. */
+  readonly #settling = new Set<RunningRequest>();
   readonly #dependencies: ChatDependencies;
 
   /** Whether an answer is being written. */
@@ -184,7 +184,7 @@ export class ChatService {
     const timeout = new Promise<void>((resolve) => {
       cancel = this.#dependencies.timers.after(SETTLE_TIMEOUT_MS, resolve);
     });
-    await Promise.race([Promise.all(this.#settling), timeout]);
+    await Promise.race([Promise.all([...this.#settling].map(({ settled }) => settled)), timeout]);
     cancel();
     await this.#desk.settled();
   }
@@ -209,7 +209,7 @@ export class ChatService {
       return await work(opened.value);
     } finally {
       this.#busy.delete(id);
-      if (!this.#running.has(id)) this.#desk.release(id);
+      this.#releaseIdle(id);
     }
   }
 
@@ -345,11 +345,10 @@ export class ChatService {
   }
 
   #stopRunning(request: RunningRequest): void {
-    const { settled, answer } = request;
-    answer.stop();
+    request.answer.stop();
     this.#release(request);
-    const settling = settled.finally(() => this.#settling.delete(settling));
-    this.#settling.add(settling);
+    this.#settling.add(request);
+    void request.settled.finally(() => this.#settling.delete(request));
   }
 
   #fail(request: RunningRequest, error: Failure): void {
@@ -366,6 +365,13 @@ export class ChatService {
       this.#desk.put({ ...written, updated_at: isoTime(this.#dependencies.timers.now()) });
     }
     if (this.#running.get(answer.conversationId) === request) this.#running.delete(answer.conversationId);
+    this.#settling.delete(request);
+  }
+
+  /** Closes a conversation that nothing is done to and nothing is still to come for. */
+  #releaseIdle(id: string): void {
+    const awaited = [...this.#settling].some(({ answer }) => answer.conversationId === id);
+    if (!awaited && !this.#running.has(id) && !this.#busy.has(id)) this.#desk.release(id);
   }
 
   /** Saves the end of an answer and tells the window. */
@@ -375,7 +381,7 @@ export class ChatService {
     if (!saved.ok) {
       this.#dependencies.addEvent('error', `${saved.error.message} The answer stays visible until the app is closed.`);
     }
-    if (!this.#running.has(id) && !this.#busy.has(id)) this.#desk.release(id);
+    this.#releaseIdle(id);
     await this.publishSummaries();
   }
 
