@@ -66,7 +66,7 @@ test('layers of a coordinator’s model are fetched, survive a restart, and are 
       async ({ url, accessToken }) => {
         const { tore } = globalThis as unknown as { tore: { call(name: string, input: object): Promise<unknown> } };
         await tore.call('settings:update', { coordinator: { kind: 'remote', url } });
-        await tore.call('settings:set-access-token', { accessToken });
+        await tore.call('settings:set-access-token', { url, accessToken });
       },
       { url: coordinator.url, accessToken: HEADLESS_TOKEN },
     );

@@ -29,8 +29,7 @@ async function callTore(window: Page, channel: string, input: unknown): Promise<
  * @param accessToken - where the coordinator asks for one
  */
 export async function joinCoordinator(window: Page, url: string, accessToken?: string): Promise<void> {
-  // The token first: it waits for the coordinator that is chosen next.
-  if (accessToken !== undefined) await callTore(window, 'settings:set-access-token', { accessToken });
+  if (accessToken !== undefined) await callTore(window, 'settings:set-access-token', { url, accessToken });
   await callTore(window, 'settings:update', { coordinator: { kind: 'remote', url } });
 }
 

@@ -27,6 +27,8 @@ const Id = Type.String({ minLength: 1, maxLength: 200 });
 /** A model of the network, or one of the person's own with where it answers in front. */
 const ModelId = Type.String({ minLength: 1, maxLength: 300 });
 const Nothing = Type.Null();
+/** An address as a person types it. */
+const CoordinatorUrl = Type.String({ minLength: 1, maxLength: 2_000 });
 /** Longest message typed in Chat; the model's context is far smaller. */
 export const MAX_CHAT_TEXT_LENGTH = 200_000;
 
@@ -69,11 +71,13 @@ export const CALL_SCHEMAS = {
     region: Type.Union([Type.String({ pattern: '^[A-Z]{2}(-[A-Z0-9]{1,3})?$' }), Type.Null()]),
   }),
   'settings:update': SettingsPatch,
+  /** The token of the coordinator at `url`, and of no other; null forgets it. */
   'settings:set-access-token': Type.Object({
+    url: CoordinatorUrl,
     accessToken: Type.Union([Type.String({ minLength: 1, maxLength: 4_000 }), Type.Null()]),
   }),
   'settings:set-invitation': Type.Object({ invitation: Type.Union([InvitationCode, Type.Null()]) }),
-  'coordinator:check': Type.Object({ url: Type.String({ minLength: 1, maxLength: 2_000 }) }),
+  'coordinator:check': Type.Object({ url: CoordinatorUrl }),
   'coordinator:get-join-details': Nothing,
   'node:pause': Type.Object({ minutes: Type.Union([Type.Integer({ minimum: 1, maximum: 10_080 }), Type.Null()]) }),
   'node:resume': Nothing,

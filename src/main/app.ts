@@ -124,7 +124,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     initialSnapshot({
       appVersion: app.getVersion(),
       settings: settings.current,
-      hasRemoteAccessToken: accessTokens.hasRemote(settings.current.coordinator),
+      hasRemoteAccessToken: accessTokens.has(settings.current.coordinator),
       hasInvitation: invitations.has(settings.current.coordinator),
       secretsEncrypted: vault.encrypted,
     }),
@@ -377,7 +377,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     if (current.textScale !== previous.textScale) window.applyTextScale();
     snapshots.update({
       settings: current,
-      hasRemoteAccessToken: accessTokens.hasRemote(current.coordinator),
+      hasRemoteAccessToken: accessTokens.has(current.coordinator),
       hasInvitation: invitations.has(current.coordinator),
     });
     coordinators.applySettings(current);

@@ -53,7 +53,7 @@ export function registerBaseCalls(calls: CallRegistry, services: BaseServices): 
     onSecret: () => {
       const { coordinator } = settings.current;
       snapshots.update({
-        hasRemoteAccessToken: accessTokens.hasRemote(coordinator),
+        hasRemoteAccessToken: accessTokens.has(coordinator),
         hasInvitation: invitations.has(coordinator),
       });
       coordinators.update();

@@ -8,8 +8,6 @@ import type { SecretVault } from './secret-vault';
 const EMBEDDED_TOKEN = 'embedded-access-token';
 const EMBEDDED_TOKEN_BYTES = 32;
 const REMOTE_TOKEN_PREFIX = 'remote-access-token:';
-/** A token entered before the coordinator it belongs to; it goes to the first one that is chosen. */
-const UNBOUND_TOKEN = `${REMOTE_TOKEN_PREFIX}unbound`;
 
 /**
  * Access tokens of coordinators. A token belongs to the scheme and host it was entered for and is never sent to another
@@ -17,8 +15,6 @@ const UNBOUND_TOKEN = `${REMOTE_TOKEN_PREFIX}unbound`;
  */
 export class AccessTokens {
   readonly #vault: SecretVault;
-  /** Address of the coordinator that last refused to answer without a token; the next token entered is meant for it. */
-  #asking: string | null = null;
 
   constructor(vault: SecretVault) {
     this.#vault = vault;
@@ -34,54 +30,25 @@ export class AccessTokens {
     return saved.ok ? success(token) : saved;
   }
 
-  /** A coordinator that was tried asked for a token, before it was chosen in the settings. */
-  noteAsking(url: string): void {
-    this.#asking = url;
+  /** Keeps the token that was entered for this coordinator; null forgets it. */
+  set(url: string, token: string | null): Promise<Result<void, MainErrorCode>> {
+    return token === null ? this.#vault.remove(nameFor(url)) : this.#vault.write(nameFor(url), token);
   }
 
-  /** Keeps a token for the coordinator that asked for one, else for the chosen one; null removes the chosen one's. */
-  async setRemote(choice: CoordinatorChoice, token: string | null): Promise<Result<void, MainErrorCode>> {
-    const chosen = choice.kind === 'remote' ? nameFor(choice.url) : UNBOUND_TOKEN;
-    if (token !== null) {
-      const name = this.#asking === null ? chosen : nameFor(this.#asking);
-      this.#asking = null;
-      return this.#vault.write(name, token);
-    }
-    const removed = await this.#vault.remove(chosen);
-    return removed.ok ? this.#vault.remove(UNBOUND_TOKEN) : removed;
+  /** The token that was entered for this coordinator, null when there is none. */
+  of(url: string): Result<string | null, MainErrorCode> {
+    return this.#vault.read(nameFor(url));
   }
 
-  /** The token for a remote coordinator, null when there is none. Binds a token that was entered before. */
-  async remote(url: string): Promise<Result<string | null, MainErrorCode>> {
-    const bound = this.#vault.read(nameFor(url));
-    if (!bound.ok || bound.value !== null) return bound;
-    const unbound = this.#vault.read(UNBOUND_TOKEN);
-    if (!unbound.ok || unbound.value === null) return unbound;
-    const moved = await this.#vault.write(nameFor(url), unbound.value);
-    if (!moved.ok) return moved;
-    const removed = await this.#vault.remove(UNBOUND_TOKEN);
-    return removed.ok ? unbound : removed;
-  }
-
-  /** The token to try an address with: its own, or one that was entered for a coordinator yet to be named. */
-  forTrying(url: string): string | null {
-    for (const name of [nameFor(url), UNBOUND_TOKEN]) {
-      const stored = this.#vault.read(name);
-      if (stored.ok && stored.value !== null) return stored.value;
-    }
-    return null;
-  }
-
-  /** The token that was given for this very coordinator; never one that waits for another to be named. */
+  /** The same, for one that is tried: a token that cannot be read counts as none. */
   boundTo(url: string): string | null {
-    const stored = this.#vault.read(nameFor(url));
+    const stored = this.of(url);
     return stored.ok ? stored.value : null;
   }
 
-  /** Whether there is a token for the chosen coordinator, or one waiting for a coordinator to be chosen. */
-  hasRemote(choice: CoordinatorChoice): boolean {
-    const names = choice.kind === 'remote' ? [nameFor(choice.url), UNBOUND_TOKEN] : [UNBOUND_TOKEN];
-    return names.some((name) => this.#vault.has(name));
+  /** Whether there is a token for the chosen coordinator. */
+  has(choice: CoordinatorChoice): boolean {
+    return choice.kind === 'remote' && this.#vault.has(nameFor(choice.url));
   }
 }
 

@@ -82,12 +82,9 @@ export class CoordinatorService {
     const url = parseCoordinatorUrl(address);
     if (!url.ok) return url;
     const { accessTokens } = this.#options;
-    const token = accessTokens.forTrying(url.value.base);
+    const token = accessTokens.boundTo(url.value.base);
     const probed = await probeCoordinator(new CoordinatorHttp(url.value.base, token));
-    if (!probed.ok) {
-      if (probed.error.code === 'coordinator-unauthorized') accessTokens.noteAsking(url.value.base);
-      return probed;
-    }
+    if (!probed.ok) return probed;
     const { baseUrl, name, version, tokenMode } = probed.value;
     return success({ url: baseUrl, name, version, tokenMode: tokenMode ?? false });
   }
@@ -106,7 +103,7 @@ export class CoordinatorService {
       if (state.kind === 'running') return { kind: 'known', url: state.url, accessToken: embeddedToken };
       return state.kind === 'failed' ? { kind: 'unavailable', error: state.error } : { kind: 'starting' };
     }
-    const token = await accessTokens.remote(coordinator.url);
+    const token = accessTokens.of(coordinator.url);
     if (!token.ok) return { kind: 'unavailable', error: token.error };
     const invitation = this.#options.invitations.of(coordinator.url);
     return invitation.ok

@@ -1,9 +1,14 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DEFAULT_SETTINGS } from '../../contract/settings';
 import { RecordingLog } from '../test-doubles/recording-log';
 import { AccessTokens } from './access-tokens';
+import { CoordinatorService } from './coordinator-service';
+import { Invitations } from './invitations';
 import { encryptsSecrets, SecretVault, type KeyStore } from './secret-vault';
 
 let folder: string;
@@ -103,36 +108,45 @@ describe('AccessTokens', () => {
 
   it('never gives a token to another host than it was entered for', async () => {
     const tokens = new AccessTokens((await open()).vault);
-    await tokens.setRemote(at('https://one.example/tore'), 'secret');
-    expect(await tokens.remote('https://one.example')).toEqual({ ok: true, value: 'secret' });
-    expect(await tokens.remote('https://two.example')).toEqual({ ok: true, value: null });
-    expect(await tokens.remote('http://one.example')).toEqual({ ok: true, value: null });
-    expect(tokens.hasRemote(at('https://two.example'))).toBe(false);
+    await tokens.set('https://one.example/tore', 'secret');
+    expect(tokens.of('https://one.example')).toEqual({ ok: true, value: 'secret' });
+    expect(tokens.of('wss://one.example/ws')).toEqual({ ok: true, value: 'secret' });
+    for (const other of ['https://two.example', 'http://one.example', 'https://one.example:8443']) {
+      expect(tokens.of(other)).toEqual({ ok: true, value: null });
+      expect(tokens.has(at(other))).toBe(false);
+    }
   });
 
-  it('gives a token entered first to the coordinator that is chosen next, and to no other', async () => {
-    const tokens = new AccessTokens((await open()).vault);
-    await tokens.setRemote({ kind: 'embedded' }, 'secret');
-    expect(tokens.hasRemote(at('https://one.example'))).toBe(true);
-    expect(await tokens.remote('https://one.example')).toEqual({ ok: true, value: 'secret' });
-    expect(await tokens.remote('https://two.example')).toEqual({ ok: true, value: null });
-  });
-
-  it('keeps a token for the coordinator that asked for it, not for the one in use', async () => {
-    const tokens = new AccessTokens((await open()).vault);
-    await tokens.setRemote(at('https://one.example'), 'first');
-    tokens.noteAsking('https://two.example');
-    await tokens.setRemote(at('https://one.example'), 'second');
-    expect(tokens.forTrying('https://one.example')).toBe('first');
-    expect(tokens.forTrying('https://two.example')).toBe('second');
-    await tokens.setRemote(at('https://one.example'), 'third');
-    expect(tokens.forTrying('https://one.example')).toBe('third');
+  it('keeps a token for the host it names, whatever refused one before', async () => {
+    const { vault } = await open();
+    const accessTokens = new AccessTokens(vault);
+    const refusing = createServer((_request, response) => response.writeHead(401).end());
+    await new Promise<void>((listening) => void refusing.listen(0, '127.0.0.1', listening));
+    const refused = `http://127.0.0.1:${String((refusing.address() as AddressInfo).port)}`;
+    const coordinators = new CoordinatorService({
+      embedded: { state: { kind: 'off' }, start: () => {}, stop: async () => {}, restart: async () => {} },
+      accessTokens,
+      invitations: new Invitations(vault),
+      embeddedToken: 'embedded',
+      settings: DEFAULT_SETTINGS,
+      onTarget: () => undefined,
+      nodeCommand: () => '',
+    });
+    try {
+      expect(await coordinators.check(refused)).toMatchObject({ error: { code: 'coordinator-unauthorized' } });
+      await accessTokens.set('https://session-host.example', 'for the session');
+      expect(accessTokens.boundTo(refused)).toBeNull();
+      expect(accessTokens.boundTo('https://session-host.example')).toBe('for the session');
+    } finally {
+      await new Promise((closed) => refusing.close(closed));
+    }
   });
 
   it('forgets a token', async () => {
     const tokens = new AccessTokens((await open()).vault);
-    await tokens.setRemote(at('https://one.example'), 'secret');
-    await tokens.setRemote(at('https://one.example'), null);
-    expect(tokens.hasRemote(at('https://one.example'))).toBe(false);
+    await tokens.set('https://one.example', 'secret');
+    expect(tokens.has(at('https://one.example'))).toBe(true);
+    await tokens.set('https://one.example', null);
+    expect(tokens.has(at('https://one.example'))).toBe(false);
   });
 });

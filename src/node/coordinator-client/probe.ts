@@ -16,7 +16,7 @@ export function unauthorizedFailure(status: number, detail: string | null): Retu
     'coordinator-unauthorized',
     `The coordinator refused the access token (status ${status}).${said}`,
     {
-      suggestion: 'Ask whoever runs the coordinator for an access token and enter it in the settings.',
+      suggestion: 'Ask whoever runs the coordinator for an access token and enter it.',
     },
   );
 }

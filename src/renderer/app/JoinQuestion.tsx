@@ -1,39 +1,69 @@
 import { Button, Modal } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { CoordinatorTokenField } from '../components/CoordinatorTokenField';
 import { failureText } from '../format/failures';
 import { useSnapshot } from '../stores/snapshot-store';
 import { askToJoin, useLinkStore } from '../stores/link-store';
-import { callTore } from '../stores/tore-api';
 import { showScreen } from '../stores/ui-store';
+import { useCoordinatorCheck } from '../stores/use-coordinator-check';
 import { changeSettings } from './change-settings';
 import classes from './LinkQuestion.module.css';
 import { notifyDone } from './notify';
+
+const close = (): void => askToJoin(null);
+
+function Question({ url }: { readonly url: string }) {
+  const { t } = useTranslation();
+  const current = useSnapshot(({ settings }) => settings.coordinator);
+  const checking = useCoordinatorCheck();
+  const [saving, setSaving] = useState(false);
+  const join = async (): Promise<void> => {
+    const found = await checking.check(url);
+    if (found === null) return;
+    setSaving(true);
+    if (await changeSettings({ coordinator: { kind: 'remote', url: found.url } })) {
+      notifyDone(t('joinLink.done', { name: found.name }));
+      close();
+      showScreen('settings');
+    }
+    setSaving(false);
+  };
+  const known = current.kind === 'remote' && current.url === url;
+  return (
+    <>
+      <p className={classes.host}>{new URL(url).host}</p>
+      <p className={classes.address} data-testid="join-link-url">
+        {url}
+      </p>
+      <p className={classes.hint}>{t(known ? 'joinLink.known' : 'joinLink.hint')}</p>
+      {checking.failure !== null && (
+        <p className={classes.problem} role="alert">
+          {failureText(checking.failure)}
+        </p>
+      )}
+      <CoordinatorTokenField checking={checking} />
+      <div className={classes.buttons}>
+        <Button variant="default" onClick={close} data-autofocus>
+          {t('common.cancel')}
+        </Button>
+        <Button
+          loading={checking.checking || saving}
+          disabled={known}
+          onClick={() => void join()}
+          data-testid="join-link-accept"
+        >
+          {t('joinLink.accept')}
+        </Button>
+      </div>
+    </>
+  );
+}
 
 /** Asks before a link from outside makes this computer work for a coordinator. Until then nothing is contacted. */
 export function JoinQuestion() {
   const { t } = useTranslation();
   const url = useLinkStore(({ coordinatorUrl }) => coordinatorUrl);
-  const current = useSnapshot(({ settings }) => settings.coordinator);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
-  const close = (): void => {
-    setProblem(null);
-    askToJoin(null);
-  };
-  const join = async (): Promise<void> => {
-    if (url === null) return;
-    setBusy(true);
-    const found = await callTore('coordinator:check', { url });
-    setProblem(found.ok ? null : failureText(found.error));
-    if (found.ok && (await changeSettings({ coordinator: { kind: 'remote', url: found.value.url } }))) {
-      notifyDone(t('joinLink.done', { name: found.value.name }));
-      close();
-      showScreen('settings');
-    }
-    setBusy(false);
-  };
-  const known = current.kind === 'remote' && current.url === url;
   return (
     <Modal
       opened={url !== null}
@@ -42,28 +72,7 @@ export function JoinQuestion() {
       closeButtonProps={{ 'aria-label': t('common.close') }}
       centered
     >
-      {url !== null && (
-        <>
-          <p className={classes.host}>{new URL(url).host}</p>
-          <p className={classes.address} data-testid="join-link-url">
-            {url}
-          </p>
-          <p className={classes.hint}>{t(known ? 'joinLink.known' : 'joinLink.hint')}</p>
-          {problem !== null && (
-            <p className={classes.problem} role="alert">
-              {problem}
-            </p>
-          )}
-          <div className={classes.buttons}>
-            <Button variant="default" onClick={close} data-autofocus>
-              {t('common.cancel')}
-            </Button>
-            <Button loading={busy} disabled={known} onClick={() => void join()} data-testid="join-link-accept">
-              {t('joinLink.accept')}
-            </Button>
-          </div>
-        </>
-      )}
+      {url !== null && <Question key={url} url={url} />}
     </Modal>
   );
 }

@@ -27,8 +27,10 @@ export function registerSettingsCalls(calls: CallRegistry, dependencies: Setting
     const checked = checkPatch(patch);
     return checked.ok ? asNull(settings.update(checked.value)) : checked;
   });
-  calls.registerCall('settings:set-access-token', async ({ accessToken }) => {
-    const saved = await accessTokens.setRemote(settings.current.coordinator, accessToken);
+  calls.registerCall('settings:set-access-token', async ({ url, accessToken }) => {
+    const coordinator = parseCoordinatorUrl(url);
+    if (!coordinator.ok) return coordinator;
+    const saved = await accessTokens.set(coordinator.value.base, accessToken);
     if (saved.ok) onSecret();
     return asNull(saved);
   });

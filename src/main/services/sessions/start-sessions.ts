@@ -79,7 +79,7 @@ export async function startSessions(options: StartSessionsOptions): Promise<Runn
     models,
     answers,
     source: options.source,
-    keepAccessToken: (url, token) => accessTokens.setRemote({ kind: 'remote', url }, token),
+    keepAccessToken: (url, token) => accessTokens.set(url, token),
     send: options.send,
     timers,
   });

@@ -161,6 +161,14 @@ export function JoinDialog({ opened, openedLink, onClose }: JoinDialogProps) {
   const [name, setName] = useDisplayName();
   const [error, setError] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
+  const changeLink = (next: string): void => {
+    setLink(next);
+    // A token is typed for the host that asked for it, and for no other.
+    const nextRead = readSessionLink(next);
+    if (read.ok && nextRead.ok && read.value.hostUrl === nextRead.value.hostUrl) return;
+    setToken('');
+    setError(null);
+  };
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);
@@ -196,7 +204,7 @@ export function JoinDialog({ opened, openedLink, onClose }: JoinDialogProps) {
           required
           data-autofocus
           data-testid="session-link"
-          onChange={(event) => setLink(event.currentTarget.value)}
+          onChange={(event) => changeLink(event.currentTarget.value)}
         />
         {read.ok && (
           <p className={classes.hint} data-testid="session-join-host">

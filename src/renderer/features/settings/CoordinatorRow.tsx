@@ -2,12 +2,12 @@ import { Button, Radio, TextInput } from '@mantine/core';
 import { IconCircleCheck } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { CoordinatorCheck } from '../../../contract';
 import { changeSettings } from '../../app/change-settings';
+import { CoordinatorTokenField } from '../../components/CoordinatorTokenField';
 import { SettingRow } from '../../components/SettingRow';
 import { failureText } from '../../format/failures';
 import { useSnapshot } from '../../stores/snapshot-store';
-import { callTore } from '../../stores/tore-api';
+import { useCoordinatorCheck } from '../../stores/use-coordinator-check';
 import { usePicked } from '../../stores/use-picked';
 import classes from './Settings.module.css';
 
@@ -33,17 +33,12 @@ function EmbeddedState() {
 function RemoteForm({ currentUrl }: { readonly currentUrl: string | null }) {
   const { t } = useTranslation();
   const [url, setUrl] = useState(currentUrl ?? '');
-  const [found, setFound] = useState<CoordinatorCheck | null>(null);
-  const [problem, setProblem] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
+  const checking = useCoordinatorCheck();
+  const { found, failure } = checking;
 
   const checkAndUse = async (): Promise<void> => {
-    setBusy(true);
-    const result = await callTore('coordinator:check', { url: url.trim() });
-    setProblem(result.ok ? null : failureText(result.error));
-    setFound(result.ok ? result.value : null);
-    if (result.ok) await changeSettings({ coordinator: { kind: 'remote', url: result.value.url } });
-    setBusy(false);
+    const answered = await checking.check(url);
+    if (answered !== null) await changeSettings({ coordinator: { kind: 'remote', url: answered.url } });
   };
 
   return (
@@ -62,21 +57,20 @@ function RemoteForm({ currentUrl }: { readonly currentUrl: string | null }) {
           value={url}
           inputMode="url"
           spellCheck={false}
-          error={problem !== null}
+          error={failure !== null}
           aria-describedby="coordinator-outcome"
           onChange={(event) => {
             setUrl(event.currentTarget.value);
-            setProblem(null);
-            setFound(null);
+            checking.forget();
           }}
           data-testid="coordinator-url"
         />
-        <Button type="submit" variant="default" loading={busy} disabled={url.trim() === ''}>
+        <Button type="submit" variant="default" loading={checking.checking} disabled={url.trim() === ''}>
           {t('settings.coordinator.use')}
         </Button>
       </div>
       <div id="coordinator-outcome" role="status">
-        {problem !== null && <p className={classes.problem}>{problem}</p>}
+        {failure !== null && <p className={classes.problem}>{failureText(failure)}</p>}
         {found !== null && (
           <p className={classes.found}>
             <IconCircleCheck size={18} stroke={1.5} aria-hidden="true" />
@@ -86,10 +80,11 @@ function RemoteForm({ currentUrl }: { readonly currentUrl: string | null }) {
             </span>
           </p>
         )}
-        {problem === null && found === null && currentUrl !== null && (
+        {failure === null && found === null && currentUrl !== null && (
           <p className={classes.quiet}>{t('settings.coordinator.inUse', { url: currentUrl })}</p>
         )}
       </div>
+      <CoordinatorTokenField checking={checking} />
     </form>
   );
 }

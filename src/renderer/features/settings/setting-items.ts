@@ -27,7 +27,7 @@ export const SETTING_GROUPS = ['coordinator', 'contribution', 'window', 'chat', 
 export interface SettingItem extends SearchableSetting {
   readonly name: string;
   readonly group: (typeof SETTING_GROUPS)[number];
-  readonly Row: () => React.JSX.Element;
+  readonly Row: () => React.JSX.Element | null;
 }
 
 /** Every setting that means something now, in order. */

@@ -2,13 +2,14 @@ import { Button, Input, NumberInput, TextInput } from '@mantine/core';
 import { IconCircleCheck } from '@tabler/icons-react';
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { MEMORY_BUDGET_MB, type CoordinatorCheck } from '../../../contract';
+import { MEMORY_BUDGET_MB } from '../../../contract';
 import { callOrNotify } from '../../app/notify';
+import { CoordinatorTokenField } from '../../components/CoordinatorTokenField';
 import { RegionSelect } from '../../components/RegionSelect';
 import { failureText } from '../../format/failures';
 import { formatCount } from '../../format/numbers';
 import { useSnapshot } from '../../stores/snapshot-store';
-import { callTore } from '../../stores/tore-api';
+import { useCoordinatorCheck } from '../../stores/use-coordinator-check';
 import { invitationCodeOf } from '../../format/invitation-code';
 import classes from './Welcome.module.css';
 
@@ -24,10 +25,10 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
   const [region, setRegion] = useState(settings.region);
   const [memoryMb, setMemoryMb] = useState<number | string>(settings.contribution.memoryBudgetMb);
   const [url, setUrl] = useState(settings.coordinator.kind === 'remote' ? settings.coordinator.url : '');
-  const [found, setFound] = useState<CoordinatorCheck | null>(null);
-  const [urlError, setUrlError] = useState<string | null>(null);
+  const checking = useCoordinatorCheck();
+  const { found, failure } = checking;
   const [invitation, setInvitation] = useState('');
-  const [busy, setBusy] = useState<'check' | 'accept' | null>(null);
+  const [accepting, setAccepting] = useState(false);
 
   const isJoining = url.trim() !== '';
   const code = invitation.trim() === '' || !isJoining ? null : invitationCodeOf(invitation);
@@ -38,24 +39,11 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
     memoryMb >= MEMORY_BUDGET_MB.minimum &&
     memoryMb <= MEMORY_BUDGET_MB.maximum;
 
-  const check = async (): Promise<CoordinatorCheck | null> => {
-    const result = await callTore('coordinator:check', { url: url.trim() });
-    setFound(result.ok ? result.value : null);
-    setUrlError(result.ok ? null : failureText(result.error));
-    return result.ok ? result.value : null;
-  };
-
-  const runCheck = async (): Promise<void> => {
-    setBusy('check');
-    await check();
-    setBusy(null);
-  };
-
   const accept = async (): Promise<void> => {
     if (!memoryValid || !invitationValid) return;
-    setBusy('accept');
-    const remote = url.trim() === '' ? null : (found ?? (await check()));
-    if (url.trim() === '' || remote !== null) {
+    setAccepting(true);
+    const remote = isJoining ? (found ?? (await checking.check(url))) : null;
+    if (!isJoining || remote !== null) {
       const saved = await callOrNotify('accept', 'settings:update', {
         region,
         contribution: { memoryBudgetMb: memoryMb },
@@ -68,7 +56,7 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
           : saved;
       if (invited.ok) await callOrNotify('accept', 'welcome:accept', { region });
     }
-    setBusy(null);
+    setAccepting(false);
   };
 
   return (
@@ -118,26 +106,25 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
               value={url}
               onChange={(event) => {
                 setUrl(event.currentTarget.value);
-                setFound(null);
-                setUrlError(null);
+                checking.forget();
               }}
               inputMode="url"
               spellCheck={false}
-              error={urlError !== null}
+              error={failure !== null}
               aria-describedby="join-outcome"
               data-testid="welcome-coordinator-url"
             />
             <Button
               variant="default"
-              disabled={url.trim() === ''}
-              loading={busy === 'check'}
-              onClick={() => void runCheck()}
+              disabled={!isJoining}
+              loading={checking.checking}
+              onClick={() => void checking.check(url)}
             >
               {t('common.check')}
             </Button>
           </Input.Wrapper>
           <div id="join-outcome" role="status">
-            {urlError !== null && <p className={classes.problem}>{urlError}</p>}
+            {failure !== null && <p className={classes.problem}>{failureText(failure)}</p>}
             {found !== null && (
               <p className={classes.found}>
                 <IconCircleCheck size={18} stroke={1.5} aria-hidden="true" />
@@ -149,6 +136,7 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
             )}
           </div>
         </div>
+        <CoordinatorTokenField checking={checking} />
         {isJoining && (
           <TextInput
             label={t('welcome.where.invitation')}
@@ -169,8 +157,8 @@ export function WhereStep({ onBack }: { readonly onBack: () => void }) {
         <Button
           className={classes.push}
           size="md"
-          loading={busy === 'accept'}
-          disabled={!memoryValid || !invitationValid || busy === 'check'}
+          loading={accepting}
+          disabled={!memoryValid || !invitationValid || (checking.checking && !accepting)}
           data-testid="welcome-accept"
           onClick={() => void accept()}
         >
