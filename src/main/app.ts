@@ -348,6 +348,7 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     }),
     trayAvailable: () => tray.available,
     send,
+    texts,
     endThen: places.endThen,
     timers,
     log: log.child({ part: 'system' }),

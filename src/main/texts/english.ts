@@ -86,6 +86,10 @@ export const english: Texts = {
       hours: (count) => `${counted(count, 'hour')} of serving since the beginning.`,
     },
   },
+  removal: {
+    title: 'Not everything was removed',
+    left: (folder, names) => `Remove what is left in ${folder} yourself:\n\n${names}`,
+  },
   dialogs: {
     export: 'Export',
     exportFolder: 'Choose a folder to export into',

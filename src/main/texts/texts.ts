@@ -69,6 +69,12 @@ export interface Texts {
     readonly milestone: string;
     readonly milestones: Readonly<Record<Milestone['kind'], (count: number) => string>>;
   };
+  /** Data that could not be removed. */
+  readonly removal: {
+    readonly title: string;
+    /** @param names - what is left, one a line */
+    left(folder: string, names: string): string;
+  };
   readonly dialogs: {
     readonly export: string;
     readonly exportFolder: string;

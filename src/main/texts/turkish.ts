@@ -144,6 +144,10 @@ export const turkish: Texts = {
       hours: (count) => `Baştan beri ${grouped(count)} saat hizmet verildi.`,
     },
   },
+  removal: {
+    title: 'Her şey kaldırılamadı',
+    left: (folder, names) => `${folder} klasöründe kalanları kendiniz kaldırın:\n\n${names}`,
+  },
   dialogs: {
     export: 'Dışa aktar',
     exportFolder: 'Dışa aktarılacak klasörü seçin',

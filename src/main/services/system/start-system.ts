@@ -1,13 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { app, net } from 'electron';
+import { app, dialog, net } from 'electron';
 import type { Settings } from '../../../contract/settings';
 import type { SystemView } from '../../../contract/system-calls';
 import { success } from '../../../protocol/result';
 import { reasonOf } from '../../errors';
 import type { CallRegistry } from '../../ipc/call-registry';
 import type { SendEvent } from '../../ipc/send-event';
+import type { Texts } from '../../texts/texts';
 import type { Log } from '../log';
 import type { Timers } from '../timers';
 import { electronUpdater } from '../updates/electron-updater';
@@ -15,7 +16,7 @@ import { readFeed } from '../updates/update-feed';
 import { UpdateService } from '../updates/update-service';
 import { updatesOffReason, type Activity } from '../updates/update-state';
 import { LoginItem, loginItemProblem } from './login-item';
-import { removeAllData } from './remove-data';
+import { removeAndTell } from './remove-data';
 
 export interface SystemOptions {
   readonly userData: string;
@@ -24,6 +25,7 @@ export interface SystemOptions {
   readonly activity: () => Activity;
   readonly trayAvailable: () => boolean;
   readonly send: SendEvent;
+  readonly texts: () => Texts;
   /** Ends the app in order, then does something in its place. */
   readonly endThen: (act: () => void) => void;
   readonly timers: Timers;
@@ -114,7 +116,10 @@ export function startSystem(options: SystemOptions): SystemFeature {
       calls.registerCall('system:remove-data', async () => {
         await loginItem.apply({ startAtLogin: false, startHidden: false });
         endThen(() => {
-          removeAllData(options.userData);
+          removeAndTell(options.userData, log, (left) => {
+            const { title, left: leftIn } = options.texts().removal;
+            dialog.showErrorBox(title, leftIn(options.userData, left.join('\n')));
+          });
           app.exit(0);
         });
         return success(null);
