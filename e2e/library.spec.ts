@@ -346,3 +346,39 @@ test('hostile conversations run nothing, load nothing, go nowhere', async ({ ser
     server.close();
   }
 });
+
+test('unsaved text of a project stays while its files change', async ({ servingTore: tore }) => {
+  test.setTimeout(180_000);
+  const { window, electron } = tore;
+  const path = join(folder, 'assays.tore4.json');
+  const times = { created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' };
+  const project = { tore_spec: 'tore-0004', id: 'assays', name: 'Assays', instructions: 'Be kind', conversations: [] };
+  await writeFile(path, JSON.stringify({ ...project, attachments: [], ...times }));
+  await dropFiles(tore, [path]);
+  await expect(window.getByTestId('import-panel')).toBeVisible({ timeout: READY_TIMEOUT_MS });
+  await openScreen(window, 'library');
+  await window.getByTestId('import-dismiss').click();
+  await window.getByTestId('library-places').click();
+  await window.getByTestId('library-project').click();
+  await window.keyboard.press('Escape');
+  const pane = window.getByTestId('project-pane');
+  const instructions = pane.getByLabel('Instructions, block 1');
+  await expect(instructions).toHaveValue('Be kind');
+
+  const file = join(folder, 'notes.txt');
+  await writeFile(file, 'notes');
+  await electron.evaluate(({ dialog }, filePath) => {
+    dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [filePath] });
+  }, file);
+  await instructions.fill('Be kind, and cite what you use.');
+  await pane.getByRole('button', { name: 'Add files' }).click();
+  await expect(pane.getByRole('button', { name: 'Remove notes.txt' })).toBeVisible({ timeout: READY_TIMEOUT_MS });
+  await expect(instructions).toHaveValue('Be kind, and cite what you use.');
+  await tore.screenshot('library-project');
+  await pane.getByTestId('project-save').click();
+  await expect(pane.getByTestId('project-save')).toBeDisabled();
+  await pane.getByRole('button', { name: 'Remove notes.txt' }).click();
+  await expect(pane.getByRole('button', { name: 'Remove notes.txt' })).toHaveCount(0, { timeout: READY_TIMEOUT_MS });
+  await expect(instructions).toHaveValue('Be kind, and cite what you use.');
+  await expect(pane.getByTestId('project-save')).toBeDisabled();
+});

@@ -1,15 +1,16 @@
 // The Sessions screen with what a lively group puts into it, in its states and widths; and links that are opened from outside.
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
+import type { ToreApi } from '../src/contract';
 import { SessionClient } from '../src/coordinator/testing/session-client';
 import { newTestKey } from '../src/coordinator/testing/ws-node';
 import { lookInBothThemes } from './accessible';
 import { completeWelcome, openScreen, READY_TIMEOUT_MS, readJoinDetails, saveNextTo } from './actions';
-import { expect, test } from './fixtures';
+import { expect, test, type ToreApp } from './fixtures';
 import { post } from './session-actions';
 
 const WITHIN = { timeout: READY_TIMEOUT_MS };
@@ -78,6 +79,30 @@ test('a full session can be read, searched and used in every width', async ({ se
     await window.getByTestId('session-turn').last().hover();
     await window.getByTestId('session-turn').last().getByRole('button', { name: 'Reply' }).click();
     await post(window, 'Agreed; I take the first two.');
+
+    // An edit puts what is being written aside, stays an edit over a change of screens, and gives it back.
+    const input = window.getByTestId('session-input');
+    const edit = async (): Promise<void> => {
+      await window.getByTestId('session-turn').last().hover();
+      await window.getByTestId('session-turn').last().getByRole('button', { name: 'Edit' }).click();
+      await expect(input).toHaveValue(/^Agreed/);
+    };
+    await expect(window.getByTestId('session-turn').last()).toContainText('Agreed', WITHIN);
+    await input.fill('A long message that is not finished');
+    await edit();
+    await input.press('Escape');
+    await expect(input).toHaveValue('A long message that is not finished');
+    await edit();
+    await input.fill('Agreed; I take the first three.');
+    await openScreen(window, 'dashboard');
+    await openScreen(window, 'sessions');
+    await expect(window.getByRole('button', { name: 'Leave the turn as it is' })).toBeVisible();
+    await expect(input).toHaveValue('Agreed; I take the first three.');
+    await lookInBothThemes(tore, 'sessions-edit');
+    await input.press('Enter');
+    await expect(input).toHaveValue('A long message that is not finished');
+    await expect(window.getByRole('button', { name: 'Leave the turn as it is' })).toHaveCount(0);
+    await input.fill('');
 
     // A file of any kind goes along, is listed by what it is, and is saved as it was.
     const bytes = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 1, 2, 0xff]);
@@ -186,6 +211,72 @@ test('a hostile participant makes nobody’s app fetch, run or leave anything', 
   }
 });
 
+/** A link of the app, clicked in another program. */
+async function clickLink({ electron }: ToreApp, text: string, event: 'second-instance' | 'open-url'): Promise<void> {
+  await electron.evaluate(
+    ({ app: electronApp }, [name, address]) => {
+      const happening = { preventDefault: () => undefined };
+      if (name === 'open-url') electronApp.emit('open-url', happening, address);
+      else electronApp.emit('second-instance', happening, ['tore', address], '/');
+    },
+    [event, text] as const,
+  );
+}
+
+/** The address of the coordinator that is chosen, or null for that of the app. */
+function chosenCoordinator(window: Page): Promise<string | null> {
+  return window.evaluate(async () => {
+    const { tore } = globalThis as unknown as { tore: Pick<ToreApi, 'call'> };
+    const snapshot = await tore.call('app:get-snapshot', null);
+    if (!snapshot.ok) throw new Error(snapshot.error.message);
+    const { coordinator } = snapshot.value.snapshot.settings;
+    return coordinator.kind === 'remote' ? coordinator.url : null;
+  });
+}
+
+test('a coordinator’s link changes nothing after Cancel, and its token goes to that coordinator alone', async ({
+  launchTore,
+}) => {
+  test.setTimeout(180_000);
+  const waiting: ServerResponse[] = [];
+  const introduce = (response: ServerResponse): void => {
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ name: 'Cooperative', version: '1' }));
+  };
+  const server = createServer((request, response) => {
+    if (request.url === '/slow/') waiting.push(response);
+    else if (request.headers.authorization === 'Bearer a-token-for-the-locked-one') introduce(response);
+    else response.writeHead(401).end();
+  });
+  await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done));
+  const address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const linkTo = (url: string): string => `tore://coordinator?url=${encodeURIComponent(url)}`;
+  try {
+    const app = await launchTore();
+    const { window } = app;
+    await completeWelcome(window);
+    await clickLink(app, linkTo(`${address}/slow`), 'second-instance');
+    await window.getByTestId('join-link-accept').click();
+    await expect.poll(() => waiting.length, WITHIN).toBe(1);
+    await window.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await expect(window.getByTestId('join-link-accept')).toHaveCount(0);
+    waiting.forEach(introduce);
+
+    await clickLink(app, linkTo(`${address}/locked`), 'second-instance');
+    await window.getByTestId('join-link-accept').click();
+    await expect(window.getByTestId('coordinator-token')).toBeVisible(WITHIN);
+    expect(await chosenCoordinator(window)).toBeNull();
+    await lookInBothThemes(app, 'join-link-token');
+    await window.getByTestId('coordinator-token').fill('a-token-for-the-locked-one');
+    await window.getByTestId('join-link-accept').click();
+    await expect.poll(() => chosenCoordinator(window), WITHIN).toBe(`${address}/locked`);
+    await expect(window.getByText('A token is stored.')).toBeVisible(WITHIN);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
 test('a link from outside is shown and asks before anybody is contacted; others are refused', async ({
   launchTore,
 }) => {
@@ -202,23 +293,13 @@ test('a link from outside is shown and asks before anybody is contacted; others 
   await app.window.keyboard.press('Escape');
   await expect(app.window.getByTestId('session-join')).toHaveCount(0);
 
-  const opened = async (text: string, event: 'second-instance' | 'open-url'): Promise<void> => {
-    await app.electron.evaluate(
-      ({ app: electronApp }, [name, address]) => {
-        const happening = { preventDefault: () => undefined };
-        if (name === 'open-url') electronApp.emit('open-url', happening, address);
-        else electronApp.emit('second-instance', happening, ['tore', address], '/');
-      },
-      [event, text] as const,
-    );
-  };
   await openScreen(app.window, 'dashboard');
-  await opened(link, 'second-instance');
+  await clickLink(app, link, 'second-instance');
   await expect(app.window.getByTestId('session-join-host')).toBeVisible(WITHIN);
   await app.window.keyboard.press('Escape');
-  await opened(link.replace('http%3A%2F%2F127.0.0.1%3A9', 'file%3A%2F%2F%2Fetc%2Fpasswd'), 'open-url');
+  await clickLink(app, link.replace('http%3A%2F%2F127.0.0.1%3A9', 'file%3A%2F%2F%2Fetc%2Fpasswd'), 'open-url');
   await expect(app.window.getByRole('alert')).toContainText('not a link to a session', WITHIN);
-  await opened('tore://run/me', 'second-instance');
+  await clickLink(app, 'tore://run/me', 'second-instance');
   await expect(app.window.getByRole('alert')).toContainText('not known to this version', WITHIN);
   await expect(app.window.getByTestId('session-join-host')).toHaveCount(0);
 });

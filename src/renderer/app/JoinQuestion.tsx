@@ -42,7 +42,9 @@ function Question({ url }: { readonly url: string }) {
           {failureText(checking.failure)}
         </p>
       )}
-      <CoordinatorTokenField checking={checking} />
+      <div className={classes.token}>
+        <CoordinatorTokenField checking={checking} />
+      </div>
       <div className={classes.buttons}>
         <Button variant="default" onClick={close} data-autofocus>
           {t('common.cancel')}
