@@ -5,51 +5,31 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChatEntry, ConversationView } from '../../../contract/chat';
 import { DEFAULT_SETTINGS } from '../../../contract/settings';
 import { openLibrary, type Library } from '../../../library';
-import type { LibraryAccess } from '../../../library/service/library-access';
 import { localLibrary } from '../../../library/service/local-library';
 import type { Conversation } from '../../../protocol/conversation/conversation';
 import { success, type Result } from '../../../protocol/result';
 import { mainFailure } from '../../errors';
+import { CountedLibrary } from '../../test-doubles/counted-library';
 import { ManualTimers } from '../../test-doubles/manual-timers';
 import { RecordingLog } from '../../test-doubles/recording-log';
+import { until } from '../../test-doubles/until';
 import { textsOf } from '../../texts/texts-of';
 import type { AnswerListeners, AnswerOutcome, AnswerRequest } from './answer-source';
 import { ChatService } from './chat-service';
 import { textOf } from './conversation-document';
 import { LibraryConversationStore, type SavedState } from './conversation-store';
 
-const pending = new Set<Promise<unknown>>();
-
-/** Knows which calls are still to be answered. */
-function counted(inner: LibraryAccess): LibraryAccess {
-  return {
-    call: (method, input, options) => {
-      const answer = inner.call(method, input, options);
-      pending.add(answer);
-      void answer.finally(() => pending.delete(answer));
-      return answer;
-    },
-  };
-}
-
 let folder: string;
 let library: Library;
-let access: LibraryAccess;
+let access: CountedLibrary;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tore-chat-'));
   library = valueOf(await openLibrary(join(folder, 'library')));
-  access = counted(localLibrary(library));
+  access = new CountedLibrary(localLibrary(library));
 });
-/** Chat saves and lists in the background; resolves when nobody asks the library any more. */
-async function untilIdle(): Promise<void> {
-  do {
-    await Promise.all(pending);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  } while (pending.size > 0);
-}
-
 afterEach(async () => {
-  await untilIdle();
+  // Chat saves and lists in the background.
+  await access.untilIdle();
   await library.close();
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
@@ -104,14 +84,6 @@ async function createChat(contextLength: number | null = null) {
     return request;
   };
   return { chat, store, requests, lastRequest, sent, events, timers };
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 2_000; attempt++) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  throw new Error('it never happened');
 }
 
 async function diskTexts(): Promise<string[]> {
@@ -301,7 +273,7 @@ describe('stop and the end of the app', () => {
     listeners.onText(' and more');
     expect(lastAnswer(valueOf(await chat.view(id)))).toMatchObject({ text: 'So far', state: { kind: 'stopped' } });
     // The answer's end is saved long before the coordinator says what it cost.
-    await untilIdle();
+    await access.untilIdle();
     finish(success({ ...outcome, text: 'So far and more', finishReason: 'cancelled' }));
     await until(async () => JSON.stringify(await onlyDocument()).includes('entry-1'));
     expect(lastAnswer(valueOf(await chat.view(id)))).toMatchObject({
@@ -317,14 +289,14 @@ describe('stop and the end of the app', () => {
     const { id } = valueOf(await chat.send(null, 'm', 'Question'));
     const first = await lastRequest();
     chat.stop(id);
-    await untilIdle();
+    await access.untilIdle();
     valueOf(await chat.send(id, 'm', 'Next question'));
     await until(() => requests.length === 2);
     first.finish(success({ ...outcome, finishReason: 'cancelled' }));
     await until(async () => JSON.stringify(await onlyDocument()).includes('entry-1'));
     (await lastRequest()).finish(success({ ...outcome, text: 'Next answer', settledCost: null }));
     await until(async () => lastAnswer(valueOf(await chat.view(id))).state.kind === 'finished');
-    await untilIdle();
+    await access.untilIdle();
     const { messages } = await onlyDocument();
     expect(messages.map((message) => JSON.stringify(message).includes('entry-1'))).toEqual([false, true, false, false]);
   });
