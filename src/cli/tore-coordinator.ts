@@ -130,6 +130,7 @@ async function runAt(command: Exclude<HeadlessCommand, CommandOf<'help' | 'versi
       if (made === null) return;
       const key = made.hasSigningKey ? ', and the key that signs the ledger: keep it safe' : '';
       say(`${command.file}: ${made.rows} rows of ${made.tables} tables${key}.`);
+      if (made.keyFailure !== undefined) complain(made.keyFailure, 1);
       return;
     }
     case 'restore': {

@@ -15,6 +15,7 @@ import { loadManifestFromFolder } from './models/load-manifest';
 import { connectNats } from './replicas/nats-bus';
 import type { ReplicaBus } from './replicas/replica-bus';
 import { readFederation } from './federation/peer-settings';
+import { openExistingDatabase } from './service/existing-database';
 import { readSigningKey, signingKeyPlace, writeSigningKey } from './service/signing-key';
 import { readTls } from './service/tls';
 import { createServices, type CoordinatorServices } from './services';
@@ -252,12 +253,12 @@ export function createCoordinator(
 
 /**
  * Lets a node back in that is held for review, in the database of a coordinator that may be running or not.
- * Fails with `node-unknown`, `not-suspended` and the codes of `openDatabase`.
+ * Fails with `node-unknown`, `not-suspended` and the codes of `openExistingDatabase`.
  */
 export async function releaseHeldNode(location: string, nodeId: string): Promise<CoordinatorResult<void>> {
   const config = readConfig({ databaseFile: location });
   if (!config.ok) return config;
-  const database = await openDatabase(location);
+  const database = await openExistingDatabase(location);
   if (!database.ok) return database;
   const surroundings = { clock: systemClock, random: systemRandom, logger: silentLogger };
   const { nodeService } = createServices(config.value, '', database.value, surroundings);

@@ -6,7 +6,7 @@ import type { TrustErrorCode } from '../protocol/trust/errors';
  *
  * | group | codes |
  * |---|---|
- * | start | `config-invalid`, `port-in-use`, `listen-failed`, `database-unwritable`, `database-newer`, `database-corrupt`, `database-in-use`, `backup-invalid`, `tls-invalid`, `bus-unreachable`, `model-invalid` |
+ * | start | `config-invalid`, `port-in-use`, `listen-failed`, `database-unwritable`, `database-newer`, `database-corrupt`, `database-missing`, `database-in-use`, `backup-invalid`, `tls-invalid`, `bus-unreachable`, `model-invalid` |
  * | storage | `storage-full`, `storage-busy`, `storage-failed` |
  * | nodes | `node-known`, `node-unknown`, `node-inactive`, `not-suspended`, `review-pending`, `key-mismatch`, `region-unknown` |
  * | shards | `model-unknown`, `model-refused`, `manifest-mismatch`, `range-invalid`, `shard-unknown`, `memory-insufficient`, `move-outdated` |
@@ -28,6 +28,7 @@ export type CoordinatorErrorCode =
   | 'database-unwritable'
   | 'database-newer'
   | 'database-corrupt'
+  | 'database-missing'
   | 'database-in-use'
   | 'backup-invalid'
   | 'tls-invalid'

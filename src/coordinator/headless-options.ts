@@ -103,8 +103,8 @@ Settings; they go before the environment (TORE_…) and the configuration
                           everyone who reaches it register nodes and spend
                           balances, unless the configuration says who may
   --port NUMBER           port to listen at (${SERVICE_DEFAULTS.port}; 0 for any free one)
-  --database PLACE        SQLite file (tore-coordinator.db), made when missing, or
-                          a postgresql:// address
+  --database PLACE        SQLite file (tore-coordinator.db), which serve makes
+                          when it is missing, or a postgresql:// address
   --model-folder FOLDER   folder of a model to serve; may be given again
   --accept-model ID       model that nodes may bring; may be given again
                           (without it: any)

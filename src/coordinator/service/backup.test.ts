@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, systemRandom } from '../clock';
+import { releaseHeldNode } from '../coordinator';
 import { LedgerStore } from '../ledger/ledger-store';
 import { openDatabase } from '../storage/open-database';
 import { freshLocation, testEngine, type TestLocation } from '../testing/test-database';
@@ -122,6 +123,32 @@ describe('backup and restore', () => {
     });
   });
 
+  it('says that a key is there which it could not take along', async () => {
+    await fillSource();
+    const [key, file] = [join(folder, 'key.pem'), join(folder, 'backup.gz')];
+    // A folder in its place cannot be read by anybody, not even by root.
+    await mkdir(key);
+    expect(await backUp(source.location, file, key)).toMatchObject({
+      ok: true,
+      value: { hasSigningKey: false, keyFailure: { code: 'signing-key-missing' } },
+    });
+    expect(await restore(target.location, file)).toMatchObject({ ok: true, value: { hasSigningKey: false } });
+  });
+
+  it('leaves a new key to whom the old one belongs', async () => {
+    const key = join(folder, 'key.pem');
+    await writeSigningKey(key);
+    await chmod(key, 0o640);
+    if (process.getuid?.() === 0) await chown(key, 12_345, 12_345);
+    const before = await stat(key);
+    await fillSource();
+    expect(await makeCheckpoint(source.location, key, false)).toMatchObject({ ok: true });
+    expect(await rotateKey(source.location, key)).toMatchObject({ ok: true });
+    const { ino, uid, gid, mode } = await stat(key);
+    expect(ino).not.toBe(before.ino);
+    expect({ uid, gid, mode }).toEqual({ uid: before.uid, gid: before.gid, mode: before.mode });
+  });
+
   it('goes from one engine to the other', async () => {
     await fillSource();
     const file = join(folder, 'backup.gz');
@@ -173,6 +200,18 @@ describe('an exported ledger', () => {
     expect(none).toEqual({ ok: true, value: 1 });
     const refused = await exportLedger(source.location, { format: 'csv' }, join(folder, 'no', 'such', 'folder.csv'));
     expect(refused).toMatchObject({ ok: false, error: { code: 'storage-failed' } });
+  });
+});
+
+describe('a command that is called in another folder', () => {
+  it('refuses a database that is not there, and makes none', async () => {
+    const location = join(folder, 'none.db');
+    const refused = { ok: false, error: { code: 'database-missing', message: expect.stringContaining(location) } };
+    expect(await backUp(location, join(folder, 'backup.gz'))).toMatchObject(refused);
+    expect(await verifyLedger(location)).toMatchObject(refused);
+    expect(await listNodes(location, () => undefined)).toMatchObject(refused);
+    expect(await releaseHeldNode(location, 'a')).toMatchObject(refused);
+    expect(await readdir(folder)).toEqual([]);
   });
 });
 

@@ -10,10 +10,11 @@ import { sqlWords, type SqlEngine } from '../../storage/sql-words';
 import { COORDINATOR_VERSION } from '../version';
 import type { Database } from '../storage/database-schema';
 import { SCHEMA_STEPS } from '../storage/migrations';
-import { engineOf, openDatabase } from '../storage/open-database';
-import { refuse, type CoordinatorResult } from '../errors';
+import { engineOf, IN_MEMORY, openDatabase } from '../storage/open-database';
+import { refuse, type CoordinatorFailure, type CoordinatorResult } from '../errors';
+import { openExistingDatabase } from './existing-database';
 import { copyRows } from './restore-rows';
-import { keyForBackup, writeSigningKey, type SigningKeyPlace } from './signing-key';
+import { readKeyFile, writeSigningKey, type SigningKeyPlace } from './signing-key';
 
 /*
  * A backup is a gzip file of JSON lines, independent of the engine: a header, the key that signs the ledger (PEM) if there
@@ -34,6 +35,8 @@ export interface BackupSummary {
   readonly tables: number;
   /** Whether the key that signs the ledger is in the backup. */
   readonly hasSigningKey: boolean;
+  /** Why the key is not in the backup although there is one. */
+  readonly keyFailure?: CoordinatorFailure;
 }
 
 type Row = Record<string, unknown>;
@@ -132,15 +135,17 @@ async function* backupLines(source: Source, signingKey: string | null): AsyncGen
 
 /**
  * Writes everything in a database to a file, as of one moment; the coordinator may go on meanwhile. The file appears
- * when it is whole. Fails with the codes of `openDatabase`, or `storage-failed` when the file cannot be written.
+ * when it is whole. A key that cannot be read is left out, and the summary says why. Fails with the codes of
+ * `openExistingDatabase`, or `storage-failed` when the file cannot be written.
  */
 export async function backUp(
   location: string,
   file: string,
   keyPlace: SigningKeyPlace = null,
 ): Promise<CoordinatorResult<BackupSummary>> {
-  const signingKey = await keyForBackup(keyPlace);
-  const opened = await openDatabase(location);
+  const key = keyPlace === null ? success(null) : await readKeyFile(keyPlace);
+  const signingKey = key.ok ? (key.value?.pem ?? null) : null;
+  const opened = await openExistingDatabase(location);
   if (!opened.ok) return opened;
   const engine = engineOf(location);
   const partial = `${file}.partial`;
@@ -164,7 +169,7 @@ export async function backUp(
         );
       });
     await rename(partial, file);
-    return success(counts);
+    return success(key.ok ? counts : { ...counts, keyFailure: key.error });
   } catch (thrown) {
     await rm(partial, { force: true });
     if (thrown instanceof Error && 'syscall' in thrown) {
@@ -319,7 +324,7 @@ export async function restore(
     // What the backup's program did not know yet is done now, on the restored rows.
     const upgraded = await openDatabase(location);
     if (!upgraded.ok) return upgraded;
-    if (location !== ':memory:') await upgraded.value.destroy();
+    if (location !== IN_MEMORY) await upgraded.value.destroy();
     const { signingKey, ...counts } = filled;
     const kept = signingKey === null || keyPlace === null ? null : await writeSigningKey(keyPlace, signingKey);
     if (kept?.ok === false) return kept;

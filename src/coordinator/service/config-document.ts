@@ -1,7 +1,9 @@
+import { dirname, resolve } from 'node:path';
 import { isMap, parseDocument } from 'yaml';
 import { success } from '../../protocol/result';
 import { CoordinatorConfig, readConfig, type CoordinatorOptions } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
+import { IN_MEMORY } from '../storage/open-database';
 
 /** A configuration file is written by hand; one of this size is a mistake or an attack. */
 export const MAX_CONFIG_BYTES = 256 * 1024;
@@ -30,7 +32,10 @@ const SECTIONS: readonly Section[] = [
   [
     'Storage',
     [
-      ['databaseFile', 'SQLite file; used when databaseUrl is not set.'],
+      [
+        'databaseFile',
+        'SQLite file; used when databaseUrl is not set. A path that is not whole counts from the folder of this file.',
+      ],
       [
         'databaseUrl',
         'PostgreSQL, postgresql://user:password@host:5432/database. Better given as TORE_DATABASE_URL or TORE_DATABASE_URL_FILE. Needed for more than one coordinator process.',
@@ -257,7 +262,18 @@ export function writeConfigDocument(chosen: CoordinatorOptions): CoordinatorResu
   );
 }
 
-/** Settings named in a configuration text. Fails with `config-invalid`, naming the line. */
+/** The same settings with the database's path whole, so that a command finds it from any folder. */
+function withWholeDatabasePath(settings: CoordinatorOptions, file: string): CoordinatorOptions {
+  const { databaseFile } = settings;
+  if (databaseFile === undefined || databaseFile === IN_MEMORY) return settings;
+  return { ...settings, databaseFile: resolve(dirname(file), databaseFile) };
+}
+
+/**
+ * Settings named in a configuration text. Fails with `config-invalid`, naming the line.
+ *
+ * @param file - where the text is from; a database's path in it counts from that folder
+ */
 export function readConfigDocument(text: string, file: string): CoordinatorResult<CoordinatorOptions> {
   const wrong = (message: string): ReturnType<typeof refuse> =>
     refuse('config-invalid', `The configuration ${file} cannot be used: ${message}`, {
@@ -279,5 +295,5 @@ export function readConfigDocument(text: string, file: string): CoordinatorResul
   const unknown = Object.keys(values).find((name) => !known.has(name));
   if (unknown !== undefined) return wrong(`there is no setting "${unknown.slice(0, 100)}".`);
   const checked = readConfig(values);
-  return checked.ok ? success(values) : wrong(checked.error.message);
+  return checked.ok ? success(withWholeDatabasePath(values, file)) : wrong(checked.error.message);
 }

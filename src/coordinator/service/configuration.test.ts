@@ -1,12 +1,13 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readConfig } from '../config';
+import { readConfig, type CoordinatorOptions } from '../config';
 import { readHeadlessOptions } from '../headless-options';
 import { readConfigDocument, settingNames, writeConfigDocument } from './config-document';
-import { examine } from './doctor';
+import { openDatabase } from '../storage/open-database';
+import { examine, isOpenToOthers } from './doctor';
 import { initialize } from './initialize';
 import { shownSettings } from './policy';
 import { createServiceLogger } from './service-logger';
@@ -66,7 +67,8 @@ describe('init', () => {
       if (process.platform !== 'win32') expect((await stat(file)).mode & 0o777).toBe(0o600);
       const text = await readFile(file, 'utf8');
       const signingKeyFile = join(folder, 'c.signing-key.pem');
-      expect(readConfigDocument(text, file)).toMatchObject({ ok: true, value: { signingKeyFile } });
+      const databaseFile = join(folder, 'tore-coordinator.db');
+      expect(readConfigDocument(text, file)).toMatchObject({ ok: true, value: { databaseFile, signingKeyFile } });
       if (process.platform !== 'win32') expect((await stat(signingKeyFile)).mode & 0o777).toBe(0o600);
       const key = await readFile(signingKeyFile, 'utf8');
       expect(key).toContain('PRIVATE KEY');
@@ -76,6 +78,29 @@ describe('init', () => {
       expect(await readFile(signingKeyFile, 'utf8')).toBe(key);
     },
   );
+
+  it('writes the whole path of a database that is named, and none beside a server', async () => {
+    const written = async (name: string, chosen: CoordinatorOptions): Promise<unknown> => {
+      const file = join(folder, name);
+      expect(await initialize(file, 'private', chosen)).toMatchObject({ ok: true });
+      const read = readConfigDocument(await readFile(file, 'utf8'), file);
+      return read.ok ? read.value.databaseFile : read;
+    };
+    expect(await written('a.yaml', { databaseFile: 'x.db', databaseUrl: null })).toBe(resolve('x.db'));
+    expect(await written('b.yaml', { databaseUrl: 'postgresql://tore@db/tore' })).toBeUndefined();
+  });
+
+  it('is followed by what lets a service read its files', async () => {
+    const unit = await readFile(
+      resolve(import.meta.dirname, '../../../resources/systemd/tore-coordinator.service'),
+      'utf8',
+    );
+    const file = join(folder, 'coordinator.yaml');
+    await initialize(file, 'institution', {});
+    const read = readConfigDocument(await readFile(file, 'utf8'), file);
+    const key = read.ok ? basename(read.value.signingKeyFile ?? '') : '';
+    expect(unit).toContain(`chown tore:tore /etc/tore/${key}\n`);
+  });
 
   it('makes other secrets each time', async () => {
     const tokenOf = async (name: string): Promise<string> => {
@@ -116,6 +141,19 @@ describe('where settings come from', () => {
         },
       },
     });
+  });
+
+  it('finds the database of a file from any folder', async () => {
+    const file = join(folder, 'c.yaml');
+    for (const [databaseFile, whole] of [
+      ['data/c.db', join(folder, 'data', 'c.db')],
+      [join(folder, 'other.db'), join(folder, 'other.db')],
+      [':memory:', ':memory:'],
+    ]) {
+      await writeFile(file, `databaseFile: ${JSON.stringify(databaseFile)}\n`);
+      const read = readHeadlessOptions(['nodes', '--config', file], {});
+      expect(read).toMatchObject({ ok: true, value: { options: { databaseFile: whole } } });
+    }
   });
 
   it('takes one place as a list of one, and a comma in a name as part of it', () => {
@@ -176,10 +214,47 @@ describe('the doctor', () => {
     for (const word of [join('none', 'c.db'), 'model folder', 'does not belong']) expect(text).toContain(word);
   });
 
+  const sound = (): CoordinatorOptions => ({ port: 0, databaseFile: join(folder, 'c.db'), acceptedModels: ['m'] });
+
   it('is content with a sound configuration', async () => {
-    const findings = await examine({ port: 0, databaseFile: join(folder, 'c.db'), acceptedModels: ['m'] }, null);
+    const opened = await openDatabase(join(folder, 'c.db'));
+    if (opened.ok) await opened.value.destroy();
+    const findings = await examine(sound(), null);
     expect(findings.map((finding) => finding.state)).not.toContain('problem');
-    expect(findings.map((finding) => finding.text).join('\n')).toContain('0 of 0 entries');
+    const text = findings.map((finding) => finding.text).join('\n');
+    expect(text).toContain('0 of 0 entries');
+    expect(text).toContain(`database ${join(folder, 'c.db')}`);
+  });
+
+  it('says where a database will be, and makes none', async () => {
+    const findings = await examine(sound(), null);
+    expect(findings).toContainEqual({ state: 'warning', text: expect.stringContaining(join(folder, 'c.db')) });
+    expect(findings.map((finding) => finding.state)).not.toContain('problem');
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('reads the keys that sign', async () => {
+    const [signingKeyFile, keyFile] = [join(folder, 'ledger.pem'), join(folder, 'federation.pem')];
+    const peer = { name: 'B', publicKey: 'A'.repeat(43) + '=', agreementFile: join(folder, 'none.json') };
+    const options = { ...sound(), signingKeyFile, federation: { keyFile, peers: [peer] } };
+    // A folder in its place cannot be read by anybody, not even by root.
+    await mkdir(signingKeyFile);
+    await writeFile(keyFile, 'no key');
+    const problems = (await examine(options as CoordinatorOptions, null)).filter(({ state }) => state === 'problem');
+    expect(problems.map(({ text }) => text)).toEqual([
+      expect.stringContaining(`${signingKeyFile} cannot be read`),
+      expect.stringContaining(keyFile),
+    ]);
+  });
+
+  it.each([
+    ['its owner alone', 0o600, 1000, false],
+    ['a group root gave it to', 0o640, 0, false],
+    ['a group of another owner', 0o640, 1000, true],
+    ['a group that may write', 0o660, 0, true],
+    ['everybody', 0o644, 0, true],
+  ])('knows whether a file is open to others: %s', (_who, mode, uid, isOpen) => {
+    expect(isOpenToOthers({ mode, uid })).toBe(isOpen && process.platform !== 'win32');
   });
 });
 

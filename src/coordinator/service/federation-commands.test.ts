@@ -19,6 +19,8 @@ let databaseFile: string;
 beforeEach(async () => {
   files = await federationFiles();
   databaseFile = join(dirname(files.a.agreementFile), 'a.db');
+  const opened = await openDatabase(databaseFile);
+  if (opened.ok) await opened.value.destroy();
 });
 afterEach(() => files.remove());
 

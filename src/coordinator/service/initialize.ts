@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { success } from '../../protocol/result';
 import type { CoordinatorOptions } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
+import { IN_MEMORY } from '../storage/open-database';
 import { writeConfigDocument } from './config-document';
 import { writeSigningKey } from './signing-key';
 
@@ -37,6 +38,12 @@ const TEMPLATES: Readonly<Record<string, () => CoordinatorOptions>> = {
   }),
 };
 
+/** Where the database of a new configuration lies, with its whole path, since commands run in any folder. */
+function databaseOf(configFile: string, { databaseFile, databaseUrl }: CoordinatorOptions): CoordinatorOptions {
+  if (typeof databaseUrl === 'string' || databaseFile === IN_MEMORY) return {};
+  return { databaseFile: resolve(databaseFile ?? join(dirname(configFile), 'tore-coordinator.db')) };
+}
+
 /**
  * Writes a new configuration and the key that signs checkpoints of the ledger; only their owner can read them. Never
  * replaces either.
@@ -57,7 +64,12 @@ export async function initialize(
   });
   if (existsSync(configFile)) return there;
   const signingKeyFile = chosen.signingKeyFile ?? resolve(`${configFile.replace(/\.ya?ml$/, '')}.signing-key.pem`);
-  const text = writeConfigDocument({ ...make(), ...chosen, signingKeyFile });
+  const text = writeConfigDocument({
+    ...make(),
+    ...chosen,
+    ...databaseOf(configFile, chosen),
+    signingKeyFile,
+  });
   if (!text.ok) return text;
   const key = await writeSigningKey(signingKeyFile);
   if (!key.ok) return key;

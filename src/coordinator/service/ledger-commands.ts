@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { generateSigner } from '../../keys/ed25519';
@@ -14,18 +14,18 @@ import { ledgerLines, type LedgerFormat } from '../ledger/ledger-export';
 import { LedgerStore } from '../ledger/ledger-store';
 import { LedgerVerifier } from '../ledger/ledger-verifier';
 import type { Database } from '../storage/database-schema';
-import { openDatabase } from '../storage/open-database';
+import { openExistingDatabase } from './existing-database';
 import { readSigningKey, type SigningKeyPlace } from './signing-key';
 
 /** Checkpoints of one file: a lifetime at the usual interval. */
 const MAX_CHECKPOINTS = 1_000_000;
 
-/** Works with an opened database and closes it. */
+/** Works with an opened database and closes it. Fails with the codes of `openExistingDatabase`. */
 export async function withDatabase<Value>(
   location: string,
   work: (database: Database) => Promise<Value>,
 ): Promise<CoordinatorResult<Value>> {
-  const opened = await openDatabase(location);
+  const opened = await openExistingDatabase(location);
   if (!opened.ok) return opened;
   try {
     return success(await work(opened.value));
@@ -91,6 +91,14 @@ export function makeCheckpoint(
   );
 }
 
+/** Gives a file to whom another belongs: root may make a key for the user the coordinator runs as. */
+async function shareOwner(from: string, to: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const { uid, gid, mode } = await stat(from);
+  await chmod(to, mode & 0o777);
+  await chown(to, uid, gid);
+}
+
 /**
  * Makes a new signing key, has both keys sign that it replaces the old one, and puts it in the old one's place; the old
  * one stays beside it. A running coordinator takes the new key for its next checkpoint. Returns where the old one is.
@@ -98,16 +106,16 @@ export function makeCheckpoint(
 export function rotateKey(location: string, keyPlace: SigningKeyPlace): Promise<CoordinatorResult<string>> {
   return flat(
     withDatabase(location, async (database): Promise<CoordinatorResult<string>> => {
-      if (keyPlace === null) {
-        const missing = await readSigningKey(null);
-        return missing.ok ? success('') : missing;
-      }
+      const current = await readSigningKey(keyPlace);
+      if (keyPlace === null || !current.ok) return current.ok ? success('') : current;
       const { signer, pem } = generateSigner();
       const [next, old] = [`${keyPlace}.new`, `${keyPlace}.${Date.now()}.old`];
       try {
         // Before it signs anything, it is on the disk.
         await writeFile(next, pem, { flag: 'wx', mode: 0o600 });
+        await shareOwner(keyPlace, next);
       } catch (thrown) {
+        await rm(next, { force: true });
         const why = thrown instanceof Error ? thrown.message : '';
         return refuse('signing-key-missing', `The new key ${next} cannot be written: ${why}`);
       }

@@ -4,10 +4,9 @@ import { success } from '../../protocol/result';
 import type { Signer } from '../../protocol/signing/ed25519';
 import { databaseLocation, type CoordinatorConfig } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
-import { engineOf } from '../storage/open-database';
+import { engineOf, IN_MEMORY } from '../storage/open-database';
 
 const OWNER_ONLY = 0o600;
-const IN_MEMORY = ':memory:';
 
 /** The file of a coordinator's signing key; null where no setting names one. */
 export type SigningKeyPlace = string | null;
@@ -25,6 +24,28 @@ function isMissing(thrown: unknown): boolean {
   return thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
 }
 
+interface KeyInFile {
+  readonly pem: string;
+  readonly signer: Signer;
+}
+
+/** A key in a file, or null when there is no file. Fails with `signing-key-missing` when it cannot be read or used. */
+export async function readKeyFile(file: string): Promise<CoordinatorResult<KeyInFile | null>> {
+  let pem: string;
+  try {
+    pem = await readFile(file, 'utf8');
+  } catch (thrown) {
+    if (isMissing(thrown)) return success(null);
+    return refuse('signing-key-missing', `The key ${file} cannot be read.`, {
+      suggestion: 'Let it belong to the user the coordinator runs as.',
+    });
+  }
+  const opened = openSigner(pem);
+  return opened.ok
+    ? success({ pem, signer: opened.value })
+    : refuse('signing-key-missing', `${file}: ${opened.error.message}`);
+}
+
 /** The key in a file, read anew each time, because an operator may have replaced it. The messages never quote the key. */
 export async function readSigningKey(place: SigningKeyPlace): Promise<CoordinatorResult<Signer>> {
   if (place === null) {
@@ -32,17 +53,12 @@ export async function readSigningKey(place: SigningKeyPlace): Promise<Coordinato
       suggestion: 'Make one with `tore keygen --out FILE` and name it in the setting signingKeyFile.',
     });
   }
-  let pem: string;
-  try {
-    pem = await readFile(place, 'utf8');
-  } catch (thrown) {
-    const why = isMissing(thrown) ? 'is not there' : 'cannot be read';
-    return refuse('signing-key-missing', `The signing key ${place} ${why}.`, {
-      suggestion: 'Restore it from a backup; checkpoints that were published name this key.',
-    });
-  }
-  const opened = openSigner(pem);
-  return opened.ok ? opened : refuse('signing-key-missing', `${place}: ${opened.error.message}`);
+  const key = await readKeyFile(place);
+  if (!key.ok) return key;
+  if (key.value !== null) return success(key.value.signer);
+  return refuse('signing-key-missing', `The signing key ${place} is not there.`, {
+    suggestion: 'Restore it from a backup; checkpoints that were published name this key.',
+  });
 }
 
 /** Writes a new key that only its owner can read. A file that is there is never replaced. */
@@ -57,11 +73,4 @@ export async function writeSigningKey(place: string, pem = generateSigner().pem)
       suggestion: 'Check that its folder exists and may be written.',
     });
   }
-}
-
-/** The text of a key file for a backup, or null when there is none. */
-export async function keyForBackup(place: SigningKeyPlace): Promise<string | null> {
-  if (place === null) return null;
-  const key = await readSigningKey(place);
-  return key.ok ? readFile(place, 'utf8') : null;
 }

@@ -24,6 +24,9 @@ const FIRST_RELEASE = { version: 1, steps: [1] };
 /** `user_version` of a file that keeps its steps in a table; makes the first release refuse it as too new. */
 const STEPS_IN_TABLE = 1_000;
 
+/** The location of a database that lasts as long as its process. */
+export const IN_MEMORY = ':memory:';
+
 /** Which engine a location names: a `postgresql://` address, or else a file (or `:memory:`). */
 export function engineOf(location: string): SqlEngine {
   return /^postgres(?:ql)?:\/\//.test(location) ? 'postgres' : 'sqlite';
