@@ -9,6 +9,18 @@ import { projectDirectory } from './run-process.mjs';
 
 const PACKAGE = 'tore-desktop';
 
+/** Debian's names of processors. */
+const ARCHITECTURES = { x64: 'amd64', arm64: 'arm64' };
+
+/** Debian's name of the processor an app is packed for. */
+function architectureOf(arch) {
+  const name = ARCHITECTURES[arch];
+  if (name === undefined) {
+    throw new ScriptError(`no deb is made for the processor ${arch}`);
+  }
+  return name;
+}
+
 /** The desktop's entry of the app: what starts it, and which documents and links it opens. */
 export function desktopEntry({ productName, linux, fileAssociations, protocols }) {
   const types = [
@@ -48,13 +60,13 @@ export function mimePackage({ fileAssociations }) {
 }
 
 /** What Debian's tools read of the package. */
-export function controlFile({ deb, linux, copyright }, version, installedKilobytes) {
-  const [maintainer] = copyright.split(',');
+export function controlFile({ deb, linux }, { author, homepage, version }, arch, installedKilobytes) {
   return [
     `Package: ${PACKAGE}`,
     `Version: ${version.replace('-', '~')}`,
-    'Architecture: amd64',
-    `Maintainer: ${maintainer} <noreply@tore.invalid>`,
+    `Architecture: ${architectureOf(arch)}`,
+    `Maintainer: ${author.name} <${author.email}>`,
+    `Homepage: ${homepage}`,
     `Installed-Size: ${installedKilobytes}`,
     `Depends: ${deb.depends.join(', ')}`,
     'Section: net',
@@ -72,8 +84,8 @@ function kilobytesOf(folder) {
   }, 0);
 }
 
-/** Packs an unpacked app as a deb and returns its path. */
-export function buildDeb(unpacked, output, version) {
+/** Packs an unpacked app as a deb, described by package.json, and returns its path. */
+export function buildDeb(unpacked, output, metadata) {
   const configuration = parse(readFileSync(join(projectDirectory, 'electron-builder.yml'), 'utf8'));
   const root = join(output, 'deb-root');
   rmSync(root, { recursive: true, force: true });
@@ -98,8 +110,8 @@ export function buildDeb(unpacked, output, version) {
   ]) {
     put(join('DEBIAN', name), readFileSync(join(projectDirectory, file), 'utf8'), 0o755);
   }
-  put('DEBIAN/control', controlFile(configuration, version, kilobytesOf(join(root, 'opt'))));
-  const file = join(output, `${PACKAGE}-${version}-linux-amd64.deb`);
+  put('DEBIAN/control', controlFile(configuration, metadata, process.arch, kilobytesOf(join(root, 'opt'))));
+  const file = join(output, `${PACKAGE}-${metadata.version}-linux-${architectureOf(process.arch)}.deb`);
   // Everything belongs to root, whoever builds.
   const args = ['--root-owner-group', '-Zgzip', '--build', root, file];
   if (spawnSync('dpkg-deb', args, { stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0) {

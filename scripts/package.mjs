@@ -11,11 +11,16 @@ import { ensureElectron } from './electron-runtime.mjs';
 import { runScript, say, ScriptError } from './report.mjs';
 import { projectDirectory, runProcess, toolCommand } from './run-process.mjs';
 
-const { version } = JSON.parse(readFileSync(join(projectDirectory, 'package.json'), 'utf8'));
+const metadata = JSON.parse(readFileSync(join(projectDirectory, 'package.json'), 'utf8'));
 const output = join(projectDirectory, 'dist');
 
-/** Where the packed app lies, per system. */
-export const unpackedFolder = join(output, 'linux-unpacked');
+/** Where electron-builder puts an app for Linux: x64 is what it means when it says nothing. */
+export function unpackedName(arch) {
+  return arch === 'x64' ? 'linux-unpacked' : `linux-${arch}-unpacked`;
+}
+
+/** Where the packed app lies on Linux. */
+export const unpackedFolder = join(output, unpackedName(process.arch));
 
 /**
  * Arguments that make electron-builder use the fallback runtime where the current Electron cannot be downloaded. The
@@ -46,7 +51,7 @@ export async function packFolder() {
 
 /** One file of the whole folder, which unpacks into a folder of its own name. */
 function buildTar(folder) {
-  const name = `tore-desktop-${version}-linux-x64`;
+  const name = `tore-desktop-${metadata.version}-linux-${process.arch}`;
   const file = join(output, `${name}.tar.gz`);
   const args = ['-czf', file, '--owner=0', '--group=0', `--transform=s,^\\.,${name},`, '-C', folder, '.'];
   if (spawnSync('tar', args, { stdio: 'inherit' }).status !== 0) {
@@ -59,12 +64,15 @@ const megabytes = (path) => `${(statSync(path).size / 1_048_576).toFixed(0)} MB`
 
 async function packHere() {
   await packFolder();
-  if (process.platform !== 'linux' || !existsSync(unpackedFolder)) {
+  if (process.platform !== 'linux') {
     return;
   }
-  const { report } = await checkPackage(unpackedFolder);
+  if (!existsSync(unpackedFolder)) {
+    throw new ScriptError(`electron-builder ended well, but there is no packed app in ${unpackedFolder}`);
+  }
+  const { report } = await checkPackage(unpackedFolder, { arch: process.arch });
   report.forEach((line) => say('package', line));
-  for (const file of [buildTar(unpackedFolder), buildDeb(unpackedFolder, output, version)]) {
+  for (const file of [buildTar(unpackedFolder), buildDeb(unpackedFolder, output, metadata)]) {
     say('package', `${file} (${megabytes(file)})`);
   }
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # After the removal. A package of the system never touches what lies in people's home folders: settings, keys and
-# conversations stay there until their owner removes them (Settings, “Remove all data”, or the folder ~/.config/Tore).
+# conversations stay there until their owner removes them (Settings, “Remove all data”, or the folder ~/.config/tore-desktop).
 set -e
 case "${1:-remove}" in
   # An upgrade removes the old version as well; the new one has made the link again.

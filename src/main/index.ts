@@ -14,6 +14,9 @@ import { guardWebContents } from './windows/web-contents-guard';
 /** Everything is saved long before this; after it the app ends whatever still hangs. */
 const QUIT_TIMEOUT_MS = 20_000;
 
+/** As in electron-builder.yml. */
+const APP_ID = 'coop.tore.desktop';
+
 const entryFolder = import.meta.dirname;
 const projectFolder = join(entryFolder, '..', '..');
 
@@ -21,6 +24,8 @@ const profileOverride = process.env['TORE_USER_DATA'];
 if (!app.isPackaged && profileOverride !== undefined && profileOverride !== '') {
   app.setPath('userData', profileOverride);
 }
+// Windows shows notifications of, and starts at log-in, what has the name its installer gave the shortcut.
+if (process.platform === 'win32') app.setAppUserModelId(APP_ID);
 // One app per profile: a second one would write into the same files.
 if (app.requestSingleInstanceLock()) run();
 else app.exit(0);
