@@ -6,7 +6,7 @@ import simpleVariables from 'postcss-simple-vars';
 
 const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 
-/** The oldest runtimes the app runs on: Electron 33 (Chromium 130) and headless Node 20.18. */
+/** The oldest runtime the app runs on: Electron 33 (Chromium 130, Node.js 20.18). */
 const nodeTarget = 'node20.18';
 const browserTarget = 'chrome130';
 

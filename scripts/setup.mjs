@@ -1,4 +1,5 @@
 // `npm run setup [-- --retry]`: everything a fresh clone needs beyond `npm ci`. Does nothing when all is there.
+import './require-node.mjs';
 import { pathToFileURL } from 'node:url';
 import { ensureElectron } from './electron-runtime.mjs';
 import { runScript } from './report.mjs';

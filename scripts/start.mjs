@@ -1,5 +1,6 @@
 // `npm start [-- arguments]`: sets up, builds when needed and opens the app.
 // `npm run dev`: the same with electron-vite watching the sources.
+import './require-node.mjs';
 import { ensureBuild } from './build.mjs';
 import { withDisplay } from './display.mjs';
 import { electronEnvironment } from './electron-runtime.mjs';

@@ -1,5 +1,6 @@
 // `npm test`: every check, the unit tests and the tests in real windows, then one line with the sums.
 // Everything runs even when something before it failed, so that one run shows all there is to repair.
+import './require-node.mjs';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, runScript, say } from './report.mjs';
