@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBuild } from '../scripts/build.mjs';
-import { hasOwnNetwork, runInOwnNetwork } from '../scripts/own-network.mjs';
+import { ownNetworkProblem, runInOwnNetwork } from '../scripts/own-network.mjs';
 import { runScript, say, ScriptError } from '../scripts/report.mjs';
 import { projectDirectory, runProcess } from '../scripts/run-process.mjs';
 
@@ -57,16 +57,18 @@ async function follow(name) {
   writePrograms(programs);
   const script = scriptOf(commandsOf(readFileSync(file, 'utf8')));
   // What a guide waits for may never come; then it is ended, with everything it started.
-  const command = ['timeout', [String(PATIENCE_SECONDS), 'bash', '-c', script]];
+  const patience = join(projectDirectory, 'scripts', 'with-patience.mjs');
+  const command = [process.execPath, [patience, String(PATIENCE_SECONDS), 'bash', '-c', script]];
   // Some libraries keep quiet where they believe that nobody uses them; here they shall do what they do elsewhere.
   const env = { ...process.env, CI: undefined, PATH: `${programs}:${process.env.PATH}`, TORE: projectDirectory };
-  const isApart = hasOwnNetwork();
-  say('guide', `following ${name} in ${isApart ? 'a network of its own' : 'the network of this computer'}`);
+  const problem = ownNetworkProblem();
+  say('guide', `following ${name} in ${problem === null ? 'a network of its own' : 'the network of this computer'}`);
   const options = { cwd: work, env };
-  const { code, left } = isApart
-    ? await runInOwnNetwork(command, options)
-    : { code: await runProcess(command, options), left: null };
-  if (left !== null) say('guide', `packets that tried to leave this network: ${left}`);
+  const { code, left } =
+    problem === null
+      ? await runInOwnNetwork(command, options)
+      : { code: await runProcess(command, options), left: `not counted here, ${problem}` };
+  say('guide', `packets that tried to leave this network: ${left}`);
   if (code === 0) rmSync(trial, { recursive: true, force: true });
   else say('guide', `it ended with ${code}; what it left lies in ${work}`);
   return code;

@@ -26,13 +26,16 @@ const unshare = (script, args = []) => [
   [...(isRoot() ? [] : ['--map-root-user']), '--net', 'bash', '-c', `set -e\n${SET_UP}\n${script}`, 'bash', ...args],
 ];
 
-/** Whether this user may have a network of their own here, in which something that leaves is counted. */
-export function hasOwnNetwork() {
+/** Why this user cannot have a network of their own here, as the end of a sentence; null where they can. */
+export function ownNetworkProblem() {
   if (process.platform !== 'linux') {
-    return false;
+    return 'only Linux can';
+  }
+  if (spawnSync('ip', ['-V']).error) {
+    return 'the program ip is missing (Debian: iproute2)';
   }
   const [command, args] = unshare(`printf x > /dev/udp/198.51.100.1/9\nsleep 0.1\ntest "$(${COUNT})" -ge 1`);
-  return spawnSync(command, args).status === 0;
+  return spawnSync(command, args).status === 0 ? null : 'this user may make no network here';
 }
 
 /**
