@@ -3,6 +3,7 @@ import { defineConfig } from 'electron-vite';
 import { fileURLToPath } from 'node:url';
 import mantinePreset from 'postcss-preset-mantine';
 import simpleVariables from 'postcss-simple-vars';
+import { LICENCE_LIST, licencePlugin } from './scripts/licence-texts.mjs';
 
 const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 
@@ -24,6 +25,7 @@ export default defineConfig({
     build: {
       target: nodeTarget,
       sourcemap: true,
+      license: { fileName: LICENCE_LIST },
       rolldownOptions: {
         input: {
           index: source('main/index.ts'),
@@ -54,11 +56,12 @@ export default defineConfig({
     root: source('renderer'),
     // The pages of help are read from resources.
     server: { fs: { allow: [source('..')] } },
-    plugins: [react()],
+    plugins: [react(), licencePlugin()],
     css: { postcss: { plugins: [mantinePreset(), simpleVariables({ variables: breakpoints })] } },
     build: {
       target: browserTarget,
       minify: true,
+      license: { fileName: LICENCE_LIST },
       // Fonts of formulas stay files: the content security policy allows none inside a style sheet.
       assetsInlineLimit: (file) => (/\.(?:woff2?|ttf)$/.test(file) ? false : undefined),
       rolldownOptions: { input: { index: source('renderer/index.html') } },

@@ -1,5 +1,5 @@
 // electron-builder calls this for every packed app before it makes installers of it.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What the package says of its updates: nothing, unless whoever publishes builds names a feed and its key. */
@@ -19,5 +19,8 @@ export default function afterPack({ appOutDir, electronPlatformName, packager })
     electronPlatformName === 'darwin'
       ? join(appOutDir, `${packager.appInfo.productFilename}.app`, 'Contents', 'Resources')
       : join(appOutDir, 'resources');
+  // What is named in the configuration to lie here would be left out of the archive, where the window reads it.
+  const licences = join(packager.projectDir, 'out', 'renderer', 'third-party-licenses.txt');
+  copyFileSync(licences, join(resources, 'THIRD-PARTY-LICENSES.txt'));
   writeFileSync(join(resources, 'update-feed.json'), `${JSON.stringify(updateFeed(process.env), null, 2)}\n`);
 }

@@ -6,7 +6,12 @@ import { projectDirectory, runProcess, toolCommand } from './run-process.mjs';
 
 const stamp = join(projectDirectory, 'out', '.built');
 const sources = ['src', 'electron.vite.config.ts', 'package.json', 'package-lock.json', 'tsconfig.base.json'];
-const results = ['out/main/index.js', 'out/preload/index.cjs', 'out/renderer/index.html'];
+const results = [
+  'out/main/index.js',
+  'out/preload/index.cjs',
+  'out/renderer/index.html',
+  'out/renderer/third-party-licenses.txt',
+];
 
 /** Latest change below a path. Folders count as well, since removing a file changes its folder only. */
 function newestChangeMs(path) {

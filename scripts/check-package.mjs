@@ -1,6 +1,7 @@
 // Looks into a packed app: its fuses as they are in the executable, its native libraries, what should not be there.
+import { listPackage } from '@electron/asar';
 import { getCurrentFuseWire, FuseV1Options } from '@electron/fuses';
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 
 /** As in electron-builder.yml: the shipped app runs no script but its own, from its archive, and nobody attaches to it. */
@@ -65,6 +66,17 @@ export async function wrongFuses(executable) {
   });
 }
 
+/** Headless programs are for the computer's Node.js, licences for people: both lie outside the archive as well. */
+function missingFrom(resources) {
+  const programs = ['tore', 'tore-coordinator', 'tore-node', 'tore-session'].map((name) => `out/main/${name}.js`);
+  const outside = ['THIRD-PARTY-LICENSES.txt', ...programs.map((path) => join('app.asar.unpacked', path))];
+  const inside = new Set(listPackage(join(resources, 'app.asar'), {}));
+  return [
+    ...outside.filter((path) => !existsSync(join(resources, path))),
+    ...['/out/renderer/third-party-licenses.txt'].filter((path) => !inside.has(path)),
+  ];
+}
+
 /** Everything worth knowing of a packed app for Linux, and what is wrong with it. */
 export async function checkPackage(folder, { platform = 'linux', arch = 'x64' } = {}) {
   const files = filesBelow(folder);
@@ -74,11 +86,13 @@ export async function checkPackage(folder, { platform = 'linux', arch = 'x64' } 
   });
   const foreign = natives.filter(({ kind }) => kind !== `${platform}-${arch}`);
   const unwanted = files.filter((path) => /\.test\.[cm]?js$|\.map$|\.d\.[cm]?ts$/.test(basename(path)));
+  const missing = missingFrom(join(folder, 'resources'));
   const fuses = await wrongFuses(join(folder, 'tore-desktop'));
   const bytes = files.reduce((sum, path) => sum + statSync(path).size, 0);
   const problems = [
     ...fuses.map((fuse) => `fuse ${fuse}`),
     ...foreign.map(({ path, kind }) => `${path} is for ${kind}`),
+    ...missing.map((path) => `${path} is missing`),
     ...unwanted.map((path) => `${relative(folder, path)} does not belong into a package`),
   ];
   return {

@@ -283,7 +283,6 @@ export async function startApp(places: AppPlaces, log: Log): Promise<RunningApp>
     },
     nodeCommand: () =>
       headlessNodeCommand({
-        packaged: app.isPackaged,
         entryFolder: places.entryFolder,
         contribution: settings.current.contribution,
         shippedModel: places.shipped.model,

@@ -1,8 +1,40 @@
+import { Button } from '@mantine/core';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { SettingRow } from '../../components/SettingRow';
 import { ShortId } from '../../components/ShortId';
 import { useSnapshot } from '../../stores/snapshot-store';
 import classes from './Settings.module.css';
+
+/** Made by the build; a development server has none and answers with a page. */
+async function readLicences(): Promise<string | null> {
+  const response = await fetch('/third-party-licenses.txt').catch(() => null);
+  return response?.ok === true && response.headers.get('content-type')?.startsWith('text/plain') === true
+    ? response.text()
+    : null;
+}
+
+function LicenceTexts() {
+  const { t } = useTranslation();
+  const [texts, setTexts] = useState<string | null>(null);
+  const toggle = async (): Promise<void> => {
+    setTexts(texts === null ? ((await readLicences()) ?? t('settings.about.licencesMissing')) : null);
+  };
+  return (
+    <>
+      <div>
+        <Button variant="default" size="xs" aria-expanded={texts !== null} onClick={() => void toggle()}>
+          {texts === null ? t('settings.about.licencesShow') : t('settings.about.licencesHide')}
+        </Button>
+      </div>
+      {texts !== null && (
+        <pre className={classes.licences} tabIndex={0} aria-label={t('settings.about.licence')}>
+          {texts}
+        </pre>
+      )}
+    </>
+  );
+}
 
 /** Version, how secrets are kept, ids of this node, licences. */
 export function AboutRow() {
@@ -26,7 +58,10 @@ export function AboutRow() {
           <dt>{t('settings.about.publicKey')}</dt>
           <dd>{publicKey === null ? t('common.notKnown') : <ShortId id={publicKey} copy />}</dd>
           <dt>{t('settings.about.licence')}</dt>
-          <dd>{t('settings.about.licenceText')}</dd>
+          <dd>
+            {t('settings.about.licenceText')}
+            <LicenceTexts />
+          </dd>
         </dl>
       }
     />
