@@ -88,6 +88,8 @@ test('it says who keeps it current, and removes everything when asked', async ()
   await serveAlone({ window, screenshot: async () => undefined });
   await openScreen(window, 'settings');
   await expect(window.getByTestId('update-state')).toHaveAttribute('data-state', 'off');
+  await window.getByRole('button', { name: 'Show their licences' }).click();
+  await expect(window.getByLabel('Licences')).toContainText('Copyright (c) 2013-2020 Khan Academy');
   const entry = join(profile, 'autostart', 'tore-desktop.desktop');
   const data = dataFolderOf(profile);
   expect(existsSync(join(data, 'settings.json'))).toBe(true);

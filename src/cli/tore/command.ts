@@ -35,6 +35,12 @@ export class Stop extends Error {
   }
 }
 
+/** Whether a command is asked to explain itself; behind `--` everything is a file. */
+export function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end === -1 ? args.length : end).some((word) => word === '--help' || word === '-h');
+}
+
 /** Reads the arguments of a command. */
 export function readArguments(command: Command, args: readonly string[]): Arguments {
   const options: NonNullable<ParseArgsConfig['options']> = { json: { type: 'boolean' } };

@@ -39,6 +39,14 @@ async function tore(args: readonly string[], input = ''): Promise<{ code: number
 describe('tore', () => {
   it('explains itself and refuses what it does not know', async () => {
     expect((await tore(['--help'])).out).toContain('tore validate FILE');
+    for (const args of [
+      ['inspect', '--help'],
+      ['inspect', '-h', 'x'],
+    ]) {
+      const { code, out } = await tore(args);
+      expect([code, out.split('\n')[0]]).toEqual([EXIT.ok, '  tore inspect FILE [--json]']);
+      expect(out).not.toContain('tore validate');
+    }
     expect(await tore(['--version'])).toMatchObject({ code: EXIT.ok, out: '1.2.3\n' });
     expect(await tore([])).toMatchObject({ code: EXIT.usage });
     for (const args of [['constructor'], ['inspect'], ['inspect', 'a', 'b'], ['validate', '--colour', 'x']]) {

@@ -1,4 +1,4 @@
-import { readArguments, Stop, type Command } from './command';
+import { asksForHelp, readArguments, Stop, type Command } from './command';
 import { convert } from './convert';
 import { canonical, inspect, validate } from './inspect';
 import { exportLibrary, importExports, search } from './library';
@@ -21,11 +21,15 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   export: exportLibrary,
 };
 
+function helpOf({ usage, summary }: Command): string {
+  return `  tore ${usage}\n      ${summary}`;
+}
+
 function help(): string {
   return [
     'tore: check, read, convert, sign, split and merge documents of the tore family; keep and search conversations.',
     '',
-    ...Object.values(COMMANDS).map(({ usage, summary }) => `  tore ${usage}\n      ${summary}`),
+    ...Object.values(COMMANDS).map(helpOf),
     '',
     `FILE may be ${STREAM} for the standard input. Data goes to the standard output, remarks to the standard error.`,
     'Exit codes: 0 done, 1 a document is not valid, 2 wrong use, 3 a file cannot be read or written.',
@@ -47,6 +51,7 @@ export async function runTore(args: readonly string[], version: string, terminal
     terminal.note(`There is no command ${JSON.stringify(name)}. \`tore --help\` lists them.`);
     return EXIT.usage;
   }
+  if (asksForHelp(rest)) return (await terminal.write(STREAM, `${helpOf(command)}\n`)).ok ? EXIT.ok : EXIT.io;
   try {
     return await command.run(readArguments(command, rest), terminal);
   } catch (thrown) {

@@ -123,8 +123,13 @@ describe('connecting', () => {
   });
 
   it('wants the subprotocol, and no web page', async () => {
-    const node = await dial(newTestKey(), { subprotocol: 'other.v1' }).catch(() => null);
-    if (node !== null) expect((await node.untilClosed()).code).toBe(4406);
+    await expect(dial(newTestKey(), { subprotocol: 'other.v1' })).rejects.toThrow('subprotocol');
+    const without = new WebSocket(`${target.url.replace('http', 'ws')}/ws`);
+    const code = await new Promise<number>((resolve, reject) => {
+      without.on('close', resolve);
+      without.on('error', reject);
+    });
+    expect(code).toBe(4406);
     const page = new WebSocket(`${target.url.replace('http', 'ws')}/ws`, ['tore.v1'], {
       origin: 'https://page.example',
     });
