@@ -30,19 +30,26 @@ class FakePass {
   }
 }
 
-function setUp({ fail = false, resultsLeft }: { fail?: boolean } & Pick<PassQueueOptions, 'resultsLeft'> = {}) {
+interface SetUpOptions extends PassQueueOptions {
+  readonly fail?: boolean;
+  /** Whether the first run throws. */
+  readonly breaks?: boolean;
+}
+
+function setUp({ fail = false, breaks = false, now = () => 0, resultsLeft }: SetUpOptions = {}) {
   const runs: string[] = [];
   const runner: PassRunner = {
     async advance(passes) {
       const taken = passes as unknown as FakePass[];
       runs.push(taken.map((pass) => `${pass.name}:${pass.next?.mode ?? ''}`).join('+'));
       await Promise.resolve();
+      if (breaks && runs.length === 1) throw new RangeError('Array buffer allocation failed');
       if (fail) return engineFailure('run-failed', 'device lost');
       for (const pass of taken) pass.take();
       return success(undefined);
     },
   };
-  const queue = new PassQueue(runner, { now: () => 0, resultsLeft });
+  const queue = new PassQueue(runner, { now, resultsLeft });
   const submit = (pass: FakePass, isCancelled = () => false) =>
     queue.submit(pass as unknown as SequencePass, isCancelled);
   return { queue, runs, submit };
@@ -100,6 +107,31 @@ describe('PassQueue', () => {
     expect(codeOf(await submit(waiting, () => true))).toBe('cancelled');
     expect(waiting.undone).toBe(true);
     expect(runs).toHaveLength(1);
+  });
+
+  it('does not run a step that is cancelled while others are waited for', async () => {
+    // Each run takes so long that the queue would wait for the other sequence of the batch for minutes.
+    let time = 0;
+    const { runs, submit } = setUp({ now: () => (time += 1e6) });
+    await Promise.all(['a', 'b'].map((name) => submit(new FakePass(name, ['single']))));
+    let isGone = false;
+    const pass = new FakePass('gone', ['single']);
+    const gone = submit(pass, () => isGone);
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    isGone = true;
+    expectValue(await submit(new FakePass('c', ['single'])));
+    expect(codeOf(await gone)).toBe('cancelled');
+    expect(pass.undone).toBe(true);
+    expect(runs).toEqual(['a:single+b:single', 'c:single']);
+  });
+
+  it('undoes the passes of a run that throws, and goes on', async () => {
+    const { submit } = setUp({ breaks: true });
+    const passes = ['a', 'b'].map((name) => new FakePass(name, ['single']));
+    const results = await Promise.all(passes.map((pass) => submit(pass)));
+    expect(results).toMatchObject([1, 2].map(() => ({ error: { code: 'run-failed', retryable: true } })));
+    expect(passes.map(({ undone }) => undone)).toEqual([true, true]);
+    expectValue(await submit(new FakePass('c', ['single'])));
   });
 
   it('tells all passes of a run that it failed, and goes on', async () => {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { success, type Result } from '../../protocol/result';
-import { cancelledFailure, type EngineErrorCode } from '../errors';
+import { cancelledFailure, engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import type { SequencePass } from './sequence-pass';
 
 /** Sequences that take a step in one run; more gain little, and each waits for all. */
@@ -99,8 +99,8 @@ export class PassQueue {
       if (!isAlone) await nextTurn();
       isAlone = false;
       await this.#resultsLeft();
-      this.#dropCancelled();
       await this.#linger();
+      this.#dropCancelled();
       const chosen = this.#choose();
       if (chosen.length > 0) await this.#run(chosen);
     }
@@ -112,7 +112,7 @@ export class PassQueue {
     const entryOf = new Map(chosen.map((waiting) => [waiting.pass, waiting]));
     const isStep = chosen[0]?.pass.next?.mode === 'single';
     const start = this.#now();
-    const result = await this.#runner.advance(
+    const result = await this.#advance(
       chosen.map(({ pass }) => pass),
       (pass) => entryOf.get(pass)?.isCancelled() === true,
     );
@@ -127,6 +127,19 @@ export class PassQueue {
       else if (waiting.pass.next === undefined) {
         waiting.settle(success({ output: waiting.pass.output, computeMs: waiting.computeMs }));
       } else this.#waiting.push(waiting);
+    }
+  }
+
+  /** What the runner throws, such as for want of memory, ends these passes and not the queue. */
+  async #advance(
+    passes: readonly SequencePass[],
+    isCancelled: (pass: SequencePass) => boolean,
+  ): Promise<Result<void, EngineErrorCode>> {
+    try {
+      return await this.#runner.advance(passes, isCancelled);
+    } catch (thrown) {
+      for (const pass of passes) pass.undo();
+      return engineFailure('run-failed', `The run failed: ${reasonOf(thrown)}`, { retryable: true });
     }
   }
 
