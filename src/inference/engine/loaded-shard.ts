@@ -151,7 +151,7 @@ export class LoadedShard {
     }
     const promised = this.#budget.promise(request.sequenceId, request.maxPositions);
     if (!promised.ok) return promised;
-    this.#prefixes.shrinkTo(this.#budget.freeBytes);
+    this.#prefixes.shrinkTo(this.#prefixLimitBytes);
     this.#sequences.set(request.sequenceId, {
       cache: this.#session.createCache(),
       maxPositions: request.maxPositions,
@@ -202,6 +202,7 @@ export class LoadedShard {
     const drafts = checkDrafts(sequence, request, positions);
     if (!drafts.ok) return drafts;
     if (request.position < sequence.cache.length) sequence.cache.rewind(request.position);
+    sequence.prefix?.rewind(request.position);
     if (request.sample !== false) sequence.generation?.rewind(request.position);
     const key = this.#prefixKey(sequence, request, input.value);
     const kept = key === null ? undefined : this.#prefixes.take(key);
@@ -211,6 +212,8 @@ export class LoadedShard {
       isRepeatable: sequence.isRepeatable,
     });
     const run = await this.#queue.submit(pass, () => sequence.closed);
+    // Pages that moved leave holes, so that the caches may take more than was promised.
+    this.#prefixes.shrinkTo(this.#prefixLimitBytes);
     if (!run.ok) return run;
     const { computeMs } = run.value;
     const output = this.#answer(sequence, request, run.value.output, computeMs);
@@ -233,6 +236,10 @@ export class LoadedShard {
     await this.#session.release();
   }
 
+  get #prefixLimitBytes(): number {
+    return this.#budget.spareBytes(this.#session.heldCacheBytes);
+  }
+
   /** Name of the chunk of a prompt an input is, where it may be kept and found again; null for all other inputs. */
   #prefixKey({ prefix, generation }: Sequence, { position, sample }: ForwardRequest, input: ShardInput): string | null {
     // What leads to logits or tokens is not kept.
@@ -244,7 +251,7 @@ export class LoadedShard {
     prefix?.extend(key);
     const keyValues = cache.copy(position, PREFILL_CHUNK_POSITIONS);
     const activation = output.kind === 'activation' ? output.activation.slice() : null;
-    this.#prefixes.put(key, { keyValues, output: activation }, this.#budget.freeBytes);
+    this.#prefixes.put(key, { keyValues, output: activation }, this.#prefixLimitBytes);
   }
 
   #answer(sequence: Sequence, request: ForwardRequest, values: Float32Array, computeMs: number): ForwardOutput {

@@ -132,6 +132,66 @@ describe('what was computed for a prompt', () => {
     await engine.close();
   });
 
+  it('is not found behind another beginning that took the place of the first', async () => {
+    const engine = new LocalEngine();
+    const [stage] = await load(engine, [[0, 1]]);
+    if (stage === undefined) throw new Error('one shard was loaded');
+    const { shardKey } = stage.shard;
+    const chunks = [1, 2, 3].map((first) => Array.from({ length: CHUNK }, (_, index) => first + index));
+    const [a = [], b = [], c = []] = chunks;
+    const open = async (sequenceId: string): Promise<void> => {
+      expectValue(await engine.openSequence({ shardKey, sequenceId, maxPositions: 600, reuseScope: 'ada' }));
+    };
+    const send = async (sequenceId: string, position: number, inputIds: readonly number[]) =>
+      expectValue(await engine.forward({ shardKey, sequenceId, position, input: { inputIds } }));
+    await open('corrected');
+    await send('corrected', 0, a);
+    await send('corrected', CHUNK, b);
+    // Another second chunk, and what follows stands behind that one.
+    await send('corrected', CHUNK, c);
+    const behindC = await send('corrected', 2 * CHUNK, a);
+    await open('plain');
+    await send('plain', 0, a);
+    await send('plain', CHUNK, b);
+    const { reusedPositions } = expectValue(await engine.metrics());
+    expect(reusedPositions).toBe(2 * CHUNK);
+    expect(await send('plain', 2 * CHUNK, a)).not.toMatchObject({ computeMs: 0 });
+    expect(expectValue(await engine.metrics()).reusedPositions).toBe(reusedPositions);
+    // What stands behind the right beginning is found.
+    await open('again');
+    for (const [index, chunk] of [a, c].entries()) await send('again', index * CHUNK, chunk);
+    expect(await send('again', 2 * CHUNK, a)).toEqual({ ...behindC, computeMs: 0 });
+    await engine.close();
+  });
+
+  it('leaves the memory of closed sequences alone while others keep it', async () => {
+    const engine = new LocalEngine();
+    const [probe] = await load(engine, [[0, 2]]);
+    if (probe === undefined) throw new Error('one shard was loaded');
+    const { shardKey, kvBytesPerPosition: perPosition, memoryBytes } = probe.shard;
+    expectValue(await engine.unloadShard(shardKey));
+    // Room for 1,024 positions in all, of which 896 are taken.
+    await load(engine, [[0, 2]], 'fp32', memoryBytes);
+    for (const [sequenceId, maxPositions] of [
+      ['closed', 640],
+      ['open', 256],
+    ] as const) {
+      expectValue(await engine.openSequence({ shardKey, sequenceId, maxPositions }));
+      const inputIds = Array<number>(maxPositions).fill(1);
+      expectValue(await engine.forward({ shardKey, sequenceId, position: 0, input: { inputIds } }));
+    }
+    expectValue(await engine.closeSequence(shardKey, 'closed'));
+    const kept = { shardKey, sequenceId: 'kept' };
+    expectValue(await engine.openSequence({ ...kept, maxPositions: 2 * CHUNK, sampling: GREEDY, reuseScope: 'ada' }));
+    for (const position of [0, CHUNK]) {
+      const input = { inputIds: QUESTION.slice(position, position + CHUNK) };
+      expectValue(await engine.forward({ ...kept, position, input, sample: false }));
+    }
+    const { prefixBytes } = expectValue(await engine.metrics());
+    expect(prefixBytes).toBe(128 * perPosition);
+    await engine.close();
+  });
+
   it('is forgotten with the shard', async () => {
     const engine = new LocalEngine();
     const [stage] = await load(engine, [[0, 2]]);

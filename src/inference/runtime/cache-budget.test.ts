@@ -13,6 +13,13 @@ describe('CacheBudget', () => {
     expect(budget.promisedBytes).toBe(2_240);
   });
 
+  it('spares what is neither promised nor held', () => {
+    const budget = new CacheBudget(10 * 64, 1);
+    expect(codeOf(budget.promise('a', 3 * 64))).toBe('ok');
+    expect(budget.spareBytes(64)).toBe(7 * 64);
+    expect(budget.spareBytes(6 * 64)).toBe(4 * 64);
+  });
+
   it('says whether waiting can help', () => {
     const result = new CacheBudget(256, 1).promise('a', 257);
     expect(!result.ok && result.error.retryable).toBe(false);

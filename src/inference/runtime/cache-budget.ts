@@ -27,9 +27,13 @@ export class CacheBudget {
     return sum;
   }
 
-  /** What may be used for something that can be given up. */
-  get freeBytes(): number {
-    return this.#limitBytes - this.promisedBytes;
+  /**
+   * What may be used for something that can be given up.
+   *
+   * @param heldBytes - memory the caches take now, with that of sequences that are gone
+   */
+  spareBytes(heldBytes: number): number {
+    return this.#limitBytes - Math.max(this.promisedBytes, heldBytes);
   }
 
   promise(sequenceId: string, maxPositions: number): Result<void, EngineErrorCode> {
@@ -39,7 +43,7 @@ export class CacheBudget {
       });
     }
     const bytes = cacheCapacity(maxPositions) * this.#bytesPerPosition;
-    const free = this.freeBytes;
+    const free = this.#limitBytes - this.promisedBytes;
     if (bytes > free) {
       return engineFailure(
         'kv-budget',

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PLAIN_TRAITS } from '../models/architectures';
 import type { DecoderConfig } from '../models/config';
 import { layers } from '../testdata/tore-tiny';
@@ -91,6 +91,20 @@ function append(cache: KeyValueCache, seed: number, positions: number): void {
   cache.append(numbersOf(seed, cache.length, positions), positions);
 }
 
+/** Memory that has room for arrays of so many pages and no more. */
+function limitArrays(pages: number): void {
+  const limit = pages * HEADS * SIZE * 64;
+  const Limited = class extends Float32Array {
+    constructor(...given: [number] | [ArrayBuffer, number, number]) {
+      if (given.length === 1 && given[0] > limit) throw new RangeError('Array buffer allocation failed');
+      super(...(given as [ArrayBuffer, number, number]));
+    }
+  };
+  vi.stubGlobal('Float32Array', Limited);
+}
+
+afterEach(() => vi.unstubAllGlobals());
+
 describe('KeyValuePool', () => {
   it('keeps what was written across pages, growth and going back', async () => {
     const pool = createPool();
@@ -138,6 +152,46 @@ describe('KeyValuePool', () => {
     const range = pool.gather([first, last]);
     expect(range.end - range.start).toBe(4);
     for (const [seed, cache] of caches.entries()) expect(await contents(pool, cache)).toEqual(expected(seed, 70));
+  });
+
+  it('gives no pages to a sequence that was closed', () => {
+    const pool = createPool();
+    const cache = pool.createCache();
+    append(cache, 1, 3);
+    cache.dispose();
+    expect(() => cache.reserve(1)).toThrow('let go');
+    expect(pool.heldBytes).toBe(0);
+  });
+
+  it('counts the pages of closed sequences until it lets go of them', async () => {
+    const pool = createPool();
+    const [large, small] = [pool.createCache(), pool.createCache()];
+    append(large, 1, 7 * 64);
+    append(small, 2, 2 * 64);
+    large.rewind(0);
+    expect(pool.heldBytes).toBe(9 * pool.pageBytes);
+    large.dispose();
+    expect(pool.heldBytes).toBe(2 * pool.pageBytes);
+    expect(await contents(pool, small)).toEqual(expected(2, 2 * 64));
+    const next = pool.createCache();
+    append(next, 3, 5 * 64);
+    next.dispose();
+    expect(pool.heldBytes).toBe(7 * pool.pageBytes);
+    small.dispose();
+    expect(pool.heldBytes).toBe(0);
+  });
+
+  it('grows by what is needed where there is no room for more, and is as it was where there is none', async () => {
+    const pool = createPool();
+    const cache = pool.createCache();
+    append(cache, 1, 3 * 64);
+    limitArrays(4);
+    append(cache, 1, 64);
+    expect(() => cache.reserve(5 * 64)).toThrow('allocation failed');
+    vi.unstubAllGlobals();
+    expect(pool.heldBytes).toBe(4 * pool.pageBytes);
+    append(cache, 1, 2 * 64);
+    expect(await contents(pool, cache)).toEqual(expected(1, 6 * 64));
   });
 
   it('never mixes sequences up, whatever comes and goes', async () => {

@@ -18,6 +18,8 @@ import {
  * which copies them once.
  */
 const MAX_FOREIGN_PAGES = 1;
+/** Pages that were written for each that is owned, from which on the owned ones move into memory of their own. */
+const MAX_WRITTEN_SHARE = 4;
 
 /**
  * Keys and values of all sequences of a shard, in pages: per layer keys and values `[pages, key/value heads,
@@ -33,6 +35,7 @@ export class KeyValuePool {
   readonly #store: PageStore;
   /** Keys of all layers, then values of all layers, as the graph gives new ones. */
   #buffers: CacheNumbers[] = [];
+  /** Of all pages that may have been written: memory behind them was not and costs nothing. */
   #owners: (KeyValueCache | undefined)[] = [];
 
   /** @param store - of the pages as `layout` describes them */
@@ -43,6 +46,11 @@ export class KeyValuePool {
     this.#headSize = layout.headSize;
     this.#pageFloats = this.#heads * this.#headSize * PAGE_POSITIONS;
     this.pageBytes = layout.names.length * this.#pageFloats * ONNX_TYPE_BYTES[layout.type];
+  }
+
+  /** Memory it takes, with pages of sequences that are gone. */
+  get heldBytes(): number {
+    return this.#owners.length * this.pageBytes;
   }
 
   createCache(): KeyValueCache {
@@ -79,10 +87,14 @@ export class KeyValuePool {
     return { start: place, end: place + pages };
   }
 
-  /** Gives pages back; with the last ones of all sequences the memory goes too. */
+  /** Gives pages back. Their memory goes when few others are left, and with the last ones all of it. */
   release({ start, end }: PageRange): void {
     this.#owners.fill(undefined, start, end);
-    if (this.#owners.some((owner) => owner !== undefined)) return;
+    const owned = this.#owners.filter((owner) => owner !== undefined);
+    if (owned.length > 0) {
+      if (owned.length * MAX_WRITTEN_SHARE <= this.#owners.length) this.#shrink(new Set(owned));
+      return;
+    }
     this.#owners = [];
     this.#buffers = [];
     this.#store.changed(ALL_PAGES);
@@ -166,41 +178,69 @@ export class KeyValuePool {
   }
 
   #grow(pages: number): void {
-    if (pages > this.#owners.length)
-      this.#owners.push(...Array.from({ length: pages - this.#owners.length }, () => undefined));
     const held = (this.#buffers[0]?.length ?? 0) / this.#pageFloats;
-    if (pages <= held) return;
-    // Memory that was never written costs nothing, so there is room for as much again.
-    const room = held === 0 ? pages : Math.max(pages, held * 2);
-    // One buffer at a time, so that growing needs room for one layer's half and not for a second pool.
-    for (const index of this.#layout.names.keys()) {
-      const buffer = newNumbers(this.#layout.type, room * this.#pageFloats);
-      const old = this.#buffers[index];
-      if (old !== undefined) buffer.set(old);
-      this.#buffers[index] = buffer;
+    if (pages > held) {
+      const written = this.#owners.length * this.#pageFloats;
+      for (const [index, buffer] of this.#allocate(pages, held * 2).entries()) {
+        const old = this.#buffers[index];
+        if (old !== undefined) buffer.set(old.subarray(0, written));
+        this.#buffers[index] = buffer;
+      }
+      this.#store.replaced();
     }
-    this.#store.replaced();
+    while (this.#owners.length < pages) this.#owners.push(undefined);
   }
 
-  /** Puts the pages of sequences behind each other, in this order. */
+  /**
+   * Buffers for so many pages, or for more where there is room for them. Memory that was never written costs nothing: who
+   * copies into one buffer after the other needs room for one layer's half and not for a second pool.
+   *
+   * @throws when not even these fit; the pool is as it was
+   */
+  #allocate(pages: number, wishedPages = pages): CacheNumbers[] {
+    const allocate = (count: number): CacheNumbers[] =>
+      this.#layout.names.map(() => newNumbers(this.#layout.type, count * this.#pageFloats));
+    if (wishedPages <= pages) return allocate(pages);
+    try {
+      return allocate(wishedPages);
+    } catch {
+      return allocate(pages);
+    }
+  }
+
+  #shrink(caches: ReadonlySet<KeyValueCache>): void {
+    try {
+      this.#arrange([...caches]);
+    } catch {
+      // No room to bring them together: they stay where they are.
+    }
+  }
+
+  /**
+   * Puts the pages of sequences behind each other, in this order; others are gone.
+   *
+   * @throws when there is no memory for it; the pool is as it was
+   */
   #arrange(caches: readonly KeyValueCache[]): void {
     const from = caches.map(({ pages }) => pages);
-    for (const [index, old] of this.#buffers.entries()) {
-      const buffer = newNumbers(this.#layout.type, old.length);
+    const owned = from.reduce((sum, { start, end }) => sum + end - start, 0);
+    const held = (this.#buffers[0]?.length ?? 0) / this.#pageFloats;
+    for (const [index, buffer] of this.#allocate(owned, held).entries()) {
       let place = 0;
       for (const { start, end } of from) {
-        buffer.set(old.subarray(start * this.#pageFloats, end * this.#pageFloats), place * this.#pageFloats);
+        const pages = this.#buffers[index]?.subarray(start * this.#pageFloats, end * this.#pageFloats);
+        if (pages !== undefined) buffer.set(pages, place * this.#pageFloats);
         place += end - start;
       }
       this.#buffers[index] = buffer;
     }
-    this.#owners.fill(undefined);
-    let place = 0;
+    this.#owners = [];
     for (const [index, { start, end }] of from.entries()) {
+      const cache = caches[index];
+      const place = this.#owners.length;
       const range = { start: place, end: place + end - start };
-      this.#owners.fill(caches[index], range.start, range.end);
-      caches[index]?.moveTo(range);
-      place = range.end;
+      cache?.moveTo(range);
+      while (this.#owners.length < range.end) this.#owners.push(cache);
     }
     this.#store.changed(ALL_PAGES);
     this.#store.replaced();
@@ -230,6 +270,7 @@ export class KeyValueCache {
   readonly #pool: KeyValuePool;
   #pages: PageRange = { start: 0, end: 0 };
   #length = 0;
+  #isDisposed = false;
 
   constructor(pool: KeyValuePool) {
     this.#pool = pool;
@@ -250,6 +291,8 @@ export class KeyValueCache {
 
   /** Makes room for a total of `positions`. */
   reserve(positions: number): void {
+    // Nobody would give these pages back.
+    if (this.#isDisposed) throw new Error('a cache that was let go of takes no pages');
     const pages = Math.ceil(positions / PAGE_POSITIONS);
     if (pages > this.#pages.end - this.#pages.start) this.#pages = this.#pool.reserve(this, pages);
   }
@@ -281,6 +324,7 @@ export class KeyValueCache {
 
   /** Lets go of the memory. */
   dispose(): void {
+    this.#isDisposed = true;
     if (this.#pages.end > this.#pages.start) this.#pool.release(this.#pages);
     this.#pages = { start: 0, end: 0 };
     this.#length = 0;

@@ -74,23 +74,26 @@ function bytesOf({ keyValues, output }: KeptChunk): number {
 /** Names the chunks of one sequence: each key continues the one before, so it stands for all that came so far. */
 export class PrefixChain {
   readonly #root: string;
-  #key: string;
-  #positions = 0;
+  /** Of the whole chunks the cache begins with. */
+  #keys: string[] = [];
 
   /** @param scope - who may find what this sequence computes */
   constructor(scope: string) {
     this.#root = createHash('sha256').update(scope).digest('hex');
-    this.#key = this.#root;
+  }
+
+  /** What comes next begins at a position: it takes the place of what was there. */
+  rewind(position: number): void {
+    this.#keys = this.#keys.slice(0, Math.floor(position / PREFILL_CHUNK_POSITIONS));
   }
 
   /** Key of an input that is a whole chunk right behind the chunks so far; null for everything else. */
   keyOf(position: number, input: ShardInput): string | null {
-    if (position === 0) {
-      this.#key = this.#root;
-      this.#positions = 0;
-    }
-    if (position !== this.#positions || countPositions(input) !== PREFILL_CHUNK_POSITIONS) return null;
-    const hash = createHash('sha256').update(this.#key).update(input.kind);
+    if (position !== this.#keys.length * PREFILL_CHUNK_POSITIONS) return null;
+    if (countPositions(input) !== PREFILL_CHUNK_POSITIONS) return null;
+    const hash = createHash('sha256')
+      .update(this.#keys.at(-1) ?? this.#root)
+      .update(input.kind);
     if (input.kind === 'tokens') hash.update(Int32Array.from(input.ids));
     else hash.update(input.activation);
     return hash.digest('hex');
@@ -98,7 +101,6 @@ export class PrefixChain {
 
   /** The chunk of this key is in the cache. */
   extend(key: string): void {
-    this.#key = key;
-    this.#positions += PREFILL_CHUNK_POSITIONS;
+    this.#keys.push(key);
   }
 }

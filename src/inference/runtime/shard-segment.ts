@@ -126,6 +126,11 @@ export class ShardSegment {
     if (!result.ok) throw new Error(result.error.message);
   }
 
+  /** Memory of the keys and values of all sequences, with pages of those that are gone. */
+  get heldCacheBytes(): number {
+    return this.#pool.heldBytes;
+  }
+
   createCache(): KeyValueCache {
     return this.#pool.createCache();
   }

@@ -109,6 +109,11 @@ export class ShardSession {
     return this.segments.at(-1)?.givesLogits === true;
   }
 
+  /** Memory of the keys and values of all sequences, with pages of those that are gone. */
+  get heldCacheBytes(): number {
+    return this.segments.reduce((sum, segment) => sum + segment.heldCacheBytes, 0);
+  }
+
   createCache(): SegmentedCache {
     return new SegmentedCache(this.segments.map((segment) => segment.createCache()));
   }
