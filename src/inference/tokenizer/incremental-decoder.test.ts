@@ -38,6 +38,18 @@ describe('IncrementalDecoder', () => {
     expect(decodeAll(decodeBytes, [...Buffer.from('ok'), 0xf0, 0x9f, 0x98]).join('')).toBe('ok');
   });
 
+  it('keeps a space behind a byte order mark', () => {
+    // As SentencePiece with byte fallback: a text loses the space it begins with, and decoding bytes a mark they begin with.
+    const decode = (ids: readonly number[]): string =>
+      ids
+        .map((id) => (id === 256 ? ' a' : String.fromCharCode(id)))
+        .join('')
+        .replace(/[\u0080-\u00FF]+/g, (bytes) => new TextDecoder().decode(Buffer.from(bytes, 'latin1')))
+        .replace(/^ /, '');
+    const ids = [...Buffer.from('é\uFEFF'), 256, 256];
+    expect(decodeAll(decode, ids).join('')).toBe('é\uFEFF a a');
+  });
+
   it('goes on after bytes that are no characters', () => {
     const garbage = Array.from({ length: 300 }, () => 0xff);
     const joined = decodeAll(decodeBytes, [...garbage, ...Buffer.from('then €')]).join('');

@@ -51,9 +51,12 @@ export class IncrementalDecoder {
   }
 
   #restart(keptTokens: number): void {
-    this.#window = this.#window.slice(-keptTokens);
+    const kept = this.#window.slice(-keptTokens);
+    const text = this.#decode(kept);
+    // Behind tokens without text a space would be taken for that at the beginning of a text.
+    if (text === '' && this.#window.length <= MAX_WINDOW_TOKENS) return;
+    this.#window = kept;
     this.#context = keptTokens;
-    const text = this.#decode(this.#window);
     this.#given = text.length - countWaiting(text);
   }
 }
