@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -206,12 +206,22 @@ describe('cutShard', () => {
 
   it('removes what processes left that are gone, and not what running ones write', async () => {
     // Process ids end far below this on every system.
-    const abandoned = join(directory, `0123.partial-${2 ** 30}-00000000`);
-    const running = join(directory, `4567.partial-${process.pid}-00000000`);
-    await mkdir(abandoned);
-    await mkdir(running);
+    const abandoned = `0123.partial-${2 ** 30}-00000000`;
+    const running = `4567.partial-${process.ppid}-00000000`;
+    for (const name of [abandoned, running]) await mkdir(join(directory, name));
     const cut = expectValue(await cutShard(model, layers(0, 0), directory));
-    expect((await readdir(directory)).sort()).toEqual([cut.shardKey, `4567.partial-${process.pid}-00000000`].sort());
+    expect((await readdir(directory)).sort()).toEqual([cut.shardKey, running].sort());
+  });
+
+  it('removes what processes left whose numbers others have now, and not what is still written', async () => {
+    const earlier = `0123.partial-${process.pid}-00000000`;
+    const [untouched, written] = [`4567.partial-${process.ppid}-00000000`, `89ab.partial-${process.ppid}-00000000`];
+    for (const name of [earlier, untouched, written]) await mkdir(join(directory, name));
+    await writeFile(join(directory, written, 'shard.onnx.data'), 'weights');
+    const yesterday = new Date(Date.now() - 86_400_000);
+    for (const name of [untouched, written]) await utimes(join(directory, name), yesterday, yesterday);
+    const cut = expectValue(await cutShard(model, layers(0, 0), directory));
+    expect((await readdir(directory)).sort()).toEqual([cut.shardKey, written].sort());
   });
 
   describe.each(['fp32', 'int4'] as const)('a %s cut whose process ended', (precision) => {

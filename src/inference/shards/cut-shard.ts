@@ -26,6 +26,10 @@ const DATA_FILE = 'shard.onnx.data';
 /** Written last: a folder without it, or whose files have other sizes, is not a finished shard. */
 const SEAL_FILE = 'shard.json';
 const PARTIAL_MARK = '.partial-';
+/** Names of the unfinished shards this process writes. */
+const ownPartials = new Set<string>();
+/** A cut writes all the time. What was not touched for so long is abandoned, though a process has its writer's number. */
+const ABANDONED_MS = 3_600_000;
 /** Room kept free beside the weights for the graph and the file system's own needs. */
 const SPARE_BYTES = 16 << 20;
 
@@ -91,7 +95,9 @@ export async function cutShard(
     graphPath: join(folder, graphFileOf(form, layout.precision)),
     weightBytes: layout.totalBytes,
   };
-  const partial = join(directory, `${shardKey}${PARTIAL_MARK}${process.pid}-${randomBytes(4).toString('hex')}`);
+  const partialName = `${shardKey}${PARTIAL_MARK}${process.pid}-${randomBytes(4).toString('hex')}`;
+  const partial = join(directory, partialName);
+  ownPartials.add(partialName);
   try {
     const finish = (): Promise<void> => writeOtherGraph(files, source, range, layout, form, shard.graphPath);
     if (await isComplete(files, folder)) {
@@ -123,6 +129,8 @@ export async function cutShard(
       );
     }
     return problem;
+  } finally {
+    ownPartials.delete(partialName);
   }
 }
 
@@ -336,12 +344,26 @@ async function takeOverAbandoned(
   let isTaken = false;
   for (const name of await files.list(directory)) {
     const [key, owner] = name.split(PARTIAL_MARK);
-    if (owner === undefined || isRunning(Number.parseInt(owner, 10))) continue;
+    if (owner === undefined || (await isBeingWritten(files, directory, name, Number.parseInt(owner, 10)))) continue;
     if (key === shardKey && !isTaken) {
       await files.rename(join(directory, name), partial);
       isTaken = true;
     } else await files.remove(join(directory, name));
   }
+}
+
+/** Process numbers come again, in containers always the same few. */
+async function isBeingWritten(
+  files: ShardFileSystem,
+  directory: string,
+  name: string,
+  processId: number,
+): Promise<boolean> {
+  if (processId === process.pid) return ownPartials.has(name);
+  if (!isRunning(processId)) return false;
+  const paths = [join(directory, name), join(directory, name, DATA_FILE)];
+  const touched = await Promise.all(paths.map((path) => files.modifiedAt(path)));
+  return Math.max(...touched.map((time) => time ?? 0)) > Date.now() - ABANDONED_MS;
 }
 
 function isRunning(processId: number): boolean {

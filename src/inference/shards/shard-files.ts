@@ -24,6 +24,8 @@ export interface ShardFileSystem {
   list(path: string): Promise<string[]>;
   /** Undefined where there is no such file. */
   sizeOf(path: string): Promise<number | undefined>;
+  /** Milliseconds since 1970; undefined where there is no such file. */
+  modifiedAt(path: string): Promise<number | undefined>;
   readText(path: string): Promise<string | undefined>;
   freeBytes(path: string): Promise<number>;
 }
@@ -41,6 +43,9 @@ export const nodeShardFileSystem: ShardFileSystem = {
   list: (path) => readdir(path),
   async sizeOf(path) {
     return whereItExists(async () => (await stat(path)).size);
+  },
+  async modifiedAt(path) {
+    return whereItExists(async () => (await stat(path)).mtimeMs);
   },
   async readText(path) {
     return whereItExists(() => readFile(path, 'utf8'));
