@@ -267,7 +267,8 @@ export class LoadedShard {
 
   /** Made once: shards in the middle of a model never need it. */
   #openTokenizer(): Result<TextTokenizer, EngineErrorCode> {
-    this.#tokenizer ??= TextTokenizer.create(this.#model.tokenizer, this.#model.config.shape.vocabulary_size);
+    const { vocabulary_size: vocabulary, context_length: context } = this.#model.config.shape;
+    this.#tokenizer ??= TextTokenizer.create(this.#model.tokenizer, vocabulary, context);
     return this.#tokenizer;
   }
 

@@ -56,6 +56,14 @@ describe('TextTokenizer', () => {
     expect(codeOf(create().encodePrompt('a'.repeat(4_000_001)))).toBe('input-invalid');
   });
 
+  it('refuses text that cannot fit into the context, and encodes what may', () => {
+    const tokenizer = expectValue(TextTokenizer.create(files, 1_024, 100));
+    expect(codeOf(tokenizer.encodePrompt('<|assistant|>'.repeat(100)))).toBe('ok');
+    const result = tokenizer.encodePrompt('a'.repeat(10_000));
+    expect(codeOf(result)).toBe('context-exceeded');
+    expect(!result.ok && result.error.message).toContain('100 positions');
+  });
+
   it('does not begin twice a document that begins with the token itself', () => {
     const adding = {
       ...files.tokenizerJson,

@@ -4,19 +4,25 @@ import { success, type Result } from '../../protocol/result';
 import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
 import { runWithin, TimeLimitError } from '../time-limit';
 import { ChatTemplate } from './chat-template';
+import { cutAtSpaces } from './space-cuts';
 import type { TokenizerFiles } from './tokenizer-files';
 import { TokenPieces, type TokenPiece } from './token-pieces';
 import { decodesWithPatterns, growsTexts } from './tokenizer-growth';
 
 /** Text of a request, long before it meets the context's limit: encoding is work done before anyone paid. */
 const MAX_TEXT_LENGTH = 4_000_000;
-/** The rules of a tokenizer are patterns of whoever made the model; a slow machine encodes 200 characters a millisecond. */
+/** Shorter tokens do not bound a text: rules may take characters away before it is cut into tokens. */
+const LEAST_LONGEST_TOKEN = 16;
+/**
+ * The rules of a tokenizer are patterns of whoever made the model. A slow machine encodes 10 characters a millisecond of
+ * a text that cannot be cut into words, and many more of others.
+ */
 const ENCODE_LIMIT_MS = 2_000;
-const CHARACTERS_PER_MS = 200;
+const CHARACTERS_PER_MS = 10;
 /** Texts of a few tokens, which take far less than a millisecond. */
 const DECODE_LIMIT_MS = 500;
 /** The largest published tokenizers take 2 s on a slow machine. */
-const BUILD_LIMIT_MS = 20_000;
+export const BUILD_LIMIT_MS = 20_000;
 
 /** Turns text into token ids and back, and chats into text, as the model's own files say. */
 export class TextTokenizer {
@@ -25,6 +31,8 @@ export class TextTokenizer {
   readonly #decodesWithPatterns: boolean;
   readonly #files: TokenizerFiles;
   readonly #vocabularySize: number;
+  /** Positions the model reads, and characters that fit into them at most. */
+  readonly #context: { readonly length: number; readonly characters: number };
   readonly #pieces: TokenPieces;
 
   private constructor(
@@ -32,12 +40,16 @@ export class TextTokenizer {
     tokenizer: Tokenizer,
     template: ChatTemplate | undefined,
     vocabularySize: number,
+    contextLength: number,
   ) {
     this.#files = files;
     this.#tokenizer = tokenizer;
     this.#template = template;
     this.#decodesWithPatterns = decodesWithPatterns({ ...files.tokenizerJson });
     this.#vocabularySize = vocabularySize;
+    let longest = LEAST_LONGEST_TOKEN;
+    for (const token of tokenizer.get_vocab().keys()) longest = Math.max(longest, token?.length ?? 0);
+    this.#context = { length: contextLength, characters: contextLength * longest };
     const added = tokenizer.get_added_tokens_decoder();
     const { decoder }: { decoder?: unknown } = files.tokenizerJson;
     this.#pieces = new TokenPieces(decoder, {
@@ -50,8 +62,15 @@ export class TextTokenizer {
     });
   }
 
-  /** @param vocabularySize - rows of the model's embedding; the tokenizer may not name a token beyond it */
-  static create(files: TokenizerFiles, vocabularySize: number): Result<TextTokenizer, EngineErrorCode> {
+  /**
+   * @param vocabularySize - rows of the model's embedding; the tokenizer may not name a token beyond it
+   * @param contextLength - positions the model reads; longer texts are refused before they are encoded where that shows
+   */
+  static create(
+    files: TokenizerFiles,
+    vocabularySize: number,
+    contextLength = Number.POSITIVE_INFINITY,
+  ): Result<TextTokenizer, EngineErrorCode> {
     if (growsTexts({ ...files.tokenizerJson })) {
       return engineFailure(
         'tokenizer-invalid',
@@ -60,13 +79,16 @@ export class TextTokenizer {
     }
     let tokenizer: Tokenizer;
     try {
-      tokenizer = runWithin(BUILD_LIMIT_MS, () => new Tokenizer(files.tokenizerJson, files.tokenizerConfig));
+      tokenizer = runWithin(
+        BUILD_LIMIT_MS,
+        () => new Tokenizer(cutAtSpaces(files.tokenizerJson), files.tokenizerConfig),
+      );
     } catch (thrown) {
       return engineFailure('tokenizer-invalid', `tokenizer.json cannot be used: ${reasonOf(thrown)}`);
     }
     const template = files.chatTemplate === null ? undefined : ChatTemplate.read(files.chatTemplate);
     if (template?.ok === false) return template;
-    return success(new TextTokenizer(files, tokenizer, template?.value, vocabularySize));
+    return success(new TextTokenizer(files, tokenizer, template?.value, vocabularySize, contextLength));
   }
 
   /** Ids of a text as it is, with the tokens the tokenizer itself puts around a document, once. */
@@ -114,6 +136,13 @@ export class TextTokenizer {
       return engineFailure(
         'input-invalid',
         `The text has ${text.length} characters; at most ${MAX_TEXT_LENGTH} are read.`,
+      );
+    }
+    if (text.length > this.#context.characters) {
+      return engineFailure(
+        'context-exceeded',
+        `The model reads at most ${this.#context.length} positions; a text of ${text.length} characters needs more.`,
+        { suggestion: 'Shorten the prompt.' },
       );
     }
     const limitMs = ENCODE_LIMIT_MS + Math.ceil(text.length / CHARACTERS_PER_MS);
