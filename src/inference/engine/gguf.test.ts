@@ -207,6 +207,17 @@ describe('the shipped model as GGUF', () => {
   });
 });
 
+describe('end tokens', () => {
+  it('are those the file names, and its control tokens that end turns', async () => {
+    const config = expectValue(parseModelConfig({ ...base, architectures: ['LlamaForCausalLM'] }));
+    const { path } = await writeGguf('ends', 'llama', config, asFloats, {
+      'tokenizer.ggml.tokens': ['a', 'b', '<|eot_id|>', '<|im_end|>', '<|start|>'],
+      'tokenizer.ggml.token_type': [1, 1, 3, 1, 3],
+    });
+    expect(expectValue(await readModelFolder(path)).config.endTokenIds).toEqual([1, 2]);
+  });
+});
+
 describe('refusals', () => {
   const config = expectValue(parseModelConfig({ ...base, architectures: ['LlamaForCausalLM'] }));
   it.each<[string, string, Record<string, WritableValue>, string, string]>([

@@ -3,7 +3,7 @@ import { engineFailure, type EngineErrorCode } from '../errors';
 import { ARCHITECTURES } from './architectures';
 import { parseModelConfig, type DecoderConfig } from './config';
 import { EMBEDDING_TENSOR, FINAL_NORM_TENSOR, HEAD_TENSOR, layerTensorNames } from './decoder-tensors';
-import type { GgufHeader, GgufValue } from './gguf';
+import { GGUF_CONTROL_TOKEN, type GgufHeader, type GgufValue } from './gguf';
 
 /** Names of tensors in GGUF files (llama.cpp, gguf-py constants) and in the Hugging Face layout. */
 const SHARED_TENSORS: Readonly<Record<string, string>> = {
@@ -31,6 +31,27 @@ const LAYER_TENSORS: Readonly<Record<string, keyof ReturnType<typeof layerTensor
   'ffn_up.bias': 'upBias',
   'ffn_down.bias': 'downBias',
 };
+
+/**
+ * Names of tokens that end an answer or a turn (as in llama.cpp, llama-vocab.cpp): files often name just one of those
+ * their model ends with.
+ */
+const END_TOKENS: ReadonlySet<unknown> = new Set([
+  '</s>',
+  '<eos>',
+  '<EOT>',
+  '[EOS]',
+  '[EOT]',
+  '<|endoftext|>',
+  '<|end_of_text|>',
+  '<|eot_id|>',
+  '<|eom_id|>',
+  '<|im_end|>',
+  '<|end|>',
+  '<end_of_turn>',
+  '<end_of_utterance>',
+  '<｜end▁of▁sentence｜>',
+]);
 
 /** Divisors of the rotary frequencies, where llama3 scaling was worked out when the file was made. */
 export const ROTARY_FACTORS_TENSOR = 'rope_freqs.weight';
@@ -104,8 +125,15 @@ export function readGgufConfig(
   return success({ ...config.value, rotaryScaling: { kind: 'factors', factors: [...rotaryFactors] } });
 }
 
+/** The tokens the file names, and those of its control tokens that end answers in every model that has them. */
 function endTokens(metadata: ReadonlyMap<string, GgufValue>): number[] {
   const keys = ['eos_token_id', 'eot_token_id', 'eom_token_id'];
-  const ids = keys.map((key) => metadata.get(`tokenizer.ggml.${key}`));
-  return ids.filter((id): id is number => typeof id === 'number');
+  const named = keys.map((key) => metadata.get(`tokenizer.ggml.${key}`));
+  const ids = new Set(named.filter((id): id is number => typeof id === 'number'));
+  const [tokens, kinds] = ['tokens', 'token_type'].map((key) => metadata.get(`tokenizer.ggml.${key}`));
+  if (!Array.isArray(tokens) || !Array.isArray(kinds)) return [...ids];
+  for (const [id, token] of tokens.entries()) {
+    if (kinds[id] === GGUF_CONTROL_TOKEN && END_TOKENS.has(token)) ids.add(id);
+  }
+  return [...ids];
 }

@@ -17,6 +17,9 @@ export const GGUF_LIMITS = {
   maxAlignment: 65_536,
 } as const;
 
+/** Kind of tokens that are no text (llama.cpp, llama_token_type). */
+export const GGUF_CONTROL_TOKEN = 3;
+
 /** A value of the metadata. Integers of 64 bits are given as numbers; none that is used exceeds 2^53. */
 export type GgufValue = number | boolean | string | readonly (number | boolean | string)[];
 

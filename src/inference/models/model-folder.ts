@@ -174,9 +174,9 @@ async function locateModel(path: string): Promise<string> {
 async function readGgufParts(path: string): Promise<Result<ModelParts, EngineErrorCode>> {
   const model = await openGguf(path);
   if (!model.ok) return model;
-  const tokenizer = readGgufTokenizer(model.value.header.metadata);
+  const { header, config, weights } = model.value;
+  const tokenizer = readGgufTokenizer(header.metadata, config.shape.vocabulary_size);
   if (!tokenizer.ok) return tokenizer;
-  const { config, weights } = model.value;
   return success({ config, weights, tokenizer: tokenizer.value, format: 'gguf', files: weights.files });
 }
 

@@ -1,7 +1,8 @@
+import { BPE } from '@huggingface/tokenizers';
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { GgufValue } from '../models/gguf';
-import { expectValue } from '../testdata/tore-tiny';
+import { codeOf, expectValue } from '../testdata/tore-tiny';
 import { readGgufTokenizer } from './gguf-tokenizer';
 import { TextTokenizer } from './text-tokenizer';
 
@@ -54,7 +55,7 @@ function open(extra: Record<string, GgufValue>): TextTokenizer {
       ...extra,
     }),
   );
-  return expectValue(TextTokenizer.create(expectValue(readGgufTokenizer(metadata)), TOKENS.length));
+  return expectValue(TextTokenizer.create(expectValue(readGgufTokenizer(metadata, TOKENS.length)), TOKENS.length));
 }
 
 /** SentencePiece BPE as its paper says: join the neighbours whose piece scores best, leftmost first, until none is left. */
@@ -94,6 +95,13 @@ describe('SentencePiece BPE', () => {
     );
   });
 
+  it('merges word by word, so that long texts are read in time', () => {
+    const merge = vi.spyOn(BPE.prototype, 'bpe');
+    expectValue(tokenizer.encodePrompt('hello world  abc'));
+    expect(merge.mock.calls).toEqual([['▁hello'], ['▁world'], ['▁▁abc']]);
+    merge.mockRestore();
+  });
+
   it('gives the text back', () => {
     for (const text of ['hello world', 'a  b', 'über 🦊 abc']) {
       expect(tokenizer.decode(expectValue(tokenizer.encodePrompt(text)))).toBe(text);
@@ -110,5 +118,57 @@ describe('SentencePiece unigram', () => {
     const pieces = expectValue(tokenizer.encodePrompt('hello world')).map((id) => TOKENS[id]);
     expect(pieces).toEqual(['▁hello', '▁world']);
     expect(tokenizer.decode([TOKENS.indexOf('▁hello'), TOKENS.indexOf('▁world')])).toBe('hello world');
+  });
+});
+
+describe('byte-level BPE', () => {
+  const tokens = ['a', 'b', 'c', 'ab', 'bc', 'abc'];
+  const encode = (pre: string): number[] => {
+    const metadata = new Map<string, GgufValue>(
+      Object.entries({
+        'tokenizer.ggml.model': 'gpt2',
+        'tokenizer.ggml.pre': pre,
+        'tokenizer.ggml.tokens': tokens,
+        'tokenizer.ggml.merges': ['b c', 'ab c'],
+      }),
+    );
+    const files = expectValue(readGgufTokenizer(metadata, tokens.length));
+    return expectValue(expectValue(TextTokenizer.create(files, tokens.length)).encodePrompt('abc'));
+  };
+
+  it('takes words that are tokens as they are where Llama 3 does', () => {
+    for (const pre of ['llama-bpe', 'llama3']) expect(encode(pre)).toEqual([5]);
+    for (const pre of ['qwen2', 'gpt-2']) expect(encode(pre)).toEqual([0, 4]);
+  });
+});
+
+describe('hostile vocabularies', () => {
+  const read = (tokens: readonly string[], vocabularySize = tokens.length) =>
+    readGgufTokenizer(
+      new Map<string, GgufValue>(
+        Object.entries({
+          'tokenizer.ggml.model': 'llama',
+          'tokenizer.ggml.tokens': tokens,
+          'tokenizer.ggml.scores': tokens.map(() => 0),
+        }),
+      ),
+      vocabularySize,
+    );
+
+  it('have no more tokens than the model knows', () => {
+    expect(codeOf(read(['a', 'b', 'c'], 2))).toBe('tokenizer-invalid');
+  });
+
+  it('end where too many pairs form another token', () => {
+    // Every length up to 60 of one letter, again and again: each has all ways to be cut.
+    const tokens = Array.from({ length: 70_000 }, (_, index) => 'a'.repeat(1 + (index % 60)));
+    const result = read(tokens);
+    expect(codeOf(result)).toBe('tokenizer-invalid');
+    expect(!result.ok && result.error.message).toContain('pairs of its tokens');
+  });
+
+  it('have tokens of any length', () => {
+    const files = expectValue(read(['a', 'aa', 'a'.repeat(64), 'a'.repeat(65), 'a'.repeat(20_000_000)]));
+    expect(files.tokenizerJson).toMatchObject({ model: { merges: [['a', 'a']] } });
   });
 });

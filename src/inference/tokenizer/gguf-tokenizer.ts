@@ -1,14 +1,17 @@
 import { success, type Result } from '../../protocol/result';
-import { engineFailure, type EngineErrorCode } from '../errors';
-import type { GgufValue } from '../models/gguf';
+import { engineFailure, reasonOf, type EngineErrorCode } from '../errors';
+import { GGUF_CONTROL_TOKEN, type GgufValue } from '../models/gguf';
+import { runWithin } from '../time-limit';
+import { BUILD_LIMIT_MS } from './text-tokenizer';
 import type { TokenizerFiles } from './tokenizer-files';
 
-/** Kinds of tokens (llama.cpp, llama_token_type). */
-const CONTROL_TOKEN = 3;
+/** Kind of tokens that stand for themselves (llama.cpp, llama_token_type). */
 const USER_DEFINED_TOKEN = 4;
 
 /** Pieces longer than this are padding of spaces or lines; they are entries of their own, never merged from halves. */
 const MAX_MERGED_LENGTH = 64;
+/** Ways to make tokens of two others; the largest published vocabularies have about 600,000. */
+const MAX_MERGES = 2_000_000;
 const MAX_TEMPLATE_LENGTH = 100_000;
 
 /** How text is cut into words before bytes are merged, by `tokenizer.ggml.pre` (Hugging Face tokenizer.json files of these models). */
@@ -24,16 +27,30 @@ const PRE_TOKENIZERS: Readonly<Record<string, readonly object[]>> = {
   smollm: [{ type: 'Digits', individual_digits: true }, byteLevel(true)],
 };
 
+/** Of Llama 3: a word that is a token is that token, whatever the merges make of it, and texts have a begin token. */
+const LLAMA3_PRE_TOKENIZERS: ReadonlySet<unknown> = new Set(['llama-bpe', 'llama3']);
+
 /**
  * Turns a GGUF file's tokenizer into the form of tokenizer.json: byte-level BPE (`gpt2`), SentencePiece BPE (`llama`) and
  * SentencePiece unigram (`t5`).
+ *
+ * @param vocabularySize - rows of the model's embedding
  */
-export function readGgufTokenizer(metadata: ReadonlyMap<string, GgufValue>): Result<TokenizerFiles, EngineErrorCode> {
+export function readGgufTokenizer(
+  metadata: ReadonlyMap<string, GgufValue>,
+  vocabularySize: number,
+): Result<TokenizerFiles, EngineErrorCode> {
   const read = (key: string): GgufValue | undefined => metadata.get(`tokenizer.ggml.${key}`);
   const kind = read('model');
   const tokens = listOf(read('tokens'), isText);
   if (typeof kind !== 'string' || tokens === undefined || tokens.length === 0) {
     return engineFailure('tokenizer-invalid', 'The GGUF file holds no tokenizer.');
+  }
+  if (tokens.length > vocabularySize) {
+    return engineFailure(
+      'tokenizer-invalid',
+      `The GGUF file's tokenizer has ${tokens.length} tokens; the model knows ${vocabularySize}.`,
+    );
   }
   const kinds = listOf(read('token_type'), isNumber) ?? [];
   const scores = listOf(read('scores'), isNumber) ?? [];
@@ -53,9 +70,9 @@ export function readGgufTokenizer(metadata: ReadonlyMap<string, GgufValue>): Res
   }
   const beginToken = textOfId('bos_token_id');
   const endToken = textOfId('eos_token_id');
-  const beginsText = read('add_bos_token') ?? (kind === 'llama' || read('pre') === 'llama-bpe');
+  const beginsText = read('add_bos_token') ?? (kind === 'llama' || LLAMA3_PRE_TOKENIZERS.has(read('pre')));
   const addedTokens = tokens.flatMap((content, id) => {
-    const special = kinds[id] === CONTROL_TOKEN;
+    const special = kinds[id] === GGUF_CONTROL_TOKEN;
     if (!special && kinds[id] !== USER_DEFINED_TOKEN) return [];
     return [{ id, content, special, single_word: false, lstrip: false, rstrip: false, normalized: false }];
   });
@@ -100,7 +117,15 @@ function buildModel(
       normalizer: null,
       pre_tokenizer: { type: 'Sequence', pretokenizers: steps },
       decoder: byteLevel(true),
-      model: { type: 'BPE', vocab: ids, merges, unk_token: null, fuse_unk: false, byte_fallback: false },
+      model: {
+        type: 'BPE',
+        vocab: ids,
+        merges,
+        unk_token: null,
+        fuse_unk: false,
+        byte_fallback: false,
+        ignore_merges: LLAMA3_PRE_TOKENIZERS.has(pre),
+      },
     });
   }
   const restored = [
@@ -119,7 +144,12 @@ function buildModel(
     decoder: { type: 'Sequence', decoders: restored },
   };
   if (kind === 'llama' && scores.length > 0) {
-    const pairs = mergesOf(tokens, scores);
+    let pairs: [string, string][];
+    try {
+      pairs = runWithin(BUILD_LIMIT_MS, () => mergesOf(tokens, scores));
+    } catch (thrown) {
+      return engineFailure('tokenizer-invalid', `The GGUF file's tokenizer cannot be used: ${reasonOf(thrown)}.`);
+    }
     const model = { type: 'BPE', vocab: ids, merges: pairs, unk_token: unknown, fuse_unk: true, byte_fallback: true };
     return success({ ...shared, model });
   }
@@ -134,25 +164,38 @@ function buildModel(
 /**
  * SentencePiece joins the neighbours whose result has the best score. As a list of merges: every way to make a piece of
  * two others, best piece first (as Hugging Face transformers converts such vocabularies).
+ *
+ * @throws when there are too many
  */
 function mergesOf(tokens: readonly string[], scores: readonly number[]): [string, string][] {
   const ids = new Map(tokens.map((token, id) => [token, id]));
-  const ways: { left: string; right: string; score: number; order: number }[] = [];
+  const ways: { left: number; right: number; score: number }[] = [];
   for (const [id, token] of tokens.entries()) {
-    const characters = [...token];
-    if (characters.length > MAX_MERGED_LENGTH) continue;
-    const own: { left: string; right: string; leftId: number; rightId: number }[] = [];
-    for (let cut = 1; cut < characters.length; cut++) {
-      const left = characters.slice(0, cut).join('');
-      const right = characters.slice(cut).join('');
-      const [leftId, rightId] = [ids.get(left), ids.get(right)];
-      if (leftId !== undefined && rightId !== undefined) own.push({ left, right, leftId, rightId });
+    const cuts = cutsOf(token);
+    if (cuts.length >= MAX_MERGED_LENGTH) continue;
+    const own: typeof ways = [];
+    for (const cut of cuts) {
+      const [left, right] = [ids.get(token.slice(0, cut)), ids.get(token.slice(cut))];
+      if (left !== undefined && right !== undefined) own.push({ left, right, score: scores[id] ?? 0 });
     }
-    own.sort((a, b) => a.leftId - b.leftId || a.rightId - b.rightId);
-    for (const { left, right } of own) ways.push({ left, right, score: scores[id] ?? 0, order: ways.length });
+    own.sort((a, b) => a.left - b.left || a.right - b.right);
+    ways.push(...own);
+    if (ways.length > MAX_MERGES) throw new Error(`more than ${MAX_MERGES} pairs of its tokens form another one`);
   }
-  ways.sort((a, b) => b.score - a.score || a.order - b.order);
-  return ways.map(({ left, right }) => [left, right]);
+  ways.sort((a, b) => b.score - a.score);
+  return ways.map(({ left, right }) => [tokens[left] ?? '', tokens[right] ?? '']);
+}
+
+/** Places between the characters of a token; of one that is far too long only as many as show it. */
+function cutsOf(token: string): number[] {
+  const cuts: number[] = [];
+  let place = 0;
+  for (const character of token) {
+    if (place > 0) cuts.push(place);
+    if (cuts.length >= MAX_MERGED_LENGTH) break;
+    place += character.length;
+  }
+  return cuts;
 }
 
 function splitWords(pattern: string): readonly object[] {
