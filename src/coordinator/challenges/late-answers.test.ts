@@ -59,7 +59,7 @@ function unanswered(): Promise<TaskRow[]> {
 async function answer(task: TaskRow | undefined, value: number): Promise<void> {
   if (task === undefined) throw new Error('nobody was asked');
   const row = { indexes: [0, 1], values: [value, value / 2] };
-  const proof = { precision: 'fp32', rows: Array.from({ length: FINGERPRINT.rows }, () => row) };
+  const proof = { precision: 'fp32' as const, rows: Array.from({ length: FINGERPRINT.rows }, () => row) };
   const result = { task_id: task.id, node_id: task.node_id, result_hash: 'proof', flops_delivered: 0 };
   expect(await services.challenges.answer({ ...result, execution_time_ms: 1, proof })).toMatchObject({ ok: true });
 }
