@@ -31,7 +31,7 @@ async function serve(layer_start: number, layer_end: number): Promise<Call> {
   const range = { layer_start, layer_end };
   const { manifest } = expectValue(await engine.readModel(TORE_TINY));
   const handle = expectValue(
-    await engine.loadShard({ folder: TORE_TINY, range, cacheFolder, memoryBudgetBytes: 1e9, provider: 'cpu' }),
+    await engine.loadShard({ folder: TORE_TINY, range, cacheFolder, memoryBudgetBytes: 1e9, providers: ['cpu'] }),
   );
   const shard: ServedShard = { handle, manifest, chosenBy: 'user', deviceReasons: [] };
   const ignore = (): void => undefined;
