@@ -8,6 +8,7 @@ import { expectValue, TORE_TINY } from '../../inference/testdata/tore-tiny';
 import { silentLogger } from '../logger';
 import type { ServedShard } from '../shard/served-shard';
 import { createActivationServer } from './activation-server';
+import { ForwardGate } from './forward-gate';
 
 const TOKENS = 24;
 const MESSAGES = [{ role: 'user', content: 'Why is the sea salty?' }];
@@ -35,7 +36,7 @@ async function serve(layer_start: number, layer_end: number): Promise<Call> {
   );
   const shard: ServedShard = { handle, manifest, chosenBy: 'user', deviceReasons: [] };
   const ignore = (): void => undefined;
-  const counters = { onActiveChanged: ignore, onStep: ignore, onServed: ignore, onFailed: ignore };
+  const counters = { gate: new ForwardGate(ignore), onStep: ignore, onServed: ignore, onFailed: ignore };
   const host = { nodeId: 'n', shard: () => shard, engine: () => engine, ...counters };
   const server = createActivationServer(host, silentLogger);
   servers.push(server);
