@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NodeMessage } from '../../protocol/wire/messages';
 import type { Logger } from '../logger';
-import { callAt, get, registerNode } from '../testing/foreign-client';
+import { callAt, get, registerNode, registration } from '../testing/foreign-client';
 import { fitting, nearlyFitting, type Schema } from '../testing/hostile-values';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
 import { testEngine } from '../testing/test-database';
@@ -112,6 +112,8 @@ describe('hostile requests', () => {
     expect(await send('{')).toBe(422);
     expect(await send('['.repeat(100_000))).toBe(422);
     expect(await send(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)).toBe(422);
+    const fits = JSON.stringify(registration('key-b'));
+    expect(await send(fits.replace('{', `{"more":${'['.repeat(100_000)}${']'.repeat(100_000)},`))).toBe(422);
     expect(await send('{"__proto__":{"a":1}}')).toBe(422);
     expect(await send('x'.repeat(5 * 1024 * 1024))).toBe(413);
     expect(await send('<a/>', 'text/xml')).toBe(415);

@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import websocket from '@fastify/websocket';
 import Fastify, { type FastifyError, type FastifyReply } from 'fastify';
 import { FEDERATION_SUBPROTOCOL } from '../../protocol/federation/limits';
+import { isShallow } from '../../protocol/documents/shallow-json';
 import { WEBSOCKET_PATH, WEBSOCKET_SUBPROTOCOL, WIRE_LIMITS } from '../../protocol/wire/limits';
 import { serveMetrics } from '../service/metrics';
 import type { TlsFiles } from '../service/tls';
@@ -117,7 +118,12 @@ function acceptLooseBodies(app: ApiServer): void {
     noteBody(request, bytes);
     const text = bytes.toString('utf8');
     if (text.trim() === '') done(null, undefined);
-    else void parseJson(request, text, done);
+    else {
+      void parseJson(request, text, (error, value) => {
+        const isTooDeep = error === null && !isShallow(value);
+        done(isTooDeep ? Object.assign(new SyntaxError('nested too deeply'), { statusCode: 400 }) : error, value);
+      });
+    }
   });
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
     if (String(body).trim() === '') done(null, undefined);

@@ -203,6 +203,11 @@ describe('a linked peer', () => {
       ['message-replayed', (peer) => peer.send({ type: 'summary', models: [], records: [] }, 1)],
       ['message-invalid', (peer) => peer.send({ type: 'give-me-everything' })],
       ['message-invalid', (peer) => peer.send(request({ max_new_tokens: 1e9 }))],
+      [
+        'message-invalid',
+        (peer) =>
+          peer.sendText(`{"type":"ready","sequence":2,"name":"A","x":${'['.repeat(6_000)}${']'.repeat(6_000)}}`),
+      ],
       ['message-invalid', (peer) => peer.plain({ type: 'ready' })],
     ];
     for (const [code, act] of cases) {

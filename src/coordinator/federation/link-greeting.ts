@@ -4,6 +4,7 @@ import { WebSocket, type RawData } from 'ws';
 import { nodeEd25519 } from '../../keys/ed25519';
 import { ephemeralKey, linkKey } from '../../keys/link-keys';
 import { frameOpener, frameSealer, SEAL_BYTES } from '../../keys/sealed-frames';
+import { parseShallowJson } from '../../protocol/documents/shallow-json';
 import {
   FederationHello,
   FederationProof,
@@ -70,7 +71,7 @@ function parse(data: RawData, isBinary: boolean): unknown {
   const bytes = data as Buffer;
   if (isBinary || bytes.byteLength > FEDERATION_LIMITS.maxGreetingBytes) return null;
   try {
-    return JSON.parse(bytes.toString('utf8')) as unknown;
+    return parseShallowJson(bytes.toString('utf8'));
   } catch {
     return null;
   }

@@ -308,6 +308,7 @@ export class PeerLinks {
           if (peer.link === link) this.listener.frame(peer, link, bytes);
         },
         misbehaved: (code, message) => this.noteRefusal(peer, code, message),
+        failed: (thrown) => this.logger.error({ err: thrown, peer: peer.name }, 'a message of a peer failed'),
         closed: (reason) => {
           for (const name of ['messagesIn', 'messagesOut', 'bytesIn', 'bytesOut'] as const) {
             peer.traffic[name] += link.traffic[name];

@@ -1,6 +1,7 @@
 import { Compile } from 'typebox/compile';
 import { WebSocket, type RawData } from 'ws';
 import { SEAL_BYTES } from '../../keys/sealed-frames';
+import { parseShallowJson } from '../../protocol/documents/shallow-json';
 import { isActivationFrame } from '../../protocol/wire/activation-frame';
 import { FEDERATION_LIMITS } from '../../protocol/federation/limits';
 import { FederationMessage, type FederationDraft } from '../../protocol/federation/messages';
@@ -29,6 +30,8 @@ export interface LinkEvents {
   frame(bytes: Uint8Array): void;
   /** The peer broke the protocol; the link ends because of it. */
   misbehaved(code: string, message: string): void;
+  /** An error of this program while a message was handled. */
+  failed(thrown: unknown): void;
   /** Once, at the end, whoever ended it. */
   closed(reason: string): void;
 }
@@ -70,7 +73,14 @@ export class SealedLink {
   ) {
     this.countedAtMs = clock.nowMs();
     this.heardAtMs = this.countedAtMs;
-    socket.on('message', (data: RawData, isBinary: boolean) => this.receive(data, isBinary));
+    socket.on('message', (data: RawData, isBinary: boolean) => {
+      try {
+        this.receive(data, isBinary);
+      } catch (thrown) {
+        this.events.failed(thrown);
+        this.close(LINK_CLOSE_REASONS.internal);
+      }
+    });
     socket.on('pong', () => {
       this.heardAtMs = this.clock.nowMs();
     });
@@ -173,9 +183,9 @@ export class SealedLink {
   private receiveText(text: string): void {
     let message: unknown;
     try {
-      message = JSON.parse(text);
+      message = parseShallowJson(text, FEDERATION_LIMITS.maxDepth);
     } catch {
-      return this.fail(LINK_CLOSE_REASONS.badMessage, 'message-invalid', 'it is not JSON');
+      return this.fail(LINK_CLOSE_REASONS.badMessage, 'message-invalid', 'it is not JSON, or nested too deeply');
     }
     const { type, sequence } = headOf(message);
     if (sequence !== this.sequenceIn + 1) {

@@ -8,6 +8,7 @@ import {
 } from '../../protocol/federation/session-credential';
 import { SESSION_LINK_LIMITS } from '../../protocol/federation/session-limits';
 import type { CarriedCall, SessionMessageOf } from '../../protocol/federation/session-messages';
+import { isShallow } from '../../protocol/documents/shallow-json';
 import { toEpochMs } from '../../protocol/documents/time';
 import { failure, type Failure, type Result } from '../../protocol/result';
 import { SESSION_LIMITS } from '../../protocol/session/limits';
@@ -299,11 +300,11 @@ export class SessionHostDesk {
   }
 
   private reply(room: PeerRoom, callId: number, result: Result<unknown>): void {
+    const tooLarge = failure('answer-too-large', 'The answer is larger or nested deeper than a link carries.');
+    if (result.ok && !isShallow(result.value)) return this.reply(room, callId, tooLarge);
     const size = result.ok ? JSON.stringify(result.value).length : 1_000;
     void room.outlet.send({ type: 'session-reply', call_id: callId, result: wireResult(result) }, size).then((sent) => {
-      if (sent || !result.ok || !room.outlet.link.stands) return;
-      const error = failure('answer-too-large', 'The answer is larger than a link carries.').error;
-      void room.outlet.send({ type: 'session-reply', call_id: callId, result: wireResult({ ok: false, error }) }, 500);
+      if (!sent && result.ok && room.outlet.link.stands) this.reply(room, callId, tooLarge);
     });
   }
 

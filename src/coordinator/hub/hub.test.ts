@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { v7 } from 'uuid';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
@@ -103,6 +104,20 @@ describe('connecting', () => {
     const node = await connect();
     node.socket.send(Buffer.alloc(64 * 1024 * 1024 + 65));
     expect((await node.untilClosed()).code).toBe(1009);
+    expect((await fetch(`${target.url}/health`)).status).toBe(200);
+  });
+
+  it('closes on a message that nests deeper than anybody may walk through, and goes on', async () => {
+    const key = newTestKey();
+    const ada = await connect(key, { purpose: 'participant' });
+    const sessionId = v7();
+    const me = { display_name: 'Ada', platform: 'test', model: null };
+    const create = { type: 'session-create', session_id: sessionId, title: 'Assay', mode: 'live', me };
+    expect(await ada.call(create)).toMatchObject({ ok: true });
+    const piece = { turn_id: v7(), in_reply_to: null, offset: 0, text: 'x', state: 'writing' };
+    const text = JSON.stringify({ type: 'session-stream', session_id: sessionId, piece: { ...piece, more: 0 } });
+    ada.socket.send(text.replace('"more":0', `"more":${'['.repeat(6_000)}${']'.repeat(6_000)}`));
+    expect(await ada.untilClosed()).toMatchObject({ code: 4400, reason: expect.stringContaining('nested') as string });
     expect((await fetch(`${target.url}/health`)).status).toBe(200);
   });
 

@@ -131,6 +131,7 @@ export class Hub implements NodeLinks, NodeNotifications {
       frame: (header, bytes) => {
         if (session !== null) this.route(session, connection, header.requestId, { kind: 'frame', header, bytes });
       },
+      failed: (thrown) => this.logger.error({ err: thrown }, 'a message of a connection failed'),
       closed: () => {
         clearTimeout(timer);
         leaveAddress();

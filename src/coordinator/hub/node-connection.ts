@@ -1,5 +1,6 @@
 import { Compile } from 'typebox/compile';
 import { WebSocket, type RawData } from 'ws';
+import { parseShallowJson } from '../../protocol/documents/shallow-json';
 import { decodeFrameHeader, type ActivationFrameHeader } from '../../protocol/wire/activation-frame';
 import { WIRE_LIMITS } from '../../protocol/wire/limits';
 import {
@@ -33,6 +34,8 @@ export interface ConnectionEvents {
   participant(message: ParticipantMessage): void;
   pipeline(report: PipelineReport): void;
   frame(header: ActivationFrameHeader, bytes: Uint8Array): void;
+  /** An error of this program while a message was handled or a reply written. */
+  failed(thrown: unknown): void;
   closed(): void;
   /** The time a sign of life took that was asked for. */
   roundTrip(elapsedMs: number): void;
@@ -67,7 +70,14 @@ export class NodeConnection implements NodeLink {
     private readonly socket: WebSocket,
     private readonly events: ConnectionEvents,
   ) {
-    socket.on('message', (data: RawData, isBinary: boolean) => this.receive(data, isBinary));
+    socket.on('message', (data: RawData, isBinary: boolean) => {
+      try {
+        this.receive(data, isBinary);
+      } catch (thrown) {
+        this.events.failed(thrown);
+        this.close(CLOSE_REASONS.internal);
+      }
+    });
     socket.on('pong', () => {
       this.isAlive = true;
       if (this.probedAtMs !== null) this.events.roundTrip(performance.now() - this.probedAtMs);
@@ -108,7 +118,11 @@ export class NodeConnection implements NodeLink {
   /** The reply to a call, which is then no longer pending. */
   reply(message: MessageOf<CoordinatorMessage, 'reply'>): void {
     this.pendingCalls -= 1;
-    void this.send(message);
+    this.send(message).catch((thrown: unknown) => {
+      this.events.failed(thrown);
+      const error = { code: 'coordinator-internal', message: 'The coordinator made an error.', retryable: true };
+      void this.send({ type: 'reply', call_id: message.call_id, ok: false, error });
+    });
   }
 
   /** Asks for a sign of life; a peer that gave none since the last time is cut off. */
@@ -179,9 +193,9 @@ export class NodeConnection implements NodeLink {
     const text = bytes.toString('utf8');
     let message: unknown;
     try {
-      message = JSON.parse(text);
+      message = parseShallowJson(text, WIRE_LIMITS.maxDepth);
     } catch {
-      this.close(withDetail(CLOSE_REASONS.badMessage, 'it is not JSON'));
+      this.close(withDetail(CLOSE_REASONS.badMessage, 'it is not JSON, or nested too deeply'));
       return;
     }
     if (!messageChecker.Check(message)) {

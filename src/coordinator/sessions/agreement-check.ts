@@ -1,5 +1,7 @@
 import { success } from '../../protocol/result';
+import { isShallow } from '../../protocol/documents/shallow-json';
 import { toEpochMs } from '../../protocol/documents/time';
+import { SESSION_LIMITS } from '../../protocol/session/limits';
 import { refuseInSession, type SessionResult } from '../../protocol/session/session-host';
 import type { Ed25519 } from '../../protocol/signing/ed25519';
 import { verifyAgreement } from '../../protocol/signing/verify-document';
@@ -17,6 +19,9 @@ export function checkAgreement(
   nowMs: number,
 ): SessionResult<void> {
   if (agreement === null) return success(undefined);
+  if (!isShallow(agreement, SESSION_LIMITS.maxDepth)) {
+    return invalid(`it nests more than ${SESSION_LIMITS.maxDepth} levels`, 'Make a simpler one.');
+  }
   const verified = verifyAgreement(agreement, ed25519);
   if (!verified.ok) return invalid(verified.error.message.replace(/\.$/, ''), 'Let every party sign it first.');
   if (!isParty) {

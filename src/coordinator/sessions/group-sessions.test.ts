@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { v7 } from 'uuid';
 import { afterEach, describe, expect, it } from 'vitest';
+import { SESSION_LIMITS } from '../../protocol/session/limits';
 import { SessionClient } from '../testing/session-client';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
 import { newTestKey, WsNode } from '../testing/ws-node';
@@ -162,7 +163,13 @@ describe('a session on its host', () => {
     expect(await post(ada, ada.signed({ ...good, content: [{ type: 'text', text: 'other' }] }))).toBe('turn-changed');
     expect(await post(mallory, mallory.turn(sessionId, 'x', { id: good['id'] }))).toBe('turn-changed');
     expect(await post(mallory, mallory.turn(sessionId, 'x'.repeat(1_100_000)))).toBe('limit-reached');
+    const deep = (levels: number): Json => {
+      const value = JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`) as unknown;
+      return mallory.turn(sessionId, 'x', { metadata: { value } });
+    };
+    expect(await post(mallory, deep(SESSION_LIMITS.maxDepth))).toBe('limit-reached');
     expect((await mallory.read(sessionId)).map(({ text }) => text)).toEqual(['good']);
+    expect(await post(mallory, deep(SESSION_LIMITS.maxDepth - 2))).toBeNull();
   });
 
   it('counts the uses of an invitation, and knows its end', async () => {

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { generateSigner, nodeEd25519 } from '../../keys/ed25519';
 import { requestSigner } from '../../node/identity/request-signer';
 import { signAgreement } from '../../protocol/signing/sign-document';
+import { SESSION_LIMITS } from '../../protocol/session/limits';
 import type { Agreement } from '../../protocol/trust/agreement';
 import { costOf, SessionClient } from '../testing/session-client';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
@@ -165,11 +166,26 @@ describe('what a turn cost', () => {
         agreement,
       }),
     ).toBe('agreement-invalid');
-    const byPartner = signAgreement(agreement, partner, nodeEd25519);
     const signer = { publicKey: own.key.publicKey, sign: (text: string) => own.sign(text) };
-    const signed = byPartner.ok ? signAgreement(byPartner.value, signer, nodeEd25519) : byPartner;
-    if (!signed.ok) throw new Error(signed.error.message);
-    const sessionId = await own.create({ agreement: signed.value });
+    const signedByBoth = (bare: Agreement): Agreement => {
+      const byPartner = signAgreement(bare, partner, nodeEd25519);
+      const signed = byPartner.ok ? signAgreement(byPartner.value, signer, nodeEd25519) : byPartner;
+      if (!signed.ok) throw new Error(signed.error.message);
+      return signed.value;
+    };
+    const deep = JSON.parse(`${'['.repeat(SESSION_LIMITS.maxDepth)}${']'.repeat(SESSION_LIMITS.maxDepth)}`) as unknown;
+    expect(
+      await own.refusal({
+        type: 'session-create',
+        session_id: v7(),
+        title: 'T',
+        mode: 'live',
+        me: own.me,
+        agreement: signedByBoth({ ...agreement, metadata: { deep } }),
+      }),
+    ).toBe('agreement-invalid');
+    const signed = signedByBoth(agreement);
+    const sessionId = await own.create({ agreement: signed });
     const stranger = await SessionClient.connect(url, 'Eve');
     expect(
       await stranger.refusal({
@@ -178,7 +194,7 @@ describe('what a turn cost', () => {
         title: 'T',
         mode: 'live',
         me: stranger.me,
-        agreement: signed.value,
+        agreement: signed,
       }),
     ).toBe('agreement-invalid');
 

@@ -1,3 +1,4 @@
+import { isShallow } from '../../protocol/documents/shallow-json';
 import { success } from '../../protocol/result';
 import { SESSION_LIMITS } from '../../protocol/session/limits';
 import type { Turn } from '../../protocol/session/session';
@@ -28,6 +29,9 @@ export function sameTurn(stored: Turn, posted: PostedTurn): boolean {
 export function checkTurn(turn: PostedTurn, publicKey: string, ed25519: Ed25519): SessionResult<void> {
   if (!UUID_PATTERN.test(turn.id)) return refuseInSession('turn-invalid', 'The id of the turn is not a UUID.');
   if ('seq' in turn) return refuseInSession('turn-invalid', 'The number of a turn is given by its host.');
+  if (!isShallow(turn, SESSION_LIMITS.maxDepth)) {
+    return refuseInSession('limit-reached', `A turn nests at most ${SESSION_LIMITS.maxDepth} levels.`);
+  }
   if (turn.content.length === 0) return refuseInSession('turn-invalid', 'The turn is empty.');
   if (turn.content.length > SESSION_LIMITS.maxParts) {
     return refuseInSession('limit-reached', `A turn has at most ${SESSION_LIMITS.maxParts} parts.`);

@@ -57,4 +57,10 @@ describe('comparableJson', () => {
     expect(canonicalJson({ a: ['\ud800'] })).toMatchObject({ ok: false, error: { code: 'not-canonical' } });
     expect(canonicalJson({ '\udc00': 1 })).toMatchObject({ ok: false, error: { code: 'not-canonical' } });
   });
+
+  it('has no form for a number beyond a double, nor for what is nested without end', () => {
+    for (const text of ['{"a":1e400}', `${'['.repeat(100_000)}${']'.repeat(100_000)}`]) {
+      expect(canonicalJson(JSON.parse(text))).toMatchObject({ ok: false, error: { code: 'not-canonical' } });
+    }
+  });
 });

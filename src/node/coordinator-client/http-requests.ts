@@ -1,4 +1,6 @@
+import { parseShallowJson } from '../../protocol/documents/shallow-json';
 import { success, type Result } from '../../protocol/result';
+import { WIRE_LIMITS } from '../../protocol/wire/limits';
 import { nodeFailure, reasonOf, type NodeErrorCode } from '../errors';
 import type { SignRequest } from '../identity/request-signer';
 import type { SilenceLimit } from './silence-limit';
@@ -58,7 +60,7 @@ async function readBounded(response: Response, maxBytes: number): Promise<string
 function parseJson(text: string): unknown {
   if (text === '') return undefined;
   try {
-    return JSON.parse(text);
+    return parseShallowJson(text, WIRE_LIMITS.maxToldDepth);
   } catch {
     return undefined;
   }

@@ -2,6 +2,7 @@ import { Compile } from 'typebox/compile';
 import { WebSocket, type RawData } from 'ws';
 import type { NodeRegistration } from '../../protocol/compute/http/nodes';
 import type { TaskResultBody } from '../../protocol/compute/http/tasks';
+import { parseShallowJson } from '../../protocol/documents/shallow-json';
 import { success, type Failure, type Result } from '../../protocol/result';
 import { WIRE_LIMITS } from '../../protocol/wire/limits';
 import { CoordinatorMessage, GenerateOutcome, type MessageOf, type NodeMessage } from '../../protocol/wire/messages';
@@ -76,9 +77,9 @@ export function parseCoordinatorMessage(data: RawData, logger: NodeLogger): Coor
   }
   let parsed: unknown;
   try {
-    parsed = JSON.parse(bytes.toString('utf8'));
+    parsed = parseShallowJson(bytes.toString('utf8'), WIRE_LIMITS.maxToldDepth);
   } catch {
-    logger.warn('A message of the coordinator is no JSON');
+    logger.warn('A message of the coordinator is no JSON, or nested too deeply');
     return null;
   }
   if (coordinatorMessage.Check(parsed)) return parsed;

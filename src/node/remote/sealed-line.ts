@@ -1,5 +1,6 @@
 import type { RawData, WebSocket } from 'ws';
 import type { EphemeralKey } from '../../keys/link-keys';
+import { parseShallowJson } from '../../protocol/documents/shallow-json';
 import { frameOpener, frameSealer } from '../../keys/sealed-frames';
 import { REMOTE_LIMITS, sealingKey, type RemoteRole } from './remote-protocol';
 
@@ -33,11 +34,11 @@ export function sealLine(
   };
 }
 
-/** A message of the greeting; null for what is no JSON or too long. */
+/** A message of the greeting; null for what is no JSON, too long or nested too deeply. */
 export function readJson(bytes: Uint8Array): unknown {
   if (bytes.byteLength > REMOTE_LIMITS.maxMessageBytes) return null;
   try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'));
+    return parseShallowJson(Buffer.from(bytes).toString('utf8'));
   } catch {
     return null;
   }

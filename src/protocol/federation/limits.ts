@@ -1,3 +1,5 @@
+import { WIRE_LIMITS } from '../wire/limits';
+
 const SECOND_MS = 1_000;
 
 /** Where one coordinator connects to another, and what both then speak. */
@@ -12,6 +14,8 @@ export const FEDERATION_LIMITS = {
   maxGreetingBytes: 8_192,
   /** One sealed message: a long chat, or a statement of a full period. */
   maxMessageBytes: 4 * 1024 * 1024,
+  /** Arrays and objects inside each other: a message of a participant is inside one of the link. */
+  maxDepth: WIRE_LIMITS.maxDepth + 10,
   /** One activation frame: a chunk of 128 positions at hidden 16,384 in f32. */
   maxFrameBytes: 8 * 1024 * 1024 + 64,
   /** Sockets that have not proved a key yet. */

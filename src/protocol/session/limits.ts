@@ -15,6 +15,11 @@ export const SESSION_LIMITS = {
   maxInvitationDays: 90,
   /** Bytes of one turn in JSON: a long answer, or a document of some hundred pages as text. */
   maxTurnBytes: 1_048_576,
+  /**
+   * Arrays and objects inside each other in one turn, and in the agreement of a session: half of what a document may have,
+   * so that the messages, exports and projects they are put into stay within it.
+   */
+  maxDepth: 100,
   /** Bytes of one file in a turn, so that one fits with its base64; larger ones are fetched elsewhere. */
   maxFileBytes: 524_288,
   /** Parts of one turn. */

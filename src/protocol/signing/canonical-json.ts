@@ -1,5 +1,6 @@
 import canonicalize from 'canonicalize';
 import { documentFailure, type DocumentResult } from '../documents/errors';
+import { isShallow } from '../documents/shallow-json';
 
 /** With the `u` flag whole pairs are one character, so only halves match. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
@@ -24,16 +25,26 @@ export function holdsLoneSurrogate(value: unknown): boolean {
 /**
  * Canonical JSON by RFC 8785, the text that is hashed and signed.
  *
- * @returns `not-canonical` when a text holds half of a surrogate pair: the RFC has no form for it, and no two programs
- * could agree on bytes to sign. Such documents can still be read, compared and written.
+ * @returns `not-canonical` when the RFC has no form for the value, so that no two programs could agree on bytes to sign: a
+ * text holds half of a surrogate pair, or a number is beyond what a double holds. Such documents can still be read, compared
+ * and written. Also where it nests deeper than documents may.
  */
 export function canonicalJson(value: unknown): DocumentResult<string> {
-  const text = holdsLoneSurrogate(value) ? undefined : canonicalize(value);
-  if (text !== undefined) return { ok: true, value: text };
-  return documentFailure(
-    'not-canonical',
-    'This document has no canonical form: one of its texts holds half of a character (a lone surrogate).',
-  );
+  if (!isShallow(value)) return notCanonical('it is nested too deeply');
+  if (holdsLoneSurrogate(value)) {
+    return notCanonical('one of its texts holds half of a character (a lone surrogate)');
+  }
+  try {
+    const text = canonicalize(value);
+    if (text !== undefined) return { ok: true, value: text };
+  } catch {
+    // `JSON.parse` makes infinity of a number that is too large for a double.
+  }
+  return notCanonical('it holds a number beyond all that JSON can say, or nothing at all');
+}
+
+function notCanonical(why: string): DocumentResult<never> {
+  return documentFailure('not-canonical', `This document has no canonical form: ${why}.`);
 }
 
 function compareByCodeUnits([left]: [string, unknown], [right]: [string, unknown]): number {

@@ -1,7 +1,7 @@
 import { Type, type Static, type TObject } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Signature } from '../documents/fields';
-import { DOCUMENT_LIMITS } from '../documents/limits';
+import { isShallow } from '../documents/shallow-json';
 import { utf8Bytes } from '../documents/utf-8';
 import { canonicalJson } from '../signing/canonical-json';
 import type { Cryptography, Ed25519, Signer } from '../signing/ed25519';
@@ -24,21 +24,11 @@ export function statementText(statement: object): TrustResult<string> {
   return boundedCanonicalJson(bare);
 }
 
-/** Whether nothing in a value lies deeper than documents may; looks without recursion, since the value may be hostile. */
-function isShallow(value: unknown): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > DOCUMENT_LIMITS.maxDepth) return false;
-    level = level.flatMap((entry) => (typeof entry === 'object' && entry !== null ? Object.values(entry) : []));
-  }
-  return true;
-}
-
 /** Canonical JSON of a value from outside, which may be nested without end. */
 export function boundedCanonicalJson(value: unknown): TrustResult<string> {
-  if (!isShallow(value)) return refuseTrust('message-invalid', 'This is nested too deeply.');
   const text = canonicalJson(value);
-  return text.ok ? text : refuseTrust('not-canonical', text.error.message);
+  if (text.ok) return text;
+  return refuseTrust(isShallow(value) ? 'not-canonical' : 'message-invalid', text.error.message);
 }
 
 /** Signs an object; it then carries `signature`. Throws for a text with half a character, which no caller writes. */

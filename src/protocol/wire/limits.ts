@@ -1,9 +1,15 @@
+import { DOCUMENT_LIMITS } from '../documents/limits';
+
 /** Limits of the WebSocket binding. Each bounds what a stranger can make us hold or do. */
 export const WIRE_LIMITS = {
   /** A prefill of 2,048 positions at hidden 8,192 in fp32 is 64 MiB; larger ones are sent in parts. */
   maxFrameBytes: 64 * 1024 * 1024 + 64,
   /** JSON messages: a long chat fits, a flood does not. */
   maxTextBytes: 4 * 1024 * 1024,
+  /** Arrays and objects inside each other in a message of a node or a participant. */
+  maxDepth: DOCUMENT_LIMITS.maxDepth,
+  /** The same in a message of a coordinator: what came over a link between coordinators is inside one of its own. */
+  maxToldDepth: DOCUMENT_LIMITS.maxDepth + 20,
   /** Positions in one activation frame. */
   maxPositionsPerFrame: 16_384,
   maxHiddenSize: 65_536,
