@@ -36,6 +36,7 @@ async function addSession(id: string, agreement: { ref?: string; json?: string }
       created_at: '2026-01-01T00:00:00Z',
       updated_at: '2026-01-01T00:00:00Z',
       last_seq: 0,
+      size_bytes: 0,
     })
     .execute();
 }

@@ -83,6 +83,7 @@ export class GroupSessionService {
       created_at: now,
       updated_at: now,
       last_seq: 0,
+      size_bytes: 0,
     };
     const offeredTo = agreement === null ? [] : keysOfParties(agreement).filter((key) => key !== publicKey);
     let isNew = false;
@@ -211,7 +212,7 @@ export class GroupSessionService {
       });
       if (!cost.ok) return refused(cost);
       const isBookedHere = turn.inference_cost?.coordinator_id === this.coordinatorId;
-      await this.store.insertTurn(transaction, sessionId, turn, this.now(), isBookedHere);
+      await this.store.insertTurn(transaction, session, turn, this.now(), isBookedHere);
       if (confirmation !== null && !isBookedHere) await this.store.guests.saveConfirmation(transaction, confirmation);
       return { result: success({ seq: turn.seq }), news: { sessionId, turns: [turn] } };
     });
@@ -423,7 +424,9 @@ export class GroupSessionService {
 }
 
 function stateOf(session: GroupSessionTable | undefined): Parameters<typeof decidePost>[0] {
-  return session === undefined ? null : { sessionId: session.id, status: session.status, lastSeq: session.last_seq };
+  if (session === undefined) return null;
+  const { id: sessionId, status, last_seq: lastSeq, size_bytes: sizeBytes } = session;
+  return { sessionId, status, lastSeq, sizeBytes };
 }
 
 function hasLeft(row: GroupParticipantTable): boolean {

@@ -215,12 +215,13 @@ export class GroupSessionStore {
   /** @param isBookedHere - whether its cost, if it has one, stands in the own ledger */
   async insertTurn(
     transaction: DatabaseTransaction,
-    sessionId: string,
+    { id: sessionId, size_bytes: before }: GroupSessionTable,
     turn: Turn,
     receivedAt: string,
     isBookedHere: boolean,
   ): Promise<void> {
     const text = JSON.stringify(turn);
+    const sizeBytes = Buffer.byteLength(text, 'utf8');
     await transaction
       .insertInto('group_turns')
       .values({
@@ -229,12 +230,13 @@ export class GroupSessionStore {
         id: turn.id,
         participant_id: turn.participant_id,
         turn_json: text,
-        size_bytes: Buffer.byteLength(text, 'utf8'),
+        size_bytes: sizeBytes,
         ledger_ref: isBookedHere ? (turn.inference_cost?.ledger_ref ?? null) : null,
         received_at: receivedAt,
       })
       .execute();
-    await this.updateSession(transaction, sessionId, { last_seq: turn.seq, updated_at: receivedAt });
+    const change = { last_seq: turn.seq, size_bytes: before + sizeBytes, updated_at: receivedAt };
+    await this.updateSession(transaction, sessionId, change);
   }
 
   /** Turns after a number, as many as a page holds. A turn that alone is larger than a page still makes one. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { v7 } from 'uuid';
 import { generateSigner, nodeCryptography, nodeEd25519 } from '../../keys/ed25519';
+import { SESSION_LIMITS } from '../../protocol/session/limits';
 import type { PostedTurn } from '../../protocol/session/session-host';
 import { signTurn } from '../../protocol/signing/sign-document';
 import { systemClock, systemRandom } from '../clock';
@@ -111,6 +112,33 @@ describe('the order of a hosted session', () => {
       }),
       { numRuns: 15 },
     );
+  });
+
+  it('counts the bytes of its turns, and takes no more once it is full', async () => {
+    const host = hostOn([]);
+    const sessionId = v7();
+    const { signer: key } = generateSigner();
+    const call = { type: 'session-create', call_id: 1, session_id: sessionId, title: 'S', mode: 'async', me } as const;
+    const made = await host.create(key.publicKey, call);
+    const owner: Person = { key, id: made.ok ? made.value.participant_id : '' };
+    const post = (text: string): ReturnType<GroupSessionService['post']> =>
+      host.post(key.publicKey, sessionId, turnOf(owner, sessionId, text));
+    await post('one');
+    await post('two, which is longer');
+    const turns = await database
+      .selectFrom('group_turns')
+      .select('turn_json')
+      .where('session_id', '=', sessionId)
+      .execute();
+    const size = turns.reduce((sum, { turn_json: text }) => sum + Buffer.byteLength(text, 'utf8'), 0);
+    const store = new GroupSessionStore(database, 'c');
+    expect(await store.find(sessionId)).toMatchObject({ size_bytes: size });
+    await database
+      .updateTable('group_sessions')
+      .set({ size_bytes: SESSION_LIMITS.maxBytes })
+      .where('id', '=', sessionId)
+      .execute();
+    expect(await post('too much')).toMatchObject({ ok: false, error: { code: 'limit-reached', retryable: false } });
   });
 });
 

@@ -34,6 +34,8 @@ export interface GroupSessionTable {
   updated_at: string;
   /** Number of the last turn; raised in the transaction that writes the turn. */
   last_seq: number;
+  /** Bytes of its turns; raised with `last_seq`. */
+  size_bytes: number;
 }
 
 export interface GroupParticipantTable {

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -30,7 +30,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function open(name: string, clock: Clock = systemClock): Promise<SessionClient> {
+/** @param damaged - sessions whose copies cannot be read */
+async function open(name: string, clock: Clock = systemClock, damaged: readonly string[] = []): Promise<SessionClient> {
   const identity = await openIdentity(fileSecretStore(join(folder, `${name}.key`)));
   if (!identity.ok) throw new Error(identity.error.message);
   const client = new SessionClient({
@@ -44,7 +45,8 @@ async function open(name: string, clock: Clock = systemClock): Promise<SessionCl
     onChange: () => undefined,
   });
   clients.push(client);
-  expect(await client.open()).toEqual([]);
+  const places = damaged.map((id) => join(folder, name, id));
+  expect([...(await client.open())].sort()).toEqual(places.sort());
   client.setHome({ url: host.url, accessToken: null });
   return client;
 }
@@ -126,6 +128,32 @@ describe('taking part in a session', () => {
     const mended = await open('ben');
     expect(await readFile(file, 'utf8')).toBe(whole);
     await expect.poll(async () => (await textsOf(mended, sessionId)).length, WITHIN).toBe(230);
+  });
+
+  it('opens beside copies that are too large or cannot be read, names them, and fetches them anew', async () => {
+    const { ada, ben, sessionId } = await pairOf();
+    const other = await ada.create({ title: 'Other', mode: 'async', agreement: null }, profile('Ada'));
+    const otherId = other.ok ? other.value.id : '';
+    for (const id of [sessionId, otherId]) await ada.post(id, say('one'));
+    await expect.poll(() => textsOf(ben, sessionId), WITHIN).toEqual(['one']);
+    await expect.poll(() => textsOf(ada, otherId), WITHIN).toEqual(['one']);
+    await ada.close();
+    await ben.close();
+    const copyOf = (name: string, id = sessionId): string => join(folder, name, id, 'turns.jsonl');
+    const whole = await readFile(copyOf('ben'), 'utf8');
+    // Longer than a string can be, and longer than any copy; both take no room on the disk.
+    await truncate(copyOf('ben'), 600 * 1_048_576);
+    await truncate(copyOf('ada'), 1_073_741_825);
+    await rm(copyOf('ada', otherId));
+    await mkdir(copyOf('ada', otherId));
+
+    const bensBack = await open('ben');
+    expect(await textsOf(bensBack, sessionId)).toEqual(['one']);
+    expect(await readFile(copyOf('ben'), 'utf8')).toBe(whole);
+    const adasBack = await open('ada', systemClock, [sessionId, otherId]);
+    await expect.poll(() => textsOf(adasBack, sessionId), WITHIN).toEqual(['one']);
+    await adasBack.session(sessionId)?.settled();
+    expect(await readFile(copyOf('ada'), 'utf8')).toBe(whole);
   });
 
   it('gives words back that the host no longer takes', async () => {

@@ -26,6 +26,8 @@ export const SESSION_LIMITS = {
   maxParts: 64,
   /** Turns of one session. */
   maxTurns: 1_000_000,
+  /** Bytes of all turns after which a session takes no more: with its participants it still fits into one document. */
+  maxBytes: 251_658_240,
   /** Turns and their bytes in one page of catching up, so that a page fits into one message. */
   maxPageTurns: 200,
   maxPageBytes: 2_097_152,

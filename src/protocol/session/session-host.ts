@@ -95,6 +95,8 @@ export interface HostedState {
   readonly status: 'open' | 'closed';
   /** Sequence number of the last turn, 0 while there is none. */
   readonly lastSeq: number;
+  /** Bytes of its turns in JSON. */
+  readonly sizeBytes: number;
 }
 
 /** Whether somebody may act now. A stranger and one who left get the same answer: nothing is told about the session. */
@@ -177,8 +179,8 @@ export function decidePost(
     if (typeof target !== 'string' || facts.knows(target)) continue;
     return refuseInSession('turn-invalid', 'The turn points to a turn that is not in this session.');
   }
-  if (state.lastSeq >= SESSION_LIMITS.maxTurns) {
-    return refuseInSession('limit-reached', 'This session has as many turns as a session can hold.', {
+  if (state.lastSeq >= SESSION_LIMITS.maxTurns || state.sizeBytes >= SESSION_LIMITS.maxBytes) {
+    return refuseInSession('limit-reached', 'This session is full: it holds as much as a session can.', {
       suggestion: 'Open a new one and go on there.',
     });
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { SESSION_LIMITS } from './limits';
 import type { Turn } from './session';
 import { decidePost, type Actor, type PostedTurn } from './session-host';
 import { dropWaiting, EMPTY_REPLICA, lastSeq, queueTurn, receiveTurns, type SessionReplica } from './session-replica';
@@ -19,7 +20,8 @@ class Host {
     const actor: Actor | null = this.joined.has(participantId)
       ? { participantId, role: 'member', publicKey: '', left: false }
       : null;
-    const decision = decidePost({ sessionId: SESSION_ID, status: 'open', lastSeq: this.stored.length }, actor, posted, {
+    const state = { sessionId: SESSION_ID, status: 'open', lastSeq: this.stored.length, sizeBytes: 0 } as const;
+    const decision = decidePost(state, actor, posted, {
       sameId: this.stored.find(({ id }) => id === posted.id) ?? null,
       knows: (id) => this.stored.some((turn) => turn.id === id),
       same: (stored, again) => stored.created_at === again.created_at,
@@ -159,7 +161,7 @@ const posted: PostedTurn = {
 };
 const facts = { sameId: null, knows: () => false, same: () => true };
 const member: Actor = { participantId: 'p', role: 'member', publicKey: '', left: false };
-const open = { sessionId: SESSION_ID, status: 'open', lastSeq: 7 } as const;
+const open = { sessionId: SESSION_ID, status: 'open', lastSeq: 7, sizeBytes: 700 } as const;
 
 describe('taking a turn', () => {
   it.each([
@@ -170,6 +172,7 @@ describe('taking a turn', () => {
     ['in another name', member, open, { ...posted, participant_id: 'q' }, facts, 'turn-invalid'],
     ['of another session', member, open, { ...posted, session_id: 'other' }, facts, 'turn-invalid'],
     ['without its session', member, open, { ...posted, session_id: null }, facts, 'turn-invalid'],
+    ['in a full session', member, { ...open, sizeBytes: SESSION_LIMITS.maxBytes }, posted, facts, 'limit-reached'],
     ['in reply to nothing', member, open, { ...posted, in_reply_to: 'x' }, facts, 'turn-invalid'],
     ['that edits nothing', member, open, { ...posted, metadata: { edits: 'x' } }, facts, 'turn-invalid'],
     [

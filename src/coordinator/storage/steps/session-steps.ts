@@ -81,4 +81,13 @@ export const SESSION_STEPS: readonly SchemaStep[] = [
       table('agreement_ends', 'agreement_hash text primary key, ended_at text not null'),
     ],
   },
+  {
+    number: 32,
+    name: 'sizes of sessions',
+    statements: ({ integer }) => [
+      `alter table group_sessions add column size_bytes ${integer} not null default 0`,
+      `update group_sessions set size_bytes = coalesce(
+        (select sum(size_bytes) from group_turns where group_turns.session_id = group_sessions.id), 0)`,
+    ],
+  },
 ];
