@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { withNewKey } from '../../keys/testing/test-party';
 import { startTestCoordinator } from '../testing/start-coordinator';
 import {
   federationFiles,
   federationOptions,
   grant,
+  PARTY_A,
   PARTY_B,
   serveModel,
   startPair,
@@ -95,7 +97,8 @@ describe('the link', () => {
     pair = running;
     await until(running, 'a', 'up');
     const { reply } = await slowRequest(running);
-    const notice = terminationOf(running.files.agreement, '2026-03-01T00:00:00.000Z');
+    // Its key is not the one in the agreement any more.
+    const notice = terminationOf(running.files.agreement, '2026-03-01T00:00:00.000Z', withNewKey(PARTY_A, 91));
     const ended = await fetch(`${running.a.url}/federation/terminations`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

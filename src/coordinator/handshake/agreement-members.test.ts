@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeCryptography as cryptography } from '../../keys/ed25519';
 import { A, accepted, B, got } from '../../keys/testing/handshake-pair';
-import { testParty } from '../../keys/testing/test-party';
+import { testParty, withNewKey } from '../../keys/testing/test-party';
 import { signAgreement } from '../../protocol/signing/sign-document';
 import type { Agreement, AgreementTerms } from '../../protocol/trust/agreement';
 import { agreementOfHandshake } from '../../protocol/trust/agreement-of-handshake';
@@ -130,6 +130,7 @@ describe('membership by agreement', () => {
           agreement_id: shown.id,
           agreement_hash: got(agreementHash(shown, cryptography)),
           party: { node_id: by.nodeId, public_key: by.signer.publicKey },
+          key_links: [...by.keyLinks],
           effective_at: effectiveAt,
           issued_at: new Date(nowMs).toISOString(),
         },
@@ -138,7 +139,7 @@ describe('membership by agreement', () => {
       );
     expect(await members.end(notice(mallory, '2026-03-02T00:00:00Z'))).toMatchObject({ ok: false });
     expect(await members.membershipOf(B.signer.publicKey)).not.toBeNull();
-    got(await members.end(notice(A, '2026-03-10T00:00:00Z')));
+    got(await members.end(notice(withNewKey(A, 91), '2026-03-10T00:00:00Z')));
     got(await members.end(notice(B, '2026-03-20T00:00:00Z')));
     expect(await members.membershipOf(B.signer.publicKey)).not.toBeNull();
     nowMs = Date.parse('2026-03-10T00:00:01Z');

@@ -3,7 +3,7 @@ import type { Cryptography } from '../../protocol/signing/ed25519';
 import type { Agreement, AgreementParty } from '../../protocol/trust/agreement';
 import { checkShownAgreement, checkTermination } from '../../protocol/trust/agreement-standing';
 import { refuseTrust, type TrustResult } from '../../protocol/trust/errors';
-import { followKeyLinks } from '../../protocol/trust/key-link';
+import { checkPartyKey } from '../../protocol/trust/key-link';
 import { MAX_MEMBER_KEYS, readMembershipRequest, type MembershipRequest } from '../../protocol/trust/requests';
 import { agreementHash, type TerminationNotice } from '../../protocol/trust/termination';
 import { timestampOf, type Clock } from '../clock';
@@ -163,13 +163,8 @@ export class AgreementMembers {
     }
     const party = parties.find(({ node_id: id, public_key: key }) => id === request.node_id && !institution.has(key));
     if (party === undefined) return refuseTrust('agreement-foreign', 'Whoever asks is no party of the agreement.');
-    const known = { nodeId: party.node_id, publicKey: party.public_key };
-    const links = request.public_key === party.public_key ? [] : (request.key_links ?? []);
-    const followed = followKeyLinks(known, links, this.cryptography);
-    if (!followed.ok) return followed;
-    return followed.value.publicKey === request.public_key
-      ? { ok: true, value: party }
-      : refuseTrust('signature-wrong', 'The request is not signed with the key of the party.');
+    const own = checkPartyKey(party, request.public_key, request.key_links ?? [], this.cryptography);
+    return own.ok ? { ok: true, value: party } : own;
   }
 
   private async store(

@@ -8,7 +8,14 @@ import { agreementHash } from '../../protocol/trust/termination';
 import { systemClock } from '../clock';
 import { SettlementStore } from '../federation/settlement-store';
 import { openDatabase } from '../storage/open-database';
-import { federationFiles, federationOptions, terminationOf, type FederationFiles } from '../testing/federation-pair';
+import { withNewKey } from '../../keys/testing/test-party';
+import {
+  federationFiles,
+  federationOptions,
+  PARTY_A,
+  terminationOf,
+  type FederationFiles,
+} from '../testing/federation-pair';
 import { runFederationCommand, type FederationRequest } from './federation-commands';
 
 const DAY = '2026-03-01';
@@ -132,7 +139,8 @@ describe('tore-coordinator federation', () => {
 
   it('ends an agreement with the notice of a party', async () => {
     const file = join(dirname(files.a.agreementFile), 'end.json');
-    await writeFile(file, JSON.stringify(terminationOf(files.agreement, '2026-02-02T00:00:00.000Z')));
+    const replaced = withNewKey(PARTY_A, 91);
+    await writeFile(file, JSON.stringify(terminationOf(files.agreement, '2026-02-02T00:00:00.000Z', replaced)));
     expect((await run({ act: 'terminate', file })).lines).toEqual([expect.stringContaining('2026-02-02')]);
     expect((await run({ act: 'peers' })).lines).toContain('  terminated   at 2026-02-02T00:00:00.000Z');
   });

@@ -6,6 +6,7 @@ import { testParty } from '../../keys/testing/test-party';
 import { signAgreement } from '../../protocol/signing/sign-document';
 import type { Signer } from '../../protocol/signing/ed25519';
 import type { Agreement, AgreementTerms } from '../../protocol/trust/agreement';
+import type { MessageWriter } from '../../protocol/trust/compose-message';
 import { agreementHash, signTermination, type TerminationNotice } from '../../protocol/trust/termination';
 import type { CoordinatorOptions, FederationSettings } from '../config';
 import type { CoordinatorSurroundings } from '../coordinator';
@@ -73,7 +74,11 @@ export function federationAgreement(
 }
 
 /** A party's notice that ends an agreement. */
-export function terminationOf(agreement: Agreement, effectiveAt: string, by = PARTY_A): TerminationNotice {
+export function terminationOf(
+  agreement: Agreement,
+  effectiveAt: string,
+  by: MessageWriter = PARTY_A,
+): TerminationNotice {
   const hash = agreementHash(agreement, nodeCryptography);
   if (!hash.ok) throw new Error(hash.error.message);
   const facts = {
@@ -81,6 +86,7 @@ export function terminationOf(agreement: Agreement, effectiveAt: string, by = PA
     agreement_id: agreement.id,
     agreement_hash: hash.value,
     party: { node_id: by.nodeId, public_key: by.signer.publicKey },
+    key_links: [...by.keyLinks],
     effective_at: effectiveAt,
     issued_at: '2026-02-01T00:00:00.000Z',
   };

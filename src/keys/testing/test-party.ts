@@ -1,5 +1,6 @@
 import type { HandshakeContent } from '../../protocol/trust/handshake-message';
 import type { MessageWriter } from '../../protocol/trust/compose-message';
+import { signKeyLink } from '../../protocol/trust/key-link';
 import { partyIdOf } from '../../protocol/trust/party-id';
 import { nodeCryptography, signerOfSeed } from '../ed25519';
 
@@ -13,6 +14,24 @@ export function testParty(number: number, name = `Lab ${number}`): MessageWriter
     signer,
     keyLinks: [],
   };
+}
+
+/** The same party after it has replaced its key. */
+export function withNewKey(party: MessageWriter, number: number): MessageWriter {
+  const signer = signerOfSeed(new Uint8Array(32).fill(number));
+  const link = signKeyLink(
+    {
+      tore_spec: 'tore-0002',
+      type: 'key-link',
+      id: `link-${number}`,
+      node_id: party.nodeId,
+      issued_at: '2026-01-15T00:00:00.000Z',
+      metadata: {},
+    },
+    { old: party.signer, new: signer },
+    nodeCryptography,
+  );
+  return { ...party, signer, keyLinks: [...party.keyLinks, link] };
 }
 
 type ContentOf<Kind extends HandshakeContent['kind']> = Extract<HandshakeContent, { kind: Kind }>;

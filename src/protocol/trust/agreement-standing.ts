@@ -4,6 +4,7 @@ import { verifyAgreement } from '../signing/verify-document';
 import type { Agreement } from './agreement';
 import { validateAgreement } from './check-agreement';
 import { refuseTrust, type TrustResult } from './errors';
+import { checkPartyKey } from './key-link';
 import { agreementHash, readTermination, type TerminationNotice } from './termination';
 
 /** Whether an agreement counts at a time. */
@@ -41,7 +42,7 @@ export function checkShownAgreement(value: unknown, cryptography: Cryptography, 
   });
 }
 
-/** Checks that a notice ends this very agreement, and comes from one of its parties. */
+/** Checks that a notice ends this very agreement, and comes from one of its parties, whose key may have been replaced. */
 export function checkTermination(
   value: unknown,
   agreement: Agreement,
@@ -50,11 +51,15 @@ export function checkTermination(
   const read = readTermination(value, cryptography);
   if (!read.ok) return read;
   const { party, agreement_id: id, agreement_hash: hash } = read.value;
-  const own = agreementHash(agreement, cryptography);
-  if (!own.ok) return own;
-  if (id !== agreement.id || hash !== own.value) {
+  const signed = agreementHash(agreement, cryptography);
+  if (!signed.ok) return signed;
+  if (id !== agreement.id || hash !== signed.value) {
     return refuseTrust('agreement-foreign', 'The termination is of another agreement.');
   }
-  const isParty = agreement.parties.some((one) => one.node_id === party.node_id && one.public_key === party.public_key);
-  return isParty ? read : refuseTrust('agreement-foreign', 'The termination is not by a party of the agreement.');
+  const known = agreement.parties.find(({ node_id: nodeId }) => nodeId === party.node_id);
+  if (known === undefined) {
+    return refuseTrust('agreement-foreign', 'The termination is not by a party of the agreement.');
+  }
+  const own = checkPartyKey(known, party.public_key, read.value.key_links ?? [], cryptography);
+  return own.ok ? read : own;
 }

@@ -6,6 +6,7 @@ import type { Ed25519 } from '../signing/ed25519';
 import { Agreement } from './agreement';
 import { ChallengeQuota } from './discovery';
 import { refuseTrust, type TrustResult } from './errors';
+import { KeyLinks } from './key-link';
 import { isSignedBy, statementReader, statementFields } from './statement';
 import { TerminationNotice } from './termination';
 import { GovernanceMode } from './trust-fields';
@@ -104,7 +105,7 @@ export const HandshakeMessage = Type.Object({
   issued_at: Timestamp,
   expires_at: Timestamp,
   /** Links from the key the receiver may know to the one that signs. */
-  key_links: Maybe(Type.Array(Type.Unknown(), { maxItems: TRUST_LIMITS.maxKeyLinks })),
+  key_links: KeyLinks,
   content: HandshakeContent,
 });
 export type HandshakeMessage = Static<typeof HandshakeMessage>;

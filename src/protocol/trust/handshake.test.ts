@@ -5,8 +5,10 @@ import { A, accepted, B, got, HOUR, JOIN, Pair, T0 } from '../../keys/testing/ha
 import { question, testParty } from '../../keys/testing/test-party';
 import { verifyAgreement } from '../signing/verify-document';
 import { signAgreement } from '../signing/sign-document';
+import type { Signer } from '../signing/ed25519';
 import { advanceHandshake } from './advance-handshake';
 import { agreementOfHandshake, handshakeEvidence } from './agreement-of-handshake';
+import { checkTermination } from './agreement-standing';
 import { composeMessage, type MessageWriter } from './compose-message';
 import {
   FINAL_PHASES,
@@ -21,7 +23,7 @@ import {
 import { readHandshakeMessage, type HandshakeContent, type HandshakeMessage } from './handshake-message';
 import { signKeyLink, type KeyLink } from './key-link';
 import { hashOf, signStatement } from './statement';
-import { agreementHash, signTermination } from './termination';
+import { agreementHash, signTermination, type TerminationNotice } from './termination';
 
 const TERMS = {
   purpose: 'Compare two models.',
@@ -291,6 +293,37 @@ describe('a replaced key', () => {
     expect(pair.write('proposer', question('a2'), A)).toMatchObject({ error: { code: 'key-replaced' } });
     got(pair.write('proposer', question('a2'), rotated([link])));
     pair.deliverAll();
+  });
+
+  it('ends what the old one has signed, and nobody else’s does', () => {
+    const agreement = got(agreementOfHandshake(accepted().known.proposer, { id: 'g1', terms: TERMS }));
+    const notice = (signer: Signer, more: object = {}): TerminationNotice =>
+      signTermination(
+        {
+          id: 't1',
+          agreement_id: 'g1',
+          agreement_hash: got(agreementHash(agreement, cryptography)),
+          party: { node_id: A.nodeId, public_key: signer.publicKey },
+          effective_at: '2026-04-01T00:00:00.000Z',
+          issued_at: new Date(T0).toISOString(),
+          ...more,
+        },
+        signer,
+        cryptography,
+      );
+    const check = (value: unknown): string => {
+      const checked = checkTermination(value, agreement, cryptography);
+      return checked.ok ? 'taken' : checked.error.code;
+    };
+    expect(check(notice(A.signer))).toBe('taken');
+    expect(check(notice(fresh, { key_links: [link] }))).toBe('taken');
+    expect(check(notice(fresh))).toBe('signature-wrong');
+    expect(check(notice(fresh, { key_links: [{ ...link, reason: 'because' }] }))).toBe('key-link-invalid');
+    expect(check(notice(B.signer, { key_links: [link] }))).toBe('signature-wrong');
+    expect(check(notice(fresh, { key_links: [link], party: { node_id: 'x', public_key: fresh.publicKey } }))).toBe(
+      'agreement-foreign',
+    );
+    expect(check({ ...notice(fresh), key_links: [link] })).toBe('signature-wrong');
   });
 
   it('is not taken without a link, with a forged one, or with one of another party', () => {

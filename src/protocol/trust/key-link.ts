@@ -74,6 +74,24 @@ export function readKeyLink(value: unknown, ed25519: Ed25519): TrustResult<KeyLi
   return { ok: true, value };
 }
 
+/** Of an object whose signer may have replaced the key it is known by: from that key to the one that signs. */
+export const KeyLinks = Maybe(Type.Array(Type.Unknown(), { maxItems: TRUST_LIMITS.maxKeyLinks }));
+
+/** Checks that a key is the one a party is known by, or the one that links lead to from it. */
+export function checkPartyKey(
+  party: { readonly node_id: string; readonly public_key: string },
+  publicKey: string,
+  links: readonly unknown[],
+  ed25519: Ed25519,
+): TrustResult<void> {
+  if (publicKey === party.public_key) return { ok: true, value: undefined };
+  const followed = followKeyLinks({ nodeId: party.node_id, publicKey: party.public_key }, links, ed25519);
+  if (!followed.ok) return followed;
+  return followed.value.publicKey === publicKey
+    ? { ok: true, value: undefined }
+    : refuseTrust('signature-wrong', 'It is not signed with the key of the party it says it is from.');
+}
+
 /**
  * Follows a chain of links from a key a party is known by to the one it uses now. Each link must be by the same party and
  * begin where the one before it ended.

@@ -1,9 +1,10 @@
 import { Type, type Static, type TObject } from 'typebox';
-import { Identifier, Maybe, PublicKey, Timestamp } from '../documents/fields';
+import { Identifier, PublicKey, Timestamp } from '../documents/fields';
 import { toEpochMs } from '../documents/time';
 import type { Cryptography } from '../signing/ed25519';
 import { Agreement } from './agreement';
 import { refuseTrust, type TrustResult } from './errors';
+import { KeyLinks } from './key-link';
 import { isSignedBy, statementFields, statementReader } from './statement';
 import { TRUST_LIMITS } from './trust-limits';
 
@@ -17,7 +18,7 @@ const requestFields = {
   node_id: Identifier,
   public_key: PublicKey,
   /** From a key the coordinator may know to the one that signs. */
-  key_links: Maybe(Type.Array(Type.Unknown(), { maxItems: TRUST_LIMITS.maxKeyLinks })),
+  key_links: KeyLinks,
   issued_at: Timestamp,
 };
 

@@ -4,6 +4,7 @@ import type { Cryptography, Signer } from '../signing/ed25519';
 import { agreementSigningText } from '../signing/sign-document';
 import type { Agreement } from './agreement';
 import { refuseTrust, type TrustResult } from './errors';
+import { KeyLinks } from './key-link';
 import { isSignedBy, signStatement, statementReader, statementFields } from './statement';
 import { TRUST_LIMITS } from './trust-limits';
 
@@ -18,6 +19,8 @@ export const TerminationNotice = Type.Object({
   /** SHA-256 of the text its parties signed. */
   agreement_hash: Sha256Text,
   party: Type.Object({ node_id: Identifier, public_key: PublicKey }),
+  /** From the key in the agreement to the one that signs, where the party has replaced it. */
+  key_links: KeyLinks,
   reason: Maybe(Type.String({ maxLength: TRUST_LIMITS.maxTextLength })),
   effective_at: Timestamp,
   issued_at: Timestamp,

@@ -245,6 +245,7 @@ export class HandshakeService {
         agreement_id: agreementId,
         agreement_hash: hash.value,
         party: { node_id: writer.nodeId, public_key: writer.signer.publicKey },
+        ...(writer.keyLinks.length === 0 ? {} : { key_links: [...writer.keyLinks] }),
         ...(reason === '' ? {} : { reason }),
         effective_at: effectiveAt,
         issued_at: isoTime(timers.now()),

@@ -261,6 +261,22 @@ describe('two apps and one coordinator', () => {
     await expect.poll(found, { timeout: 20_000 }).toBe(b.trust.key.view()?.publicKey);
     expect(before).not.toBe(b.trust.key.view()?.publicKey);
   });
+
+  it('end what was agreed before one of them replaced its key', async () => {
+    const [a, b] = [await connected('Spectra'), await connected('Corpus')];
+    const handshakeId = await handshake(a, b);
+    const { agreementId } = got(await a.trust.handshakes.offer({ handshakeId, terms: TERMS, renews: null }));
+    const standing = (side: Side): string | undefined =>
+      side.trust.view().agreements.find((one) => one.id === agreementId)?.standing;
+    await expect.poll(() => standing(b), { timeout: 20_000 }).toBe('offered');
+    got(await b.trust.handshakes.sign(agreementId));
+    await expect.poll(() => standing(a), { timeout: 20_000 }).toBe('in-force');
+    got(await b.trust.key.replace('yearly'));
+    await expect.poll(() => b.trust.view().connection.kind, { timeout: 20_000 }).toBe('connected');
+    const effectiveAt = new Date(Date.now() - 1_000).toISOString();
+    got(await b.trust.handshakes.terminate({ agreementId, reason: 'The project ended.', effectiveAt }));
+    await expect.poll(() => standing(a), { timeout: 20_000 }).toBe('terminated');
+  });
 });
 
 describe('an agreement between institutions with coordinators of their own', () => {
