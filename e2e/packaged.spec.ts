@@ -105,6 +105,6 @@ test('it says who keeps it current, and removes everything when asked', async ()
     })
     .toEqual([]);
   for (const name of ['node', 'coordinator', 'library', 'logs']) {
-    expect(existsSync(join(data, name)), name).toBe(false);
+    await expect.poll(() => existsSync(join(data, name)), { timeout: 30_000, message: name }).toBe(false);
   }
 });
