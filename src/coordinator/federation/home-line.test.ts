@@ -57,6 +57,20 @@ it('vouches before the first call, and anew before the time is over while the pa
   expect(typesOf(sent).slice(3)).toEqual(['session-vouch', 'session-signal']);
 });
 
+it('vouches anew for whom the host no longer has a seat, and for nobody else', async () => {
+  const { line, sent } = lineOf();
+  const other = { ...who, publicKey: testParty(3, 'Other').signer.publicKey };
+  const answers = [line.call(who, exit), line.call(other, exit)];
+  const error = { code: 'session-unvouched', message: 'No credential was shown.', retryable: true };
+  line.take({ type: 'session-reply', sequence: 1, call_id: 1, result: { ok: false, error } });
+  line.take({ type: 'session-reply', sequence: 2, call_id: 2, result: { ok: true, value: null } });
+  expect(await Promise.all(answers)).toMatchObject([{ ok: false }, { ok: true }]);
+  sent.splice(0);
+  void line.call(other, exit);
+  void line.call(who, exit);
+  expect(typesOf(sent)).toEqual(['session-call', 'session-vouch', 'session-call']);
+});
+
 it('keeps within the calls a link may have open, and answers all of them when the link ends', async () => {
   const { line, sent, link } = lineOf();
   const open = SESSION_LINK_LIMITS.maxCallsAtOnce / 2;

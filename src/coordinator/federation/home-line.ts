@@ -21,6 +21,8 @@ interface Vouched extends VouchedFor {
 }
 
 interface OpenCall {
+  /** Of the participant who calls. */
+  readonly vouchedKey: string;
   readonly settle: (result: Result<unknown>) => void;
   readonly timer: NodeJS.Timeout;
 }
@@ -32,6 +34,8 @@ export function hostAway(name: string): { readonly ok: false; readonly error: Fa
     suggestion: 'What you write is kept and gets its place when the link is back.',
   });
 }
+
+const vouchedKey = ({ sessionId, publicKey }: VouchedFor): string => `${sessionId} ${publicKey}`;
 
 /** Calls of own people to the host at the other end of one link, and the credentials they are made under. */
 export class HomeLine {
@@ -65,7 +69,7 @@ export class HomeLine {
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.settle(id, hostAway(this.peer.name)), SESSION_LINK_LIMITS.callTimeoutMs);
       timer.unref();
-      this.open.set(id, { settle: resolve, timer });
+      this.open.set(id, { vouchedKey: vouchedKey(who), settle: resolve, timer });
       const draft = {
         type: 'session-call',
         call_id: id,
@@ -85,6 +89,10 @@ export class HomeLine {
   }
 
   take({ call_id: id, result }: SessionMessageOf<'session-reply'>): void {
+    // The host has given the seat up; the next call brings a new credential.
+    const call = this.open.get(id);
+    if (call !== undefined && !result.ok && result.error.code === 'session-unvouched')
+      this.vouched.delete(call.vouchedKey);
     this.settle(id, result);
   }
 
@@ -109,7 +117,7 @@ export class HomeLine {
 
   private vouch(who: VouchedFor): void {
     const nowMs = this.clock.nowMs();
-    const key = `${who.sessionId} ${who.publicKey}`;
+    const key = vouchedKey(who);
     const before = this.vouched.get(key);
     const isFresh =
       before !== undefined &&

@@ -206,7 +206,7 @@ export class GroupSessionService {
       const confirmation = guest?.confirmationOf(posted) ?? null;
       const cost = await checkCost(turn, session, actor, this.coordinatorId, {
         settled: (reference) => this.store.settledRequest(reference, transaction),
-        isSpent: (reference) => this.store.isSpent(reference, transaction, posted.id),
+        isSpent: (reference) => this.store.isSpent(reference, transaction, { sessionId, id: posted.id }),
         confirmed: confirmation,
         isSpentElsewhere: (confirmed) => this.store.guests.isSpentElsewhere(confirmed, transaction),
       });

@@ -283,8 +283,11 @@ export class GroupSessionStore {
     return row ?? null;
   }
 
-  /** Whether an entry of the own ledger already stands behind another turn, in whatever session, here or elsewhere. */
-  async isSpent(ledgerRef: string, source: Source, turnId: string): Promise<boolean> {
+  /**
+   * Whether an entry of the own ledger already stands behind another turn, in whatever session, here or elsewhere. Turns of
+   * two sessions may have one id.
+   */
+  async isSpent(ledgerRef: string, source: Source, turn: { sessionId: string; id: string }): Promise<boolean> {
     const here = await source
       .selectFrom('group_turns')
       .select('id')
@@ -296,7 +299,7 @@ export class GroupSessionStore {
       .select('turn_id')
       .where('coordinator_id', '=', this.coordinatorId)
       .where('ledger_ref', '=', ledgerRef)
-      .where('turn_id', '!=', turnId)
+      .where((build) => build.or([build('session_id', '!=', turn.sessionId), build('turn_id', '!=', turn.id)]))
       .executeTakeFirst();
     return elsewhere !== undefined;
   }

@@ -45,7 +45,7 @@ export class PeerSessions {
     return this.store.transaction(async (transaction): Promise<SessionResult<ConfirmedCost | null>> => {
       const checked = await checkCost({ ...turn, seq: 1 }, session, participant, this.coordinatorId, {
         settled: (reference) => this.store.settledRequest(reference, transaction),
-        isSpent: (reference) => this.store.isSpent(reference, transaction, turn.id),
+        isSpent: (reference) => this.store.isSpent(reference, transaction, { sessionId: session.id, id: turn.id }),
         confirmed: null,
         isSpentElsewhere: () => Promise.resolve(false),
       });

@@ -142,6 +142,17 @@ describe('the order of a hosted session', () => {
   });
 });
 
+it('counts an entry as spent for every turn but the one it was confirmed for, also of the same id', async () => {
+  const store = new GroupSessionStore(database, 'c');
+  const [turn, elsewhere] = [{ sessionId: v7(), id: v7() }, v7()];
+  const confirmed = { coordinator_id: 'c', ledger_ref: v7(), session_id: turn.sessionId, turn_id: turn.id };
+  await store.transaction((transaction) => store.guests.saveConfirmation(transaction, confirmed));
+  const spent = (of: typeof turn): Promise<boolean> => store.isSpent(confirmed.ledger_ref, database, of);
+  expect(await spent(turn)).toBe(false);
+  expect(await spent({ ...turn, sessionId: elsewhere })).toBe(true);
+  expect(await spent({ ...turn, id: elsewhere })).toBe(true);
+});
+
 /** Lets somebody in without an invitation service: by the row an invitation would have led to. */
 async function invite(host: GroupSessionService, sessionId: string, person: Person): Promise<void> {
   const row = {
