@@ -378,6 +378,14 @@ describe('a hostile host', () => {
     tell(turnOf(2));
     await expectReason('session-order');
     expect(await numbers()).toEqual([1, 2, 3, 4]);
+    const stolen = { ...participant, joined_at: at(0), display_name: 'Benno', public_key: GUEST.publicKey };
+    const changed = { type: 'session-changed', session_id: id, participants: [stolen] };
+    peer.send({ type: 'session-told', session_id: id, public_keys: [BEN.publicKey], event: changed });
+    await expectReason('session-key');
+    peer.drop();
+    await expect
+      .poll(async () => (await ask({ type: 'session-enter', after_seq: 4 }))['participants'], WITHIN)
+      .toMatchObject([{ display_name: 'Benno', public_key: BEN.publicKey }]);
   });
 
   it('breaks the link with a message of the family that is malformed, and not with one of a later version', async () => {

@@ -45,8 +45,12 @@ export class SessionCopies {
     );
   }
 
-  /** Keeps what the host said when somebody of this side came in. */
-  keep(away: AwaySession, entered: EnteredSession, publicKey: string): Promise<void> {
+  /**
+   * Keeps what the host said when somebody of this side came in.
+   *
+   * @returns false where the host gave another key to a participant, whose first one stays
+   */
+  keep(away: AwaySession, entered: EnteredSession, publicKey: string): Promise<boolean> {
     const { head, participants, agreement, participant_id: ownId } = entered;
     return this.database.transaction().execute(async (transaction) => {
       const change = {
@@ -65,7 +69,7 @@ export class SessionCopies {
         })
         .onConflict((conflict) => conflict.column('session_id').doUpdateSet(change))
         .execute();
-      await this.saveParticipants(transaction, head.id, participants);
+      const keysHold = await this.saveParticipants(transaction, head.id, participants);
       await transaction
         .updateTable('federation_session_participants')
         .set({ is_own: 1 })
@@ -73,11 +77,16 @@ export class SessionCopies {
         .where('participant_id', '=', ownId)
         .where('public_key', '=', publicKey)
         .execute();
+      return keysHold;
     });
   }
 
-  /** Takes over what changed about a session or its participants. */
-  change(sessionId: string, head: SessionHead | undefined, participants: readonly SessionParticipant[]): Promise<void> {
+  /** Takes over what changed about a session or its participants. Resolves as `keep` does. */
+  change(
+    sessionId: string,
+    head: SessionHead | undefined,
+    participants: readonly SessionParticipant[],
+  ): Promise<boolean> {
     return this.database.transaction().execute(async (transaction) => {
       if (head !== undefined) {
         await transaction
@@ -86,7 +95,7 @@ export class SessionCopies {
           .where('session_id', '=', sessionId)
           .execute();
       }
-      await this.saveParticipants(transaction, sessionId, participants);
+      return this.saveParticipants(transaction, sessionId, participants);
     });
   }
 
@@ -266,12 +275,22 @@ export class SessionCopies {
     transaction: DatabaseTransaction,
     sessionId: string,
     participants: readonly SessionParticipant[],
-  ): Promise<void> {
+  ): Promise<boolean> {
+    const rows = await transaction
+      .selectFrom('federation_session_participants')
+      .select(['participant_id', 'public_key'])
+      .where('session_id', '=', sessionId)
+      .execute();
+    const keys = new Map(rows.map((row) => [row.participant_id, row.public_key] as const));
+    let keysHold = true;
     for (const participant of participants) {
+      const told = participant.public_key ?? '';
+      const key = keys.get(participant.id) || told;
+      keysHold &&= key === told;
       const change = {
-        public_key: participant.public_key ?? '',
+        public_key: key,
         has_left: typeof participant.left_at === 'string' ? 1 : 0,
-        participant_json: JSON.stringify(participant),
+        participant_json: JSON.stringify(key === told ? participant : { ...participant, public_key: key }),
       };
       await transaction
         .insertInto('federation_session_participants')
@@ -279,6 +298,7 @@ export class SessionCopies {
         .onConflict((conflict) => conflict.columns(['session_id', 'participant_id']).doUpdateSet(change))
         .execute();
     }
+    return keysHold;
   }
 
   private async holds(transaction: DatabaseTransaction, sessionId: string, turn: Turn): Promise<boolean> {

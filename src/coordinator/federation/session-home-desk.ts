@@ -270,7 +270,7 @@ export class SessionHomeDesk implements SessionsAway {
     }
     const entered = result.value;
     const session = { peerKey: peer.publicKey, agreementId };
-    await this.parts.copies.keep(session, entered, publicKey);
+    if (!(await this.parts.copies.keep(session, entered, publicKey))) this.noteOtherKey(peer);
     this.index.know(sessionId, session);
     const room = this.room(sessionId);
     room.hostSeq = Math.max(room.hostSeq, entered.head.last_seq);
@@ -308,7 +308,8 @@ export class SessionHomeDesk implements SessionsAway {
     if (event.type === 'session-present' || event.type === 'session-streamed') return relay();
     this.inOrderLater(sessionId, async () => {
       if (event.type === 'session-changed') {
-        await this.parts.copies.change(sessionId, event.head, event.participants ?? []);
+        const keysHold = await this.parts.copies.change(sessionId, event.head, event.participants ?? []);
+        if (!keysHold) this.noteOtherKey(peer);
         relay();
         return;
       }
@@ -330,6 +331,10 @@ export class SessionHomeDesk implements SessionsAway {
         if (fits) room.bytes -= size;
       }
     });
+  }
+
+  private noteOtherKey(peer: Peer): void {
+    this.parts.noteRefusal(peer, 'session-key', 'The host gave another key to a participant; the first one is kept.');
   }
 
   /** Puts turns into the copy, and tells those who follow what is new. */

@@ -18,6 +18,7 @@ import {
   type StreamPiece,
 } from '../../protocol/wire/session-messages';
 import { timeText, type Clock } from '../clock';
+import { BackOff } from '../coordinator-client/back-off';
 import type { NodeLogger } from '../logger';
 import type { ParticipantConnection } from './participant-connection';
 import type { ReplicaFiles, StoredSession } from './replica-files';
@@ -67,8 +68,6 @@ export class FollowedSession {
   readonly streams = new Map<string, RunningStream>();
   /** Turns whose signature does not hold, by id. */
   readonly unverified = new Set<string>();
-  /** The host told two stories about one number. */
-  conflict = false;
   private replica: SessionReplica;
   private connection: ParticipantConnection | null = null;
   private saving: Promise<void> = Promise.resolve();
@@ -76,6 +75,8 @@ export class FollowedSession {
   private nextSave: Promise<Result<void>> | null = null;
   private syncing: Promise<void> | null = null;
   private syncWanted = false;
+  private readonly backOff: BackOff;
+  private cancelRetry: (() => void) | null = null;
   /** Waiting turns that the own coordinator keeps until it can reach their host. */
   private readonly kept = new Set<string>();
 
@@ -85,6 +86,7 @@ export class FollowedSession {
     private readonly options: FollowedSessionOptions,
   ) {
     this.replica = { turns, waiting: record.waiting };
+    this.backOff = new BackOff(options.clock);
     this.verify(turns);
   }
 
@@ -125,6 +127,10 @@ export class FollowedSession {
   get readSeq(): number {
     return this.record.readSeq;
   }
+  /** The host told two stories: one number for two turns, or two keys for one participant. The first is kept. */
+  get conflict(): boolean {
+    return this.record.conflict === true;
+  }
   get me(): SessionParticipant | undefined {
     return this.participants.find(({ id }) => id === this.participantId);
   }
@@ -138,7 +144,7 @@ export class FollowedSession {
       head: entered.head,
       hostUrl,
       participantId: entered.participant_id,
-      participants: entered.participants,
+      ...this.withParticipants(entered.participants),
       agreement: entered.agreement,
       ended: null,
     });
@@ -163,6 +169,8 @@ export class FollowedSession {
   /** The connection is gone; what is here stays readable, and what is written waits. */
   lost(): void {
     this.connection = null;
+    this.cancelRetry?.();
+    this.cancelRetry = null;
     this.link = 'offline';
     this.present = [];
     this.streams.clear();
@@ -206,20 +214,16 @@ export class FollowedSession {
     switch (event.type) {
       case 'session-turns':
         return this.take(event.turns);
-      case 'session-changed': {
-        const byId = new Map(this.participants.map((each) => [each.id, each]));
-        for (const participant of event.participants ?? []) byId.set(participant.id, participant);
-        this.update({ head: event.head ?? this.head, participants: [...byId.values()] });
+      case 'session-changed':
+        this.update({ head: event.head ?? this.head, ...this.withParticipants(event.participants ?? []) });
         return this.verify(this.turns.filter(({ id }) => this.unverified.has(id)));
-      }
       case 'session-present':
         this.present = event.present;
         return this.changed({ kind: 'presence' });
       case 'session-streamed':
         return this.receivePiece(event.participant_id, event.piece);
       case 'session-ended':
-        this.lost();
-        return this.update({ ended: event.message });
+        return this.end(event.message);
       case 'session-returned':
         void this.takeBack(event.turn_id, { code: event.code, message: event.message, retryable: false });
         return undefined;
@@ -255,8 +259,8 @@ export class FollowedSession {
     const received = receiveTurns(this.replica, turns);
     this.replica = received.replica;
     if (received.conflict && !this.conflict) {
-      this.conflict = true;
       this.options.logger.warn('The host gave one number to two turns', { sessionId: this.id });
+      this.update({ conflict: true });
     }
     if (received.gap) void this.sync();
     if (received.added.length === 0) return;
@@ -271,6 +275,25 @@ export class FollowedSession {
     // The turns are on disk of their own; only a shorter queue is worth writing the record for.
     if (this.replica.waiting.length !== waitingBefore) void this.save();
     this.changed({ kind: 'turns', added: received.added });
+  }
+
+  /**
+   * Participants as the host tells of them, each with the first key it gave them: with another one the host could write in
+   * their name.
+   */
+  private withParticipants(told: readonly SessionParticipant[]): Pick<SessionRecord, 'participants' | 'conflict'> {
+    const byId = new Map(this.participants.map((each) => [each.id, each]));
+    let { conflict } = this;
+    for (const participant of told) {
+      const key = byId.get(participant.id)?.public_key ?? null;
+      const isOther = key !== null && key !== participant.public_key;
+      if (isOther && !conflict) {
+        conflict = true;
+        this.options.logger.warn('The host gave another key to a participant', { sessionId: this.id });
+      }
+      byId.set(participant.id, isOther ? { ...participant, public_key: key } : participant);
+    }
+    return { participants: [...byId.values()], conflict };
   }
 
   private verify(turns: readonly Turn[]): void {
@@ -294,9 +317,19 @@ export class FollowedSession {
     while (this.syncWanted && this.connection !== null) {
       this.syncWanted = false;
       const { connection } = this;
-      if (!(await this.catchUp(connection))) return;
-      await this.sendWaiting(connection);
+      const isDone = (await this.catchUp(connection)) && (await this.sendWaiting(connection));
+      if (isDone) this.backOff.reset();
+      else if (this.connection === connection) return this.syncLater();
     }
+  }
+
+  /** The host could not do something now: another round follows, unless the connection is lost before. */
+  private syncLater(): void {
+    this.cancelRetry?.();
+    this.cancelRetry = this.options.clock.schedule(this.backOff.nextDelayMs(), () => {
+      this.cancelRetry = null;
+      void this.sync();
+    });
   }
 
   private async catchUp(connection: ParticipantConnection): Promise<boolean> {
@@ -309,7 +342,10 @@ export class FollowedSession {
       }
       const page = await connection.call({ type: 'session-read', session_id: this.id, after_seq: before }, TurnPage);
       if (this.connection !== connection) return false;
-      if (!page.ok) return false;
+      if (!page.ok) {
+        if (page.error.code === 'session-unknown') this.end(page.error.message);
+        return false;
+      }
       this.take(page.value.turns);
       if (page.value.turns.length === 0 || lastSeq(this.replica) >= page.value.last_seq) {
         this.link = 'current';
@@ -319,11 +355,16 @@ export class FollowedSession {
     }
   }
 
-  /** Sends own turns in the order they were written. The same turn may be sent twice; the host takes it once. */
-  private async sendWaiting(connection: ParticipantConnection): Promise<void> {
+  /**
+   * Sends own turns in the order they were written. The same turn may be sent twice; the host takes it once.
+   *
+   * @returns whether none waits for the host
+   */
+  private async sendWaiting(connection: ParticipantConnection): Promise<boolean> {
     for (;;) {
       const turn = this.replica.waiting.find(({ id }) => !this.kept.has(id));
-      if (turn === undefined || this.connection !== connection) return;
+      if (this.connection !== connection) return false;
+      if (turn === undefined) return true;
       const posted = await connection.call({ type: 'session-post', session_id: this.id, turn }, PostedTurnReply);
       if (posted.ok) {
         if (!this.replica.waiting.some(({ id }) => id === turn.id)) continue;
@@ -336,7 +377,7 @@ export class FollowedSession {
         this.take([{ ...turn, seq: posted.value.seq }]);
         continue;
       }
-      if (keepsWaiting(posted.error)) return;
+      if (keepsWaiting(posted.error)) return false;
       await this.refuse(turn, posted.error);
     }
   }
@@ -365,6 +406,11 @@ export class FollowedSession {
     }
     await this.save();
     this.changed({ kind: 'state' });
+  }
+
+  private end(why: string): void {
+    this.lost();
+    this.update({ ended: why });
   }
 
   private update(change: Partial<SessionRecord>): void {

@@ -1,12 +1,14 @@
 import { appendFile, mkdir, mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startTestCoordinator, type TestCoordinator } from '../../coordinator/testing/start-coordinator';
+import { failure } from '../../protocol/result';
 import { systemClock, type Clock } from '../clock';
 import { fileSecretStore } from '../identity/secret-store';
 import { openIdentity } from '../identity/node-identity';
 import { silentLogger } from '../logger';
+import { ParticipantConnection } from './participant-connection';
 import { SessionClient, type TurnDraft } from './session-client';
 
 /** Generous, for machines that are busy with other things. */
@@ -27,6 +29,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const client of clients.splice(0)) await client.close();
   await host.coordinator.stop();
+  vi.restoreAllMocks();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -111,6 +114,26 @@ describe('taking part in a session', () => {
     await expect.poll(() => textsOf(back, sessionId), WITHIN).toEqual(all);
     await expect.poll(() => textsOf(ada, sessionId), WITHIN).toEqual(all);
     expect(back.session(sessionId)?.waiting).toEqual([]);
+  });
+
+  it('enters a session again that its host could not let it into at first', async () => {
+    const { ada, sessionId } = await pairOf();
+    await ada.close();
+    const call = ParticipantConnection.prototype.call;
+    let refusals = 2;
+    const busy = failure('storage-busy', 'The database is busy.', { retryable: true });
+    vi.spyOn(ParticipantConnection.prototype, 'call').mockImplementation(function (
+      this: ParticipantConnection,
+      body,
+      answer,
+    ) {
+      if (body.type !== 'session-enter' || refusals === 0) return call.call(this, body, answer);
+      refusals -= 1;
+      return Promise.resolve(busy);
+    });
+    const back = await open('ada', impatient);
+    await expect.poll(() => back.session(sessionId)?.link, WITHIN).toBe('current');
+    expect(refusals).toBe(0);
   });
 
   it('catches up over several pages, and mends a file that was cut off', async () => {

@@ -21,6 +21,7 @@ import {
   type ParticipantProfile,
 } from '../../protocol/wire/session-messages';
 import { timeText, type Clock } from '../clock';
+import { BackOff } from '../coordinator-client/back-off';
 import type { CallBody } from '../coordinator-client/pending-calls';
 import { nodeFailure } from '../errors';
 import type { NodeIdentity } from '../identity/node-identity';
@@ -390,13 +391,23 @@ export class SessionClient {
 
   private link(address: HostAddress, isHome: boolean): HostLink {
     const { identity, clock, logger } = this.options;
+    const backOff = new BackOff(clock);
+    let cancelRetry = (): void => undefined;
+    const enterAll = async (connection: ParticipantConnection): Promise<void> => {
+      const isComplete = await this.connected(link, connection, isHome);
+      if (isComplete) backOff.reset();
+      else if (link.connection === connection) {
+        cancelRetry = clock.schedule(backOff.nextDelayMs(), () => void enterAll(connection));
+      }
+    };
     const link: HostLink = new HostLink({
       address,
       identity,
       clock,
       logger,
-      onConnected: (connection) => void this.connected(link, connection, isHome),
+      onConnected: (connection) => void enterAll(connection),
       onLost: () => {
+        cancelRetry();
         if (isHome) this.homeListed = false;
         for (const session of this.followed.values()) if (session.hostUrl === address.url) session.lost();
         this.options.onListChanged();
@@ -409,33 +420,44 @@ export class SessionClient {
     return link;
   }
 
-  /** A coordinator is there (again): every session it hosts is entered, those joined on another computer as well. */
-  private async connected(link: HostLink, connection: ParticipantConnection, isHome: boolean): Promise<void> {
+  /**
+   * A coordinator is there (again): every session it hosts is entered, those joined on another computer as well.
+   *
+   * @returns false where it could not do all of it now; the same again does what is missing
+   */
+  private async connected(link: HostLink, connection: ParticipantConnection, isHome: boolean): Promise<boolean> {
     const { url } = link.address;
-    const listed = await connection.call({ type: 'session-list' }, SessionList);
+    let isComplete = true;
+    const noted = <Value>(result: Result<Value>): Result<Value> => {
+      if (!result.ok && result.error.retryable) isComplete = false;
+      return result;
+    };
+    const listed = noted(await connection.call({ type: 'session-list' }, SessionList));
     const ids = new Set(listed.ok ? listed.value.map(({ head }) => head.id) : []);
     const known = [...this.followed.values()].filter(
       // The own coordinator changes its port from start to start; its id stays, and so do the sessions it leads to.
       ({ head, hostUrl }) =>
         hostUrl === url || (isHome && (head.coordinator_id === connection.coordinatorId || ids.has(head.id))),
     );
-    for (const session of known) await session.enter(connection, url);
+    for (const session of known) {
+      if (session.host !== connection) noted(await session.enter(connection, url));
+    }
     // Before the question: an offer that is told while it is answered is not in the answer.
     this.forgetOffersOf(url);
-    const offers = await connection.call({ type: 'session-offers' }, SessionOffers);
+    const offers = noted(await connection.call({ type: 'session-offers' }, SessionOffers));
     if (offers.ok) for (const offer of offers.value) this.takeOffer(offer, url);
     if (listed.ok) {
       for (const { head } of listed.value) {
         if (this.followed.has(head.id)) continue;
-        const entered = await connection.call(
-          { type: 'session-enter', session_id: head.id, after_seq: 0 },
-          EnteredSession,
+        const entered = noted(
+          await connection.call({ type: 'session-enter', session_id: head.id, after_seq: 0 }, EnteredSession),
         );
         if (entered.ok) await this.take(connection, entered.value, url);
       }
     }
     if (isHome) this.homeListed = listed.ok;
     this.options.onListChanged();
+    return isComplete;
   }
 }
 

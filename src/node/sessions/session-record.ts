@@ -27,6 +27,8 @@ export const SessionRecord = Type.Object({
   readSeq: Type.Integer({ minimum: 0 }),
   /** Why the session can no longer be entered, null while it can. */
   ended: Type.Union([Type.String({ maxLength: 2_000 }), Type.Null()]),
+  /** The host told two stories. */
+  conflict: Type.Optional(Type.Boolean()),
   savedAt: Timestamp,
 });
 export type SessionRecord = Static<typeof SessionRecord>;

@@ -26,7 +26,7 @@ export const sessions = {
   linkOffline: 'Not connected. What you write waits here and is sent when the host is back.',
   linkCatchingUp: 'Catching up with the host …',
   conflict:
-    'The host has given one number to two different turns. What you see here is the order this computer saw first; export it before you go on.',
+    'The host has told two stories: one number for two different turns, or another key for a participant. What you see here is what this computer saw first; export it before you go on.',
   opening: 'Opening the session …',
   unusable: 'Group sessions cannot be used now',
   openFailed: 'The session could not be opened',

@@ -26,7 +26,7 @@ export const sessions = {
   linkOffline: 'Bağlı değil. Yazdıklarınız burada bekler ve ev sahibi dönünce gönderilir.',
   linkCatchingUp: 'Ev sahibine yetişiliyor …',
   conflict:
-    'Ev sahibi bir numarayı iki farklı iletiye verdi. Burada gördüğünüz, bu bilgisayarın ilk gördüğü sıradır; sürdürmeden önce dışa aktarın.',
+    'Ev sahibi çelişkili şeyler söyledi: bir numarayı iki farklı iletiye ya da bir katılımcıya başka bir anahtar verdi. Burada gördüğünüz, bu bilgisayarın ilk gördüğüdür; sürdürmeden önce dışa aktarın.',
   opening: 'Oturum açılıyor …',
   unusable: 'Grup oturumları şu anda kullanılamıyor',
   openFailed: 'Oturum açılamadı',

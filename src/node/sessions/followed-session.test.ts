@@ -1,0 +1,189 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { v7 } from 'uuid';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { generateSigner, nodeEd25519 } from '../../keys/ed25519';
+import { failure, success, type Result } from '../../protocol/result';
+import type { SessionParticipant, Turn } from '../../protocol/session/session';
+import { signTurn } from '../../protocol/signing/sign-document';
+import type { EnteredSession, SessionHead } from '../../protocol/wire/session-messages';
+import type { Clock } from '../clock';
+import { silentLogger } from '../logger';
+import { FollowedSession, type FollowedSessionOptions } from './followed-session';
+import type { ParticipantConnection } from './participant-connection';
+import { ReplicaFiles } from './replica-files';
+
+/* One session at a host that is played by the test, which also decides when time passes. */
+
+const AT = '2026-01-01T00:00:00.000Z';
+const [ada, ben, host] = [generateSigner().signer, generateSigner().signer, generateSigner().signer];
+const [adasId, bensId, sessionId] = [v7(), v7(), v7()];
+
+let folder = '';
+let files: ReplicaFiles;
+let due: (() => void)[] = [];
+
+const clock: Clock = {
+  now: () => Date.parse(AT),
+  random: () => 0.5,
+  schedule: (_delayMs, action) => {
+    due.push(action);
+    return () => {
+      due = due.filter((one) => one !== action);
+    };
+  },
+};
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tore-followed-'));
+  files = new ReplicaFiles(folder);
+  due = [];
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** The pause before another attempt is over. */
+function passTime(): void {
+  for (const action of due.splice(0)) action();
+}
+
+function participant(id: string, publicKey: string): SessionParticipant {
+  return { id, display_name: 'P', platform: 'test', role: 'member', public_key: publicKey, joined_at: AT };
+}
+
+function head(lastSeq: number): SessionHead {
+  return {
+    id: sessionId,
+    title: 'Assay',
+    mode: 'live',
+    status: 'open',
+    coordinator_id: 'c',
+    agreement_ref: null,
+    cost_unit: 'GFT',
+    cost_rate: 1,
+    created_at: AT,
+    updated_at: AT,
+    last_seq: lastSeq,
+  };
+}
+
+function turn(seq: number, id: string, signer: typeof ada): Turn {
+  const bare = { id: v7(), seq, participant_id: id, session_id: sessionId, author: 'human' as const, created_at: AT };
+  const signed = signTurn(
+    { ...bare, content: [{ type: 'text' as const, text: `turn ${seq}` }] },
+    { id, public_key: signer.publicKey },
+    signer,
+    nodeEd25519,
+  );
+  if (!signed.ok) throw new Error(signed.error.message);
+  return signed.value;
+}
+
+const entered = (lastSeq = 0, turns: Turn[] = []): EnteredSession => ({
+  head: head(lastSeq),
+  participant_id: adasId,
+  participants: [participant(adasId, ada.publicKey), participant(bensId, ben.publicKey)],
+  turns,
+  present: [],
+  agreement: null,
+});
+
+const options = (): FollowedSessionOptions => ({ files, clock, logger: silentLogger, onChange: () => undefined });
+
+function follow(): FollowedSession {
+  const { participant_id: participantId, participants } = entered();
+  const rest = { agreement: null, waiting: [], refused: [], readSeq: 0, ended: null, savedAt: AT };
+  return new FollowedSession(
+    { formatVersion: 1, head: head(0), hostUrl: 'http://host', participantId, participants, ...rest },
+    [],
+    options(),
+  );
+}
+
+async function stored(): Promise<FollowedSession> {
+  const { sessions } = await new ReplicaFiles(folder).readAll();
+  const [session] = sessions;
+  if (session === undefined) throw new Error('nothing is stored');
+  return FollowedSession.ofStored(session, options());
+}
+
+/** A connection whose host answers as the test says. */
+function connectionTo(answer: (type: string) => Result<unknown>): ParticipantConnection {
+  const call = ({ type }: { readonly type: string }): Promise<Result<unknown>> => Promise.resolve(answer(type));
+  return { call, typing: () => undefined, stream: () => undefined } as unknown as ParticipantConnection;
+}
+
+describe('a host that gives another key to a participant', () => {
+  it('cannot make its own words theirs: the first key stays, and it is remembered', async () => {
+    const session = follow();
+    await session.entered(
+      connectionTo(() => success({ turns: [], last_seq: 0 })),
+      entered(),
+      'http://host',
+    );
+    const [real, forged] = [turn(1, bensId, ben), turn(2, bensId, host)];
+    session.receive({ type: 'session-turns', session_id: sessionId, turns: [real, forged] });
+    const swapped = { ...participant(bensId, host.publicKey), display_name: 'Ben' };
+    session.receive({ type: 'session-changed', session_id: sessionId, participants: [swapped] });
+    expect([...session.unverified]).toEqual([forged.id]);
+    expect(session.participants[1]).toMatchObject({ display_name: 'Ben', public_key: ben.publicKey });
+    expect(session.conflict).toBe(true);
+    await session.settled();
+
+    const again = await stored();
+    expect(again.conflict).toBe(true);
+    const swappedOnEntering = { ...entered(2), participants: [participant(bensId, host.publicKey)] };
+    await again.entered(
+      connectionTo(() => success({ turns: [], last_seq: 2 })),
+      swappedOnEntering,
+      'http://host',
+    );
+    expect(again.participants.map(({ public_key: key }) => key)).toEqual([ada.publicKey, ben.publicKey]);
+    await again.settled();
+    expect([...(await stored()).unverified]).toEqual([forged.id]);
+  });
+});
+
+describe('a host that cannot do something now', () => {
+  it('is asked again for what is missing and sent again what waits, while the connection stands', async () => {
+    const busy = failure('limit-reached', 'Slower, please.', { retryable: true });
+    const missing = [turn(1, bensId, ben)];
+    let refusals = 1;
+    const asked: string[] = [];
+    const connection = connectionTo((type) => {
+      asked.push(type);
+      if (refusals > 0) {
+        refusals -= 1;
+        return busy;
+      }
+      return success(type === 'session-read' ? { turns: missing, last_seq: 1 } : { seq: 2 });
+    });
+    const session = follow();
+    await session.entered(connection, entered(1), 'http://host');
+    expect(session.link).toBe('catching-up');
+    passTime();
+    await expect.poll(() => session.link).toBe('current');
+    expect(session.turns).toHaveLength(1);
+    expect(due).toEqual([]);
+
+    refusals = 2;
+    const { seq: _seq, ...posted } = turn(2, adasId, ada);
+    await session.post(posted);
+    for (const left of [1, 0]) {
+      await expect.poll(() => due.length).toBe(1);
+      expect([session.waiting.length, refusals]).toEqual([1, left]);
+      passTime();
+    }
+    await expect.poll(() => session.waiting.length).toBe(0);
+    expect(session.turns).toHaveLength(2);
+    expect(asked).toEqual(['session-read', 'session-read', 'session-post', 'session-post', 'session-post']);
+
+    refusals = 1;
+    const { seq: _next, ...another } = turn(3, adasId, ada);
+    await session.post(another);
+    await expect.poll(() => due.length).toBe(1);
+    session.lost();
+    expect(due).toEqual([]);
+    await session.settled();
+  });
+});
