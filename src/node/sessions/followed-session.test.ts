@@ -26,6 +26,7 @@ let due: (() => void)[] = [];
 
 const clock: Clock = {
   now: () => Date.parse(AT),
+  monotonicMs: () => 0,
   random: () => 0.5,
   schedule: (_delayMs, action) => {
     due.push(action);
