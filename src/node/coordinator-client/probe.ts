@@ -14,7 +14,7 @@ export function unauthorizedFailure(status: number, detail: string | null): Retu
   const said = detail === null ? '' : ` It says: ${detail}`;
   return nodeFailure(
     'coordinator-unauthorized',
-    `The coordinator refused the access token (status ${status}).${said}`,
+    `The coordinator asks for an access token that it accepts (status ${status}).${said}`,
     {
       suggestion: 'Ask whoever runs the coordinator for an access token and enter it.',
     },

@@ -22,7 +22,7 @@ function LicenceTexts() {
   };
   return (
     <>
-      <div>
+      <div className={classes.showLicences}>
         <Button variant="default" size="xs" aria-expanded={texts !== null} onClick={() => void toggle()}>
           {texts === null ? t('settings.about.licencesShow') : t('settings.about.licencesHide')}
         </Button>

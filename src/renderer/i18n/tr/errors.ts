@@ -34,7 +34,7 @@ export const errors: Readonly<Record<string, string>> = {
   'coordinator-timeout': 'Koordinatör zamanında yanıt vermedi. Kendiliğinden yeniden denenir.',
   'coordinator-not-tore': 'Bu adreste bir tore koordinatörü yok. Adresi denetleyin.',
   'coordinator-unauthorized':
-    'Koordinatör erişim anahtarını kabul etmedi. Koordinatörü işletenden bir anahtar isteyip girin.',
+    'Koordinatör kabul edeceği bir erişim anahtarı istiyor. Koordinatörü işletenden bir anahtar isteyip girin.',
   'coordinator-fault': 'Koordinatörde bir hata oldu. Sonra yeniden deneyin.',
   'coordinator-stopping': 'Koordinatör kapanıyor. Birazdan yeniden deneyin.',
   'coordinator-internal': 'Koordinatörde beklenmeyen bir hata oldu.',
