@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { callAt, get, post, registerNode, shard, type Json } from '../testing/foreign-client';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
+import { WsNode } from '../testing/ws-node';
 
 /** Generous, for machines that are busy with other things. */
 const WITHIN = { timeout: 20_000 };
@@ -30,4 +31,22 @@ it('forgets shards whose node has gone without a word, and knows them again when
   expect((await post(`/inference/shards/heartbeat/${gone}`)).status).toBe(404);
   await post('/inference/shards/register', shard(gone, 0, 3));
   expect(await counted()).toEqual({ online: 2, offline: 0, layers_covered: 8 });
+});
+
+it('keeps the shards of connected nodes when the computer has slept', async () => {
+  let nowMs = Date.parse('2026-06-01T00:00:00Z');
+  target = await startTestCoordinator({}, { clock: { nowMs: () => nowMs } });
+  callAt(target.url);
+  const node = await WsNode.connect(target.url);
+  try {
+    await node.register();
+    await node.registerShard(0, 3);
+    await post('/inference/shards/register', shard(await registerNode('key-a'), 4, 7));
+    nowMs += 12 * OFFLINE_AFTER_MS;
+    await expect.poll(counted, WITHIN).toEqual({ online: 0, offline: 1, layers_covered: 0 });
+    expect(await node.call({ type: 'heartbeat' })).toMatchObject({ ok: true, value: { shards: 1 } });
+    expect(await counted()).toEqual({ online: 1, offline: 0, layers_covered: 4 });
+  } finally {
+    node.drop();
+  }
 });

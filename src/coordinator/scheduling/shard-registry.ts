@@ -134,10 +134,15 @@ export class ShardRegistry {
     return removed;
   }
 
-  /** Forgets shards of which nothing was heard for long. Others who keep a copy may have heard of them, and judge alone. */
+  /**
+   * Forgets shards of which nothing was heard for long. Connected nodes keep theirs: this computer may have slept. Others who
+   * keep a copy may have heard of them, and judge alone.
+   */
   forgetSilent(): void {
     const heardSinceMs = this.clock.nowMs() - FORGET_AFTER_SILENCES * this.offlineAfterMs;
-    for (const shard of this.all()) if (shard.lastHeartbeatMs <= heardSinceMs) this.drop(shard.nodeId, shard.modelId);
+    for (const { nodeId, modelId, lastHeartbeatMs } of this.all()) {
+      if (lastHeartbeatMs <= heardSinceMs && !this.isConnected(nodeId)) this.drop(nodeId, modelId);
+    }
   }
 
   /** How the shard can be reached now, or null when it is offline. */

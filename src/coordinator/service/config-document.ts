@@ -34,7 +34,7 @@ const SECTIONS: readonly Section[] = [
     [
       [
         'databaseFile',
-        'SQLite file; used when databaseUrl is not set. A path that is not whole counts from the folder of this file.',
+        'SQLite file; used when databaseUrl is not set. A path that is not whole counts from the folder of this file; without the setting it is tore-coordinator.db in the working directory.',
       ],
       [
         'databaseUrl',
