@@ -100,10 +100,13 @@ function notFound(): LibraryError {
 export class ConversationShelf {
   readonly #database: Database;
   readonly #now: () => Date;
+  readonly #onSaved: () => Promise<void>;
 
-  constructor(database: Database, now: () => Date) {
+  /** @param onSaved - called after each `save` */
+  constructor(database: Database, now: () => Date, onSaved: () => Promise<void>) {
     this.#database = database;
     this.#now = now;
+    this.#onSaved = onSaved;
   }
 
   /** One page of a list. */
@@ -250,7 +253,9 @@ export class ConversationShelf {
     return asResult(async () => {
       for (;;) {
         const saved = await this.#saveOver(conversation, options);
-        if (saved !== null) return saved;
+        if (saved === null) continue;
+        await this.#onSaved();
+        return saved;
       }
     });
   }

@@ -28,9 +28,12 @@ function notFound(): LibraryError {
 /** Projects, sessions, discovery records and agreements of a library. */
 export class DocumentShelf {
   readonly #database: Database;
+  readonly #onSaved: () => Promise<void>;
 
-  constructor(database: Database) {
+  /** @param onSaved - called after each `save` */
+  constructor(database: Database, onSaved: () => Promise<void>) {
     this.#database = database;
+    this.#onSaved = onSaved;
   }
 
   list(kind?: OtherDocument['kind']): Promise<LibraryResult<readonly DocumentSummary[]>> {
@@ -112,6 +115,7 @@ export class DocumentShelf {
         );
         await insertDocument(transaction, { document, entries }, { state: 'live', importId: null, replacesKey: null });
       });
+      await this.#onSaved();
     });
   }
 

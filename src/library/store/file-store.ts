@@ -75,7 +75,7 @@ export class FileStore {
 
   /**
    * Writes a stream under its hash, through to the disk: to a name of its own first, so that a file that is there is whole.
-   * A copy that is there already stays untouched.
+   * A whole copy that is there already stays untouched.
    */
   async write(content: AsyncIterable<Uint8Array>): Promise<WrittenFile> {
     const temporary = join(this.#folder, INCOMING, randomUUID());
@@ -96,7 +96,7 @@ export class FileStore {
         await file.close();
       }
       const sha256 = hash.digest('hex');
-      if ((await sizeOf(this.pathOf(sha256))) !== sizeBytes) {
+      if (!(await this.#isWhole(sha256, sizeBytes))) {
         await this.#place(temporary, sha256);
         isPlaced = true;
       }
@@ -105,6 +105,19 @@ export class FileStore {
       throw thrown instanceof LibraryError || systemCodeOf(thrown) === null ? thrown : failed(thrown);
     } finally {
       if (!isPlaced) await rm(temporary, { force: true });
+    }
+  }
+
+  /** Whether a copy is there and reads back as it should. */
+  async #isWhole(sha256: string, sizeBytes: number): Promise<boolean> {
+    if ((await sizeOf(this.pathOf(sha256))) !== sizeBytes) return false;
+    try {
+      const pieces = this.read(sha256);
+      while ((await pieces.next()).done !== true) continue;
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof LibraryError) return false;
+      throw thrown;
     }
   }
 

@@ -106,6 +106,17 @@ describe('the end of two versions', () => {
     expect([merged.messages.map(({ id }) => id), merged.head]).toEqual([['a', 'b', 'c', 'x'], 'c']);
   });
 
+  it('stays the one chosen here, however often the other version is imported', () => {
+    const here = conversation(EARLIER, {
+      messages: [message('a', null), message('b', 'a'), message('c', 'b')],
+      head: 'c',
+    });
+    const given = conversation(LATER, { messages: [message('a', null), message('b', 'a'), message('d', 'b')] });
+    const once = mergeConversations(here, given);
+    expect([once.messages.map(({ id }) => id), once.head]).toEqual([['a', 'b', 'd', 'c'], 'c']);
+    expect(conversationHash(mergeConversations(once, given))).toBe(conversationHash(once));
+  });
+
   it('stays where the older version is the given one', () => {
     const merged = mergeConversations(conversation(LATER, long), conversation(EARLIER, short));
     expect(merged).toEqual(conversation(LATER, long));

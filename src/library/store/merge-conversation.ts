@@ -36,8 +36,9 @@ export function mergeConversations(existing: Conversation, given: Conversation):
   // A branch that goes on only here is what the person was reading; the product's own end does not take it away.
   const existingGoesOn = typeof existing.head === 'string' && !incoming.messages.some(({ id }) => id === existing.head);
   const end = existingGoesOn ? existing.head : (endOf(newer) ?? endOf(older));
-  // A version that ends with its last message need not say so.
-  const head = typeof newer.head === 'string' || end !== messages.at(-1)?.id ? end : newer.head;
+  // A version that ends with its last message need not say so, unless the person chose that end here.
+  const isNamed = existingGoesOn || typeof newer.head === 'string';
+  const head = isNamed || end !== messages.at(-1)?.id ? end : newer.head;
   const participants = [...new Map([...byId(older.participants), ...byId(newer.participants)]).values()];
   const attachments = mergeAttachments(newer.attachments, older.attachments);
   const handoff = newer.handoff ?? older.handoff;

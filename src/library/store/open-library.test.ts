@@ -347,6 +347,28 @@ describe('keeping conversations', () => {
     expect(value(await library.storage())).toMatchObject({ fileCount: 1, filesBytes: 4 });
   });
 
+  it('removes a file that was added by hand with the conversation that needed it', async () => {
+    const [id = ''] = await ids();
+    async function* bytes(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('kept');
+    }
+    const { sha256, sizeBytes } = value(await library.addFile(bytes()));
+    const conversation = value(await library.conversations.get(id));
+    const attachment = {
+      id: 'f',
+      name: 'kept.txt',
+      media_type: 'text/plain',
+      size_bytes: sizeBytes,
+      checksum: { algorithm: 'sha-256', value: sha256 },
+      storage: 'inline',
+      data: '',
+    } as const;
+    value(await library.conversations.save({ ...conversation, attachments: [attachment] }));
+    value(await library.conversations.delete([id]));
+    value(await library.emptyBin(new Date('2026-06-01T00:00:00Z')));
+    expect(value(await library.storage())).toMatchObject({ fileCount: 0, filesBytes: 0 });
+  });
+
   it('keeps the files of an import that begins while the bin is emptied', async () => {
     const archive = zipBytes([
       { name: 'conversations.json', content: JSON.stringify([fullChatGpt()]) },

@@ -59,8 +59,8 @@ export class Library {
   readonly #database: Database;
   readonly #now: () => Date;
   readonly #gate = new FileGate();
-  /** Added for documents that are not saved yet. */
-  #expectedFiles = new Set<string>();
+  /** Added for documents that are not saved yet; all of them are in the database. */
+  readonly #expectedFiles = new Set<string>();
   #isImporting = false;
 
   /** @internal use `openLibrary` */
@@ -68,9 +68,10 @@ export class Library {
     this.#database = database;
     this.#now = now;
     this.files = files;
-    this.conversations = new ConversationShelf(database, now);
+    const onSaved = (): Promise<void> => this.#expectNoSaved();
+    this.conversations = new ConversationShelf(database, now, onSaved);
     this.folders = new FolderShelf(database);
-    this.documents = new DocumentShelf(database);
+    this.documents = new DocumentShelf(database, onSaved);
   }
 
   /**
@@ -121,12 +122,12 @@ export class Library {
     return asResult(() =>
       this.#gate.write(async () => {
         const stored = await this.files.write(content);
-        this.#expectedFiles.add(stored.sha256);
         await this.#database
           .insertInto('files')
           .values({ sha256: stored.sha256, size_bytes: stored.sizeBytes })
           .onConflict((conflict) => conflict.doNothing())
           .execute();
+        this.#expectedFiles.add(stored.sha256);
         return stored;
       }),
     );
@@ -195,9 +196,17 @@ export class Library {
 
   #removeUnusedFiles(): Promise<number> {
     return this.#gate.collect(async () => {
-      this.#expectedFiles = await unusedAmong(this.#database, this.#expectedFiles);
+      await this.#expectNoSaved();
       return removeUnusedFiles(this.#database, this.files, this.#expectedFiles);
     });
+  }
+
+  /** Files a document was saved with go with the last one that needs them. */
+  async #expectNoSaved(): Promise<void> {
+    if (this.#expectedFiles.size === 0) return;
+    const asked = [...this.#expectedFiles];
+    const unused = await unusedAmong(this.#database, asked);
+    for (const sha256 of asked) if (!unused.has(sha256)) this.#expectedFiles.delete(sha256);
   }
 
   /** Closes the database. Nothing of the library may be used afterwards. */

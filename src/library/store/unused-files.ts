@@ -17,10 +17,10 @@ function selectUnused(database: Database): SelectQueryBuilder<LibraryTables, 'fi
 }
 
 /** Of some files those that no document needs yet. */
-export async function unusedAmong(database: Database, hashes: ReadonlySet<string>): Promise<Set<string>> {
+export async function unusedAmong(database: Database, hashes: readonly string[]): Promise<Set<string>> {
   const rows = await selectUnused(database)
     .select('sha256')
-    .where(sql<boolean>`sha256 in (select value from json_each(${JSON.stringify([...hashes])}))`)
+    .where(sql<boolean>`sha256 in (select value from json_each(${JSON.stringify(hashes)}))`)
     .execute();
   return new Set(rows.map(({ sha256 }) => sha256));
 }

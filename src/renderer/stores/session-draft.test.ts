@@ -38,10 +38,25 @@ describe('a turn that is being written', () => {
     expect(aimDraft(replying, null)).toMatchObject({ text: 'Yes', target: null });
   });
 
-  it('is empty once it is posted, unless it was changed meanwhile', () => {
+  it('is empty once it is posted, but for what was added meanwhile', () => {
     expect(draftAfterPost(written, written)).toEqual(EMPTY_DRAFT);
     const next = { ...EMPTY_DRAFT, text: 'The next one' };
-    expect(draftAfterPost(next, written)).toBe(next);
+    expect(draftAfterPost(next, written)).toEqual(next);
+    const other = { ...file, name: 'b.txt' };
+    const more = { ...written, text: `${written.text}, and more`, files: [file, other] };
+    expect(draftAfterPost(more, written)).toEqual({ ...EMPTY_DRAFT, text: ', and more', files: [other] });
+    expect(draftAfterPost({ ...written, target: { ...reply, turnId: 't-5' } }, written)).toEqual({
+      ...EMPTY_DRAFT,
+      target: { ...reply, turnId: 't-5' },
+    });
+  });
+
+  it('is not posted twice where an edit begins or ends meanwhile', () => {
+    expect(draftAfterPost(aimDraft(written, edit), written)).toEqual(aimDraft(EMPTY_DRAFT, edit));
+    const editing = aimDraft(written, edit);
+    expect(draftAfterPost(aimDraft(editing, null), editing)).toEqual(written);
+    const typedOn = { ...editing, text: `${editing.text}!` };
+    expect(draftAfterPost(typedOn, editing)).toEqual({ ...written, text: `${written.text}!` });
   });
 
   it('takes a number of files and says how many it does not take', () => {

@@ -30,9 +30,18 @@ export function aimDraft(draft: SessionDraft, target: TurnTarget | null): Sessio
   return target === null && draft.aside !== null ? own : { ...own, target };
 }
 
-/** What is left of a draft of which a state was posted: what was put aside, and what was changed meanwhile. */
+/** What is left of a draft of which a state was posted: what was put aside, and what was added meanwhile. */
 export function draftAfterPost(draft: SessionDraft, posted: SessionDraft): SessionDraft {
-  return draft === posted ? (draft.aside ?? EMPTY_DRAFT) : draft;
+  const left = posted.aside ?? EMPTY_DRAFT;
+  if (draft === posted) return left;
+  // An edit was begun meanwhile.
+  if (draft.aside === posted) return { ...draft, aside: left };
+  // An edit was given up meanwhile: what is there now was put aside, and not posted.
+  if (draft.aside !== posted.aside) return draft;
+  const text = draft.text.startsWith(posted.text) ? draft.text.slice(posted.text.length) : draft.text;
+  const files = draft.files.filter((file) => !posted.files.includes(file));
+  if (posted.aside !== null) return { ...left, text: left.text + text, files: [...left.files, ...files] };
+  return { text, files, target: draft.target === posted.target ? null : draft.target, aside: null };
 }
 
 /** Adds files as far as a turn takes them; `leftOut` says how many it does not. */
