@@ -198,6 +198,31 @@ describe('a coordinator of the HTTP baseline', () => {
       await until(() => coordinator.shards.size === 0);
     });
 
+    it('hands over what does not end in time, and waits for nothing then', async () => {
+      const { base, letGo } = await serveSlowly();
+      const running = forward(base);
+      await until(() => node.snapshot().requestsActive === 1);
+      node.finishBeforeNextPause();
+      node.pause();
+      await until(() => node.snapshot().state.kind === 'paused');
+      clock.advance(600_000);
+      await until(() => coordinator.shards.size === 0);
+      // A loop that did not wait would keep this from ever ending.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(node.snapshot().requestsActive).toBe(1);
+      letGo();
+      expect(await running).toEqual({ status: 503, body: { detail: 'This node is paused.' } });
+    });
+
+    it('takes nothing while it is paused and the coordinator is away', async () => {
+      const { base, letGo } = await serveSlowly();
+      letGo();
+      await coordinator.stop();
+      await timePassesUntil(() => node.snapshot().state.kind === 'waiting');
+      node.pause();
+      expect(await forward(base)).toEqual({ status: 503, body: { detail: 'This node is paused.' } });
+    });
+
     it('rests between passes as the person allows it a share of the processor', async () => {
       const { idle, inUse } = DEFAULT_RUN_PREFERENCES.policy;
       const half = { cpuShare: 0.5, gpuShare: 0.5 };

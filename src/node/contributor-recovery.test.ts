@@ -26,8 +26,13 @@ async function startStranger(status: number, port: number): Promise<{ url: strin
 }
 
 /** Engines that hold layers back half-way until they are let go, and the loads that were begun. */
-function gatedEngines(): { startEngine: StartEngine; loads: (AbortSignal | undefined)[]; open: () => void } {
-  const { start } = tinyEngines();
+function gatedEngines(): {
+  startEngine: StartEngine;
+  engines: ReturnType<typeof tinyEngines>['engines'];
+  loads: (AbortSignal | undefined)[];
+  open: () => void;
+} {
+  const { start, engines } = tinyEngines();
   const loads: (AbortSignal | undefined)[] = [];
   let open = (): void => undefined;
   const gate = new Promise<void>((resolve) => {
@@ -46,10 +51,31 @@ function gatedEngines(): { startEngine: StartEngine; loads: (AbortSignal | undef
     };
     return started;
   };
-  return { startEngine, loads, open };
+  return { startEngine, engines, loads, open };
 }
 
 describe('a node whose coordinator, memory or clock is not as it was', () => {
+  it('leaves everything else its turn when the engine ends while a load waits for something else', async () => {
+    const coordinator = await startCoordinator();
+    const { startEngine, engines, loads, open } = gatedEngines();
+    const clock = movableClock();
+    const { node } = createNode(coordinator.url, {}, {}, { startEngine, clock });
+    let isTold = false;
+    node.on('notice', () => {
+      isTold = true;
+    });
+    node.start();
+    await until(() => loads.length === 1);
+    engines.at(-1)?.exit('killed');
+    await until(() => isTold);
+    // The next attempt is due, and the load that is under way comes first.
+    clock.skippedMs += 60_000;
+    node.updateReadings({});
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    open();
+    await reached(node, 'serving');
+  });
+
   it('notices a connection lost while layers load, and registers them over the next one', async () => {
     const coordinator = await startCoordinator();
     const { startEngine, loads, open } = gatedEngines();

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from './clock';
 
 /** Wakes one waiting loop. A signal given while nobody waits is kept for the next wait. */
@@ -12,7 +13,10 @@ export class Wake {
     this.wakeUp?.();
   }
 
-  /** Resolves at the next signal, at the latest after `timeoutMs`; null waits without end. */
+  /**
+   * Resolves at the next signal, at the latest after `timeoutMs`; null waits without end. Where there is nothing to wait for
+   * everything else gets its turn once, so that a loop cannot hold up what it waits for.
+   */
   async wait(timeoutMs: number | null): Promise<void> {
     if (!this.pending && (timeoutMs === null || timeoutMs > 0)) {
       await new Promise<void>((resolve) => {
@@ -23,7 +27,7 @@ export class Wake {
         };
       });
       this.wakeUp = null;
-    }
+    } else await nextTurn();
     this.pending = false;
   }
 }

@@ -103,7 +103,8 @@ export class ShardService {
   /** Milliseconds until `reconcile` has something to do without anything else happening, or null. */
   get retryInMs(): number | null {
     const atMs = this.setback?.retryAtMs ?? null;
-    return atMs === null ? null : Math.max(0, atMs - this.options.clock.monotonicMs());
+    // The end of a load brings the next `reconcile`.
+    return atMs === null || this.loading !== null ? null : Math.max(0, atMs - this.options.clock.monotonicMs());
   }
 
   /** Forgets earlier failures, so that the next `reconcile` tries at once. */
