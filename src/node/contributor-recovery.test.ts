@@ -74,6 +74,7 @@ describe('a node whose coordinator, memory or clock is not as it was', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     open();
     await reached(node, 'serving');
+    expect(node.snapshot()).toMatchObject({ shard: { modelId: 'test/tiny' } });
   });
 
   it('notices a connection lost while layers load, and registers them over the next one', async () => {

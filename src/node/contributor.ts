@@ -317,14 +317,12 @@ export class ContributorNode {
     const decision = this.decide();
     this.applyLevel(decision);
     this.shards.abandonUnless(this.wishOf(decision));
-    // Whoever knows the address of the HTTP server reaches it without the coordinator.
-    if (!decision.run && this.connection === null) this.shards.accept(false);
     this.wake.signal();
   }
 
-  /** Passes on what takes effect at once: speeds. */
+  /** Passes on what takes effect at once, with or without a coordinator: speeds, and that nothing new is taken. */
   private applyLevel(decision: RunDecision): void {
-    if (!decision.run) return;
+    if (!decision.run) return this.shards.accept(false);
     const { level } = decision;
     const { hardware } = this.snapshot();
     const provider = this.keeper.served?.handle.provider ?? 'cpu';
@@ -493,10 +491,7 @@ export class ContributorNode {
 
   private nextWorkInMs(): number | null {
     const { run, recheckAtMs } = this.decide();
-    const { remainingMs } = this.pausing;
-    // Requests that were handed over end by themselves, which wakes the loop.
-    const isFinishing = this.shards.active > 0 && remainingMs !== 0;
-    const waits = [run ? this.shards.retryInMs : isFinishing ? remainingMs : null];
+    const waits = [run ? this.shards.retryInMs : this.shards.active > 0 ? this.pausing.remainingMs : null];
     // An hour at most: a clock that was set, or a change of daylight saving, must not make a plan late for long.
     if (recheckAtMs !== null) waits.push(Math.min(Math.max(1, recheckAtMs - this.clock.now()), MAX_POLICY_WAIT_MS));
     const known = waits.filter((wait) => wait !== null);

@@ -20,13 +20,14 @@ export class PauseProgress {
   mayFinish(reason: PauseReason, byRules: boolean): boolean {
     this.beganMs ??= this.clock.monotonicMs();
     if (URGENT.has(reason.kind)) return false;
-    return (BY_PERSON.has(reason.kind) ? this.finishFirst : byRules) && (this.remainingMs ?? 0) > 0;
+    return (BY_PERSON.has(reason.kind) ? this.finishFirst : byRules) && this.remainingMs !== null;
   }
 
-  /** Until running requests are handed over; null while nothing pauses. */
+  /** Until running requests are handed over; null while nothing pauses, and once that time is over. */
   get remainingMs(): number | null {
     if (this.beganMs === null) return null;
-    return Math.max(0, this.beganMs + FINISH_LIMIT_MS - this.clock.monotonicMs());
+    const remainingMs = this.beganMs + FINISH_LIMIT_MS - this.clock.monotonicMs();
+    return remainingMs > 0 ? remainingMs : null;
   }
 
   /** Work goes on. */
