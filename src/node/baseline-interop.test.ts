@@ -164,6 +164,16 @@ describe('a coordinator of the HTTP baseline', () => {
       return { status: response.status, body: await response.json() };
     }
 
+    /** Pauses while a call is in the engine, which is to be finished first. */
+    async function pauseToFinish(base: string): Promise<{ running: ReturnType<typeof forward> }> {
+      const running = forward(base);
+      await until(() => node.snapshot().requestsActive === 1);
+      node.finishBeforeNextPause();
+      node.pause();
+      await until(() => node.snapshot().state.kind === 'paused');
+      return { running };
+    }
+
     const healthOf = async (base: string): Promise<unknown> => (await fetch(`${base}/health`)).json();
 
     it('hands over what runs, takes nothing new, and goes on afterwards', async () => {
@@ -186,11 +196,7 @@ describe('a coordinator of the HTTP baseline', () => {
 
     it('finishes what runs before it pauses where the person wishes that', async () => {
       const { base, letGo } = await serveSlowly();
-      const running = forward(base);
-      await until(() => node.snapshot().requestsActive === 1);
-      node.finishBeforeNextPause();
-      node.pause();
-      await until(() => node.snapshot().state.kind === 'paused');
+      const { running } = await pauseToFinish(base);
       expect(await forward(base)).toEqual({ status: 503, body: { detail: 'This node is paused.' } });
       expect(coordinator.shards.size).toBe(1);
       letGo();
@@ -200,11 +206,7 @@ describe('a coordinator of the HTTP baseline', () => {
 
     it('hands over what does not end in time, and waits for nothing then', async () => {
       const { base, letGo } = await serveSlowly();
-      const running = forward(base);
-      await until(() => node.snapshot().requestsActive === 1);
-      node.finishBeforeNextPause();
-      node.pause();
-      await until(() => node.snapshot().state.kind === 'paused');
+      const { running } = await pauseToFinish(base);
       clock.advance(600_000);
       await until(() => coordinator.shards.size === 0);
       // A loop that did not wait would keep this from ever ending.

@@ -60,7 +60,7 @@ describe('keeping files', () => {
   it('keeps what is there when a later write fails', async () => {
     const { sha256 } = await store.write(content());
     const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-    vi.spyOn(await fileHandles(), 'sync').mockRejectedValue(full);
+    vi.spyOn(await fileHandles(), 'writeFile').mockRejectedValue(full);
     await expect(store.write(content())).rejects.toMatchObject({ failure: { code: 'storage-full' } });
     expect(await readFile(store.pathOf(sha256))).toEqual(CONTENT);
   });
@@ -72,5 +72,15 @@ describe('keeping files', () => {
     // Windows opens no folder.
     const folders = process.platform === 'win32' ? [] : [dirname(store.pathOf(sha256)), folder];
     expect(sync).toHaveBeenCalledTimes(1 + folders.length);
+    await store.write(content());
+    expect(sync).toHaveBeenCalledTimes(1 + folders.length);
+  });
+
+  it('leaves no file behind that could not be written through', async () => {
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    vi.spyOn(await fileHandles(), 'sync').mockRejectedValue(full);
+    await expect(store.write(content())).rejects.toMatchObject({ failure: { code: 'storage-full' } });
+    expect(await readdir(folder)).toEqual(['incoming']);
+    expect(await readdir(join(folder, 'incoming'))).toEqual([]);
   });
 });

@@ -75,7 +75,7 @@ export class FileStore {
 
   /**
    * Writes a stream under its hash, through to the disk: to a name of its own first, so that a file that is there is whole.
-   * A whole copy that is there already stays untouched.
+   * A whole copy that is there already stays untouched, and nothing else is written through for it.
    */
   async write(content: AsyncIterable<Uint8Array>): Promise<WrittenFile> {
     const temporary = join(this.#folder, INCOMING, randomUUID());
@@ -83,6 +83,8 @@ export class FileStore {
     let sizeBytes = 0;
     let isPlaced = false;
     try {
+      let sha256: string;
+      let isKnown: boolean;
       const file = await open(temporary, 'wx', 0o600);
       try {
         for await (const chunk of content) {
@@ -91,12 +93,13 @@ export class FileStore {
           // Unlike `write`, which may take a part only when the disk is nearly full.
           await file.writeFile(chunk);
         }
-        await file.sync();
+        sha256 = hash.digest('hex');
+        isKnown = await this.#isWhole(sha256, sizeBytes);
+        if (!isKnown) await file.sync();
       } finally {
         await file.close();
       }
-      const sha256 = hash.digest('hex');
-      if (!(await this.#isWhole(sha256, sizeBytes))) {
+      if (!isKnown) {
         await this.#place(temporary, sha256);
         isPlaced = true;
       }

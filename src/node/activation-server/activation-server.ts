@@ -70,6 +70,7 @@ function sendFailure(reply: FastifyReply, error: Failure): FastifyReply {
  */
 export function createActivationServer(host: ActivationServerHost, logger: NodeLogger): FastifyInstance {
   const server = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES });
+
   server.setErrorHandler((thrown, _request, reply) => {
     const status = readRecord(thrown)?.['statusCode'];
     if (typeof status === 'number' && status >= 400 && status < 500) {
