@@ -9,11 +9,24 @@ async function axeInPage(page: Page): Promise<{ axeSource?: string }> {
   return isThere.every(Boolean) ? { axeSource: 'true' } : {};
 }
 
+/**
+ * Waits until nothing on the page is on its way to another colour, place or size: half-way through a change of theme a
+ * text may have the contrast of neither. What turns or blinks for ever is not waited for.
+ */
+async function untilStill(page: Page): Promise<void> {
+  await page.waitForFunction(() =>
+    document
+      .getAnimations()
+      .every(({ playState, effect }) => playState !== 'running' || effect?.getComputedTiming().endTime === Infinity),
+  );
+}
+
 /** Fails with every violation axe finds. `where` names the place in the report. */
 export async function expectAccessible(page: Page, where: string): Promise<void> {
   // The pointer still rests on what was clicked; its tooltip is not part of the screen.
   await page.mouse.move(600, 700);
   await expect(page.getByRole('tooltip')).toHaveCount(0);
+  await untilStill(page);
   const { violations } = await new AxeBuilder({ page, ...(await axeInPage(page)) })
     // Electron has no second page for axe to finish in; its older way runs in the page itself.
     .setLegacyMode(true)
