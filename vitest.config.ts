@@ -13,7 +13,7 @@ const ON_BOTH_ENGINES = [
   'src/coordinator/service/backup.test.ts',
   'src/coordinator/replicas/replicas.test.ts',
   'src/coordinator/discovery/**/*.test.ts',
-  'src/coordinator/federation/{cuts,federation,held-turns}.test.ts',
+  'src/coordinator/federation/{cuts,federation,held-turns,session-copies}.test.ts',
   'src/coordinator/handshake/**/*.test.ts',
   'src/coordinator/sessions/session-order.test.ts',
   'src/coordinator/sessions/session-offers.test.ts',

@@ -1,7 +1,7 @@
 // No accessibility violation in what a window shows, and pictures of it.
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { expect, type ToreApp } from './fixtures';
+import { expect, showTheme, type ToreApp } from './fixtures';
 
 /** Nothing where axe has to be brought into the page; where it is in all its frames already, a script that brings nothing. */
 async function axeInPage(page: Page): Promise<{ axeSource?: string }> {
@@ -40,11 +40,7 @@ export async function expectAccessible(page: Page, where: string): Promise<void>
 /** Finds nothing that keeps anybody out in light and in dark, and keeps a picture of each. */
 export async function lookInBothThemes(tore: ToreApp, name: string): Promise<void> {
   for (const theme of ['light', 'dark'] as const) {
-    await tore.electron.evaluate(({ nativeTheme }, value) => void (nativeTheme.themeSource = value), theme);
-    await tore.window.waitForFunction(
-      (scheme) => document.documentElement.dataset['mantineColorScheme'] === scheme,
-      theme,
-    );
+    await showTheme(tore.electron, tore.window, theme);
     await expectAccessible(tore.window, `${name}, ${theme}`);
     await tore.screenshot(name, [theme]);
   }

@@ -163,6 +163,15 @@ async function startedProgram(): Promise<{ executablePath?: string; args: string
   return { args: [projectDirectory] };
 }
 
+/** Has the app in a theme, or in the system's, and waits until the window has taken it on. */
+export async function showTheme(electron: ElectronApplication, window: Page, source: Theme | 'system'): Promise<void> {
+  const theme = await electron.evaluate(({ nativeTheme }, value): Theme => {
+    nativeTheme.themeSource = value;
+    return nativeTheme.shouldUseDarkColors ? 'dark' : 'light';
+  }, source);
+  await window.waitForFunction((scheme) => document.documentElement.dataset['mantineColorScheme'] === scheme, theme);
+}
+
 async function launch(profile: string, { env = {}, args = [] }: LaunchOptions): Promise<Launched> {
   const program = await startedProgram();
   const electron = await _electron.launch({
@@ -211,14 +220,10 @@ async function launch(profile: string, { env = {}, args = [] }: LaunchOptions): 
       await mkdir(screensDirectory, { recursive: true });
       const before = await electron.evaluate(({ nativeTheme }) => nativeTheme.themeSource);
       for (const theme of themes) {
-        await electron.evaluate(({ nativeTheme }, value) => void (nativeTheme.themeSource = value), theme);
-        await window.waitForFunction(
-          (dark) => matchMedia('(prefers-color-scheme: dark)').matches === dark,
-          theme === 'dark',
-        );
+        await showTheme(electron, window, theme);
         await window.screenshot({ path: join(screensDirectory, `${name}-${theme}.png`), animations: 'disabled' });
       }
-      await electron.evaluate(({ nativeTheme }, value) => void (nativeTheme.themeSource = value), before);
+      await showTheme(electron, window, before);
     },
     async close() {
       if (!(await endInTime(electron, child))) {

@@ -1,7 +1,7 @@
 // The Sessions screen with what a lively group puts into it, in its states and widths; and links that are opened from outside.
 import { createServer, type ServerResponse } from 'node:http';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
+import { createServer as createSocketServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
@@ -302,4 +302,29 @@ test('a link from outside is shown and asks before anybody is contacted; others 
   await clickLink(app, 'tore://run/me', 'second-instance');
   await expect(app.window.getByRole('alert')).toContainText('not known to this version', WITHIN);
   await expect(app.window.getByTestId('session-join-host')).toHaveCount(0);
+});
+
+test('a host that says nothing is not waited for after Cancel', async ({ servingTore: tore }) => {
+  const { window } = tore;
+  const reached: Socket[] = [];
+  const silent = createSocketServer((socket) => void reached.push(socket.on('error', () => undefined).resume()));
+  await new Promise<void>((done) => void silent.listen(0, '127.0.0.1', done));
+  try {
+    const address = `http://127.0.0.1:${String((silent.address() as AddressInfo).port)}`;
+    const link = `tore://session/019cb1a0-3c00-7000-8000-000000000002?host=${encodeURIComponent(address)}`;
+    await clickLink(tore, link, 'second-instance');
+    await window.getByTestId('session-join-name').fill('Ada');
+    await window.getByTestId('session-join').click();
+    await expect.poll(() => reached.length, WITHIN).toBe(1);
+    await window.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await expect(window.getByTestId('session-join')).toHaveCount(0);
+    await expect.poll(() => reached[0]?.destroyed).toBe(true);
+    await clickLink(tore, link, 'second-instance');
+    await window.getByTestId('session-join-name').fill('Ada');
+    await expect(window.getByTestId('session-join')).toBeEnabled();
+    await expect(window.getByTestId('session-dialog-error')).toHaveCount(0);
+  } finally {
+    for (const socket of reached) socket.destroy();
+    silent.close();
+  }
 });

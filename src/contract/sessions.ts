@@ -169,6 +169,8 @@ export const SESSION_CALLS = {
     /** For a host that lets nobody connect without its token; null when it needs none, or has one already. */
     accessToken: Type.Union([Type.String({ minLength: 1, maxLength: 1_000 }), Type.Null()]),
   }),
+  /** Waits no longer for the host; the join under way ends with `cancelled`, or had been accepted already. */
+  'sessions:cancel-join': Type.Null(),
   /** Not to be shown any more; it can still be joined with a link. */
   'sessions:decline-offer': Type.Object(session),
   'sessions:post': Type.Object({
@@ -220,6 +222,7 @@ export interface SessionCallValues {
   'sessions:get': SessionView;
   'sessions:create': SessionView;
   'sessions:join': SessionView;
+  'sessions:cancel-join': null;
   'sessions:decline-offer': null;
   'sessions:post': null;
   'sessions:typing': null;

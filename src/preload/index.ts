@@ -160,6 +160,7 @@ const CHANNELS: Readonly<Record<WindowChannel, true>> = {
   'sessions:get': true,
   'sessions:create': true,
   'sessions:join': true,
+  'sessions:cancel-join': true,
   'sessions:decline-offer': true,
   'sessions:post': true,
   'sessions:typing': true,

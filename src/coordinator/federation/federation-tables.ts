@@ -111,6 +111,8 @@ export interface FederationSessionTable {
   updated_at: string;
   /** Number of the last turn of the copy. */
   last_seq: number;
+  /** Bytes of all turns of the copy. */
+  size_bytes: Generated<number>;
 }
 
 export interface HeldTurnTable {

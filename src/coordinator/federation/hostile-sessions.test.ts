@@ -382,6 +382,16 @@ describe('a hostile host', () => {
     const changed = { type: 'session-changed', session_id: id, participants: [stolen] };
     peer.send({ type: 'session-told', session_id: id, public_keys: [BEN.publicKey], event: changed });
     await expectReason('session-key');
+    const renamed = { type: 'session-changed', session_id: id, head: { ...head, id: v7(), title: 'Of another' } };
+    peer.send({ type: 'session-told', session_id: id, public_keys: [BEN.publicKey], event: renamed });
+    await expectReason('session-foreign');
+    // Asked for what follows, the host answers with what is known, and says that there is more.
+    const asked = calls.length;
+    turns.splice(0, turns.length, ...Array.from({ length: 8 }, () => turns[3] as Json));
+    tell(turnOf(8));
+    await expect.poll(() => calls.slice(asked).map(({ type }) => type), WITHIN).toContain('session-read');
+    expect(await numbers()).toEqual([1, 2, 3, 4]);
+    expect(calls.slice(asked).filter(({ type }) => type === 'session-read')).toHaveLength(1);
     peer.drop();
     await expect
       .poll(async () => (await ask({ type: 'session-enter', after_seq: 4 }))['participants'], WITHIN)

@@ -26,7 +26,12 @@ export interface Appended {
   readonly gap: boolean;
   /** The host has given a number twice. */
   readonly conflict: boolean;
+  /** The copy holds as much as a session can, and took no more. */
+  readonly isFull: boolean;
 }
+
+/** What was wrong with participants a host told of: one had another key than before, or there were more than can be. */
+export type ParticipantFault = 'other-key' | 'too-many';
 
 /** Copies of sessions that peers host, so that own people read on while there is no link. Turns stand as the host ordered them. */
 export class SessionCopies {
@@ -48,9 +53,9 @@ export class SessionCopies {
   /**
    * Keeps what the host said when somebody of this side came in.
    *
-   * @returns false where the host gave another key to a participant, whose first one stays
+   * @returns what was wrong with the participants: one with another key keeps the first, those beyond the limit are left out
    */
-  keep(away: AwaySession, entered: EnteredSession, publicKey: string): Promise<boolean> {
+  keep(away: AwaySession, entered: EnteredSession, publicKey: string): Promise<ParticipantFault | null> {
     const { head, participants, agreement, participant_id: ownId } = entered;
     return this.database.transaction().execute(async (transaction) => {
       const change = {
@@ -69,7 +74,7 @@ export class SessionCopies {
         })
         .onConflict((conflict) => conflict.column('session_id').doUpdateSet(change))
         .execute();
-      const keysHold = await this.saveParticipants(transaction, head.id, participants);
+      const fault = await this.saveParticipants(transaction, head.id, participants);
       await transaction
         .updateTable('federation_session_participants')
         .set({ is_own: 1 })
@@ -77,7 +82,7 @@ export class SessionCopies {
         .where('participant_id', '=', ownId)
         .where('public_key', '=', publicKey)
         .execute();
-      return keysHold;
+      return fault;
     });
   }
 
@@ -86,7 +91,7 @@ export class SessionCopies {
     sessionId: string,
     head: SessionHead | undefined,
     participants: readonly SessionParticipant[],
-  ): Promise<boolean> {
+  ): Promise<ParticipantFault | null> {
     return this.database.transaction().execute(async (transaction) => {
       if (head !== undefined) {
         await transaction
@@ -99,19 +104,21 @@ export class SessionCopies {
     });
   }
 
-  /** Puts turns behind those that are there; what is beyond a gap is not kept. */
+  /** Puts turns behind those that are there, as many as a session can hold; what is beyond a gap is not kept. */
   append(sessionId: string, turns: readonly Turn[]): Promise<Appended> {
     return this.database.transaction().execute(async (transaction) => {
       const row = await transaction
         .selectFrom('federation_sessions')
-        .select('last_seq')
+        .select(['last_seq', 'size_bytes'])
         .where('session_id', '=', sessionId)
         .executeTakeFirst();
       const added: Turn[] = [];
       let lastSeq = row?.last_seq ?? 0;
+      let sizeBytes = row?.size_bytes ?? 0;
       let gap = false;
       let conflict = false;
-      if (row === undefined) return { added, lastSeq, gap, conflict };
+      let isFull = false;
+      if (row === undefined) return { added, lastSeq, gap, conflict, isFull };
       for (const turn of [...turns].sort((a, b) => a.seq - b.seq)) {
         if (turn.seq > lastSeq + 1) {
           gap = true;
@@ -121,28 +128,28 @@ export class SessionCopies {
           conflict ||= !(await this.holds(transaction, sessionId, turn));
           continue;
         }
+        if (lastSeq >= SESSION_LIMITS.maxTurns || sizeBytes >= SESSION_LIMITS.maxBytes) {
+          isFull = true;
+          break;
+        }
         const text = JSON.stringify(turn);
+        const size = Buffer.byteLength(text, 'utf8');
         await transaction
           .insertInto('federation_session_turns')
-          .values({
-            session_id: sessionId,
-            seq: turn.seq,
-            id: turn.id,
-            turn_json: text,
-            size_bytes: Buffer.byteLength(text, 'utf8'),
-          })
+          .values({ session_id: sessionId, seq: turn.seq, id: turn.id, turn_json: text, size_bytes: size })
           .execute();
         lastSeq = turn.seq;
+        sizeBytes += size;
         added.push(turn);
       }
       if (added.length > 0) {
         await transaction
           .updateTable('federation_sessions')
-          .set({ last_seq: lastSeq, updated_at: timestampOf(this.clock.nowMs()) })
+          .set({ last_seq: lastSeq, size_bytes: sizeBytes, updated_at: timestampOf(this.clock.nowMs()) })
           .where('session_id', '=', sessionId)
           .execute();
       }
-      return { added, lastSeq, gap, conflict };
+      return { added, lastSeq, gap, conflict, isFull };
     });
   }
 
@@ -275,18 +282,25 @@ export class SessionCopies {
     transaction: DatabaseTransaction,
     sessionId: string,
     participants: readonly SessionParticipant[],
-  ): Promise<boolean> {
+  ): Promise<ParticipantFault | null> {
     const rows = await transaction
       .selectFrom('federation_session_participants')
       .select(['participant_id', 'public_key'])
       .where('session_id', '=', sessionId)
       .execute();
     const keys = new Map(rows.map((row) => [row.participant_id, row.public_key] as const));
-    let keysHold = true;
+    let fault: ParticipantFault | null = null;
     for (const participant of participants) {
       const told = participant.public_key ?? '';
+      if (!keys.has(participant.id)) {
+        if (keys.size >= SESSION_LIMITS.maxParticipants) {
+          fault ??= 'too-many';
+          continue;
+        }
+        keys.set(participant.id, told);
+      }
       const key = keys.get(participant.id) || told;
-      keysHold &&= key === told;
+      if (key !== told) fault = 'other-key';
       const change = {
         public_key: key,
         has_left: typeof participant.left_at === 'string' ? 1 : 0,
@@ -298,7 +312,7 @@ export class SessionCopies {
         .onConflict((conflict) => conflict.columns(['session_id', 'participant_id']).doUpdateSet(change))
         .execute();
     }
-    return keysHold;
+    return fault;
   }
 
   private async holds(transaction: DatabaseTransaction, sessionId: string, turn: Turn): Promise<boolean> {

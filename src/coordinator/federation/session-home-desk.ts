@@ -21,7 +21,7 @@ import type { HeldTurns } from './held-turns';
 import { hostAway, HomeLine, type VouchedFor } from './home-line';
 import type { HeldAgreement, Peer } from './peer';
 import type { SealedLink } from './sealed-link';
-import type { SessionCopies } from './session-copies';
+import type { ParticipantFault, SessionCopies } from './session-copies';
 
 type Call<Name extends ParticipantMessage['type']> = MessageOf<ParticipantMessage, Name>;
 type Told = SessionMessageOf<'session-told'>;
@@ -270,7 +270,7 @@ export class SessionHomeDesk implements SessionsAway {
     }
     const entered = result.value;
     const session = { peerKey: peer.publicKey, agreementId };
-    if (!(await this.parts.copies.keep(session, entered, publicKey))) this.noteOtherKey(peer);
+    this.noteParticipants(peer, await this.parts.copies.keep(session, entered, publicKey));
     this.index.know(sessionId, session);
     const room = this.room(sessionId);
     room.hostSeq = Math.max(room.hostSeq, entered.head.last_seq);
@@ -294,7 +294,9 @@ export class SessionHomeDesk implements SessionsAway {
   // What the host tells
 
   private hear(peer: Peer, { session_id: sessionId, public_keys: keys, event }: Told): void {
-    if (!this.index.isOf(peer, sessionId) || event.session_id !== sessionId) {
+    const isAboutIt =
+      event.session_id === sessionId && (!('head' in event) || event.head === undefined || event.head.id === sessionId);
+    if (!this.index.isOf(peer, sessionId) || !isAboutIt) {
       this.parts.noteRefusal(peer, 'session-foreign', 'The peer told of a session that it does not host.');
       return;
     }
@@ -308,8 +310,7 @@ export class SessionHomeDesk implements SessionsAway {
     if (event.type === 'session-present' || event.type === 'session-streamed') return relay();
     this.inOrderLater(sessionId, async () => {
       if (event.type === 'session-changed') {
-        const keysHold = await this.parts.copies.change(sessionId, event.head, event.participants ?? []);
-        if (!keysHold) this.noteOtherKey(peer);
+        this.noteParticipants(peer, await this.parts.copies.change(sessionId, event.head, event.participants ?? []));
         relay();
         return;
       }
@@ -333,20 +334,34 @@ export class SessionHomeDesk implements SessionsAway {
     });
   }
 
-  private noteOtherKey(peer: Peer): void {
-    this.parts.noteRefusal(peer, 'session-key', 'The host gave another key to a participant; the first one is kept.');
+  private noteParticipants(peer: Peer, fault: ParticipantFault | null): void {
+    if (fault === 'other-key') {
+      this.parts.noteRefusal(peer, 'session-key', 'The host gave another key to a participant; the first one is kept.');
+    } else if (fault === 'too-many') {
+      this.parts.noteRefusal(peer, 'session-full', 'The host tells of more participants than a session can have.');
+    }
   }
 
-  /** Puts turns into the copy, and tells those who follow what is new. */
-  private async takeTurns(sessionId: string, turns: readonly Turn[]): Promise<{ readonly gap: boolean }> {
-    const { added, gap, conflict } = await this.parts.copies.append(sessionId, turns);
+  /**
+   * Puts turns into the copy, and tells those who follow what is new.
+   *
+   * @returns whether turns are missing that the host can be asked for, and whether any were new
+   */
+  private async takeTurns(
+    sessionId: string,
+    turns: readonly Turn[],
+  ): Promise<{ readonly gap: boolean; readonly isNew: boolean }> {
+    const { added, gap, conflict, isFull } = await this.parts.copies.append(sessionId, turns);
     const peer = this.index.peerOf(this.index.awayOf(sessionId));
     if (conflict && peer !== null) {
       this.parts.noteRefusal(peer, 'session-order', 'The host gave one number to two turns.');
     }
-    if (added.length > 0)
-      this.broadcast(sessionId, { type: 'session-turns', session_id: sessionId, turns: [...added] });
-    return { gap };
+    if (isFull && peer !== null) {
+      this.parts.noteRefusal(peer, 'session-full', 'The host has more turns than a session can hold.');
+    }
+    const isNew = added.length > 0;
+    if (isNew) this.broadcast(sessionId, { type: 'session-turns', session_id: sessionId, turns: [...added] });
+    return { gap: gap && !isFull, isNew };
   }
 
   /** Reads on from the last number of the copy, page by page, while somebody follows. */
@@ -369,8 +384,9 @@ export class SessionHomeDesk implements SessionsAway {
     if (!result.ok || !Value.Check(TurnPage, result.value)) return false;
     const room = this.room(sessionId);
     room.hostSeq = Math.max(room.hostSeq, result.value.last_seq);
-    const { gap } = await this.takeTurns(sessionId, result.value.turns);
-    return !gap && result.value.turns.length > 0 && (await this.parts.copies.lastSeq(sessionId)) < room.hostSeq;
+    // A page that brings nothing on would be the same when asked for again.
+    const { gap, isNew } = await this.takeTurns(sessionId, result.value.turns);
+    return !gap && isNew && (await this.parts.copies.lastSeq(sessionId)) < room.hostSeq;
   }
 
   /** Takes up everything that stands on a link that is back: seats, missed turns, turns that wait. */

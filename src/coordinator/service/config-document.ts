@@ -1,9 +1,9 @@
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { isMap, parseDocument } from 'yaml';
 import { success } from '../../protocol/result';
 import { CoordinatorConfig, readConfig, type CoordinatorOptions } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
-import { IN_MEMORY } from '../storage/open-database';
+import { withWholePaths } from './setting-paths';
 
 /** A configuration file is written by hand; one of this size is a mistake or an attack. */
 export const MAX_CONFIG_BYTES = 256 * 1024;
@@ -34,7 +34,7 @@ const SECTIONS: readonly Section[] = [
     [
       [
         'databaseFile',
-        'SQLite file; used when databaseUrl is not set. A path that is not whole counts from the folder of this file; without the setting it is tore-coordinator.db in the working directory.',
+        'SQLite file; used when databaseUrl is not set. Without the setting it is tore-coordinator.db in the working directory.',
       ],
       [
         'databaseUrl',
@@ -253,7 +253,8 @@ export function writeConfigDocument(chosen: CoordinatorOptions): CoordinatorResu
       [
         '# Configuration of tore-coordinator. A setting behind # has its default. Every setting can also be given in the',
         '# environment (databaseUrl as TORE_DATABASE_URL), secrets also as a file (TORE_DATABASE_URL_FILE). The order is:',
-        '# command line, environment, this file, default. `tore-coordinator doctor` checks all of it.',
+        '# command line, environment, this file, default. A path in it that is not whole counts from the folder it lies in.',
+        '# `tore-coordinator doctor` checks all of it.',
       ].join('\n'),
       ...parts,
       ['# --- More settings ---', ...rest.map(setting)].join('\n'),
@@ -262,17 +263,10 @@ export function writeConfigDocument(chosen: CoordinatorOptions): CoordinatorResu
   );
 }
 
-/** The same settings with the database's path whole, so that a command finds it from any folder. */
-function withWholeDatabasePath(settings: CoordinatorOptions, file: string): CoordinatorOptions {
-  const { databaseFile } = settings;
-  if (databaseFile === undefined || databaseFile === IN_MEMORY) return settings;
-  return { ...settings, databaseFile: resolve(dirname(file), databaseFile) };
-}
-
 /**
  * Settings named in a configuration text. Fails with `config-invalid`, naming the line.
  *
- * @param file - where the text is from; a database's path in it counts from that folder
+ * @param file - where the text is from; paths in it count from that folder
  */
 export function readConfigDocument(text: string, file: string): CoordinatorResult<CoordinatorOptions> {
   const wrong = (message: string): ReturnType<typeof refuse> =>
@@ -295,5 +289,5 @@ export function readConfigDocument(text: string, file: string): CoordinatorResul
   const unknown = Object.keys(values).find((name) => !known.has(name));
   if (unknown !== undefined) return wrong(`there is no setting "${unknown.slice(0, 100)}".`);
   const checked = readConfig(values);
-  return checked.ok ? success(withWholeDatabasePath(values, file)) : wrong(checked.error.message);
+  return checked.ok ? success(withWholePaths(values, dirname(file))) : wrong(checked.error.message);
 }

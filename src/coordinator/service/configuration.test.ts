@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { basename, join, relative, resolve } from 'node:path';
+import { parse, stringify } from 'yaml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig, type CoordinatorOptions } from '../config';
 import { readHeadlessOptions } from '../headless-options';
@@ -22,15 +22,47 @@ describe('the written configuration', () => {
   it('names every setting, sets the chosen ones, and is read back as it was meant', () => {
     const written = writeConfigDocument({
       name: 'Ours: the "best"',
-      modelFolders: ['/a b', '/c'],
+      modelFolders: [resolve('/a b'), resolve('/c')],
       accessToken: '12345678',
     });
     if (!written.ok) throw new Error(written.error.message);
     for (const name of settingNames()) expect(written.value).toMatch(new RegExp(`^#?${name}: `, 'm'));
     expect(readConfigDocument(written.value, 'x')).toEqual({
       ok: true,
-      value: { name: 'Ours: the "best"', modelFolders: ['/a b', '/c'], accessToken: '12345678' },
+      value: { name: 'Ours: the "best"', modelFolders: [resolve('/a b'), resolve('/c')], accessToken: '12345678' },
     });
+  });
+
+  it('counts its paths from the folder it lies in, and changes nothing else', () => {
+    const peer = { name: 'B', publicKey: 'A'.repeat(43) + '=' };
+    const text = stringify({
+      name: 'x/y',
+      databaseFile: 'a.db',
+      tlsCertificateFile: null,
+      tlsKeyFile: '../tls/key.pem',
+      signingKeyFile: resolve('/keys/a.pem'),
+      modelFolders: ['tiny', resolve('/models/large')],
+      policy: './ours.json',
+      federation: { keyFile: 'f.pem', peers: [{ ...peer, agreementFile: 'ab.json' }] },
+    });
+    const folderOfIt = resolve('/etc/tore');
+    const within = (path: string): string => join(folderOfIt, path);
+    expect(readConfigDocument(text, join(folderOfIt, 'c.yaml'))).toEqual({
+      ok: true,
+      value: {
+        name: 'x/y',
+        databaseFile: within('a.db'),
+        tlsCertificateFile: null,
+        tlsKeyFile: resolve('/etc/tls/key.pem'),
+        signingKeyFile: resolve('/keys/a.pem'),
+        modelFolders: [within('tiny'), resolve('/models/large')],
+        policy: within('ours.json'),
+        federation: { keyFile: within('f.pem'), peers: [{ ...peer, agreementFile: within('ab.json') }] },
+      },
+    });
+    for (const kept of ['databaseFile: ":memory:"', 'policy: teaching', 'federation: {}']) {
+      expect(readConfigDocument(kept, '/etc/tore/c.yaml')).toEqual({ ok: true, value: parse(kept) });
+    }
   });
 
   it('has the defaults behind its comments', () => {
@@ -78,6 +110,15 @@ describe('init', () => {
       expect(await readFile(signingKeyFile, 'utf8')).toBe(key);
     },
   );
+
+  it('writes what was named in the working directory with whole paths', async () => {
+    const file = join(folder, 'c.yaml');
+    const chosen = { modelFolders: ['tiny'], signingKeyFile: relative(process.cwd(), join(folder, 'k.pem')) };
+    expect(await initialize(file, 'private', chosen)).toMatchObject({ ok: true });
+    expect(readConfigDocument(await readFile(file, 'utf8'), file)).toMatchObject({
+      value: { modelFolders: [resolve('tiny')], signingKeyFile: join(folder, 'k.pem') },
+    });
+  });
 
   it('writes the whole path of a database that is named, and none beside a server', async () => {
     const written = async (name: string, chosen: CoordinatorOptions): Promise<unknown> => {

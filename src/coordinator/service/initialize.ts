@@ -5,8 +5,8 @@ import { dirname, join, resolve } from 'node:path';
 import { success } from '../../protocol/result';
 import type { CoordinatorOptions } from '../config';
 import { refuse, type CoordinatorResult } from '../errors';
-import { IN_MEMORY } from '../storage/open-database';
 import { writeConfigDocument } from './config-document';
+import { withWholePaths } from './setting-paths';
 import { writeSigningKey } from './signing-key';
 
 /** 192 bits: cannot be guessed, and is short enough to be handed on. */
@@ -38,15 +38,15 @@ const TEMPLATES: Readonly<Record<string, () => CoordinatorOptions>> = {
   }),
 };
 
-/** Where the database of a new configuration lies, with its whole path, since commands run in any folder. */
+/** Where the database of a new configuration lies when nothing else is said. */
 function databaseOf(configFile: string, { databaseFile, databaseUrl }: CoordinatorOptions): CoordinatorOptions {
-  if (typeof databaseUrl === 'string' || databaseFile === IN_MEMORY) return {};
-  return { databaseFile: resolve(databaseFile ?? join(dirname(configFile), 'tore-coordinator.db')) };
+  if (typeof databaseUrl === 'string' || databaseFile !== undefined) return {};
+  return { databaseFile: join(dirname(configFile), 'tore-coordinator.db') };
 }
 
 /**
  * Writes a new configuration and the key that signs checkpoints of the ledger; only their owner can read them. Never
- * replaces either.
+ * replaces either. Paths that are not whole count from the working directory and are written whole.
  */
 export async function initialize(
   configFile: string,
@@ -63,13 +63,9 @@ export async function initialize(
     suggestion: 'Name another file with --config, or remove that one first.',
   });
   if (existsSync(configFile)) return there;
-  const signingKeyFile = chosen.signingKeyFile ?? resolve(`${configFile.replace(/\.ya?ml$/, '')}.signing-key.pem`);
-  const text = writeConfigDocument({
-    ...make(),
-    ...chosen,
-    ...databaseOf(configFile, chosen),
-    signingKeyFile,
-  });
+  const signingKeyFile = resolve(chosen.signingKeyFile ?? `${configFile.replace(/\.ya?ml$/, '')}.signing-key.pem`);
+  const settings = { ...make(), ...chosen, ...databaseOf(configFile, chosen), signingKeyFile };
+  const text = writeConfigDocument(withWholePaths(settings, process.cwd()));
   if (!text.ok) return text;
   const key = await writeSigningKey(signingKeyFile);
   if (!key.ok) return key;

@@ -12,6 +12,11 @@ const MAX_INSTRUCTIONS_LENGTH = 500;
 /** From whom-ever-may-come to members alone. */
 const STRICTNESS: readonly CoordinatorConfig['accessPolicy'][] = ['open', 'keyed', 'institution'];
 
+/** Whether a policy is named as a file, not by the id of one that is shipped. */
+export function isPolicyFile(named: string): boolean {
+  return /[./\\]/.test(named);
+}
+
 /** The policy that a setting names: one of `resources/policies` by its id, else a file of the same form. */
 export function readPolicy(named: string): CoordinatorResult<PolicyTemplate> {
   const known = POLICY_TEMPLATES.find(({ id }) => id === named);
@@ -20,7 +25,7 @@ export function readPolicy(named: string): CoordinatorResult<PolicyTemplate> {
     refuse('config-invalid', `The policy ${named} cannot be used: ${why}.`, {
       suggestion: `Name one of ${POLICY_TEMPLATES.map(({ id }) => id).join(', ')}, or a file of the form resources/policies/README.md describes.`,
     });
-  if (!/[./\\]/.test(named)) return wrong('there is none of this name');
+  if (!isPolicyFile(named)) return wrong('there is none of this name');
   let value: unknown;
   try {
     if (statSync(named).size > MAX_POLICY_BYTES) return wrong(`the file is larger than ${MAX_POLICY_BYTES} bytes`);

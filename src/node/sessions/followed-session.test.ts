@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { v7 } from 'uuid';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { generateSigner, nodeEd25519 } from '../../keys/ed25519';
 import { failure, success, type Result } from '../../protocol/result';
+import { SESSION_LIMITS } from '../../protocol/session/limits';
 import type { SessionParticipant, Turn } from '../../protocol/session/session';
 import { signTurn } from '../../protocol/signing/sign-document';
 import type { EnteredSession, SessionHead } from '../../protocol/wire/session-messages';
@@ -142,6 +143,106 @@ describe('a host that gives another key to a participant', () => {
     expect(again.participants.map(({ public_key: key }) => key)).toEqual([ada.publicKey, ben.publicKey]);
     await again.settled();
     expect([...(await stored()).unverified]).toEqual([forged.id]);
+  });
+});
+
+describe('a host that tells what cannot be', () => {
+  const nothing = connectionTo(() => success({ turns: [], last_seq: 0 }));
+  const changed = (change: object): Parameters<FollowedSession['receive']>[0] => ({
+    type: 'session-changed',
+    session_id: sessionId,
+    ...change,
+  });
+
+  it('cannot have the record of another session written over', async () => {
+    const session = follow();
+    await session.entered(nothing, entered(), 'http://host');
+    const elsewhere = v7();
+    session.receive(changed({ head: { ...head(0), id: elsewhere, title: 'Stolen' } }));
+    session.receive(changed({ head: { ...head(0), title: 'Renamed' } }));
+    expect([session.id, session.head.title]).toEqual([sessionId, 'Renamed']);
+    await session.settled();
+    expect((await new ReplicaFiles(folder).readAll()).sessions.map(({ record }) => record.head.id)).toEqual([
+      sessionId,
+    ]);
+
+    const asked = await session.enter(
+      connectionTo(() => success({ ...entered(), head: { ...head(0), id: elsewhere } })),
+      'http://host',
+    );
+    expect(asked).toMatchObject({ ok: false, error: { code: 'answer-invalid' } });
+    expect(session.id).toBe(sessionId);
+    await session.settled();
+  });
+
+  it('cannot make the copy unreadable with endless participants', async () => {
+    const session = follow();
+    await session.entered(nothing, entered(), 'http://host');
+    for (let told = 0; told < 3; told += 1) {
+      const participants = Array.from({ length: 500 }, () => participant(v7(), host.publicKey));
+      session.receive(changed({ participants }));
+    }
+    session.receive(changed({ participants: [{ ...participant(bensId, ben.publicKey), display_name: 'Benjamin' }] }));
+    await session.settled();
+    const again = await stored();
+    expect(again.participants).toHaveLength(SESSION_LIMITS.maxParticipants);
+    expect(again.participants.find(({ id }) => id === bensId)?.display_name).toBe('Benjamin');
+  });
+
+  it('is not asked over and over for pages that bring nothing on', async () => {
+    const session = follow();
+    let pages = 0;
+    const known = turn(1, bensId, ben);
+    const repeating = connectionTo(() => {
+      pages += 1;
+      if (pages > 20) throw new Error('asked without a pause');
+      return success({ turns: [known], last_seq: 3 });
+    });
+    await session.entered(repeating, entered(3, [known]), 'http://host');
+    expect([session.turns.length, session.link, pages]).toEqual([1, 'catching-up', 1]);
+    passTime();
+    await expect.poll(() => pages).toBe(2);
+    await session.settled();
+  });
+
+  it('fills no more memory and disk than a session can hold', async () => {
+    const written = vi.spyOn(files, 'appendTurns').mockResolvedValue(success(undefined));
+    const session = follow();
+    await session.entered(nothing, entered(), 'http://host');
+    const padding = 'x'.repeat(SESSION_LIMITS.maxTurnBytes - 1_000);
+    for (let seq = 1; seq < 1_000 && session.ended === null; seq += 1) {
+      const large = { ...turn(seq, bensId, ben), metadata: { padding } };
+      session.receive({ type: 'session-turns', session_id: sessionId, turns: [large] });
+    }
+    const held = session.turns.length;
+    expect(held * padding.length).toBeLessThan(SESSION_LIMITS.maxBytes + 2 * SESSION_LIMITS.maxTurnBytes);
+    expect(held * SESSION_LIMITS.maxTurnBytes).toBeGreaterThan(SESSION_LIMITS.maxBytes);
+    expect(session.ended).toContain('more than a session can hold');
+    await session.settled();
+    expect(written).toHaveBeenCalledTimes(held);
+    await session.entered(nothing, entered(), 'http://host');
+    expect(session.ended).toContain('more than a session can hold');
+    expect(session.host).toBeNull();
+    await session.settled();
+  });
+
+  it('shows no more answers at once, and no longer ones, than anybody could write', async () => {
+    const session = follow();
+    await session.entered(nothing, entered(), 'http://host');
+    const stream = (turnId: string, offset: number, text: string): void =>
+      session.receive({
+        type: 'session-streamed',
+        session_id: sessionId,
+        participant_id: bensId,
+        piece: { turn_id: turnId, in_reply_to: null, offset, text, state: 'writing' },
+      });
+    const first = v7();
+    const piece = 'x'.repeat(SESSION_LIMITS.maxStreamPieceLength);
+    for (let offset = 0; offset <= SESSION_LIMITS.maxStreamLength; offset += piece.length) stream(first, offset, piece);
+    expect(session.streams.get(first)?.text).toHaveLength(SESSION_LIMITS.maxStreamLength);
+    for (let count = 0; count < 1_000; count += 1) stream(v7(), 0, 'x');
+    expect(session.streams.size).toBeLessThan(300);
+    await session.settled();
   });
 });
 

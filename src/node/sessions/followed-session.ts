@@ -1,4 +1,5 @@
 import { success, type Failure, type Result } from '../../protocol/result';
+import { SESSION_LIMITS } from '../../protocol/session/limits';
 import type { SessionParticipant, Turn } from '../../protocol/session/session';
 import {
   dropWaiting,
@@ -19,6 +20,7 @@ import {
 } from '../../protocol/wire/session-messages';
 import { timeText, type Clock } from '../clock';
 import { BackOff } from '../coordinator-client/back-off';
+import { nodeFailure } from '../errors';
 import type { NodeLogger } from '../logger';
 import type { ParticipantConnection } from './participant-connection';
 import type { ReplicaFiles, StoredSession } from './replica-files';
@@ -42,6 +44,22 @@ export type SessionChange =
 
 /** Where the copy stands towards its host. */
 export type SessionLink = 'offline' | 'catching-up' | 'current';
+
+/** Answers that are shown while they are written, of everybody together: more than a screen has room for. */
+const MAX_STREAMS = 256;
+
+/** A host takes its last turn when its session is a byte short of full. */
+const MAX_BYTES = SESSION_LIMITS.maxBytes + SESSION_LIMITS.maxTurnBytes;
+const TOO_MUCH = 'Its host sends more than a session can hold. What came before is kept.';
+
+/** A coordinator that was asked about one session and answered with another. */
+export function answeredWithOtherSession(): Result<never> {
+  return nodeFailure('answer-invalid', 'The coordinator answered with another session than the one it was asked for.');
+}
+
+function bytesOf(turns: readonly Turn[]): number {
+  return turns.reduce((sum, turn) => sum + Buffer.byteLength(JSON.stringify(turn), 'utf8'), 0);
+}
 
 /** Codes after which sending a turn again can help; it then stays in the queue. */
 function keepsWaiting(error: Failure): boolean {
@@ -79,6 +97,8 @@ export class FollowedSession {
   private cancelRetry: (() => void) | null = null;
   /** Waiting turns that the own coordinator keeps until it can reach their host. */
   private readonly kept = new Set<string>();
+  /** Of the turns in JSON, as their host counts them. */
+  private bytes: number;
 
   constructor(
     private record: SessionRecord,
@@ -86,6 +106,7 @@ export class FollowedSession {
     private readonly options: FollowedSessionOptions,
   ) {
     this.replica = { turns, waiting: record.waiting };
+    this.bytes = bytesOf(turns);
     this.backOff = new BackOff(options.clock);
     this.verify(turns);
   }
@@ -137,6 +158,7 @@ export class FollowedSession {
 
   /** Takes what the host said on entering. */
   async entered(connection: ParticipantConnection, entered: EnteredSession, hostUrl: string): Promise<void> {
+    if (this.bytes > MAX_BYTES) return this.end(TOO_MUCH);
     this.connection = connection;
     this.kept.clear();
     this.present = entered.present;
@@ -159,9 +181,10 @@ export class FollowedSession {
       EnteredSession,
     );
     if (!entered.ok) {
-      if (entered.error.code === 'session-unknown') this.update({ ended: entered.error.message });
+      if (entered.error.code === 'session-unknown') this.update({ ended: entered.error.message.slice(0, 2_000) });
       return entered;
     }
+    if (entered.value.head.id !== this.id) return answeredWithOtherSession();
     await this.entered(connection, entered.value, hostUrl);
     return success(undefined);
   }
@@ -215,7 +238,11 @@ export class FollowedSession {
       case 'session-turns':
         return this.take(event.turns);
       case 'session-changed':
-        this.update({ head: event.head ?? this.head, ...this.withParticipants(event.participants ?? []) });
+        this.update({
+          // Under another id this session's record would be written over that of another one.
+          head: event.head?.id === this.id ? event.head : this.head,
+          ...this.withParticipants(event.participants ?? []),
+        });
         return this.verify(this.turns.filter(({ id }) => this.unverified.has(id)));
       case 'session-present':
         this.present = event.present;
@@ -245,10 +272,11 @@ export class FollowedSession {
       return this.changed({ kind: 'stream', stream: null, turnId });
     }
     const before = this.streams.get(turnId);
-    if (before !== undefined && before.participantId !== participantId) return;
+    if (before === undefined ? this.streams.size >= MAX_STREAMS : before.participantId !== participantId) return;
     const text = before?.text ?? '';
     // Who comes in late has not seen the beginning; the finished turn brings all of it.
     const joined = piece.offset <= text.length ? text.slice(0, piece.offset) + piece.text : `${text}…${piece.text}`;
+    if (joined.length > SESSION_LIMITS.maxStreamLength) return;
     const stream = { turnId, participantId, inReplyTo: piece.in_reply_to, text: joined };
     this.streams.set(turnId, stream);
     this.changed({ kind: 'stream', stream, turnId });
@@ -270,11 +298,13 @@ export class FollowedSession {
       const saved = await this.options.files.appendTurns(this.id, received.added);
       if (!saved.ok) this.options.logger.warn('Turns could not be kept on disk', { code: saved.error.code });
     });
+    this.bytes += bytesOf(received.added);
     const seq = lastSeq(this.replica);
     this.record = { ...this.record, head: { ...this.head, last_seq: Math.max(seq, this.head.last_seq) } };
     // The turns are on disk of their own; only a shorter queue is worth writing the record for.
     if (this.replica.waiting.length !== waitingBefore) void this.save();
     this.changed({ kind: 'turns', added: received.added });
+    if (this.bytes > MAX_BYTES) this.end(TOO_MUCH);
   }
 
   /**
@@ -285,6 +315,8 @@ export class FollowedSession {
     const byId = new Map(this.participants.map((each) => [each.id, each]));
     let { conflict } = this;
     for (const participant of told) {
+      // Whoever is beyond the limit is not there: a host lets nobody in then, and a longer list could not be read again.
+      if (!byId.has(participant.id) && byId.size >= SESSION_LIMITS.maxParticipants) continue;
       const key = byId.get(participant.id)?.public_key ?? null;
       const isOther = key !== null && key !== participant.public_key;
       if (isOther && !conflict) {
@@ -352,6 +384,8 @@ export class FollowedSession {
         this.changed({ kind: 'state' });
         return true;
       }
+      // A page that brings nothing on: asked again at once, it would be so for ever.
+      if (lastSeq(this.replica) === before) return false;
     }
   }
 
@@ -410,7 +444,7 @@ export class FollowedSession {
 
   private end(why: string): void {
     this.lost();
-    this.update({ ended: why });
+    this.update({ ended: why.slice(0, 2_000) });
   }
 
   private update(change: Partial<SessionRecord>): void {

@@ -44,18 +44,23 @@ export class HostLink {
     return this.options.address;
   }
 
-  /** The connection, after waiting for the attempt under way. */
-  async ready(): Promise<Result<ParticipantConnection>> {
-    if (this.connection !== null) return success(this.connection);
-    this.retry();
-    const connection = await new Promise<ParticipantConnection | null>((resolve) => {
-      this.waiters.push(resolve);
-    });
+  /** The connection, after waiting for the attempt under way. Fails with `cancelled` once `signal` ends the waiting. */
+  async ready(signal?: AbortSignal): Promise<Result<ParticipantConnection>> {
+    const connection = this.connection ?? (await this.waitFor(signal));
+    if (signal?.aborted === true) return nodeFailure('cancelled', 'Connecting was cancelled.');
     if (connection !== null) return success(connection);
     return {
       ok: false,
       error: this.lastError ?? nodeFailure('not-connected', 'The coordinator is not connected.').error,
     };
+  }
+
+  private waitFor(signal: AbortSignal | undefined): Promise<ParticipantConnection | null> {
+    this.retry();
+    return new Promise((resolve) => {
+      this.waiters.push(resolve);
+      signal?.addEventListener('abort', () => resolve(null), { once: true });
+    });
   }
 
   /** Tries again now. */

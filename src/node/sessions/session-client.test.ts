@@ -1,9 +1,11 @@
 import { appendFile, mkdir, mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startTestCoordinator, type TestCoordinator } from '../../coordinator/testing/start-coordinator';
 import { failure } from '../../protocol/result';
+import type { SessionEvent } from '../../protocol/wire/messages';
 import { systemClock, type Clock } from '../clock';
 import { fileSecretStore } from '../identity/secret-store';
 import { openIdentity } from '../identity/node-identity';
@@ -14,6 +16,9 @@ import { SessionClient, type TurnDraft } from './session-client';
 /** Generous, for machines that are busy with other things. */
 const WITHIN = { timeout: 30_000 };
 const hourFromNow = (): string => new Date(Date.now() + 3_600_000).toISOString();
+
+/** A session no coordinator here knows. */
+const ELSEWHERE = '019cb1a0-3c00-7000-8000-000000000002';
 
 let folder = '';
 let host: TestCoordinator;
@@ -220,6 +225,94 @@ describe('taking part in a session', () => {
     expect(await ada.create({ title: 'Assay', mode: 'live', agreement: null }, profile('Ada'))).toMatchObject({
       ok: true,
     });
+  });
+
+  it('hears of a session from its own host alone', async () => {
+    const { ada, ben, sessionId } = await pairOf();
+    const elsewhere = await startTestCoordinator();
+    try {
+      const cleo = await open('cleo');
+      cleo.setHome({ url: elsewhere.url, accessToken: null });
+      const made = await cleo.create({ title: 'Other', mode: 'live', agreement: null }, profile('Cleo'));
+      if (!made.ok) throw new Error(made.error.message);
+      const other = made.value.id;
+      const invited = await cleo.invite(other, { role: 'member', uses: 1, expiresAt: hourFromNow() });
+      if (!invited.ok) throw new Error(invited.error.message);
+      const { code } = invited.value;
+      expect((await ben.join({ sessionId: other, hostUrl: elsewhere.url, code }, profile('Ben'))).ok).toBe(true);
+
+      const tells = (of: string, about: string): void => {
+        const connection = ben.session(of)?.host as unknown as { onEvent: (event: SessionEvent) => void };
+        connection.onEvent({ type: 'session-ended', session_id: about, message: `${about} is over` });
+      };
+      tells(other, sessionId);
+      expect([ben.session(sessionId)?.ended, ben.session(other)?.ended]).toEqual([null, null]);
+      tells(other, other);
+      expect([ben.session(sessionId)?.ended, ben.session(other)?.ended]).toEqual([null, `${other} is over`]);
+      await ada.post(sessionId, say('still here'));
+      await expect.poll(() => textsOf(ben, sessionId), WITHIN).toEqual(['still here']);
+    } finally {
+      await elsewhere.coordinator.stop();
+    }
+  });
+
+  it('waits no longer for a host that says nothing once joining is cancelled, and leaves it alone', async () => {
+    const reached: Socket[] = [];
+    const silent = createServer((socket) => void reached.push(socket.on('error', () => undefined).resume()));
+    await new Promise<void>((done) => void silent.listen(0, '127.0.0.1', done));
+    try {
+      const hostUrl = `http://127.0.0.1:${String((silent.address() as AddressInfo).port)}`;
+      const ben = await open('ben', impatient);
+      const cancel = new AbortController();
+      const joined = ben.join({ sessionId: ELSEWHERE, hostUrl, code: null }, profile('Ben'), cancel.signal);
+      await expect.poll(() => reached.length, WITHIN).toBe(1);
+      cancel.abort();
+      expect(await joined).toMatchObject({ ok: false, error: { code: 'cancelled' } });
+      expect(
+        await ben.join({ sessionId: ELSEWHERE, hostUrl, code: null }, profile('Ben'), cancel.signal),
+      ).toMatchObject({
+        ok: false,
+        error: { code: 'cancelled' },
+      });
+      await expect.poll(() => reached.every(({ destroyed }) => destroyed), WITHIN).toBe(true);
+    } finally {
+      for (const socket of reached) socket.destroy();
+      silent.close();
+    }
+  });
+
+  it('contacts a host that let it into nothing no more', async () => {
+    let contacts = 0;
+    const refusing = createServer((socket) => {
+      contacts += 1;
+      socket
+        .on('error', () => undefined)
+        .end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+    });
+    await new Promise<void>((done) => void refusing.listen(0, '127.0.0.1', done));
+    try {
+      const hostUrl = `http://127.0.0.1:${String((refusing.address() as AddressInfo).port)}`;
+      const waits: (() => void)[] = [];
+      const clock: Clock = {
+        ...systemClock,
+        schedule: (ms, action) => {
+          waits.push(action);
+          return systemClock.schedule(ms, action);
+        },
+      };
+      const ben = await open('ben', clock);
+      await expect.poll(() => ben.homeCoordinatorId, WITHIN).not.toBeNull();
+      expect((await ben.join({ sessionId: ELSEWHERE, hostUrl, code: null }, profile('Ben'))).ok).toBe(false);
+      const before = contacts;
+      expect(before).toBeGreaterThan(0);
+      // Every pause is over at once: whoever still meant to come back would.
+      for (const end of waits.splice(0)) end();
+      const ada = await open('ada');
+      expect((await ada.create({ title: 'Assay', mode: 'live', agreement: null }, profile('Ada'))).ok).toBe(true);
+      expect(contacts).toBe(before);
+    } finally {
+      refusing.close();
+    }
   });
 
   it('knows when it was taken out', async () => {

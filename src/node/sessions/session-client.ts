@@ -4,6 +4,7 @@ import { nodeEd25519 } from '../../keys/ed25519';
 import { success, type Failure, type Result } from '../../protocol/result';
 import type { ContentPart } from '../../protocol/conversation/content';
 import type { InferenceCost } from '../../protocol/session/session';
+import { SESSION_LIMITS } from '../../protocol/session/limits';
 import type { PostedTurn, SessionRole } from '../../protocol/session/session-host';
 import type { SessionLink as SessionAddress } from '../../protocol/session/session-link';
 import { signTurn } from '../../protocol/signing/sign-document';
@@ -26,7 +27,7 @@ import type { CallBody } from '../coordinator-client/pending-calls';
 import { nodeFailure } from '../errors';
 import type { NodeIdentity } from '../identity/node-identity';
 import type { NodeLogger } from '../logger';
-import { FollowedSession, type SessionChange } from './followed-session';
+import { answeredWithOtherSession, FollowedSession, type SessionChange } from './followed-session';
 import { HostLink, type HostAddress } from './host-link';
 import type { ParticipantConnection } from './participant-connection';
 import { ReplicaFiles } from './replica-files';
@@ -170,15 +171,23 @@ export class SessionClient {
     return this.enterBy(this.home, body);
   }
 
-  /** Joins the session of a link. */
-  join(link: SessionAddress, me: ParticipantProfile): Promise<Result<FollowedSession>> {
+  /**
+   * Joins the session of a link.
+   *
+   * @param signal - ends the waiting for the host with `cancelled`; a host that was asked already is heard out, as it may
+   *   have spent the invitation
+   */
+  async join(link: SessionAddress, me: ParticipantProfile, signal?: AbortSignal): Promise<Result<FollowedSession>> {
+    if (signal?.aborted === true) return nodeFailure('cancelled', 'Joining was cancelled.');
     const body: Call<'session-join'> = {
       type: 'session-join',
       session_id: link.sessionId,
       me,
       ...(link.code === null ? {} : { code: link.code }),
     };
-    return this.enterBy(this.linkTo(link.hostUrl), body);
+    const joined = await this.enterBy(this.linkTo(link.hostUrl), body, signal);
+    if (!joined.ok) this.dropUnused(link.hostUrl);
+    return joined;
   }
 
   /** Ends the connection to a host elsewhere; the next one is made with the access token of then. */
@@ -312,11 +321,13 @@ export class SessionClient {
   private async enterBy(
     link: HostLink,
     body: Call<'session-create'> | Call<'session-join'>,
+    signal?: AbortSignal,
   ): Promise<Result<FollowedSession>> {
-    const connection = await link.ready();
+    const connection = await link.ready(signal);
     if (!connection.ok) return connection;
     const entered = await connection.value.call(body, EnteredSession);
     if (!entered.ok) return entered;
+    if (entered.value.head.id !== body.session_id) return answeredWithOtherSession();
     return success(await this.take(connection.value, entered.value, link.address.url));
   }
 
@@ -357,6 +368,8 @@ export class SessionClient {
   /** @returns whether the offer is new here */
   private takeOffer(offer: SessionOffer, hostUrl: string): boolean {
     if (this.followed.has(offer.session_id) || this.offered.has(offer.session_id)) return false;
+    const ofHost = [...this.offered.values()].filter((each) => each.hostUrl === hostUrl);
+    if (ofHost.length >= SESSION_LIMITS.maxOffers) return false;
     this.offered.set(offer.session_id, { offer, hostUrl });
     this.options.onListChanged();
     return true;
@@ -383,6 +396,11 @@ export class SessionClient {
   private dropForeign(url: string): void {
     this.links.get(url)?.close();
     this.links.delete(url);
+  }
+
+  /** A host that let nobody in is not contacted any more. */
+  private dropUnused(url: string): void {
+    if (![...this.followed.values()].some(({ hostUrl }) => hostUrl === url)) this.dropForeign(url);
   }
 
   private isHome(session: FollowedSession): boolean {
@@ -413,8 +431,13 @@ export class SessionClient {
         this.options.onListChanged();
       },
       onEvent: (event: SessionEvent) => {
-        if (event.type !== 'session-offered') this.followed.get(event.session_id)?.receive(event);
-        else if (this.takeOffer(event.offer, address.url)) this.options.onOffered(event.offer);
+        if (event.type === 'session-offered') {
+          if (this.takeOffer(event.offer, address.url)) this.options.onOffered(event.offer);
+          return;
+        }
+        // A host has nothing to tell of sessions at another one.
+        const session = this.followed.get(event.session_id);
+        if (session?.hostUrl === address.url) session.receive(event);
       },
     });
     return link;
@@ -452,7 +475,7 @@ export class SessionClient {
         const entered = noted(
           await connection.call({ type: 'session-enter', session_id: head.id, after_seq: 0 }, EnteredSession),
         );
-        if (entered.ok) await this.take(connection, entered.value, url);
+        if (entered.ok && entered.value.head.id === head.id) await this.take(connection, entered.value, url);
       }
     }
     if (isHome) this.homeListed = listed.ok;

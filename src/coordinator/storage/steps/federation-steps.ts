@@ -181,4 +181,14 @@ export const FEDERATION_STEPS: readonly SchemaStep[] = [
     name: 'hops of pipelines at peers',
     statements: () => [`alter table federation_requests add column layers_json text`],
   },
+  {
+    number: 48,
+    name: 'sizes of copies of sessions',
+    statements: ({ integer }) => [
+      `alter table federation_sessions add column size_bytes ${integer} not null default 0`,
+      `update federation_sessions set size_bytes = coalesce(
+        (select sum(size_bytes) from federation_session_turns as turn
+          where turn.session_id = federation_sessions.session_id), 0)`,
+    ],
+  },
 ];

@@ -41,8 +41,8 @@ export function registerProjectCalls(
     for (const path of await chooseFiles()) {
       const added = await access.call('addProjectFile', { id, path });
       if (!added.ok) return added;
+      library.changed();
     }
-    library.changed();
     return success(null);
   });
   calls.registerCall('project:fetch-file', async ({ id, attachmentId }) => {

@@ -27,6 +27,10 @@ export function registerSessionCalls(calls: CallRegistry, { sessions, pickFile }
   calls.registerCall('sessions:join', ({ link, displayName, accessToken }) =>
     sessions.join(link, displayName, accessToken),
   );
+  calls.registerCall('sessions:cancel-join', () => {
+    sessions.cancelJoin();
+    return success(null);
+  });
   calls.registerCall('sessions:decline-offer', ({ sessionId }) => sessions.declineOffer(sessionId));
   calls.registerCall('sessions:post', (input) => sessions.post(input));
   calls.registerCall('sessions:typing', ({ sessionId, typing }) => sessions.typing(sessionId, typing));

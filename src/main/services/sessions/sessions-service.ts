@@ -52,6 +52,7 @@ export class SessionsService {
   private readonly changed = new Map<string, { turnsFrom: number | null }>();
   private cancelUpdate: (() => void) | null = null;
   private listChanged = false;
+  private joining: AbortController | null = null;
 
   constructor(private readonly options: SessionsServiceOptions) {}
 
@@ -95,17 +96,25 @@ export class SessionsService {
     return made.ok ? this.view(made.value.id) : made;
   }
 
-  /** Joins the session of a link. A token for its host is kept for that host alone. */
+  /** Joins the session of a link, one at a time. A token for its host is kept for that host alone. */
   async join(text: string, displayName: string, accessToken: string | null): Promise<Result<SessionView>> {
     const link = readSessionLink(text);
     if (!link.ok) return link;
+    this.cancelJoin();
+    const joining = new AbortController();
+    this.joining = joining;
     if (accessToken !== null) {
       const kept = await this.options.keepAccessToken(link.value.hostUrl, accessToken);
       if (!kept.ok) return kept;
       this.client.forgetHost(link.value.hostUrl);
     }
-    const joined = await this.options.client.join(link.value, this.me(displayName));
+    const joined = await this.client.join(link.value, this.me(displayName), joining.signal);
     return joined.ok ? this.view(joined.value.id) : joined;
+  }
+
+  /** Waits no longer for a host that has not answered yet. One that lets this computer in all the same puts the session into the list. */
+  cancelJoin(): void {
+    this.joining?.abort();
   }
 
   declineOffer(sessionId: string): Result<null> {

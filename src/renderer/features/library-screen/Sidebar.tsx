@@ -220,7 +220,7 @@ function FolderEntry({ folder, depth, current, onPick, below, onRename, onAdd }:
   );
 }
 
-function Projects() {
+function Projects({ onPick }: { readonly onPick: (projectId: string) => void }) {
   const { t } = useTranslation();
   const projects = useLibraryStore((state) => state.overview?.projects ?? []);
   const open = useLibraryStore((state) => state.open);
@@ -251,7 +251,7 @@ function Projects() {
             label={project.title}
             count={project.conversationCount}
             current={open.kind === 'project' && open.id === project.id}
-            onClick={() => openProject(project.id)}
+            onClick={() => onPick(project.id)}
             testId="library-project"
           />
         ))}
@@ -288,7 +288,12 @@ export function Sidebar({ onPicked }: { readonly onPicked?: () => void }) {
         )}
       </ul>
       <Folders onPick={pick} />
-      <Projects />
+      <Projects
+        onPick={(projectId) => {
+          openProject(projectId);
+          onPicked?.();
+        }}
+      />
       {overview !== null && overview.tags.length > 0 && (
         <section aria-label={t('library.tags')}>
           <header className={classes.head}>

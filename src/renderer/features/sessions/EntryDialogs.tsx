@@ -1,5 +1,5 @@
 import { Button, FileButton, Modal, PasswordInput, SegmentedControl, Textarea, TextInput } from '@mantine/core';
-import { useState, type FormEvent } from 'react';
+import { useRef, useState, type FormEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Failure } from '../../../protocol/result';
 import { readSessionLink } from '../../../protocol/session/session-link';
@@ -161,6 +161,14 @@ export function JoinDialog({ opened, openedLink, onClose }: JoinDialogProps) {
   const [name, setName] = useDisplayName();
   const [error, setError] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
+  // Counts up when somebody no longer waits: what comes of that joining opens nothing and is not told in another's place.
+  const attempt = useRef(0);
+  const close = (): void => {
+    if (busy) void callTore('sessions:cancel-join', null);
+    attempt.current += 1;
+    setBusy(false);
+    onClose();
+  };
   const changeLink = (next: string): void => {
     setLink(next);
     // A token is typed for the host that asked for it, and for no other.
@@ -172,11 +180,13 @@ export function JoinDialog({ opened, openedLink, onClose }: JoinDialogProps) {
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);
+    const mine = ++attempt.current;
     const joined = await callTore('sessions:join', {
       link,
       displayName: name,
       accessToken: token.trim() === '' ? null : token.trim(),
     });
+    if (mine !== attempt.current) return;
     setBusy(false);
     setError(joined.ok ? null : joined.error);
     if (!joined.ok) return;
@@ -188,7 +198,7 @@ export function JoinDialog({ opened, openedLink, onClose }: JoinDialogProps) {
   return (
     <Modal
       opened={opened}
-      onClose={onClose}
+      onClose={close}
       title={t('sessions.joining.title')}
       closeButtonProps={{ 'aria-label': t('common.close') }}
     >
@@ -232,7 +242,7 @@ export function JoinDialog({ opened, openedLink, onClose }: JoinDialogProps) {
         )}
         <DialogError error={error} />
         <div className={classes.actions}>
-          <Button variant="default" onClick={onClose}>
+          <Button variant="default" onClick={close}>
             {t('common.cancel')}
           </Button>
           <Button

@@ -9,6 +9,7 @@ import { SecretRow } from './SecretRow';
 export function InvitationRow() {
   const { t } = useTranslation();
   const stored = useSnapshot(({ hasInvitation }) => hasInvitation);
+  const coordinator = useSnapshot(({ settings }) => settings.coordinator);
   const refusal = useSnapshot(({ node: { state } }) =>
     'error' in state && state.error.code === 'proof-refused' ? failureText(state.error) : null,
   );
@@ -18,6 +19,8 @@ export function InvitationRow() {
   };
   return (
     <SecretRow
+      // What is typed for one coordinator is never kept for the next one.
+      key={coordinator.kind === 'embedded' ? '' : coordinator.url}
       name="invitation"
       stored={stored}
       save={save}
