@@ -27,7 +27,7 @@ describe('a deadline', () => {
       max_new_tokens: 8,
       sampling: { temperature: 0, top_k: 0, top_p: 1 },
       precision: 'fp32',
-      deadline_at: new Date(Date.now() + 2_000).toISOString(),
+      deadline_at: new Date(Date.now() + 5_000).toISOString(),
     });
     // The third token never comes by itself; only the deadline can end this.
     const end = await peer.next('request-ended', (message) => message['request_id'] === requestId);
@@ -56,7 +56,7 @@ describe('a deadline', () => {
   it('ends a hop when it comes, settled for what was done', async () => {
     await target.serveMiddle(2, 5);
     const { peer } = await target.link();
-    const open = opening(await offerOf(peer, 2, 5), { deadline_at: new Date(Date.now() + 1_500).toISOString() });
+    const open = opening(await offerOf(peer, 2, 5), { deadline_at: new Date(Date.now() + 5_000).toISOString() });
     const hopId = String(open['hop_id']);
     peer.send(open);
     await peer.next('hop-opened', aboutHop(hopId));
