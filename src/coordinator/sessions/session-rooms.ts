@@ -1,6 +1,6 @@
 import { success, type Result } from '../../protocol/result';
 import { SESSION_LIMITS } from '../../protocol/session/limits';
-import { refuseInSession, type SessionResult } from '../../protocol/session/session-host';
+import { refuseInSession, unknownSession, type SessionResult } from '../../protocol/session/session-host';
 import type { CoordinatorMessage, MessageOf, ParticipantMessage } from '../../protocol/wire/messages';
 import type { EnteredSession } from '../../protocol/wire/session-messages';
 import type { Clock } from '../clock';
@@ -55,6 +55,8 @@ export class ParticipantConnection implements Occupant {
   readonly calls = new Turnstile();
   readonly signals: MinuteBudget;
   readonly posts: MinuteBudget;
+  /** The connection is gone; calls that were made before may still be under way. */
+  isLost = false;
 
   constructor(
     readonly publicKey: string,
@@ -122,6 +124,7 @@ export class SessionRooms {
 
   /** The connection is gone. */
   lost(connection: ParticipantConnection): void {
+    connection.isLost = true;
     for (const sessionId of connection.rooms) this.leaveRoom(connection, sessionId);
     this.away?.lost(connection);
     const own = this.connections.get(connection.publicKey);
@@ -309,6 +312,8 @@ export class SessionRooms {
   ): Promise<SessionResult<EnteredSession>> {
     const reader = await this.sessions.reader(connection.publicKey, sessionId);
     if (!reader.ok) return reader;
+    // Nobody would free the seat of a connection that has gone meanwhile.
+    if (connection.isLost) return unknownSession();
     const { participant } = reader.value;
     const room = this.takeSeat(connection, sessionId, participant.id, participant.role);
     const entered = await this.sessions.enter(connection.publicKey, sessionId, afterSeq);
