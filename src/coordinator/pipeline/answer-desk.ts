@@ -161,6 +161,8 @@ export class AnswerDesk {
   }
 
   private keepForAWhile(key: string, entry: Kept): void {
+    // Two readers may have left one after the other; the clock of the first must not end what a third one takes.
+    if (entry.timer !== null) clearTimeout(entry.timer);
     entry.timer = setTimeout(() => {
       entry.stop.abort();
       this.forget(key, entry);
