@@ -71,7 +71,7 @@ export class RelayHop implements HopDriver, RelayListener {
     const waited = waitFor<HopResult<readonly number[] | null>>(context.openTimeoutMs, signal, (settle) => {
       this.opening = settle;
     });
-    const sent = await this.links.linkTo(this.nodeId)?.send({
+    const leaving = this.links.linkTo(this.nodeId)?.send({
       type: 'pipeline-open',
       request_id: context.pipelineId,
       hop: this.hop,
@@ -94,7 +94,11 @@ export class RelayHop implements HopDriver, RelayListener {
       ...(context.links.next === null ? {} : { next: context.links.next }),
       ...(context.links.previousSecret === null ? {} : { previous_secret: context.links.previousSecret }),
     });
-    if (sent !== true) this.lose();
+    if (leaving === undefined) this.lose();
+    // Not waited for: a node that takes nothing in is given up in time like one that does not answer.
+    void leaving?.then((sent) => {
+      if (!sent) this.lose();
+    });
     const answer = await waited;
     this.opening = null;
     if (answer.kind === 'aborted') return hopFailure(this.nodeId, 'cancelled', 'The request was cancelled.');
