@@ -146,7 +146,7 @@ export const CoordinatorConfig = Type.Object({
   resumeSeconds: Seconds(120),
   /** How long an answer goes on for a requester that lost its connection, and is kept for it after its end. */
   requesterGraceSeconds: Seconds(60),
-  /** The reader of a streamed answer who takes nothing for so long is cut off. */
+  /** The reader of a streamed answer who takes nothing for so long is cut off, and a WebSocket likewise. */
   readerTimeoutSeconds: Seconds(60),
   /** Every shard of a pipeline must answer `pipeline-open` in this time. */
   openTimeoutSeconds: Seconds(20),

@@ -109,7 +109,7 @@ export class Hub implements NodeLinks, NodeNotifications {
       () => connection.close(CLOSE_REASONS.authenticationTimeout),
       this.config.authenticationSeconds * 1_000,
     );
-    const connection = new NodeConnection(socket, {
+    const connection = new NodeConnection(socket, this.config.readerTimeoutSeconds * 1_000, {
       authenticate: (message) => {
         void this.authenticate(connection, message, nonce).then((opened) => {
           clearTimeout(timer);

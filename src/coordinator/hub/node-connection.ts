@@ -65,9 +65,18 @@ export class NodeConnection implements NodeLink {
   private isAlive = true;
   private pendingCalls = 0;
   private probedAtMs: number | null = null;
+  /** Writes that have not left. */
+  private leaving = 0;
+  /** Runs while something waits to leave; begins anew whenever something has left. */
+  private stallTimer: NodeJS.Timeout | null = null;
 
+  /**
+   * @param takeInMs - a peer that takes nothing in for so long, while something waits for it, is cut off: its signs of life
+   *   say nothing of that, and whoever waits for a write would wait without end
+   */
   constructor(
     private readonly socket: WebSocket,
+    private readonly takeInMs: number,
     private readonly events: ConnectionEvents,
   ) {
     socket.on('message', (data: RawData, isBinary: boolean) => {
@@ -159,14 +168,32 @@ export class NodeConnection implements NodeLink {
       this.close(CLOSE_REASONS.tooSlow);
       return Promise.resolve(false);
     }
+    this.leaving += 1;
+    this.stallTimer ??= this.untilStalled();
     return new Promise((resolve) => {
-      this.socket.send(data, (error) => resolve(error === undefined || error === null));
+      this.socket.send(data, (error) => {
+        this.left();
+        resolve(error === undefined || error === null);
+      });
     });
+  }
+
+  /** A write has left, or never will. */
+  private left(): void {
+    this.leaving -= 1;
+    if (this.stallTimer !== null) clearTimeout(this.stallTimer);
+    this.stallTimer = this.leaving === 0 || this.state === 'closed' ? null : this.untilStalled();
+  }
+
+  private untilStalled(): NodeJS.Timeout {
+    return setTimeout(() => this.close(CLOSE_REASONS.tooSlow), this.takeInMs);
   }
 
   private end(): void {
     if (this.state === 'closed') return;
     this.state = 'closed';
+    if (this.stallTimer !== null) clearTimeout(this.stallTimer);
+    this.stallTimer = null;
     this.events.closed();
   }
 

@@ -185,7 +185,10 @@ const SECTIONS: readonly Section[] = [
         'requesterGraceSeconds',
         'How long an answer goes on for a requester that lost its connection, and is kept for it after its end.',
       ],
-      ['readerTimeoutSeconds', 'The reader of an answer streamed over HTTP who takes nothing for so long is cut off.'],
+      [
+        'readerTimeoutSeconds',
+        'Whoever takes nothing in for so long is cut off: the reader of an answer streamed over HTTP, and a WebSocket.',
+      ],
       ['openTimeoutSeconds', 'Time for a shard to get ready for a request.'],
       ['stepTimeoutSeconds', 'A node that has a step to do must give a sign of life in this time.'],
       ['stepLimitSeconds', 'No step may take longer, whatever signs of life come.'],
