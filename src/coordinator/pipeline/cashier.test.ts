@@ -192,6 +192,17 @@ describe('the cashier', () => {
     expect(await cashier.redeem('payer', 'asked', shape, 20, 'fp32')).toMatchObject(used);
   });
 
+  it('does not begin a request again that ends at another replica while it is asked for once more', async () => {
+    const hold = await holdFor();
+    if (!hold.ok) throw new Error(hold.error.message);
+    const other = new Cashier(database, ledger, silent, { tokenEconomy: true }, systemClock);
+    const end = { reason: 'cancelled' as const, pipeline: [], startedAtMs: 0, hold: hold.value };
+    const again = other.hold(request, shape, 5);
+    const settled = cashier.settle(request, { ...work, outputTokens: 0 }, end);
+    expect(await settled).toMatchObject({ ok: true, value: { priceMicroGft: 0 } });
+    expect(await again).toMatchObject({ ok: false, error: { code: 'request-id-used' } });
+  });
+
   it('names amounts and a number of tokens that would fit', async () => {
     const poor = { ...request, nodeId: 'worker' };
     await database.transaction().execute((transaction) =>

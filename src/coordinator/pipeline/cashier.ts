@@ -109,10 +109,11 @@ export class Cashier {
     needed: MicroGft,
     tooLow: (amounts: { balance: MicroGft; held: MicroGft; needed: MicroGft }) => ReturnType<typeof refuse>,
   ): Promise<CoordinatorResult<Hold>> {
-    if (await this.isAnswered(request.nodeId, request.requestId)) return ANSWERED;
-    if (!this.config.tokenEconomy) return success(FREE);
     const { nodeId, requestId } = request;
+    if (!this.config.tokenEconomy) return (await this.isAnswered(nodeId, requestId)) ? ANSWERED : success(FREE);
     const refused = await this.database.transaction().execute(async (transaction) => {
+      // In here, because an answer that ends meanwhile gives its hold back, and one of no tokens leaves no entry.
+      if (await this.isAnswered(nodeId, requestId, transaction)) return ANSWERED;
       if ((await this.ledger.redemptionOf(nodeId, requestId, transaction)) !== undefined) return REDEEMED;
       const balance = await this.ledger.balanceOf(nodeId, transaction);
       const held = await this.holds.heldFor(nodeId, transaction);
