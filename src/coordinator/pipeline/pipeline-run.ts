@@ -5,7 +5,7 @@ import type { PlannedHop } from '../scheduling/scheduler';
 import { AnswerStops } from './answer-stops';
 import { DraftSource, type DraftSettings } from './draft-source';
 import { HopChain, openHops, type ChainHop } from './hop-chain';
-import type { HopFailure, HopResult, StepOutput } from './hop-driver';
+import { hopFailure, type HopFailure, type HopResult, type StepOutput } from './hop-driver';
 import type { PipelineListener } from './pipeline-listener';
 import {
   decodeStep,
@@ -81,6 +81,12 @@ function failedEvent(error: HopFailure): RequestEvent {
   return error.code === 'cancelled' ? { kind: 'cancelled' } : { kind: 'failed', failure: error };
 }
 
+/**
+ * Characters of one answer: the longest one with long tokens fits many times. What a node says with each token is bounded
+ * too, but thousands of the longest ones would fill the memory.
+ */
+export const MAX_ANSWER_CHARACTERS = 16 * 1024 * 1024;
+
 /** One request over its hops until the last token, a cancellation or a failure that nobody can repair. */
 export class PipelineRun {
   private chain: HopChain;
@@ -90,6 +96,8 @@ export class PipelineRun {
   private readonly ids: number[] = [];
   private inputTokens = 0;
   private text = '';
+  /** Characters that came, those that may begin a stop string included. */
+  private characters = 0;
   private stepNumber = 0;
   private failedHop: HopFailure | null = null;
   private readonly drafts: DraftSource;
@@ -227,10 +235,21 @@ export class PipelineRun {
         if (output === undefined) throw new Error('a step was not sent');
         return output;
       }
+      if (output.value.kind === 'tokens') {
+        const characters = output.value.tokens.reduce((sum, token) => sum + token.text.length, this.characters);
+        if (characters > MAX_ANSWER_CHARACTERS) return this.saidTooMuch();
+        this.characters = characters;
+      }
       this.done.push(step);
       if (output.value.kind === 'tokens') return { ok: true, value: output.value };
     }
     throw new Error('the last step of a pass gives tokens');
+  }
+
+  private saidTooMuch(): HopResult<never> {
+    const nodeId = this.chain.hops.at(-1)?.planned.nodeId ?? '';
+    const message = `Node ${nodeId} sent more text than any answer has.`;
+    return hopFailure(nodeId, 'answer-invalid', message, { isWrongAnswer: true });
   }
 
   private async repairAfter(failure: HopFailure, remainingTokens: number): Promise<HopResult<void>> {
