@@ -66,11 +66,15 @@ export class ChallengeStore {
       .execute();
   }
 
-  /** Keeps the answer to an open proof. False when it has one, or is decided. */
-  async keepProof(taskId: string, proofJson: string): Promise<boolean> {
+  /**
+   * Keeps the answer to an open proof. False when it has one, or is decided.
+   *
+   * @param judgedByMs - until when it is judged, where that begins now: the task is open until then
+   */
+  async keepProof(taskId: string, proofJson: string, judgedByMs: number | null): Promise<boolean> {
     const kept = await this.database
       .updateTable('tasks')
-      .set({ proof_json: proofJson })
+      .set({ proof_json: proofJson, ...(judgedByMs === null ? {} : { expires_at: timestampOf(judgedByMs) }) })
       .where('id', '=', taskId)
       .where('status', '=', 'dispatched')
       .where('proof_json', 'is', null)

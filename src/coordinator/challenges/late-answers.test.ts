@@ -10,7 +10,10 @@ import type { Database } from '../storage/database-schema';
 import { openTestDatabase } from '../testing/test-database';
 import { testManifest } from '../testing/test-model';
 import { insertTestNode } from '../testing/test-nodes';
-import type { TaskRow } from './challenge-store';
+import { ChallengeStore, type TaskRow } from './challenge-store';
+import { IndependentHolders } from './independent-holders';
+import { NO_OWN_RUNS, type ReferenceRuns } from './own-runs';
+import { ProofService } from './proof-service';
 
 const TIMEOUT_MS = 300_000;
 const NODES = ['a', 'b', 'c'];
@@ -95,5 +98,33 @@ describe('a wrong answer to a proof', () => {
     await services.challenges.expireOverdue();
     const left = await database.selectFrom('tasks').select(['node_id', 'status']).execute();
     expect(left).toEqual([{ node_id: third?.node_id, status: 'expired' }]);
+  });
+
+  it('is found when the own run of the coordinator ends after the time of the task', async () => {
+    const row = (value: number) => ({ indexes: [0, 1], values: [value, value / 2] });
+    const rows = (value: number) => Array.from({ length: FINGERPRINT.rows }, () => row(value));
+    const clock = { nowMs: () => nowMs };
+    const store = new ChallengeStore(database, clock, { changed: () => undefined });
+    const runs: ReferenceRuns = {
+      ...NO_OWN_RUNS,
+      canRun: () => true,
+      run: async () => {
+        nowMs += TIMEOUT_MS / 2;
+        await store.forgetUnmatched();
+        return rows(1);
+      },
+    };
+    const { registry, catalogue, nodes, config } = services;
+    const holders = new IndependentHolders(nodes, registry, systemRandom);
+    const parts = [store, holders, registry, catalogue, runs, config, clock, systemRandom, silentLogger] as const;
+    const proofs = new ProofService(...parts);
+    const [shard] = registry.shardsOfNode('a');
+    if (shard === undefined) throw new Error('the node has no shard');
+    const [task] = await proofs.create(shard);
+    if (task === undefined) throw new Error('nobody was asked');
+    nowMs += TIMEOUT_MS - 1;
+    const { outcome } = await proofs.answer(task, { precision: 'fp32', rows: rows(700) });
+    expect(outcome).toMatchObject({ kind: 'judged', own: { task: { node_id: 'a', status: 'failed' } } });
+    expect(await store.find(task.id)).toMatchObject({ status: 'failed' });
   });
 });

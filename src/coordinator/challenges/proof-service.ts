@@ -70,11 +70,14 @@ export class ProofService {
       const own = await this.store.decide(task.id, 'failed', finding('The answer holds no fingerprint.'));
       return { outcome: judged(own === null ? [] : [own], own, 'The answer holds no fingerprint.'), more: [] };
     }
-    if (!(await this.store.keepProof(task.id, JSON.stringify(given)))) {
+    const model = this.catalogue.variants(task.model_id).find((known) => known.manifestHash === task.expected_hash);
+    const isRunHere = model !== undefined && this.runs.canRun(model);
+    // The own run may take until after the time of the task, and an answer must not get away by coming late.
+    const judgedByMs = isRunHere ? this.clock.nowMs() + this.config.taskTimeoutSeconds * 1_000 : null;
+    if (!(await this.store.keepProof(task.id, JSON.stringify(given), judgedByMs))) {
       return { outcome: { kind: 'dropped', reason: 'The task was answered already.' }, more: [] };
     }
-    const model = this.catalogue.variants(task.model_id).find((known) => known.manifestHash === task.expected_hash);
-    if (model !== undefined && this.runs.canRun(model)) {
+    if (isRunHere) {
       const reference = await this.runs.run(model, rangeOf(task), given.precision, task.prompt);
       if (reference !== null) {
         const judgement = judgeByReference(given, reference);
