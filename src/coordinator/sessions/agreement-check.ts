@@ -6,6 +6,7 @@ import { refuseInSession, type SessionResult } from '../../protocol/session/sess
 import type { Ed25519 } from '../../protocol/signing/ed25519';
 import { verifyAgreement } from '../../protocol/signing/verify-document';
 import type { Agreement } from '../../protocol/trust/agreement';
+import { TRUST_LIMITS } from '../../protocol/trust/trust-limits';
 
 function invalid(why: string, suggestion: string): SessionResult<never> {
   return refuseInSession('agreement-invalid', `The agreement does not carry a session: ${why}.`, { suggestion });
@@ -21,6 +22,10 @@ export function checkAgreement(
   if (agreement === null) return success(undefined);
   if (!isShallow(agreement, SESSION_LIMITS.maxDepth)) {
     return invalid(`it nests more than ${SESSION_LIMITS.maxDepth} levels`, 'Make a simpler one.');
+  }
+  // No larger one can be made by a handshake, and whoever enters gets it beside participants and turns.
+  if (Buffer.byteLength(JSON.stringify(agreement), 'utf8') > TRUST_LIMITS.maxMessageBytes) {
+    return invalid('it is larger than an agreement can be', 'Make a shorter one.');
   }
   const verified = verifyAgreement(agreement, ed25519);
   if (!verified.ok) return invalid(verified.error.message.replace(/\.$/, ''), 'Let every party sign it first.');

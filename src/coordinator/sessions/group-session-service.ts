@@ -123,6 +123,8 @@ export class GroupSessionService {
       }
       const fresh = this.newParticipant(session.id, publicKey, call.me, role.value);
       const row = known === undefined ? fresh : { ...fresh, id: known.id, joined_at: known.joined_at };
+      const room = await this.roomFor(transaction, row);
+      if (!room.ok) return refused(room);
       await this.store.saveParticipant(transaction, row);
       if (guest !== null) await this.store.guests.saveGuest(transaction, session.id, publicKey, guest.peerKey);
       return { result: success(null), news: { sessionId: session.id, participants: [participantOf(row)] } };
@@ -241,8 +243,9 @@ export class GroupSessionService {
     return this.change(call.session_id, async (transaction) => {
       const row = await this.store.participantByKey(call.session_id, publicKey, transaction);
       if (row === undefined || row.left_at !== null) return refused(unknownSession());
-      const model = call.model === null ? null : JSON.stringify(call.model);
-      return this.saved(transaction, { ...row, display_name: call.display_name.trim(), model_json: model });
+      const changed = { ...row, display_name: call.display_name.trim(), model_json: modelJson(call.model) };
+      const room = await this.roomFor(transaction, changed);
+      return room.ok ? this.saved(transaction, changed) : refused(room);
     });
   }
 
@@ -323,6 +326,17 @@ export class GroupSessionService {
     await this.store.saveParticipant(transaction, row);
     const participant = participantOf(row);
     return { result: success(participant), news: { sessionId: row.session_id, participants: [participant] } };
+  }
+
+  /** Whether a participant and the others still fit into one message: whoever enters gets all of them at once. */
+  private async roomFor(transaction: DatabaseTransaction, row: GroupParticipantTable): Promise<SessionResult<void>> {
+    const others = (await this.store.participants(row.session_id, transaction)).filter(({ id }) => id !== row.id);
+    const sizes = [...others, row].map((each) => Buffer.byteLength(JSON.stringify(participantOf(each)), 'utf8'));
+    return sizes.reduce((sum, bytes) => sum + bytes, 0) <= SESSION_LIMITS.maxParticipantsBytes
+      ? success(undefined)
+      : refuseInSession('limit-reached', 'The names in this session take up all the room there is.', {
+          suggestion: 'Choose a shorter name, or one of a model.',
+        });
   }
 
   private async admission(
@@ -411,7 +425,7 @@ export class GroupSessionService {
       display_name: me.display_name.trim(),
       platform: me.platform,
       role,
-      model_json: me.model === null ? null : JSON.stringify(me.model),
+      model_json: modelJson(me.model),
       joined_at: this.now(),
       left_at: null,
       removed: 0,
@@ -427,6 +441,11 @@ function stateOf(session: GroupSessionTable | undefined): Parameters<typeof deci
   if (session === undefined) return null;
   const { id: sessionId, status, last_seq: lastSeq, size_bytes: sizeBytes } = session;
   return { sessionId, status, lastSeq, sizeBytes };
+}
+
+/** The model somebody brings, without fields that others would be made to carry. */
+function modelJson(model: Call<'session-profile'>['model']): string | null {
+  return model === null ? null : JSON.stringify({ provider: model.provider, model_id: model.model_id });
 }
 
 function hasLeft(row: GroupParticipantTable): boolean {

@@ -5,6 +5,8 @@ export const SESSION_LIMITS = {
   maxDisplayNameLength: 100,
   /** Participants of one session, those who left counted: a lecture hall. */
   maxParticipants: 1_000,
+  /** Bytes of all participants in JSON, so that they fit into one message beside a page of turns: a thousand with long names. */
+  maxParticipantsBytes: 1_048_576,
   /** Sessions one key may own at one host. */
   maxOwnedSessions: 1_000,
   /** Open invitations of one session. */
