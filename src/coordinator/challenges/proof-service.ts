@@ -74,7 +74,8 @@ export class ProofService {
     const isRunHere = model !== undefined && this.runs.canRun(model);
     // The own run may take until after the time of the task, and an answer must not get away by coming late.
     const judgedByMs = isRunHere ? this.clock.nowMs() + this.config.taskTimeoutSeconds * 1_000 : null;
-    if (!(await this.store.keepProof(task.id, JSON.stringify(given), judgedByMs))) {
+    const kept = { precision: given.precision, rows: given.rows.map(({ indexes, values }) => ({ indexes, values })) };
+    if (!(await this.store.keepProof(task.id, JSON.stringify(kept), judgedByMs))) {
       return { outcome: { kind: 'dropped', reason: 'The task was answered already.' }, more: [] };
     }
     if (isRunHere) {

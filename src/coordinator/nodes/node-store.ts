@@ -1,4 +1,10 @@
-import type { NodeDetails, NodeRegistration, NodeView } from '../../protocol/compute/http/nodes';
+import { Value } from 'typebox/value';
+import {
+  HardwareProfile,
+  type NodeDetails,
+  type NodeRegistration,
+  type NodeView,
+} from '../../protocol/compute/http/nodes';
 import { toWireGft } from '../../protocol/compute/micro-gft';
 import { timestampOf, type Clock } from '../clock';
 import type { LedgerStore } from '../ledger/ledger-store';
@@ -29,7 +35,8 @@ export function registrationColumns(
 > {
   return {
     tore4_node_id: registration.tore4_node_id ?? null,
-    hardware_json: JSON.stringify(registration.hardware_profile),
+    // Without fields nobody reads: they may be as large as a whole message.
+    hardware_json: JSON.stringify(Value.Clean(HardwareProfile, { ...registration.hardware_profile })),
     fingerprint: registration.hardware_profile.fingerprint,
     availability_start: registration.availability_start ?? null,
     availability_end: registration.availability_end ?? null,

@@ -25,6 +25,10 @@ function defaultTransports(origin: ShardOrigin, port: number | null): TransportO
     : [{ transport: 'http', version: '', port, priority: 1 }];
 }
 
+function knownFields({ transport, version, port, priority }: TransportOffer): TransportOffer {
+  return { transport, version, priority, ...(port === undefined ? {} : { port }) };
+}
+
 /** Registers and removes shards. */
 export class ShardService {
   constructor(
@@ -65,7 +69,8 @@ export class ShardService {
     const port = registration.port ?? null;
     const known = this.registry.shardsOfNode(node.id).find((shard) => shard.modelId === registration.model_id);
     const same = known?.layerStart === layerStart && known.layerEnd === layerEnd;
-    const offers = registration.transports ?? [];
+    // Without fields nobody reads: they are held in memory, told to the other replicas and shown to everybody.
+    const offers = (registration.transports ?? []).map(knownFields);
     const shard: Omit<RegisteredShard, 'lastHeartbeatMs'> = {
       shardId: known !== undefined && same ? known.shardId : this.random.uuid(),
       nodeId: node.id,
