@@ -363,7 +363,9 @@ export class GenerateService {
       const { failure } = end.state;
       lastFailure = { ok: false, error: failure };
       const { failedHop } = end;
-      if (end.hasStarted || failedHop === null || !failure.retryable) break;
+      // What one node calls final may be so at that node alone.
+      const isFinal = !failure.retryable && failure.code !== 'node-failed';
+      if (end.hasStarted || failedHop === null || isFinal) break;
       const planned = plan.hops.find((hop) => hop.nodeId === failedHop.nodeId);
       if (planned !== undefined) noteFailure(planned, failedHop);
       excluded.add(failedHop.nodeId);

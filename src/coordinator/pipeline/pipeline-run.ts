@@ -53,25 +53,27 @@ export interface PipelineRunOptions {
   readonly signal: AbortSignal;
 }
 
-function openedEvent(inputIds: readonly number[], nodeId: string, limits: PipelineLimits): RequestEvent {
+/** Why what a node made of the prompt cannot be, or null. */
+function tokensProblem(inputIds: readonly number[], nodeId: string, limits: PipelineLimits): HopFailure | null {
+  const wrong = (message: string): HopFailure =>
+    hopFailure(nodeId, 'answer-invalid', message, { isWrongAnswer: true }).error;
+  if (inputIds.length === 0 || inputIds.length > limits.maximumInputTokens) {
+    return wrong(
+      `Node ${nodeId} turned the prompt into ${inputIds.length} tokens, where ${limits.maximumInputTokens} are possible at most.`,
+    );
+  }
+  return inputIds.some((token) => token >= limits.vocabularySize)
+    ? wrong(`Node ${nodeId} sent a token the vocabulary does not have.`)
+    : null;
+}
+
+function openedEvent(inputIds: readonly number[], limits: PipelineLimits): RequestEvent {
   if (inputIds.length >= limits.contextLength) {
     const { error } = refuse(
       'prompt-too-long',
       `The prompt has ${inputIds.length} tokens; with room for an answer ${limits.modelName} takes ${limits.contextLength - 1}.`,
       { suggestion: 'Shorten the prompt or begin a new conversation.' },
     );
-    return { kind: 'failed', failure: error };
-  }
-  if (inputIds.length === 0 || inputIds.length > limits.maximumInputTokens) {
-    const { error } = refuse(
-      'answer-invalid',
-      `Node ${nodeId} turned the prompt into ${inputIds.length} tokens, where ${limits.maximumInputTokens} are possible at most.`,
-      { retryable: true },
-    );
-    return { kind: 'failed', failure: error };
-  }
-  if (inputIds.some((token) => token >= limits.vocabularySize)) {
-    const { error } = refuse('answer-invalid', `Node ${nodeId} sent a token the vocabulary does not have.`);
     return { kind: 'failed', failure: error };
   }
   return { kind: 'opened', inputIds, limit: Math.min(limits.maxNewTokens, limits.contextLength - inputIds.length) };
@@ -148,7 +150,13 @@ export class PipelineRun {
       return false;
     }
     const { inputIds } = opened.value;
-    this.happened(openedEvent(inputIds, first.planned.nodeId, limits));
+    const problem = tokensProblem(inputIds, first.planned.nodeId, limits);
+    if (problem !== null) {
+      this.failedHop = problem;
+      this.happened(failedEvent(problem));
+      return false;
+    }
+    this.happened(openedEvent(inputIds, limits));
     if (this.state.kind !== 'running') return false;
     this.inputTokens = inputIds.length;
     this.ids.push(...inputIds);

@@ -277,6 +277,36 @@ describe('generating', () => {
     });
   });
 
+  it.each([
+    ['more tokens than its bytes allow', Array.from({ length: 60 }, () => 1)],
+    ['more tokens than the context has', Array.from({ length: 10_000 }, () => 1)],
+    ['tokens the vocabulary does not have', [1, 1_000_000]],
+    ['a refusal it calls final', null],
+  ])('asks another node when one makes %s of a prompt', async (_what, ids) => {
+    const { first: cheat, last } = await pair();
+    const [honest, asker] = [await connect(), await connect()];
+    for (const node of [honest, asker]) await node.register();
+    await honest.registerShard(0, 3);
+    serveFirst(honest);
+    serveLast(last);
+    let lies = 0;
+    cheat.behave((message) => {
+      if (message['type'] !== 'pipeline-open') return;
+      const to = { request_id: message['request_id'], hop: 0 };
+      lies += 1;
+      if (ids !== null) cheat.send({ type: 'pipeline-opened', ...to, input_ids: ids });
+      else cheat.send({ type: 'pipeline-failed', ...to, code: 'never', message: 'never', retryable: false });
+    });
+    // Equals take turns, so one of two requests begins at the cheat.
+    for (let asked = 0; asked < 2; asked += 1) {
+      expect(await asker.call(generate())).toMatchObject({ ok: true, value: { text: 'ABCDE' } });
+    }
+    expect(lies).toBeGreaterThan(0);
+    const reliability = async (): Promise<unknown> => (await getJson(`/nodes/${cheat.nodeId}`))['reliability_factor'];
+    if (ids !== null) await expect.poll(reliability, WITHIN).toBeLessThan(1);
+    expect((await getJson(`/nodes/${honest.nodeId}`))['reliability_factor']).toBe(1);
+  });
+
   it('gives up on a node that does not answer', async () => {
     await target.coordinator.stop();
     target = await startTestCoordinator({ stepTimeoutSeconds: 0.1 });
