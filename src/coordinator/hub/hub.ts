@@ -3,7 +3,7 @@ import { LAYERS_TRANSPORT } from '../../protocol/compute/http/shards';
 import type { TaskView } from '../../protocol/compute/http/tasks';
 import { toWireGft } from '../../protocol/compute/micro-gft';
 import { WEBSOCKET_SUBPROTOCOL, WIRE_LIMITS } from '../../protocol/wire/limits';
-import type { CoordinatorMessage, MessageOf, NodeMessage } from '../../protocol/wire/messages';
+import type { CoordinatorMessage, MessageOf, NodeMessage, ParticipantMessage } from '../../protocol/wire/messages';
 import type { AccessService } from '../access/access-service';
 import type { Clock, Random } from '../clock';
 import type { CoordinatorConfig } from '../config';
@@ -122,7 +122,7 @@ export class Hub implements NodeLinks, NodeNotifications {
         else if (participant !== null) connection.reply(otherPurpose(call.call_id));
       },
       participant: (message) => {
-        if (participant !== null) this.rooms?.receive(participant, message);
+        if (participant !== null) this.hear(participant, connection, message);
         else if ('call_id' in message) connection.reply(otherPurpose(message.call_id));
       },
       pipeline: (report) => {
@@ -344,6 +344,16 @@ export class Hub implements NodeLinks, NodeNotifications {
       node: null,
     });
     return participant;
+  }
+
+  /** A participant's calls count like everybody's; its signals have a budget of their own. */
+  private hear(participant: ParticipantConnection, connection: NodeConnection, message: ParticipantMessage): void {
+    if ('call_id' in message) {
+      const { call_id: callId } = message;
+      const taken = this.access.takeCall(participant.publicKey);
+      if (!taken.ok) return connection.reply({ type: 'reply', call_id: callId, ok: false, error: { ...taken.error } });
+    }
+    this.rooms?.receive(participant, message);
   }
 
   /** Whether a proved key may connect; an invitation it brought is redeemed first. */

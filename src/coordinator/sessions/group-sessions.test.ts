@@ -72,6 +72,20 @@ describe('a session on its host', () => {
     expect(await ada.read(sessionId)).toEqual([]);
   });
 
+  it('counts the calls of a participant, over however many connections they come', async () => {
+    const { url } = await start({ rateLimitPerMinute: 10 });
+    const key = newTestKey();
+    const codes: (string | null)[] = [];
+    for (let connections = 0; connections < 2; connections += 1) {
+      const ada = await SessionClient.connect(url, 'Ada', key);
+      for (let calls = 0; calls < 15; calls += 1) codes.push(await ada.refusal({ type: 'session-list' }));
+      ada.drop();
+    }
+    expect(codes[0]).toBeNull();
+    expect(codes.filter((code) => code === 'rate-limited').length).toBeGreaterThan(0);
+    expect(new Set(codes)).toEqual(new Set([null, 'rate-limited']));
+  });
+
   it('lets each role do what it may, and tells why not', async () => {
     const { url } = await start();
     const ada = await SessionClient.connect(url, 'Ada');
