@@ -19,9 +19,11 @@ export class GuestPipelines {
   /** Hands a command to the node, and from then on the node's events about that pipeline to the one who sent it. */
   command(driver: string, nodeId: string, message: PipelineCommand): Promise<boolean> {
     const key = `${message.request_id} ${nodeId}`;
-    if (message.type === 'pipeline-close') this.leave(key);
+    const link = this.links.linkTo(nodeId);
+    // Of a node that has left no event comes any more, and its driver has nothing to close.
+    if (message.type === 'pipeline-close' || link === null) this.leave(key);
     else if (this.guests.get(key)?.driver !== driver) this.enter(key, driver, nodeId, message.request_id);
-    return this.links.linkTo(nodeId)?.send(message) ?? Promise.resolve(false);
+    return link?.send(message) ?? Promise.resolve(false);
   }
 
   /** Nobody is left to drive them: their nodes free what they hold. */
