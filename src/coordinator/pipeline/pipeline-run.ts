@@ -159,7 +159,8 @@ export class PipelineRun {
     this.happened(openedEvent(inputIds, limits));
     if (this.state.kind !== 'running') return false;
     this.inputTokens = inputIds.length;
-    this.ids.push(...inputIds);
+    // One by one: a call takes no more than some hundred thousand arguments.
+    for (const id of inputIds) this.ids.push(id);
     for (const { driver } of this.chain.hops) driver.begin(inputIds.length + this.state.limit, null);
     await listener.started(
       this.chain.hops.map(({ planned }) => planned),
@@ -189,7 +190,7 @@ export class PipelineRun {
     const { tokens, finishReason } = this.stops.cut(output.value, remainingTokens);
     const tokenIds = tokens.map((token) => token.id);
     this.happened({ kind: 'tokens', tokenIds, finishReason });
-    this.ids.push(...tokenIds);
+    for (const id of tokenIds) this.ids.push(id);
     for (const token of tokens) this.text += token.text;
     await listener.tokens(tokens, state.outputTokens);
   }
