@@ -3,8 +3,9 @@ import { nodeCryptography as cryptography, signerOfSeed } from '../../keys/ed255
 import { testParty } from '../../keys/testing/test-party';
 import { testRecord } from '../../keys/testing/test-record';
 import type { MessageWriter } from '../../protocol/trust/compose-message';
-import { signKeyLink } from '../../protocol/trust/key-link';
+import { followKeyLinks, signKeyLink } from '../../protocol/trust/key-link';
 import { signStatement } from '../../protocol/trust/statement';
+import { TRUST_LIMITS } from '../../protocol/trust/trust-limits';
 import { call, callAt, get, post, type Answer } from '../testing/foreign-client';
 import { startTestCoordinator, type TestCoordinator } from '../testing/start-coordinator';
 
@@ -167,6 +168,25 @@ describe('the index', () => {
     expect((await publish(testRecord(rotated, nowMs + 1), [link])).body).toMatchObject({ status: 'renewed' });
     expect((await publish(testRecord(A, nowMs + 2))).body).toMatchObject({ code: 'key-replaced' });
     expect((await get(`/discovery/parties/${A.nodeId}/key-links`)).body).toMatchObject({ key_links: [{ id: 'l1' }] });
+  });
+
+  it('follows a key no further than others can follow its links', async () => {
+    const bare = { tore_spec: 'tore-0002', type: 'key-link', issued_at: '2026-03-01T09:00:00Z', metadata: {} } as const;
+    let party: MessageWriter = A;
+    await publish(testRecord(A, nowMs));
+    const codes: unknown[] = [];
+    for (let number = 1; number <= TRUST_LIMITS.maxKeyLinks + 1; number += 1) {
+      const fresh = signerOfSeed(new Uint8Array(32).fill(100 + number));
+      const unsigned = { ...bare, id: `l${number}`, node_id: A.nodeId };
+      const link = signKeyLink(unsigned, { old: party.signer, new: fresh }, cryptography);
+      party = { ...A, signer: fresh };
+      codes.push((await publish(testRecord(party, nowMs + number), [link])).body['code']);
+    }
+    expect(codes.slice(0, -1).every((code) => code === undefined)).toBe(true);
+    expect(codes.at(-1)).toBe('key-link-invalid');
+    const shown = (await get(`/discovery/parties/${A.nodeId}/key-links`)).body['key_links'] as unknown[];
+    const first = { nodeId: A.nodeId, publicKey: A.signer.publicKey };
+    expect(followKeyLinks(first, shown, cryptography)).toMatchObject({ ok: true });
   });
 
   it('keeps at most a few records of one party', async () => {

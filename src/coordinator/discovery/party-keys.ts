@@ -147,6 +147,10 @@ export class PartyKeys {
     const all = links as readonly KeyLink[];
     const added = all.slice(all.findIndex((link) => link.old_public_key === known.public_key));
     const kept = [...(JSON.parse(known.links_json) as unknown[]), ...added];
+    // Whoever asks for the links of a party follows all of them, and no more than these.
+    if (kept.length > TRUST_LIMITS.maxKeyLinks) {
+      return refuseTrust('key-link-invalid', `A key may have been replaced at most ${TRUST_LIMITS.maxKeyLinks} times.`);
+    }
     await transaction
       .updateTable('party_keys')
       .set({ public_key: publicKey, links_json: JSON.stringify(kept), used_at: now })
