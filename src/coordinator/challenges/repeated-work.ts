@@ -8,6 +8,8 @@ import type { DrawnTokens } from './token-judge';
 import { outputFingerprint, outputTokens, type SampledAnswer, type SampledWork } from './work-sample';
 
 const SCOPE_BYTES = 32;
+/** Longest time one node gets for all of it: other checks wait behind this one, and a node could draw it out for hours. */
+export const MAX_REPEAT_MS = 60_000;
 
 /**
  * Has real work done again at another node, in the form of an ordinary request: that node cannot tell it from one, so
@@ -68,7 +70,7 @@ export class RepeatedWork {
     return isDone ? drawn : null;
   }
 
-  /** Feeds steps to a node in the form of a request. @returns false when it did not do them */
+  /** Feeds steps to a node in the form of a request. @returns false when it did not do them, or not in time */
   private async repeat(
     nodeId: string,
     context: HopContext,
@@ -78,6 +80,9 @@ export class RepeatedWork {
     see: (output: StepOutput, index: number) => 'next' | 'enough' | 'failed',
   ): Promise<boolean> {
     const free = this.allocations.begin([nodeId]);
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), MAX_REPEAT_MS);
+    const inTime = AbortSignal.any([signal, late.signal]);
     const hop = new RelayHop(
       {
         ...context,
@@ -92,17 +97,18 @@ export class RepeatedWork {
       this.router,
     );
     try {
-      const opened = await hop.open(signal);
+      const opened = await hop.open(inTime);
       if (!opened.ok) return false;
       hop.begin(positions, null);
       for (const [index, input] of inputs.entries()) {
-        const output = await hop.step(input, signal);
+        const output = await hop.step(input, inTime);
         if (!output.ok) return false;
         const seen = see(output.value, index);
         if (seen !== 'next') return seen === 'enough';
       }
       return true;
     } finally {
+      clearTimeout(timer);
       hop.close('length');
       free();
     }
