@@ -43,7 +43,7 @@ it('gives a node up that draws the work out, and goes on with other checks', asy
   const take = (message: PipelineCommand): void => {
     const to = { request_id: message.request_id, hop: 0 };
     if (message.type === 'pipeline-open') {
-      const opened = { type: 'pipeline-opened', ...to, input_ids: [1, 2, 3] } as const;
+      const opened = { type: 'pipeline-opened' as const, ...to, input_ids: [1, 2, 3] };
       setTimeout(() => router.route('slow', to.request_id, { kind: 'opened', message: opened }), 1);
     } else if (message.type === 'pipeline-step') {
       const working = { type: 'pipeline-progress', ...to, step: message.step, state: 'working' } as const;

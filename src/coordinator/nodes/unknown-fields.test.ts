@@ -77,7 +77,7 @@ describe('fields nobody knows', () => {
     const task = await database.selectFrom('tasks').selectAll().where('node_id', '=', 'a').executeTakeFirstOrThrow();
     const row = { indexes: [0, 1], values: [1, 0.5] };
     const rows = Array.from({ length: FINGERPRINT.rows }, () => row);
-    const proof = { precision: 'fp32', rows: rows.map((each) => ({ ...each, more: MORE })), more: MORE };
+    const proof = { precision: 'fp32' as const, rows: rows.map((each) => ({ ...each, more: MORE })), more: MORE };
     const result = { task_id: task.id, node_id: 'a', result_hash: 'proof', flops_delivered: 0, execution_time_ms: 1 };
     expect(await services.challenges.answer({ ...result, proof })).toMatchObject({ ok: true });
     const { proof_json: kept } = await database

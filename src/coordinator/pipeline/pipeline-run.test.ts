@@ -12,6 +12,7 @@ const TEXT = 'x'.repeat(1024 * 1024);
 const PLANNED: PlannedHop = {
   nodeId: 'n',
   range: { layer_start: 0, layer_end: 7 },
+  provider: null,
   multiplier: 1,
   reliability: 1,
   transport: { kind: 'http', scheme: 'http', host: '127.0.0.1', port: 1 },
