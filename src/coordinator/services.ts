@@ -141,6 +141,9 @@ export function createServices(
     maintenance.scheduleFirstChallenge(nodeId),
   );
   const catalogue = new ModelCatalogue(database, config, clock);
+  catalogue.watchHolders(({ manifest, manifestHash }) =>
+    registry.shardsOfModel(manifest.model_id).some((shard) => (shard.manifestHash ?? manifestHash) === manifestHash),
+  );
   const grid = new GridStates(database, clock);
   const parts = { hub, router, registry, catalogue, grid, standings };
   const replicas =

@@ -30,7 +30,9 @@ export interface LoadedManifest extends Omit<KnownModel, 'origin'> {
 export type ManifestLoader = (folder: string) => Promise<CoordinatorResult<LoadedManifest>>;
 
 /** Manifests nodes may introduce; bounds what strangers can make the database hold. */
-const MAX_INTRODUCED_MODELS = 1_000;
+export const MAX_INTRODUCED_MODELS = 1_000;
+/** Characters of one of them in JSON: many times what a model with hundreds of weight files and a long template needs. */
+export const MAX_INTRODUCED_CHARACTERS = 1_048_576;
 
 const manifestChecker = Compile(ModelManifest);
 
@@ -55,6 +57,7 @@ export class ModelCatalogue {
   private readonly modelsById = new Map<string, KnownModel[]>();
   private readonly filesByHash = new Map<string, ModelFiles>();
   private onNew: () => void = () => undefined;
+  private isHeld: (model: KnownModel) => boolean = () => true;
 
   constructor(
     private readonly database: Database,
@@ -65,6 +68,11 @@ export class ModelCatalogue {
   /** Told when a model becomes known. */
   watch(onNew: () => void): void {
     this.onNew = onNew;
+  }
+
+  /** Asked which models somebody holds layers of; others are forgotten where a new one needs their place. */
+  watchHolders(isHeld: (model: KnownModel) => boolean): void {
+    this.isHeld = isHeld;
   }
 
   /** Reads what earlier runs knew, then the operator's folders. Fails with `model-invalid`. */
@@ -86,7 +94,12 @@ export class ModelCatalogue {
 
   /** Reads what nodes introduced, in earlier runs or at another replica. */
   async loadIntroduced(): Promise<void> {
-    const rows = await this.database.selectFrom('models').selectAll().where('origin', '=', 'node').execute();
+    const rows = await this.database
+      .selectFrom('models')
+      .selectAll()
+      .where('origin', '=', 'node')
+      .orderBy('known_at')
+      .execute();
     for (const row of rows) {
       const manifest: unknown = JSON.parse(row.manifest_json);
       const isVouchedFor = this.find(manifestIdOf(manifest))?.origin === 'folder';
@@ -165,13 +178,38 @@ export class ModelCatalogue {
     if (manifestHash !== null && manifestHash !== computed) {
       return refuse('manifest-mismatch', `The manifest of ${modelId} does not have the hash it was sent with.`);
     }
-    const introduced = [...this.modelsById.values()].flat().filter((model) => model.origin === 'node').length;
-    if (introduced >= MAX_INTRODUCED_MODELS) {
+    if (JSON.stringify(manifest).length > MAX_INTRODUCED_CHARACTERS) {
+      return refuse('model-refused', `The manifest of ${modelId} is larger than this coordinator takes.`);
+    }
+    if (!(await this.makeRoom())) {
       return refuse('model-refused', 'This coordinator holds as many models as it can.');
     }
     const model: KnownModel = { manifest, manifestHash: computed, origin: 'node' };
     await this.add(model);
     return success(model);
+  }
+
+  /** Forgets introduced models that nobody holds, those known longest first. @returns whether one more has room now */
+  private async makeRoom(): Promise<boolean> {
+    const introduced = [...this.modelsById.values()].flat().filter((model) => model.origin === 'node');
+    const excess = Math.max(0, introduced.length - MAX_INTRODUCED_MODELS + 1);
+    const unheld = introduced.filter((model) => !this.isHeld(model)).slice(0, excess);
+    if (unheld.length < excess) return false;
+    for (const { manifest, manifestHash } of unheld) {
+      const id = manifest.model_id;
+      const others = this.variants(id).filter((known) => known.manifestHash !== manifestHash);
+      if (others.length === 0) this.modelsById.delete(id);
+      else this.modelsById.set(id, others);
+    }
+    for (const { manifest, manifestHash } of unheld) {
+      await this.database
+        .deleteFrom('models')
+        .where('model_id', '=', manifest.model_id)
+        .where('manifest_hash', '=', manifestHash)
+        .where('origin', '=', 'node')
+        .execute();
+    }
+    return true;
   }
 
   private async add(model: KnownModel): Promise<void> {
