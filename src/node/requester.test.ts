@@ -1,8 +1,12 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { success, type Result } from '../protocol/result';
 import type { GenerateOutcome } from '../protocol/wire/messages';
+import { REQUEST_PROOF_HEADERS } from '../protocol/wire/request-proof';
 import type { CoordinatorConnection, GenerateOptions, GenerateRequest } from './coordinator-client/coordinator-client';
 import { nodeFailure } from './errors';
+import { openIdentity } from './identity/node-identity';
 import { Requester } from './requester';
 
 const request: GenerateRequest = {
@@ -32,12 +36,17 @@ const lost = nodeFailure('connection-lost', 'The connection was lost.', { retrya
 type Run = (options: GenerateOptions) => Result<GenerateOutcome>;
 
 /** Connections that answer one after the other, and what they were asked. */
-function connections(runs: readonly Run[], transport: 'websocket' | 'http' = 'websocket') {
+function connections(
+  runs: readonly Run[],
+  transport: 'websocket' | 'http' = 'websocket',
+  baseUrlOf: (index: number) => string = () => 'http://127.0.0.1',
+) {
   const asked: { request: GenerateRequest; resumeFrom: number | undefined }[] = [];
   const list = runs.map(
-    (run) =>
+    (run, index) =>
       ({
         transport,
+        info: { baseUrl: baseUrlOf(index) },
         generate: async (request: GenerateRequest, options: GenerateOptions) => {
           asked.push({ request, resumeFrom: options.resumeFrom });
           return run(options);
@@ -122,5 +131,49 @@ describe('a requester', () => {
     expect(await requester.generate(refused.connect, request, {})).toMatchObject({
       error: { code: 'balance-too-low' },
     });
+  });
+
+  it('asks no other coordinator for the rest of an answer', async () => {
+    const { asked, connect } = connections(
+      [() => lost, () => success(outcome)],
+      'websocket',
+      (index) => `http://coordinator-${index}`,
+    );
+    expect(await requester.generate(connect, request, {})).toEqual(lost);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('signs nothing of one coordinator for another one that was chosen since', async () => {
+    const seen: { url: string; headers: IncomingHttpHeaders }[] = [];
+    const servers = [0, 1].map(() =>
+      createServer(({ url = '', headers }, response) => {
+        seen.push({ url, headers });
+        response.setHeader('content-type', 'application/json').end('{"token":"session"}');
+      }),
+    );
+    const [first = '', second = ''] = await Promise.all(
+      servers.map(async (server) => {
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+        return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      }),
+    );
+    const identity = await openIdentity({
+      location: 'memory',
+      load: async () => success(null),
+      save: async () => success(undefined),
+    });
+    if (!identity.ok) throw new Error(identity.error.message);
+    let coordinatorUrl = first;
+    const signing = new Requester(() => ({ coordinatorUrl, accessToken: null }));
+    signing.speakAs(identity.value, { baseUrl: first, signFor: 'first' });
+    await signing.fetchJson('/nodes');
+    expect(seen[0]?.headers).toHaveProperty(REQUEST_PROOF_HEADERS.signature);
+    coordinatorUrl = second;
+    await signing.fetchJson('/nodes');
+    expect(seen[1]?.headers).not.toHaveProperty(REQUEST_PROOF_HEADERS.signature);
+    // No session is opened either: the first coordinator would take the call from whoever has it.
+    expect(await signing.modelSource()).toEqual(success({ baseUrl: second, accessToken: undefined }));
+    expect(seen).toHaveLength(2);
+    for (const server of servers) await new Promise<void>((resolve) => void server.close(() => resolve()));
   });
 });

@@ -49,13 +49,18 @@ function notConnected(): ReturnType<typeof nodeFailure> {
 /** What a person asks of a coordinator: answers and documents. */
 export class Requester {
   /** Signs where the connected coordinator wants it; null before a connection, and for an open coordinator. */
-  private sign: SignRequest | null = null;
+  private signing: { readonly baseUrl: string; readonly sign: SignRequest } | null = null;
 
   constructor(private readonly preferences: () => Pick<NodePreferences, 'coordinatorUrl' | 'accessToken'>) {}
 
   /** The coordinator that was connected to, and the key it knows this node by. */
-  speakAs(identity: NodeIdentity, info: Pick<CoordinatorInfo, 'signFor'>): void {
-    this.sign = info.signFor === undefined ? null : requestSigner(identity, info.signFor);
+  speakAs(identity: NodeIdentity, { baseUrl, signFor }: Pick<CoordinatorInfo, 'baseUrl' | 'signFor'>): void {
+    this.signing = signFor === undefined ? null : { baseUrl, sign: requestSigner(identity, signFor) };
+  }
+
+  /** How calls to an address are signed: what is signed for one coordinator is for the eyes of no other. */
+  private signFor(baseUrl: string): SignRequest | null {
+    return this.signing?.baseUrl === baseUrl ? this.signing.sign : null;
   }
 
   /**
@@ -98,7 +103,8 @@ export class Requester {
       if (!isLost || resumptions >= MAX_RESUMPTIONS || isCancelled()) return answer;
       const next = await connect(connection);
       if (isCancelled()) return nodeFailure('cancelled', 'The request was cancelled.');
-      if (next === null) return answer;
+      // Another coordinator was chosen meanwhile: it knows nothing of the request, and was not asked.
+      if (next === null || next.info.baseUrl !== connection.info.baseUrl) return answer;
       connection = next;
     }
   }
@@ -114,7 +120,10 @@ export class Requester {
    */
   async modelSource(): Promise<Result<ModelSource>> {
     const { coordinatorUrl: baseUrl, accessToken } = this.preferences();
-    if (this.sign === null) return success({ baseUrl, accessToken: accessToken ?? undefined });
+    const url = parseCoordinatorUrl(baseUrl);
+    if (!url.ok || this.signFor(url.value.base) === null) {
+      return success({ baseUrl, accessToken: accessToken ?? undefined });
+    }
     const opened = await this.request({ method: 'POST', path: '/access/session', body: {} }, 'Opening a session');
     if (!opened.ok) return opened;
     const session = readText(readRecord(opened.value)?.['token'], 1_000);
@@ -142,7 +151,8 @@ export class Requester {
     const url = parseCoordinatorUrl(coordinatorUrl);
     if (!url.ok) return url;
     const http = new CoordinatorHttp(url.value.base, accessToken);
-    return success(this.sign === null ? http : http.signedBy(this.sign));
+    const sign = this.signFor(url.value.base);
+    return success(sign === null ? http : http.signedBy(sign));
   }
 
   private async request(request: HttpRequest, what: string): Promise<Result<unknown>> {
