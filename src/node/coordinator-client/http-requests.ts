@@ -68,7 +68,7 @@ function parseJson(text: string): unknown {
 
 /** One line of an answer that is not what was expected, for a message: no markup, no control characters. */
 export function quoteAnswer(answer: HttpAnswer): string {
-  const kind = answer.contentType.split(';')[0]?.trim() ?? '';
+  const kind = answer.contentType.split(';')[0]?.trim().slice(0, QUOTE_LENGTH) ?? '';
   const title = /<title[^>]*>([^<]*)<\/title>/i.exec(answer.text)?.[1];
   const words = (title ?? answer.text.slice(0, 1_000).replace(/<[^>]*>/g, ' '))
     .replace(/[^\x20-\x7e\u00a0-\uffff]+|\s+/g, ' ')

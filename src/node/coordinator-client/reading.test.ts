@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MODEL_LIMITS } from '../../protocol/compute/model';
 import {
   readBoolean,
   readDetail,
@@ -141,6 +142,29 @@ describe('reading answers', () => {
     [null, null],
   ])('errors %j', (value, expected) => {
     expect(readDetail(value)).toBe(expected);
+  });
+
+  it('takes of an error what can be shown, in bounds', () => {
+    const detail = [
+      { loc: ['body', { toString: 1 }, [[]], 3], msg: 'Invalid' },
+      { loc: ['x'.repeat(100_000)], msg: 'y'.repeat(100_000) },
+    ];
+    const text = readDetail({ detail }) ?? '';
+    expect(text.slice(0, 20)).toBe('body.3: Invalid; xxx');
+    expect(text.length).toBeLessThan(1_000);
+  });
+
+  it('leaves halves of characters out of what becomes a part of addresses', () => {
+    for (const id of ['n\ud800', `${'n'.repeat(199)}\u{1f600}`]) {
+      expect(() => encodeURIComponent(readNode({ id })?.nodeId ?? '')).not.toThrow();
+    }
+    expect(readNode({ id: 'knoten-\u{1f600}' })?.nodeId).toBe('knoten-\u{1f600}');
+  });
+
+  it('takes no challenge about layers that no model has', () => {
+    const task = { task_id: 't', payload: { prompt: 'p', model_id: 'm', layer_start: 0 } };
+    expect(readTask({ ...task, layer_end: MODEL_LIMITS.maxLayers - 1 })).not.toBeNull();
+    expect(readTask({ ...task, layer_end: MODEL_LIMITS.maxLayers })).toBeNull();
   });
 
   it('never throws, whatever JSON comes', () => {

@@ -1,7 +1,7 @@
 import { Compile } from 'typebox/compile';
 import { ProofQuestion } from '../../protocol/compute/http/proofs';
 import { createHash } from 'node:crypto';
-import type { LayerRange } from '../../protocol/compute/model';
+import { MODEL_LIMITS, type LayerRange } from '../../protocol/compute/model';
 import { HELD_PRECISIONS, type HeldPrecision } from '../../protocol/compute/run-preferences';
 import { toMicroGft } from '../../protocol/compute/micro-gft';
 
@@ -13,6 +13,8 @@ import { toMicroGft } from '../../protocol/compute/micro-gft';
 
 /** Longest text taken from a foreign answer. */
 const MAX_TEXT_LENGTH = 10_000;
+/** A surrogate without its other half; no other code point is matched. */
+const HALF_CHARACTER = /\p{Surrogate}/gu;
 
 export function readRecord(value: unknown): Readonly<Record<string, unknown>> | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -20,8 +22,9 @@ export function readRecord(value: unknown): Readonly<Record<string, unknown>> | 
     : null;
 }
 
+/** Text without halves of characters, of which no address can be made. */
 export function readText(value: unknown, maxLength = MAX_TEXT_LENGTH): string | null {
-  return typeof value === 'string' ? value.slice(0, maxLength) : null;
+  return typeof value === 'string' ? value.slice(0, maxLength).replace(HALF_CHARACTER, '\ufffd') : null;
 }
 
 /** A finite number, also from text such as `"0.75"`. */
@@ -116,6 +119,7 @@ export function readTask(value: unknown): ReadTask | null {
   const layerEnd = readInteger(record?.['layer_end'] ?? payload?.['layer_end']);
   if (taskId === null || taskId === '' || typeof prompt !== 'string' || modelId === null) return null;
   if (layerStart === null || layerEnd === null || layerStart < 0 || layerEnd < layerStart) return null;
+  if (layerEnd >= MODEL_LIMITS.maxLayers) return null;
   return {
     taskId,
     taskType: readText(record?.['task_type'], 100) ?? 'inference_challenge',
@@ -201,6 +205,13 @@ export function readRoot(value: unknown): ReadRoot | null {
   return { name, version, tokenMode: readBoolean(record?.['token_mode']) };
 }
 
+/** Where in a request an error is, as `body.id`. */
+function readPlace(value: unknown): string {
+  if (!Array.isArray(value)) return '';
+  const steps = value.slice(0, 20).filter((step) => typeof step === 'string' || typeof step === 'number');
+  return readText(steps.join('.'), 200) ?? '';
+}
+
 /** The text of a FastAPI-shaped error: `detail` as a string, an object, or a list of validation errors. */
 export function readDetail(value: unknown): string | null {
   const detail = readRecord(value)?.['detail'] ?? readRecord(value)?.['message'];
@@ -208,7 +219,7 @@ export function readDetail(value: unknown): string | null {
   if (Array.isArray(detail)) {
     const lines = detail.slice(0, 5).map((entry) => {
       const record = readRecord(entry);
-      const place = Array.isArray(record?.['loc']) ? record['loc'].join('.') : '';
+      const place = readPlace(record?.['loc']);
       return `${place}: ${readText(record?.['msg'], 200) ?? 'invalid'}`.replace(/^: /, '');
     });
     return lines.join('; ');

@@ -33,6 +33,18 @@ describe('the history of challenges', () => {
     expect(second).toEqual({ ok: true, value: [{ ...record, taskId: 'task-2' }, record] });
   });
 
+  it('outlives the program with the longest words of a coordinator in it', async () => {
+    const records = Array.from({ length: 200 }, (_, index) => ({
+      ...record,
+      taskId: `task-${index}`,
+      message: '\u0001'.repeat(2_000),
+    }));
+    const first = new ChallengeHistory(folder, silentLogger);
+    first.keep(records);
+    await first.settled();
+    expect(await new ChallengeHistory(folder, silentLogger).read()).toEqual({ ok: true, value: records });
+  });
+
   it.each([
     ['not JSON', '{'],
     ['another shape', '[{"taskId":1}]'],

@@ -8,8 +8,8 @@ import { readPrivateFile, writePrivateFile } from '../atomic-file';
 import { nodeFailure, type NodeErrorCode } from '../errors';
 import type { NodeLogger } from '../logger';
 
-/** 200 records of a few hundred bytes, with room for long messages. */
-const MAX_FILE_BYTES = 1_048_576;
+/** 200 records with the longest messages, each character written as six bytes. */
+const MAX_FILE_BYTES = 16 * 1_048_576;
 
 const StoredRecords = Compile(
   Type.Array(
