@@ -72,6 +72,13 @@ describe('generateOverHttp', () => {
     ]);
   });
 
+  it('takes no amount that cannot be kept', async () => {
+    const answer = { text: 'a', tokens: 1, gft_deducted: 1e300, new_balance: -1e300 };
+    const http = await answering(200, 'application/json', [JSON.stringify(answer)]);
+    const outcome = await generateOverHttp(http, 'node', request, {});
+    expect(outcome).toMatchObject({ ok: true, value: { text: 'a', gft_deducted: 0, new_balance: null } });
+  });
+
   it('tells the place in the line', async () => {
     const http = await answering(200, 'text/event-stream', [
       'event: queued\ndata: {"request_id":"r","position":2,"waiting":3}\n\n',

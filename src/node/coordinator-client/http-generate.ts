@@ -10,7 +10,16 @@ import type { ArrivedToken, GenerateOptions, GenerateRequest } from './coordinat
 import { GENERATE_TIMEOUT_MS, type CoordinatorHttp, type HttpAnswer, type HttpRequest } from './http-requests';
 import { readServerSentEvents } from './server-sent-events';
 import { SilenceLimit } from './silence-limit';
-import { readDetail, readErrorCode, readInteger, readNumber, readRecord, readText, readTime } from './reading';
+import {
+  readDetail,
+  readErrorCode,
+  readInteger,
+  readMicroGft,
+  readNumber,
+  readRecord,
+  readText,
+  readTime,
+} from './reading';
 import { quoteAnswer } from './http-requests';
 import { unauthorizedFailure } from './probe';
 
@@ -48,6 +57,11 @@ function readHops(value: unknown): PipelineHop[] {
   });
 }
 
+/** An amount of GFT that can be kept exactly, or null. */
+function readGft(value: unknown): number | null {
+  return readMicroGft(value) === null ? null : readNumber(value);
+}
+
 /** Reads the settled answer of `POST /inference/generate`; null when it has no text. */
 export function readGenerateOutcome(value: unknown, request: GenerateRequest): GenerateOutcome | null {
   const record = readRecord(value);
@@ -65,8 +79,8 @@ export function readGenerateOutcome(value: unknown, request: GenerateRequest): G
         : 'stop',
     tokens,
     input_tokens: Math.max(0, readInteger(record['input_tokens']) ?? 0),
-    gft_deducted: readNumber(record['gft_deducted']) ?? 0,
-    new_balance: readNumber(record['new_balance']),
+    gft_deducted: readGft(record['gft_deducted']) ?? 0,
+    new_balance: readGft(record['new_balance']),
     backend: readText(record['backend'], 40) ?? 'unknown',
     // Our own coordinators add the layers of each node beside the baseline's list of ids.
     pipeline: readHops(record['hops'] ?? record['pipeline']),

@@ -110,4 +110,23 @@ describe('an answer over the WebSocket', () => {
     await until(() => calls(peer, 'cancel-generate').length === 1);
     expect(calls(peer, 'cancel-generate')).toMatchObject([{ request_id: request.requestId }]);
   });
+
+  it('ends some time after it was cancelled, whatever still comes of it', async () => {
+    const { connection, peer, limit } = await connect();
+    const controller = new AbortController();
+    let heard = 0;
+    const onQueued = (): void => {
+      heard += 1;
+    };
+    const answer = connection.generate(request, { signal: controller.signal, onQueued });
+    await until(() => calls(peer, 'generate').length === 1);
+    controller.abort();
+    await until(() => calls(peer, 'cancel-generate').length === 1);
+    limit.advance(GENERATE_TIMEOUT_MS - 1);
+    peer.send({ type: 'generate-queued', request_id: request.requestId, position: 1, waiting: 1 });
+    await until(() => heard === 1);
+    limit.advance(1);
+    expect(limit.waiting).toEqual([]);
+    expect(await answer).toMatchObject({ ok: false, error: { code: 'call-timeout' } });
+  });
 });

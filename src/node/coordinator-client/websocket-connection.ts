@@ -100,7 +100,7 @@ export class WebSocketConnection implements CoordinatorConnection {
   private readonly calls: PendingCalls;
   private readonly generating = new Map<
     string,
-    { readonly listeners: GenerateListeners; readonly silence: SilenceLimit }
+    { readonly listeners: GenerateListeners; readonly silence: SilenceLimit; readonly isCancelled: () => boolean }
   >();
   private lastEvent: number;
   private readonly stopHeartbeat: () => void;
@@ -177,7 +177,7 @@ export class WebSocketConnection implements CoordinatorConnection {
     const { signal } = options;
     if (signal?.aborted === true) return nodeFailure('cancelled', 'The request was cancelled.');
     const silence = new SilenceLimit(this.clock, GENERATE_TIMEOUT_MS);
-    this.generating.set(requestId, { listeners: options, silence });
+    this.generating.set(requestId, { listeners: options, silence, isCancelled: () => signal?.aborted === true });
     const cancel = async (): Promise<void> => {
       const reply = await this.calls.make({ type: 'cancel-generate', request_id: requestId });
       if (!reply.ok) this.logger.info('A request could not be cancelled', { reason: reply.error.message });
@@ -296,10 +296,13 @@ export class WebSocketConnection implements CoordinatorConnection {
     this.clock.schedule(waitMs, () => this.socket.resume());
   }
 
-  /** Who waits for the answer something came of; that it came is a sign of life. */
+  /**
+   * Who waits for the answer something came of. That it came is a sign of life, except of one that was cancelled: only its
+   * end is waited for then, which a coordinator could otherwise put off for ever.
+   */
   private listenersOf(requestId: string): GenerateListeners | undefined {
     const waiting = this.generating.get(requestId);
-    waiting?.silence.heard();
+    if (waiting?.isCancelled() === false) waiting.silence.heard();
     return waiting?.listeners;
   }
 
