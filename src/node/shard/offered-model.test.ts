@@ -91,6 +91,17 @@ describe('a model of the coordinator’s list', () => {
     });
   });
 
+  it.each([
+    ['goes by the name of another model', { ...manifest, model_id: 'org/other' }],
+    ['has layers of sizes that add up to no number', { ...manifest, bytes_per_layer: [1e308, 1e308, 1e308, 1e308] }],
+  ])('is refused where it %s', async (_, other) => {
+    const named = { models: [{ model_id: manifest.model_id, manifest_hash: hashCanonical(other) }] };
+    expect(await readOfferedModel(manifest.model_id, coordinatorWith(named, other), coordinator)).toMatchObject({
+      ok: false,
+      error: { code: 'answer-invalid' },
+    });
+  });
+
   it.each([[{ models: [] }], [{}], [{ models: [{ model_id: manifest.model_id }] }]])(
     'is unknown where the list is %j',
     async (listed) => {

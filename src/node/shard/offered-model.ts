@@ -4,6 +4,7 @@ import type { ModelSource } from '../../inference';
 import { hashCanonical } from '../../inference/models/weight-index';
 import { LAYERS_TRANSPORT } from '../../protocol/compute/http/shards';
 import { ModelManifest } from '../../protocol/compute/model';
+import { storedBytes } from '../../protocol/compute/stored-bytes';
 import { MANIFEST_FILE } from '../../protocol/compute/weight-index';
 import { success, type Result } from '../../protocol/result';
 import { readModelHashes } from '../coordinator-client/reading';
@@ -59,7 +60,12 @@ export async function readOfferedModel(
   const files = `/inference/models/files/${manifestHash}`;
   const manifest = await fetchJson(`${files}/${MANIFEST_FILE}`);
   if (!manifest.ok) return manifest;
-  if (!Value.Check(ModelManifest, manifest.value) || hashCanonical(manifest.value) !== manifestHash) {
+  const isNamed =
+    Value.Check(ModelManifest, manifest.value) &&
+    hashCanonical(manifest.value) === manifestHash &&
+    manifest.value.model_id === modelId &&
+    hasSize(manifest.value);
+  if (!isNamed) {
     return nodeFailure('answer-invalid', `The coordinator’s description of ${modelId} is not the one it names.`);
   }
   const base = coordinator.baseUrl.replace(/\/$/, '');
@@ -69,6 +75,11 @@ export async function readOfferedModel(
   if (registry.ok) sources.push(...readLayerSources(registry.value, manifestHash, files));
   if (source !== null && source.startsWith('https://')) sources.push({ baseUrl: source });
   return success({ manifest: manifest.value, manifestHash, sources });
+}
+
+/** Whether the bytes of all layers add up to a number. */
+function hasSize(manifest: ModelManifest): boolean {
+  return Number.isSafeInteger(storedBytes(manifest, { layer_start: 0, layer_end: manifest.total_layers - 1 }));
 }
 
 /** Nodes that let others read the layers they hold of a model, by the coordinator's list of shards, in no set order. */

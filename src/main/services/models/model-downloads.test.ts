@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { FetchLayersRequest, LongCallOptions } from '../../../inference';
 import type { StartEngine } from '../../../node';
@@ -6,7 +9,7 @@ import { failure, success, type Result } from '../../../protocol/result';
 import { ManualTimers, settle } from '../../test-doubles/manual-timers';
 import { RecordingLog } from '../../test-doubles/recording-log';
 import { ModelDownloads } from './model-downloads';
-import type { DownloadRecord } from './shelf-document';
+import { loadShelf, type DownloadRecord } from './shelf-document';
 
 const HASH = 'ab'.repeat(32);
 const manifest = tinyManifest({ layers: 4, bytesPerLayer: 1_000, embeddingBytes: 0, headBytes: 0 });
@@ -115,6 +118,22 @@ describe('downloads of models', () => {
     await settle();
     expect(second.fetches).toHaveLength(1);
     expect(second.state()).toEqual({ kind: 'running' });
+  });
+
+  it('are read again at the next start, whatever a coordinator said and sent', async () => {
+    const talkative = { ...manifest, remarks: 'r'.repeat(20_000_000), shape: { ...manifest.shape, remarks: 'r' } };
+    const { downloads, fetches, saved } = createDownloads();
+    downloads.add({ ...offer, manifest: talkative }, range);
+    await settle();
+    fetches[0]?.end(failure('c'.repeat(1_000), 'm'.repeat(10_000), { suggestion: 's'.repeat(10_000) }));
+    await settle();
+    const folder = await mkdtemp(join(tmpdir(), 'tore-shelf-'));
+    const path = join(folder, 'models.json');
+    const kept = { formatVersion: 1, nextLocalId: 1, shipped: null, locals: [], downloads: saved.at(-1) };
+    await writeFile(path, JSON.stringify(kept));
+    const { downloads: read } = await loadShelf(path, new RecordingLog());
+    await rm(folder, { recursive: true, force: true });
+    expect(read).toMatchObject([{ modelId: manifest.model_id, manifest, state: { kind: 'failed' } }]);
   });
 
   it('try again by themselves after a failure that may pass', async () => {

@@ -7,7 +7,7 @@ import { mainFailure, reasonOf } from '../../errors';
 import type { Log } from '../log';
 import type { Timers } from '../timers';
 import { nextDownloadState, type DownloadEvent } from './download-state';
-import { keptManifest, type DownloadRecord } from './shelf-document';
+import { keptFailure, keptManifest, type DownloadRecord } from './shelf-document';
 
 /** Speeds are those of about this long, so that a figure neither flickers nor lags. */
 const SPEED_WINDOW_MS = 5_000;
@@ -192,7 +192,7 @@ export class ModelDownloads {
     const failures = (this.#failures.get(modelId) ?? 0) + 1;
     this.#failures.set(modelId, failures);
     this.#options.log.warn({ code: error.code, failures }, 'a download of a model failed');
-    this.#apply(modelId, { kind: 'failed', error, failures, nowMs: this.#options.timers.now() });
+    this.#apply(modelId, { kind: 'failed', error: keptFailure(error), failures, nowMs: this.#options.timers.now() });
   }
 
   async #run({ modelId, manifestHash, range }: DownloadRecord, signal: AbortSignal): Promise<Result<unknown>> {

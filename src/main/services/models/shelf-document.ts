@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { LayerRange, ModelManifest, Sha256 } from '../../../protocol/compute/model';
+import type { Failure } from '../../../protocol/result';
 import { readJsonDocument } from '../../storage/json-document';
 import type { Log } from '../log';
 
@@ -18,11 +19,13 @@ const LocalModel = Type.Object({
 });
 export type LocalModel = Static<typeof LocalModel>;
 
+const MAX_CODE_LENGTH = 100;
+const MAX_SENTENCE_LENGTH = 4_000;
 const StoredFailure = Type.Object({
-  code: Type.String({ maxLength: 100 }),
-  message: Type.String({ maxLength: 4_000 }),
+  code: Type.String({ maxLength: MAX_CODE_LENGTH }),
+  message: Type.String({ maxLength: MAX_SENTENCE_LENGTH }),
   retryable: Type.Boolean(),
-  suggestion: Type.Optional(Type.String({ maxLength: 4_000 })),
+  suggestion: Type.Optional(Type.String({ maxLength: MAX_SENTENCE_LENGTH })),
 });
 
 /** A download as it is kept between two starts; one that ran waits for its turn again. */
@@ -62,9 +65,19 @@ export type ShelfDocument = Static<typeof ShelfDocument>;
 
 const EMPTY_SHELF: ShelfDocument = { formatVersion: 1, nextLocalId: 1, shipped: null, locals: [], downloads: [] };
 
-/** A manifest as the shelf keeps it: its sizes, without the files and the template only an engine needs. */
+/** A manifest as the shelf keeps it: its sizes alone, without the files and the template only an engine needs. */
 export function keptManifest(manifest: ModelManifest): ModelManifest {
-  return { ...manifest, files: [], chat_template: null };
+  return Value.Clean(ModelManifest, structuredClone({ ...manifest, files: [], chat_template: null })) as ModelManifest;
+}
+
+/** A failure as the shelf keeps it: a coordinator may have had much to say. */
+export function keptFailure({ code, message, retryable, suggestion }: Failure): Static<typeof StoredFailure> {
+  return {
+    code: code.slice(0, MAX_CODE_LENGTH),
+    message: message.slice(0, MAX_SENTENCE_LENGTH),
+    retryable,
+    ...(suggestion === undefined ? {} : { suggestion: suggestion.slice(0, MAX_SENTENCE_LENGTH) }),
+  };
 }
 
 /** Reads the list of models. A damaged one is an empty one: files of the models are elsewhere and stay. */
