@@ -108,7 +108,10 @@ export class HandshakeBook {
       if (state.value.log[from].length === kept.state.log[from].length) {
         return failure('wrongly-addressed', 'The message says it was written here.');
       }
-      return this.#keep({ state: state.value, file: this.#touched({ ...file, [from]: [...file[from], message] }) });
+      // What the other side has seen was sent, whatever the coordinator said of it.
+      const sentThrough = Math.max(file.sentThrough, message.seen);
+      const taken = this.#touched({ ...file, [from]: [...file[from], message], sentThrough });
+      return this.#keep({ state: state.value, file: taken });
     });
   }
 
@@ -129,13 +132,14 @@ export class HandshakeBook {
       if (!kept.ok) return kept;
       const { file } = kept.value;
       const rest = { ...file, [file.ownSide]: file[file.ownSide].slice(0, file.sentThrough) };
-      const state = replay(rest);
-      if (state === null) {
+      if (rest.proposer.length === 0 && rest.responder.length === 0) {
         // Not even the proposal was sent.
         this.#kept.delete(id);
         await this.#folder.removeHandshake(id);
         return success(undefined);
       }
+      const state = replay(rest);
+      if (state === null) return failure('message-conflict', 'The other party has seen what was to be taken back.');
       const saved = await this.#keep({ state, file: this.#touched(rest) });
       return saved.ok ? success(undefined) : saved;
     });
@@ -203,16 +207,18 @@ function replay(file: Pick<HandshakeFile, Side>): Handshake | null {
   let state: Handshake | null = null;
   const next: Record<Side, number> = { proposer: 0, responder: 0 };
   for (;;) {
-    const side: Side | undefined = (['proposer', 'responder'] as const).find((one) => {
-      const message = file[one][next[one]];
-      return message !== undefined && message.seen <= next[otherSide(one)];
-    });
-    const message = side === undefined ? undefined : file[side][next[side]];
-    if (side === undefined || message === undefined) break;
-    const advanced = advanceHandshake(state, message, nodeCryptography);
-    if (!advanced.ok) return null;
-    state = advanced.value;
-    next[side] += 1;
+    const before: Handshake | null = state;
+    // Which of two messages came first is not kept: one may use a key that the other made known.
+    for (const side of ['proposer', 'responder'] as const) {
+      const message = file[side][next[side]];
+      if (message === undefined || message.seen > next[otherSide(side)]) continue;
+      const advanced = advanceHandshake(state, message, nodeCryptography);
+      if (!advanced.ok) continue;
+      state = advanced.value;
+      next[side] += 1;
+      break;
+    }
+    if (state === before) break;
   }
   return next.proposer === file.proposer.length && next.responder === file.responder.length ? state : null;
 }

@@ -77,6 +77,11 @@ export function handshakeSummary(kept: KeptHandshake, nowMs: number): HandshakeS
   };
 }
 
+/** What is kept under an id of the other side's choice, which may be the name of something every object has. */
+function ownValue<Value>(values: Readonly<Record<string, Value>>, id: string): Value | undefined {
+  return Object.hasOwn(values, id) ? values[id] : undefined;
+}
+
 function challengeViews(file: HandshakeFile): ChallengeView[] {
   const responses = new Map(
     SIDES.flatMap((side) =>
@@ -117,8 +122,8 @@ function challengeViews(file: HandshakeFile): ChallengeView[] {
                   text: response.text,
                   sentAt: response.sentAt,
                 },
-          verdict: file.verdicts[challenge.id] ?? null,
-          note: file.notes[challenge.id] ?? '',
+          verdict: ownValue(file.verdicts, challenge.id) ?? null,
+          note: ownValue(file.notes, challenge.id) ?? '',
         },
       ];
     }),

@@ -8,7 +8,7 @@ import { Agreement } from '../../../protocol/trust/agreement';
 import { DiscoveryRecord } from '../../../protocol/trust/discovery';
 import { HandshakeMessage } from '../../../protocol/trust/handshake-message';
 import { TerminationNotice } from '../../../protocol/trust/termination';
-import type { MainErrorCode } from '../../errors';
+import { mainFailure, type MainErrorCode } from '../../errors';
 import { TEMPORARY_ENDING, writeFileAtomically } from '../../storage/atomic-file';
 import { keepBrokenFile, readJsonDocument } from '../../storage/json-document';
 import type { Log } from '../log';
@@ -52,7 +52,7 @@ const StateFile = Type.Object({
   version: Type.Literal(1),
   record: Type.Union([DiscoveryRecord, Type.Null()]),
   published: Type.Boolean(),
-  /** Last position read in the inbox of each coordinator. */
+  /** Last position read in each inbox, by address and id of its coordinator. */
   positions: Type.Record(Type.String(), Type.Integer({ minimum: 0 })),
 });
 export type StateFile = Static<typeof StateFile>;
@@ -134,7 +134,11 @@ export class TrustFolder {
   }
 
   async #write(name: string, value: unknown, what: string): Promise<Result<void, MainErrorCode>> {
-    const written = await writeFileAtomically(join(this.#folder, name), `${JSON.stringify(value)}\n`, what);
+    const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
+    if (bytes.length > MAX_FILE_BYTES) {
+      return mainFailure('file-invalid', `${what} would become too large to be read again; it was left as it is.`);
+    }
+    const written = await writeFileAtomically(join(this.#folder, name), bytes, what);
     return written.ok ? success(undefined) : written;
   }
 }
