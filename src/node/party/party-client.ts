@@ -69,12 +69,12 @@ export class PartyClient {
     const answer = await this.ask({ path: '/access' }, accessAnswer);
     if (answer.ok) {
       const { coordinator_id: coordinatorId, policy, instructions } = answer.value;
-      return success({ coordinatorId, policy, instructions });
+      return named({ coordinatorId, policy, instructions });
     }
     // One without access policies is open to everybody.
     if (answer.error.code !== 'coordinator-refused') return answer;
     const open = await this.ask({ path: '/discovery' }, discoveryAnswer);
-    return open.ok ? success({ coordinatorId: open.value.coordinator_id, policy: 'open', instructions: '' }) : open;
+    return open.ok ? named({ coordinatorId: open.value.coordinator_id, policy: 'open', instructions: '' }) : open;
   }
 
   async terms(): Promise<Result<readonly TermCount[]>> {
@@ -143,6 +143,13 @@ export class PartyClient {
           retryable: status >= 500,
         });
   }
+}
+
+/** Requests name the coordinator under a signature, and nothing with half a character in it can be signed. */
+function named(facts: AccessFacts): Result<AccessFacts> {
+  return /\p{Surrogate}/u.test(facts.coordinatorId)
+    ? nodeFailure('answer-invalid', 'The coordinator calls itself by a name that is no text.')
+    : success(facts);
 }
 
 const accessAnswer = Compile(AccessAnswer);

@@ -1,23 +1,27 @@
 import { nodeCryptography } from '../../../keys/ed25519';
 import type { Failure, Result } from '../../../protocol/result';
-import { success } from '../../../protocol/result';
+import { failure, success } from '../../../protocol/result';
 import type { MessageWriter } from '../../../protocol/trust/compose-message';
 import { readHandshakeMessage, type HandshakeMessage } from '../../../protocol/trust/handshake-message';
 import { MAX_INBOX_PAGE } from '../../../protocol/trust/requests';
 import { signStatement } from '../../../protocol/trust/statement';
+import type { MainErrorCode } from '../../errors';
 import type { Log } from '../log';
 import { isoTime, type Timers } from '../timers';
 import type { HandshakeBook, KeptHandshake } from './handshake-book';
 import type { ConnectedParty } from './trust-connection';
 import { Turns } from './turns';
 
+/** Pages of an inbox read at a time, so that a coordinator which always has more keeps nothing else waiting. */
+const MAX_PAGES = 50;
+
 export interface HandshakeMailOptions {
   readonly book: HandshakeBook;
   readonly connection: () => Result<ConnectedParty>;
   readonly writer: () => MessageWriter | null;
-  /** Last position read at a coordinator, and how to keep it. */
-  readonly position: (coordinatorId: string) => number;
-  readonly keepPosition: (coordinatorId: string, position: number) => Promise<void>;
+  /** Last position read in an inbox, and how to keep it. */
+  readonly position: (inbox: string) => number;
+  readonly keepPosition: (inbox: string, position: number) => Promise<void>;
   /** A message of the other side was taken. */
   readonly onReceived: (message: HandshakeMessage, kept: KeptHandshake) => Promise<void>;
   /** A message that waited could not be sent and was taken back. */
@@ -31,14 +35,17 @@ export interface HandshakeMailOptions {
 export class HandshakeMail {
   readonly #options: HandshakeMailOptions;
   readonly #turns = new Turns();
+  /** A reading that has not begun yet answers everybody who asks for one. */
+  #nextSync: Promise<void> | null = null;
 
   constructor(options: HandshakeMailOptions) {
     this.#options = options;
   }
 
   /** Fetches and sends everything that waits. Failures to reach the coordinator are left for the next time. */
-  async sync(): Promise<void> {
-    await this.#turns.run(async () => {
+  sync(): Promise<void> {
+    this.#nextSync ??= this.#turns.run(async () => {
+      this.#nextSync = null;
       await this.#fetch();
       for (const { file } of this.#options.book.all()) {
         const sent = await this.#flush(file.id);
@@ -46,6 +53,7 @@ export class HandshakeMail {
         if (!sent.ok) this.#options.onTakenBack(sent.error);
       }
     });
+    return this.#nextSync;
   }
 
   /**
@@ -88,19 +96,26 @@ export class HandshakeMail {
     const writer = writerOf();
     const connected = connection();
     if (writer === null || !connected.ok) return;
-    const { client, coordinatorId } = connected.value;
-    for (;;) {
-      const after = position(coordinatorId);
+    const { client, coordinatorId, inbox } = connected.value;
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const after = position(inbox);
       const batch = await client.inbox(this.#request(writer, coordinatorId, after));
       if (!batch.ok) {
         log.info({ code: batch.error.code }, 'the inbox could not be read');
         return;
       }
       for (const { position: reached, message } of batch.value.messages) {
-        await this.#take(message);
-        await keepPosition(coordinatorId, reached);
+        if (reached <= position(inbox)) {
+          log.warn({ reached }, 'a coordinator gave a message again that was read');
+          return;
+        }
+        // What could not be kept stays at the coordinator.
+        if (!(await this.#take(message, writer))) return;
+        await keepPosition(inbox, reached);
       }
       if (!batch.value.more || batch.value.messages.length === 0) return;
+      const current = connection();
+      if (!current.ok || current.value.client !== client) return;
     }
   }
 
@@ -120,20 +135,37 @@ export class HandshakeMail {
     return signStatement(request, writer.signer, nodeCryptography);
   }
 
-  async #take(value: unknown): Promise<void> {
+  /** @returns whether the message is done with: taken, or refused for good */
+  async #take(value: unknown, writer: MessageWriter): Promise<boolean> {
     const { book, timers, log, onReceived, onChange } = this.#options;
     const read = readHandshakeMessage(value, nodeCryptography, timers.now());
-    const taken = read.ok ? await book.take(read.value) : read;
+    // Between which parties a handshake is, its proposal says; one between others is nobody's business here.
+    const isForUs = read.ok && (book.find(read.value.handshake_id).ok || isTo(read.value, writer));
+    const taken = isForUs ? await book.take(read.value) : read.ok ? notForUs() : read;
     if (!taken.ok) {
       // The coordinator checks the same; what comes here all the same is refused without a word to its sender.
       if (taken.error.code !== 'message-replayed')
         log.warn({ code: taken.error.code }, 'a handshake message was refused');
-      return;
+      return !DISK_CODES.has(taken.error.code);
     }
     if (read.ok) await onReceived(read.value, taken.value);
     onChange();
+    return true;
   }
 }
+
+/** Whether a message goes to a party, by its present key or one it has replaced. */
+function isTo({ to }: HandshakeMessage, { nodeId, signer, keyLinks }: MessageWriter): boolean {
+  const keys = [signer.publicKey, ...keyLinks.map((link) => link.old_public_key)];
+  return to.node_id === nodeId && keys.includes(to.public_key);
+}
+
+function notForUs(): { readonly ok: false; readonly error: Failure } {
+  return failure('wrongly-addressed', 'The message is for another party.');
+}
+
+/** Codes of what could not be written here. */
+const DISK_CODES = new Set<string>(['disk-full', 'disk-denied', 'disk-failed'] satisfies MainErrorCode[]);
 
 /** Codes after which the same message may be taken later. */
 const LATER_CODES = new Set([
@@ -141,8 +173,14 @@ const LATER_CODES = new Set([
   'coordinator-timeout',
   'coordinator-fault',
   'coordinator-unauthorized',
+  // Somebody else answered in the coordinator's place, such as a login page.
+  'answer-invalid',
+  'answer-too-large',
   'not-connected',
   'rate-limited',
+  'too-many-requests',
+  'coordinator-busy',
+  'coordinator-stopping',
   'identity-required',
   'identity-invalid',
   'not-a-member',

@@ -35,6 +35,8 @@ const RENEWAL_CHECK_MS = 3_600_000;
 /** No record, agreement or backup of a key is larger. */
 const MAX_IMPORT_BYTES = 4 * 1024 * 1024;
 const EVERYBODY_READS = 0o644;
+/** Inboxes whose last position is kept; one that was read longest ago would be read from its beginning. */
+const MAX_INBOXES = 200;
 
 /** The system's file dialogs; nothing when the person closed them. */
 export interface TrustDialogs {
@@ -101,6 +103,7 @@ export class TrustFeature {
   #cancelChange: (() => void) | null = null;
   readonly #turns = new Turns();
   readonly #announcements = new Turns();
+  #nextAnnouncement: Promise<void> | null = null;
   readonly #endRenewal: () => void;
 
   private constructor(options: TrustOptions) {
@@ -131,9 +134,11 @@ export class TrustFeature {
       book: this.#book,
       connection,
       writer,
-      position: (coordinatorId) => this.#state.positions[coordinatorId] ?? 0,
-      keepPosition: async (coordinatorId, position) => {
-        await this.#keep({ positions: { ...this.#state.positions, [coordinatorId]: position } });
+      position: (inbox) => this.#state.positions[inbox] ?? 0,
+      keepPosition: async (inbox, position) => {
+        const others = Object.entries(this.#state.positions).filter(([one]) => one !== inbox);
+        const kept = [...others, [inbox, position] as const].slice(-MAX_INBOXES);
+        await this.#keep({ positions: Object.fromEntries(kept) });
       },
       onReceived: (message, kept) => this.#received(message, kept),
       onTakenBack: (error) => options.addEvent('error', `A handshake message was not sent: ${error.message}`),
@@ -312,7 +317,8 @@ export class TrustFeature {
    * an agreement does not take its end; it is asked again, since the other party may show it later.
    */
   #announceEnds(): Promise<void> {
-    return this.#announcements.run(async () => {
+    this.#nextAnnouncement ??= this.#announcements.run(async () => {
+      this.#nextAnnouncement = null;
       const connected = this.#connection.current();
       if (!connected.ok) return;
       const { client, coordinatorId } = connected.value;
@@ -322,6 +328,7 @@ export class TrustFeature {
         else this.#options.log.debug({ code: told.error.code }, 'the end of an agreement was not taken');
       }
     });
+    return this.#nextAnnouncement;
   }
 
   /** The party with the keys that act in its name: of this computer, which takes part in sessions and works, and of its coordinator. */

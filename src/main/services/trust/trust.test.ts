@@ -1,4 +1,6 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -276,6 +278,65 @@ describe('two apps and one coordinator', () => {
     const effectiveAt = new Date(Date.now() - 1_000).toISOString();
     got(await b.trust.handshakes.terminate({ agreementId, reason: 'The project ended.', effectiveAt }));
     await expect.poll(() => standing(a), { timeout: 20_000 }).toBe('terminated');
+  });
+});
+
+/** Another coordinator, which says of itself what it likes. */
+async function impostor(access: string, inbox: object): Promise<{ readonly url: string; stop(): Promise<void> }> {
+  const server = createServer(({ url }, response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end(url === '/access' ? access : JSON.stringify(inbox));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+describe('a coordinator that is not what it says', () => {
+  it('changes nothing of what waits at the one whose id it takes', async () => {
+    const [a, b] = [await connected('Spectra'), await connected('Corpus')];
+    const { connection } = a.trust.view();
+    const coordinatorId = connection.kind === 'connected' ? connection.coordinatorId : '';
+    const last = { position: Number.MAX_SAFE_INTEGER, message: {} };
+    const other = await impostor(JSON.stringify({ coordinator_id: coordinatorId, policy: 'open', instructions: '' }), {
+      messages: [last],
+      more: false,
+    });
+    a.trust.setTarget({ kind: 'known', url: other.url, accessToken: null });
+    const kept = (): Promise<string> => readFile(join(folder, 'Spectra', 'state.json'), 'utf8').catch(() => '');
+    await expect.poll(kept, { timeout: 20_000 }).toContain(String(last.position));
+    a.trust.setTarget({ kind: 'known', url: coordinator.url, accessToken: null });
+    const key = a.trust.key.view();
+    const { handshakeId } = got(
+      await b.trust.handshakes.propose({
+        nodeId: key?.nodeId ?? '',
+        publicKey: key?.publicKey ?? '',
+        name: 'Spectra',
+        recordId: null,
+        purpose: 'See whether we fit.',
+        governanceMode: 'voluntary',
+        quota: QUOTA,
+        days: 30,
+      }),
+    );
+    await reaches(a, handshakeId, 'proposed');
+    await a.stop();
+    await other.stop();
+  });
+
+  it('is not spoken to by a name that cannot be signed', async () => {
+    const other = await impostor('{"coordinator_id":"c\\ud800","policy":"open","instructions":""}', {});
+    const a = await start('Spectra', other.url);
+    got(await a.trust.key.create({ name: 'Spectra', institution: null }));
+    await expect.poll(() => a.trust.view().connection.kind, { timeout: 20_000 }).toBe('unreachable');
+    await a.stop();
+    await other.stop();
   });
 });
 
