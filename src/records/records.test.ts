@@ -48,6 +48,19 @@ const requests = (buckets: readonly StatisticsBucket[]): number =>
   buckets.reduce((sum, { work }) => sum + work.requests, 0);
 
 describe('the sums of work', () => {
+  it('stay readable whatever amounts a coordinator told of', async () => {
+    const { work } = open();
+    const now = new Date(2026, 2, 18, 15, 20).getTime();
+    for (const atMs of [now, now, now - HOUR_MS, now - 400 * DAY_MS, now - 401 * DAY_MS]) {
+      await work.add([sample(atMs, { work: { earnedMicroGft: 3 * Number.MAX_SAFE_INTEGER, requests: 1 } })]);
+    }
+    await work.rollUp(now);
+    const { buckets } = await work.summary('day', now);
+    expect(buckets.at(-1)?.work).toMatchObject({ earnedMicroGft: Number.MAX_SAFE_INTEGER, requests: 2 });
+    expect((await work.total()).work).toMatchObject({ requests: 5 });
+    expect((await work.total()).work.earnedMicroGft).toBeGreaterThan(Number.MAX_SAFE_INTEGER);
+  });
+
   it('go into the hour, day, week and month they were done in, beside the time before', async () => {
     const { work } = open();
     const now = new Date(2026, 2, 18, 15, 20).getTime();

@@ -6,8 +6,10 @@ import {
   type StatisticsBucket,
   type StatisticsPart,
   type StatisticsRange,
+  type WorkCounter,
   type WorkCounters,
 } from '../contract/records';
+import { MAX_MICRO_GFT } from '../protocol/compute/micro-gft';
 import type { Database, Period, RecordTables, StateRow, WorkRow } from './database-schema';
 import { localDay, spanAt, spansOf, startOfDay, startOfHour, type Span } from './periods';
 
@@ -51,18 +53,28 @@ function addTo(sum: Mutable, work: Partial<WorkCounters>): void {
 const countersOf = (row: WorkRow): WorkCounters =>
   Object.fromEntries(WORK_COUNTERS.map((counter) => [counter, row[counter]])) as Mutable;
 
-async function addWork(database: Writer, row: WorkRow): Promise<void> {
+/** Counters a coordinator has the word on. SQLite gives no sum back that is not exact in JavaScript, so theirs end before. */
+const TOLD_COUNTERS = ['earnedMicroGft', 'spentMicroGft', 'lostMicroGft'] as const satisfies readonly WorkCounter[];
+
+function isTold(counter: WorkCounter): boolean {
+  return TOLD_COUNTERS.some((told) => told === counter);
+}
+
+async function addWork(database: Writer, given: WorkRow): Promise<void> {
+  const told = TOLD_COUNTERS.map((counter) => [counter, Math.min(given[counter], MAX_MICRO_GFT)]);
+  const row: WorkRow = { ...given, ...Object.fromEntries(told) };
   await database
     .insertInto('work')
     .values(row)
     .onConflict((conflict) =>
-      conflict
-        .columns(['period', 'label', 'model', 'device'])
-        .doUpdateSet(
-          Object.fromEntries(
-            WORK_COUNTERS.map((counter) => [counter, sql`${sql.ref(`work.${counter}`)} + ${row[counter]}`]),
-          ),
+      conflict.columns(['period', 'label', 'model', 'device']).doUpdateSet(
+        Object.fromEntries(
+          WORK_COUNTERS.map((counter) => {
+            const sum = sql`${sql.ref(`work.${counter}`)} + ${row[counter]}`;
+            return [counter, isTold(counter) ? sql`min(${sum}, ${MAX_MICRO_GFT})` : sum];
+          }),
         ),
+      ),
     )
     .execute();
 }
@@ -156,7 +168,8 @@ export class WorkStore {
     const row = await this.#database
       .selectFrom('work')
       .select((query) => [
-        ...WORK_COUNTERS.map((counter) => query.fn.sum<number | null>(counter).as(counter)),
+        // `sum` of whole numbers fails where it gets too large; this one gives the nearest floating-point number.
+        ...WORK_COUNTERS.map((counter) => query.fn<number>('total', [counter]).as(counter)),
         query.fn.min<number | null>('start_ms').as('since'),
       ])
       .executeTakeFirstOrThrow();

@@ -22,8 +22,8 @@ import {
   readDetail,
   readMicroGft,
   readNode,
-  readNumber,
   readRecord,
+  readShare,
   readTask,
   readText,
   readVerdict,
@@ -260,7 +260,7 @@ export class HttpConnection implements CoordinatorConnection {
     this.options.onEvent({
       kind: 'node-status',
       status,
-      reliability: readNumber(answer?.['reliability'] ?? answer?.['reliability_factor']),
+      reliability: readShare(answer?.['reliability'] ?? answer?.['reliability_factor']),
       message: `The coordinator says this node is ${status}.`,
       taskId: null,
       passed: null,

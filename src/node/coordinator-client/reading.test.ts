@@ -161,6 +161,14 @@ describe('reading answers', () => {
     expect(readNode({ id: 'knoten-\u{1f600}' })?.nodeId).toBe('knoten-\u{1f600}');
   });
 
+  it('takes a reliability that is one, so that its mean can be kept', () => {
+    for (const reliability of [1e308, -1, '2', Number.NaN]) {
+      expect(readNode({ id: 'n', reliability_factor: reliability })?.reliability).toBeNull();
+      expect(readVerdict({ reliability }).reliability).toBeNull();
+    }
+    expect(readNode({ id: 'n', reliability: '0.5' })?.reliability).toBe(0.5);
+  });
+
   it('takes no challenge about layers that no model has', () => {
     const task = { task_id: 't', payload: { prompt: 'p', model_id: 'm', layer_start: 0 } };
     expect(readTask({ ...task, layer_end: MODEL_LIMITS.maxLayers - 1 })).not.toBeNull();

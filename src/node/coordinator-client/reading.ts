@@ -35,6 +35,12 @@ export function readNumber(value: unknown): number | null {
   return Number.isFinite(number) ? number : null;
 }
 
+/** A number from 0 to 1. */
+export function readShare(value: unknown): number | null {
+  const number = readNumber(value);
+  return number !== null && number >= 0 && number <= 1 ? number : null;
+}
+
 /** A whole number; `15.0` in text or as a float is one, `15.5` is not. */
 export function readInteger(value: unknown): number | null {
   const number = readNumber(value);
@@ -88,7 +94,7 @@ export function readNode(value: unknown): NodeRecord | null {
     hardwareClass: readText(record['hardware_class'], 100),
     multiplier: readNumber(record['multiplier']),
     status: readText(record['status'], 40),
-    reliability: readNumber(record['reliability_factor'] ?? record['reliability']),
+    reliability: readShare(record['reliability_factor'] ?? record['reliability']),
     balanceMicroGft: readMicroGft(record['token_balance'] ?? record['balance']),
   };
 }
@@ -145,7 +151,7 @@ export function readVerdict(value: unknown): ReadVerdict {
   return {
     passed: readBoolean(record?.['passed']),
     status: readText(record?.['status'], 40),
-    reliability: readNumber(record?.['reliability']),
+    reliability: readShare(record?.['reliability']),
     message: readText(record?.['message'], 2_000),
   };
 }
