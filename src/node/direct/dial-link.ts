@@ -10,6 +10,21 @@ export interface LinkTraffic {
   received(bytes: number): number;
 }
 
+/** Where a node listens for links; null where what it calls its host makes no such address. */
+export function linkAddress({ host, port }: DirectPeer): string | null {
+  const address = `ws://${host.includes(':') ? `[${host}]` : host}:${port}${DIRECT_PATH}`;
+  if (!URL.canParse(address)) return null;
+  const { pathname, username, hash } = new URL(address);
+  return pathname === DIRECT_PATH && username === '' && hash === '' ? address : null;
+}
+
+/** In place of a link to a node that has no address. */
+export const NO_LINK: OutgoingLink = {
+  problem: 'the next node has no address',
+  send: () => Promise.resolve(false),
+  close: () => undefined,
+};
+
 /** A link to the next hop: connects at once, and sends what waits for it when it stands. */
 export class DialedLink implements OutgoingLink {
   problem = 'it was closed';
@@ -21,18 +36,18 @@ export class DialedLink implements OutgoingLink {
   /** @param onLost - the link failed after it stood, with nobody sending at that moment perhaps */
   constructor(
     requestId: string,
-    peer: DirectPeer,
+    address: string,
+    secret: string,
     private readonly onLost: () => void,
     private readonly traffic: LinkTraffic,
   ) {
-    const host = peer.host.includes(':') ? `[${peer.host}]` : peer.host;
-    this.socket = new WebSocket(`ws://${host}:${peer.port}${DIRECT_PATH}`, [DIRECT_SUBPROTOCOL], {
+    this.socket = new WebSocket(address, [DIRECT_SUBPROTOCOL], {
       handshakeTimeout: DIRECT_LIMITS.dialMs,
       maxPayload: DIRECT_LIMITS.maxGreetingBytes,
       perMessageDeflate: false,
       followRedirects: false,
     });
-    this.ready = this.greet(requestId, peer.secret);
+    this.ready = this.greet(requestId, secret);
   }
 
   async send(frame: Uint8Array): Promise<boolean> {

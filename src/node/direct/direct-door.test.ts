@@ -82,6 +82,17 @@ describe('the door for other nodes', () => {
     outgoing.close();
   });
 
+  it.each(['a b', 'x%', '::::', 'host#', 'host/elsewhere', 'name@host'])(
+    'leaves frames to the coordinator where the next node is at “%s”',
+    async (host) => {
+      const { door } = await openDoor();
+      const outgoing = door.dial(REQUEST, { node_id: 'next', host, port: 1, secret: SECRET });
+      expect(await outgoing.send(new Uint8Array(1))).toBe(false);
+      expect(outgoing.problem).toBe('the next node has no address');
+      outgoing.close();
+    },
+  );
+
   it.each<[string, (nonce: string) => string | Buffer]>([
     ['a wrong secret', (nonce) => link(REQUEST, proofOf(Buffer.alloc(32, 8).toString('base64'), REQUEST, nonce))],
     ['a proof for another greeting', () => link(REQUEST, proofOf(SECRET, REQUEST, 'another'))],

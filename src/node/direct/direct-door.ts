@@ -13,7 +13,7 @@ import { announcedAddress } from '../activation-server/announced-address';
 import type { OutgoingLink } from '../jobs/pipeline-job';
 import type { JobLinks } from '../jobs/pipeline-jobs';
 import type { NodeLogger } from '../logger';
-import { DialedLink, type LinkTraffic } from './dial-link';
+import { DialedLink, linkAddress, NO_LINK, type LinkTraffic } from './dial-link';
 import { DIRECT_LIMITS, DIRECT_PATH, DIRECT_SUBPROTOCOL, isProof, opener } from './link-protocol';
 
 /** A WebSocket close code for who does not hold the secret. */
@@ -91,7 +91,9 @@ export class DirectDoor implements JobLinks {
   }
 
   dial(requestId: string, peer: DirectPeer): OutgoingLink {
-    return new DialedLink(requestId, peer, () => this.onLinkLost(requestId), this.traffic);
+    const address = linkAddress(peer);
+    if (address === null) return NO_LINK;
+    return new DialedLink(requestId, address, peer.secret, () => this.onLinkLost(requestId), this.traffic);
   }
 
   admit(requestId: string, secret: string): void {
