@@ -221,6 +221,15 @@ describe('what is told', () => {
     ]);
   });
 
+  it('watches no more models than a coordinator can have', () => {
+    const { node, timers } = createService(agreed);
+    const before = timers.waiting;
+    for (let index = 0; index < 3_000; index += 1) {
+      node.tell('coverage', { modelId: `m${index}`, available: true, layersMissing: [] });
+    }
+    expect(timers.waiting - before).toBeLessThanOrEqual(1_000);
+  });
+
   it('tells what was earned, and leaves what was spent to Chat', () => {
     const { node, events } = createService(agreed);
     const balance = { balanceMicroGft: 1, ledgerRef: null };

@@ -31,6 +31,8 @@ const EVERY_ADDRESS = { host: '0.0.0.0', port: 0, announcedHost: null } as const
 
 /** Layers that come back within this time, as in a reconnection, are not worth a line. */
 const COVERAGE_CALM_MS = 3_000;
+/** Models whose layers are watched; of more, what was heard longest ago is forgotten. */
+const MAX_WATCHED_MODELS = 1_000;
 
 /** Where the node's coordinator is, as far as it is known. */
 export type CoordinatorTarget =
@@ -322,7 +324,13 @@ export class NodeService implements CoordinatorSource {
       this.#coverage.set(modelId, { told: text, cancel: () => undefined });
       if (told !== text) this.#options.addEvent('coverage', text);
     });
+    this.#coverage.delete(modelId);
     this.#coverage.set(modelId, { told, cancel });
+    const [oldest] = this.#coverage;
+    if (this.#coverage.size > MAX_WATCHED_MODELS && oldest !== undefined) {
+      oldest[1].cancel();
+      this.#coverage.delete(oldest[0]);
+    }
     this.#options.onCoverageChanged();
   }
 }
