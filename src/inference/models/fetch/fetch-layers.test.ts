@@ -237,6 +237,17 @@ describe('what is refused', () => {
     expect(server.sentBytes).toBe(0);
   });
 
+  it('fetches nothing of a model whose small files alone would fill a disk', async () => {
+    const added = Array.from({ length: 6 }, (_, index) => ({
+      path: `part-${index}.json`,
+      size_bytes: 200_000_000,
+      sha256: 'ab'.repeat(32),
+    }));
+    const files = [...whole.manifest.files, ...added];
+    expect(codeOf(await fetchLayers(request({ manifest: { ...whole.manifest, files } })))).toBe('model-invalid');
+    expect(server.ranges.filter((range) => !range.startsWith(INDEX))).toEqual([]);
+  });
+
   it('refuses layers the model does not have', async () => {
     expect(codeOf(await fetchLayers(request({ range: layers(6, 9) })))).toBe('range-invalid');
   });

@@ -31,6 +31,8 @@ export interface FetchLayersRequest {
 const MAX_INDEX_BYTES = 8 << 20;
 /** Configuration, tokenizer and template; the largest tokenizers have 35 MB. */
 const MAX_SMALL_FILE_BYTES = 200_000_000;
+/** All of these and the headers of the weights together, which come before it is known what the layers need. */
+const MAX_BEGINNING_BYTES = 1_000_000_000;
 /** Tries of one stretch over all sources. */
 const MAX_ATTEMPTS = 4;
 /** Bytes kept free on the disk. */
@@ -171,6 +173,13 @@ class LayerFetch {
     // The headers and the factors of the rotary embedding come first: they complete the configuration, which names the rest.
     const first = [...headers, ...this.#stretches(new Set([ROTARY_FACTORS_TENSOR]))];
     const beginningBytes = sum(small.map((file) => file.size_bytes)) + sum(first.map(({ length }) => length));
+    if (beginningBytes > MAX_BEGINNING_BYTES) {
+      const size = formatBytes(beginningBytes);
+      return engineFailure(
+        'model-invalid',
+        `The files beside the weights have ${size}, far too much for what they are.`,
+      );
+    }
     this.#totalBytes = beginningBytes + storedBytes(manifest, range);
     for (const file of small) {
       const fetched = await this.#fetchSmallFile(file);
