@@ -10,6 +10,9 @@ import type { NodeLogger } from '../logger';
 import type { ChallengeHistory } from './challenge-history';
 import { ChallengeLog } from './challenge-log';
 
+/** Challenges answered at a time; a coordinator gives one every few minutes, and again those of a lost connection. */
+export const MAX_ANSWERING = 16;
+
 /** Answers challenges and keeps what became of them. */
 export class ChallengeDuty {
   private readonly log = new ChallengeLog();
@@ -44,6 +47,10 @@ export class ChallengeDuty {
 
   /** Answers one challenge and waits for its verdict. One that was seen before is not answered twice. */
   async answer(connection: CoordinatorConnection, task: ReadTask, nodeId: string): Promise<void> {
+    if (this.answering.size >= MAX_ANSWERING) {
+      this.logger.warn('A challenge was left, since many others are being answered', { taskId: task.taskId });
+      return;
+    }
     const receivedMs = this.clock.monotonicMs();
     const passedMs = (): number => Math.round(this.clock.monotonicMs() - receivedMs);
     if (!this.log.receive(task, timeText(this.clock.now()))) return;
