@@ -1,7 +1,9 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { SAMPLING_LIMITS } from '../protocol/compute/model';
 import { success, type Result } from '../protocol/result';
+import { WIRE_LIMITS } from '../protocol/wire/limits';
 import type { GenerateOutcome } from '../protocol/wire/messages';
 import { REQUEST_PROOF_HEADERS } from '../protocol/wire/request-proof';
 import type { CoordinatorConnection, GenerateOptions, GenerateRequest } from './coordinator-client/coordinator-client';
@@ -131,6 +133,26 @@ describe('a requester', () => {
     expect(await requester.generate(refused.connect, request, {})).toMatchObject({
       error: { code: 'balance-too-low' },
     });
+  });
+
+  it('takes no more of an answer than one can have', async () => {
+    const { connect } = connections([
+      (options) => {
+        options.onStarted?.(start);
+        for (let index = 0; index < 100; index += 1) say(options, index, 'a'.repeat(100_000));
+        for (let index = 100; index < 100_000; index += 1) say(options, index, '');
+        return success(outcome);
+      },
+    ]);
+    let [tokens, characters] = [0, 0];
+    await requester.generate(connect, request, {
+      onToken: ({ text }) => {
+        tokens += 1;
+        characters += text.length;
+      },
+    });
+    expect(characters).toBeLessThanOrEqual(WIRE_LIMITS.maxTextBytes);
+    expect(tokens).toBeLessThanOrEqual(SAMPLING_LIMITS.maxNewTokens);
   });
 
   it('asks no other coordinator for the rest of an answer', async () => {

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { ModelSource } from '../inference';
+import { SAMPLING_LIMITS } from '../protocol/compute/model';
 import { success, type Result } from '../protocol/result';
 import { WIRE_LIMITS } from '../protocol/wire/limits';
 import type { GenerateOutcome } from '../protocol/wire/messages';
@@ -21,6 +22,9 @@ import { requestSigner, type SignRequest } from './identity/request-signer';
 
 /** Characters of a request: JSON in UTF-8 may take four bytes for each, and has to fit into one message. */
 const MAX_REQUEST_CHARACTERS = WIRE_LIMITS.maxTextBytes / 4;
+
+/** Characters of an answer; more of them could not be settled, which takes one message as well. */
+const MAX_ANSWER_CHARACTERS = WIRE_LIMITS.maxTextBytes;
 
 /** Connections one answer may be spread over; a line that breaks more often brings it no further. */
 const MAX_RESUMPTIONS = 16;
@@ -82,6 +86,7 @@ export class Requester {
       sampling: { ...request.sampling, seed: request.sampling.seed ?? randomInt(MAX_SEED) },
     };
     let received = 0;
+    let characters = 0;
     let connection = await connect(null);
     if (connection === null) return notConnected();
     for (let resumptions = 0; ; resumptions += 1) {
@@ -90,12 +95,14 @@ export class Requester {
         resumeFrom: resumptions === 0 ? undefined : received,
         onStarted: (start) => {
           // A coordinator that knows nothing of the request begins it anew.
-          if (start.isResumed !== true) received = 0;
+          if (start.isResumed !== true) received = characters = 0;
           options.onStarted?.(start);
         },
         onToken: (token) => {
-          if (token.index < received) return;
+          if (token.index < received || token.index >= SAMPLING_LIMITS.maxNewTokens) return;
+          if (characters + token.text.length > MAX_ANSWER_CHARACTERS) return;
           received = token.index + 1;
+          characters += token.text.length;
           options.onToken?.(token);
         },
       });
