@@ -64,19 +64,19 @@ export class AgreementShelf {
   }
 
   /** Terminations that a coordinator was not told, or did not take. */
-  unannounced(coordinatorId: string): readonly TerminationNotice[] {
+  unannounced(place: string): readonly TerminationNotice[] {
     return this.all().flatMap(({ terminations, announced = [] }) =>
-      terminations.filter(({ id }) => !announced.includes(announcement(coordinatorId, id))),
+      terminations.filter(({ id }) => !announced.includes(announcement(place, id))),
     );
   }
 
   /** Notes that a coordinator has taken a termination. */
-  noteAnnounced(coordinatorId: string, notice: TerminationNotice): Promise<Result<AgreementFile>> {
+  noteAnnounced(place: string, notice: TerminationNotice): Promise<Result<AgreementFile>> {
     return this.#turns.run(async () => {
       const file = this.find(notice.agreement_id);
       if (!file.ok) return file;
       const { announced = [] } = file.value;
-      return this.#keep({ ...file.value, announced: [...announced, announcement(coordinatorId, notice.id)] });
+      return this.#keep({ ...file.value, announced: [...announced, announcement(place, notice.id)] });
     });
   }
 
@@ -88,8 +88,9 @@ export class AgreementShelf {
   }
 }
 
-function announcement(coordinatorId: string, noticeId: string): string {
-  return `${coordinatorId} ${noticeId}`;
+/** A place is of any length, and what is kept of it has to be read again. */
+function announcement(place: string, noticeId: string): string {
+  return `${nodeCryptography.sha256(place)} ${noticeId}`;
 }
 
 /** An agreement as it is shown: its signatures are checked now, not remembered. */

@@ -68,7 +68,7 @@ function createMail(writer: MessageWriter, { inbox, send }: Coordinator) {
     },
     send: async (message: object) => send?.(message) ?? success({}),
   };
-  const party = { client, coordinatorId: 'c', inbox: 'http://c c' } as unknown as ConnectedParty;
+  const party = { client, coordinatorId: 'c', place: 'http://c c' } as unknown as ConnectedParty;
   const mail = new HandshakeMail({
     book,
     connection: () => success(party),

@@ -19,9 +19,9 @@ export interface HandshakeMailOptions {
   readonly book: HandshakeBook;
   readonly connection: () => Result<ConnectedParty>;
   readonly writer: () => MessageWriter | null;
-  /** Last position read in an inbox, and how to keep it. */
-  readonly position: (inbox: string) => number;
-  readonly keepPosition: (inbox: string, position: number) => Promise<void>;
+  /** Last position read in the inbox at a place, and how to keep it. */
+  readonly position: (place: string) => number;
+  readonly keepPosition: (place: string, position: number) => Promise<void>;
   /** A message of the other side was taken. */
   readonly onReceived: (message: HandshakeMessage, kept: KeptHandshake) => Promise<void>;
   /** A message that waited could not be sent and was taken back. */
@@ -96,22 +96,22 @@ export class HandshakeMail {
     const writer = writerOf();
     const connected = connection();
     if (writer === null || !connected.ok) return;
-    const { client, coordinatorId, inbox } = connected.value;
+    const { client, coordinatorId, place } = connected.value;
     for (let page = 0; page < MAX_PAGES; page += 1) {
-      const after = position(inbox);
+      const after = position(place);
       const batch = await client.inbox(this.#request(writer, coordinatorId, after));
       if (!batch.ok) {
         log.info({ code: batch.error.code }, 'the inbox could not be read');
         return;
       }
       for (const { position: reached, message } of batch.value.messages) {
-        if (reached <= position(inbox)) {
+        if (reached <= position(place)) {
           log.warn({ reached }, 'a coordinator gave a message again that was read');
           return;
         }
         // What could not be kept stays at the coordinator.
         if (!(await this.#take(message, writer))) return;
-        await keepPosition(inbox, reached);
+        await keepPosition(place, reached);
       }
       if (!batch.value.more || batch.value.messages.length === 0) return;
       const current = connection();

@@ -134,10 +134,10 @@ export class TrustFeature {
       book: this.#book,
       connection,
       writer,
-      position: (inbox) => this.#state.positions[inbox] ?? 0,
-      keepPosition: async (inbox, position) => {
-        const others = Object.entries(this.#state.positions).filter(([one]) => one !== inbox);
-        const kept = [...others, [inbox, position] as const].slice(-MAX_INBOXES);
+      position: (place) => this.#state.positions[place] ?? 0,
+      keepPosition: async (place, position) => {
+        const others = Object.entries(this.#state.positions).filter(([one]) => one !== place);
+        const kept = [...others, [place, position] as const].slice(-MAX_INBOXES);
         await this.#keep({ positions: Object.fromEntries(kept) });
       },
       onReceived: (message, kept) => this.#received(message, kept),
@@ -321,10 +321,10 @@ export class TrustFeature {
       this.#nextAnnouncement = null;
       const connected = this.#connection.current();
       if (!connected.ok) return;
-      const { client, coordinatorId } = connected.value;
-      for (const notice of this.#shelf.unannounced(coordinatorId)) {
+      const { client, place } = connected.value;
+      for (const notice of this.#shelf.unannounced(place)) {
         const told = await client.endAgreement(notice);
-        if (told.ok) await this.#shelf.noteAnnounced(coordinatorId, notice);
+        if (told.ok) await this.#shelf.noteAnnounced(place, notice);
         else this.#options.log.debug({ code: told.error.code }, 'the end of an agreement was not taken');
       }
     });

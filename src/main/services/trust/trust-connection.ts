@@ -13,8 +13,8 @@ const RETRY_MS = 15_000;
 export interface ConnectedParty {
   readonly client: PartyClient;
   readonly coordinatorId: string;
-  /** Tells its inbox from those of coordinators elsewhere, which may go by the same id. */
-  readonly inbox: string;
+  /** Tells it from coordinators elsewhere, which may go by the same id. */
+  readonly place: string;
 }
 
 export interface TrustConnectionOptions {
@@ -95,7 +95,7 @@ export class PartyConnection {
     // Where anybody may come in, records and messages carry the only signatures that count.
     const isSigned = writer !== null && policy !== 'open';
     const client = new PartyClient(isSigned ? http.signedBy(requestSigner(writer.signer, coordinatorId)) : http);
-    this.#connected = { client, coordinatorId, inbox: `${target.url} ${coordinatorId}` };
+    this.#connected = { client, coordinatorId, place: `${target.url} ${coordinatorId}` };
     onState({ kind: 'connected', coordinatorId, policy });
     if (writer === null) return undefined;
     this.#watch = new InboxWatch({

@@ -43,7 +43,7 @@ const AgreementFile = Type.Object({
   /** By which handshake it came; null for an imported one. */
   handshakeId: Type.Union([Type.String({ maxLength: 200 }), Type.Null()]),
   terminations: Type.Array(TerminationNotice),
-  /** Terminations a coordinator has taken, as `<coordinator id> <notice id>`. */
+  /** Terminations a coordinator has taken, as `<SHA-256 of its address and id> <notice id>`. */
   announced: Type.Optional(Type.Array(Type.String({ maxLength: 500 }))),
 });
 export type AgreementFile = Static<typeof AgreementFile>;

@@ -282,14 +282,20 @@ describe('two apps and one coordinator', () => {
 });
 
 /** Another coordinator, which says of itself what it likes. */
-async function impostor(access: string, inbox: object): Promise<{ readonly url: string; stop(): Promise<void> }> {
-  const server = createServer(({ url }, response) => {
+async function impostor(
+  access: string,
+  inbox: object,
+): Promise<{ readonly url: string; readonly asked: string[]; stop(): Promise<void> }> {
+  const asked: string[] = [];
+  const server = createServer(({ url = '' }, response) => {
+    asked.push(url);
     response.setHeader('content-type', 'application/json');
     response.end(url === '/access' ? access : JSON.stringify(inbox));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked,
     stop: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());
@@ -328,6 +334,29 @@ describe('a coordinator that is not what it says', () => {
     await reaches(a, handshakeId, 'proposed');
     await a.stop();
     await other.stop();
+  });
+
+  it('does not hear of the end of an agreement in place of the one whose id it takes', async () => {
+    const [a, b] = [await connected('Spectra'), await connected('Corpus')];
+    const handshakeId = await handshake(a, b);
+    const { agreementId } = got(await a.trust.handshakes.offer({ handshakeId, terms: TERMS, renews: null }));
+    const access = JSON.stringify({ coordinator_id: 'the-same', policy: 'open', instructions: '' });
+    const others = [await impostor(access, { messages: [], more: false }), await impostor(access, { messages: [] })];
+    const [first, second] = others;
+    a.trust.setTarget({ kind: 'known', url: first?.url ?? '', accessToken: null });
+    const idOf = (): string => {
+      const { connection } = a.trust.view();
+      return connection.kind === 'connected' ? connection.coordinatorId : '';
+    };
+    await expect.poll(idOf, { timeout: 20_000 }).toBe('the-same');
+    const effectiveAt = new Date().toISOString();
+    got(await a.trust.handshakes.terminate({ agreementId, reason: 'The project ended.', effectiveAt }));
+    const path = '/access/agreements/terminations';
+    await expect.poll(() => first?.asked, { timeout: 20_000 }).toContain(path);
+    a.trust.setTarget({ kind: 'known', url: second?.url ?? '', accessToken: null });
+    await expect.poll(() => second?.asked, { timeout: 20_000 }).toContain(path);
+    await a.stop();
+    for (const one of others) await one.stop();
   });
 
   it('is not spoken to by a name that cannot be signed', async () => {
