@@ -98,4 +98,24 @@ describe('a handshake on disk', () => {
     got(await book.takeBack(ID));
     expect(got(book.find(ID)).file).toMatchObject({ sentThrough: 1, proposer: [message], responder: [joined.message] });
   });
+
+  it('of strangers takes a bounded room together, until one is answered', async () => {
+    const small = new HandshakeBook(folder, timers, new RecordingLog(), 300_000);
+    const proposalOf = (index: number): HandshakeMessage => {
+      const content = { ...proposal(T0), purpose: 'p'.repeat(60_000) };
+      const id = `${ID.slice(0, -1)}${index}`;
+      return got(composeProposal(id, toA, { writer: B, content, nowMs: T0 }, nodeCryptography)).message;
+    };
+    const proposals = Array.from({ length: 6 }, (_, index) => proposalOf(index));
+    const taken = [];
+    for (const message of proposals) taken.push((await small.take(message)).ok);
+    expect(taken).toEqual([true, true, true, true, false, false]);
+    got(await small.write(proposals[0]?.handshake_id ?? '', A, JOIN));
+    expect((await small.take(proposals[4] as HandshakeMessage)).ok).toBe(true);
+    expect(await small.take(proposals[5] as HandshakeMessage)).toMatchObject({ error: { code: 'handshakes-full' } });
+    // What was taken counts again after a start.
+    const again = new HandshakeBook(folder, timers, new RecordingLog(), 300_000);
+    await again.load();
+    expect(await again.take(proposals[5] as HandshakeMessage)).toMatchObject({ error: { code: 'handshakes-full' } });
+  });
 });

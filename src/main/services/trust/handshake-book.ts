@@ -18,6 +18,8 @@ import { Turns } from './turns';
 
 /** Handshakes kept; a stranger's proposals above this are not taken while the rest stays. */
 const MAX_HANDSHAKES = 2_000;
+/** Characters of all proposals this side has not answered: hundreds of them, and few enough to hold in memory. */
+const MAX_UNANSWERED_CHARACTERS = 64 * 1024 * 1024;
 
 /** A handshake with what this computer keeps about it. */
 export interface KeptHandshake {
@@ -32,11 +34,15 @@ export class HandshakeBook {
   readonly #log: Log;
   readonly #kept = new Map<string, KeptHandshake>();
   readonly #turns = new Turns();
+  /** Characters of each handshake this side has not answered. */
+  readonly #unanswered = new Map<string, number>();
+  readonly #maxUnanswered: number;
 
-  constructor(folder: TrustFolder, timers: Timers, log: Log) {
+  constructor(folder: TrustFolder, timers: Timers, log: Log, maxUnanswered = MAX_UNANSWERED_CHARACTERS) {
     this.#folder = folder;
     this.#timers = timers;
     this.#log = log;
+    this.#maxUnanswered = maxUnanswered;
   }
 
   /** Reads every handshake and follows its messages again. */
@@ -44,7 +50,7 @@ export class HandshakeBook {
     for (const file of await this.#folder.handshakes()) {
       const state = replay(file);
       if (state === null) this.#log.warn({}, 'a handshake on disk does not follow from its messages and is left out');
-      else this.#kept.set(file.id, { state, file });
+      else this.#hold({ state, file });
     }
   }
 
@@ -97,6 +103,9 @@ export class HandshakeBook {
       if (kept === null && this.#kept.size >= MAX_HANDSHAKES) {
         return failure('handshakes-full', `More than ${MAX_HANDSHAKES} handshakes are on this computer.`);
       }
+      if (kept === null && !this.#hasRoomFor(message)) {
+        return failure('handshakes-full', 'The proposals on this computer that wait for an answer are too large.');
+      }
       const from: Side = kept === null ? 'proposer' : otherSide(kept.file.ownSide);
       const otherChallengesMs = kept === null ? [] : this.#challengesElsewhere(kept.state, from);
       const state = advanceHandshake(kept?.state ?? null, message, nodeCryptography, { otherChallengesMs });
@@ -135,6 +144,7 @@ export class HandshakeBook {
       if (rest.proposer.length === 0 && rest.responder.length === 0) {
         // Not even the proposal was sent.
         this.#kept.delete(id);
+        this.#unanswered.delete(id);
         await this.#folder.removeHandshake(id);
         return success(undefined);
       }
@@ -197,8 +207,20 @@ export class HandshakeBook {
   async #keep(kept: KeptHandshake): Promise<Result<KeptHandshake>> {
     const saved = await this.#folder.saveHandshake(kept.file);
     if (!saved.ok) return saved;
-    this.#kept.set(kept.file.id, kept);
+    this.#hold(kept);
     return success(kept);
+  }
+
+  #hold(kept: KeptHandshake): void {
+    const { file } = kept;
+    this.#kept.set(file.id, kept);
+    if (file[file.ownSide].length > 0) this.#unanswered.delete(file.id);
+    else this.#unanswered.set(file.id, JSON.stringify(file).length);
+  }
+
+  #hasRoomFor(proposal: HandshakeMessage): boolean {
+    const taken = [...this.#unanswered.values()].reduce((sum, length) => sum + length, 0);
+    return taken + JSON.stringify(proposal).length <= this.#maxUnanswered;
   }
 }
 
