@@ -164,4 +164,23 @@ describe('readServerSentEvents', () => {
     };
     await expect(read()).rejects.toThrow('too large');
   });
+
+  it('refuses an event of lines without end', async () => {
+    const lines = new TextEncoder().encode('data: aaaaaaaa\ndata:\n'.repeat(10_000));
+    let pulls = 0;
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode('data: whole\n\n')),
+      pull: (controller) => {
+        pulls += 1;
+        if (pulls > 100) controller.close();
+        else controller.enqueue(lines);
+      },
+    });
+    let events = 0;
+    const read = async (): Promise<void> => {
+      for await (const event of readServerSentEvents(body)) events += event.data.length > 0 ? 1 : 0;
+    };
+    await expect(read()).rejects.toThrow('too large');
+    expect(events).toBe(1);
+  });
 });

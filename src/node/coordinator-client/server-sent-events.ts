@@ -17,6 +17,7 @@ export async function* readServerSentEvents(body: ReadableStream<Uint8Array>): A
   let pending = '';
   let name = '';
   let data: string[] = [];
+  let characters = 0;
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -30,12 +31,17 @@ export async function* readServerSentEvents(body: ReadableStream<Uint8Array>): A
           if (data.length > 0) yield { name: name === '' ? 'message' : name, data: data.join('\n') };
           name = '';
           data = [];
+          characters = 0;
         } else if (!line.startsWith(':')) {
           const colon = line.indexOf(':');
           const field = colon === -1 ? line : line.slice(0, colon);
           const text = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
           if (field === 'event') name = text;
-          if (field === 'data') data.push(text);
+          if (field !== 'data') continue;
+          // Each line is joined to the others by one more.
+          characters += text.length + 1;
+          if (characters > MAX_EVENT_CHARACTERS) throw new RangeError('a streamed event is too large');
+          data.push(text);
         }
       }
       if (done) return;
