@@ -15,6 +15,7 @@ import { connectToCoordinator } from './coordinator-client/connect';
 import { parseCoordinatorUrl } from './coordinator-client/coordinator-url';
 import { TrafficMeter } from './coordinator-client/traffic-meter';
 import type { ContributorEvents, ContributorOptions, NodePreferences } from './contributor-options';
+import { EarlyEvents } from './early-events';
 import { nodeFailure } from './errors';
 import { ChallengeHistory } from './jobs/challenge-history';
 import { ChallengeDuty } from './jobs/challenge-duty';
@@ -379,8 +380,7 @@ export class ContributorNode {
     const record = await this.registration.find(url.value.base, prepared);
     if (!record.ok) return record.error;
     // Events may come before `connectToCoordinator` returns; they wait for the connection.
-    const early: CoordinatorEvent[] = [];
-    let deliver = (event: CoordinatorEvent): void => void early.push(event);
+    const early = new EarlyEvents();
     const connected = await connectToCoordinator({
       url: coordinatorUrl,
       accessToken,
@@ -390,7 +390,7 @@ export class ContributorNode {
       logger: this.logger,
       resume: this.resumeFrom?.url === url.value.base ? this.resumeFrom.point : null,
       storedNodeId: record.value?.nodeId ?? null,
-      onEvent: (event) => deliver(event),
+      onEvent: (event) => early.take(event),
       traffic: this.traffic,
       signal,
     });
@@ -412,8 +412,7 @@ export class ContributorNode {
     this.noteStatus(registered.value.status, null);
     this.connection = connection;
     this.connected.emit(null);
-    deliver = (event) => this.receive(connection, event);
-    for (const event of early) deliver(event);
+    early.passTo((event) => this.receive(connection, event));
     // What ended the connection; leaving of our own accord closes it too, which is no loss.
     let lost: Failure | null = null;
     try {
