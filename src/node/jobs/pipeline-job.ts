@@ -79,6 +79,8 @@ export class PipelineJob {
   private hops: number;
   private closed = false;
   private waitingSteps = 0;
+  /** Bytes of activations in the steps that wait. */
+  waitingBytes = 0;
   private stepsDone = 0;
   private latestStep: number | null = null;
   /** Steps before it are void. */
@@ -179,7 +181,12 @@ export class PipelineJob {
     }
     this.latestStep = step.step;
     this.waitingSteps += 1;
-    this.tail = this.tail.then(() => this.run(step));
+    const bytes = 'activation' in step.input ? step.input.activation.byteLength : 0;
+    this.waitingBytes += bytes;
+    this.tail = this.tail.then(async () => {
+      await this.run(step);
+      this.waitingBytes -= bytes;
+    });
   }
 
   fail(error: Failure): void {

@@ -12,7 +12,7 @@ type Open = Extract<PipelineMessage, { type: 'pipeline-open' }>;
 const id = (number: number): string => `0190f0f0-0000-7000-8000-${String(number).padStart(12, '0')}`;
 const sampling = { temperature: 0, top_k: 0, top_p: 1 };
 
-async function createJobs(start: number, end: number, links: JobLinks | null = null) {
+async function createJobs(start: number, end: number, links: JobLinks | null = null, maxWaitingBytes?: number) {
   const engine = new TinyEngine(() => undefined);
   const loaded = await engine.loadShard({
     folder: '/models/tiny',
@@ -39,6 +39,7 @@ async function createJobs(start: number, end: number, links: JobLinks | null = n
     },
     silentLogger,
     links,
+    maxWaitingBytes,
   );
   const open = (changes: Partial<Open> = {}): Open => ({
     type: 'pipeline-open',
@@ -103,6 +104,25 @@ describe('PipelineJobs', () => {
     await until(() => reports.length === 1);
     jobs.handle(begin());
     expect([...engine.sequences.values()][0]?.open).toMatchObject({ reuseScope: scope, isRepeatable: false });
+  });
+
+  it('lets activations of all requests together take a bounded room', async () => {
+    const { jobs, reports, open, counts } = await createJobs(2, 3, null, 64);
+    for (const number of [1, 2, 3]) jobs.handle(open({ request_id: id(number) }));
+    await until(() => reports.length === 3);
+    // Of 16 bytes each; nothing begins, so that all of them wait.
+    for (const number of [1, 2]) {
+      for (const step of [1, 2]) jobs.handleActivation(frame({ requestId: id(number), step }));
+    }
+    expect(counts.failed).toBe(0);
+    jobs.handleActivation(frame({ requestId: id(3) }));
+    expect(reports.at(-1)).toMatchObject({ type: 'pipeline-failed', request_id: id(3), code: 'too-many-steps' });
+    jobs.handle({ type: 'pipeline-close', request_id: id(1), reason: 'cancelled' });
+    jobs.handle(open({ request_id: id(3) }));
+    await until(() => reports.length === 5);
+    jobs.handleActivation(frame({ requestId: id(3) }));
+    expect(counts.failed).toBe(1);
+    jobs.closeAll(null);
   });
 
   it('tokenizes on the first hop and passes hidden states on', async () => {

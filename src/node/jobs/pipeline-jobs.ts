@@ -45,6 +45,7 @@ export class PipelineJobs {
     private readonly observer: JobObserver,
     private readonly logger: NodeLogger,
     private readonly links: JobLinks | null = null,
+    private readonly maxWaitingBytes: number = JOB_LIMITS.maxWaitingBytes,
   ) {}
 
   /** Opens or closes the door for new requests; those that are open go on in any case. */
@@ -106,6 +107,11 @@ export class PipelineJobs {
     if (hiddenSize !== this.shard.manifest.hidden_size) {
       const text = `The activation is ${hiddenSize} wide; the model's hidden size is ${this.shard.manifest.hidden_size}.`;
       return job.fail(nodeFailure('input-invalid', text).error);
+    }
+    const waitingBytes = [...this.jobs.values()].reduce((sum, one) => sum + one.waitingBytes, values.byteLength);
+    if (waitingBytes > this.maxWaitingBytes) {
+      const text = `More than ${this.maxWaitingBytes} bytes of activations wait here.`;
+      return job.fail(nodeFailure('too-many-steps', text, { retryable: true }).error);
     }
     job.enqueue({ step, purpose, position, input: { activation: values, positions } });
   }
