@@ -100,7 +100,9 @@ export class CoordinatorService {
     const { coordinator } = this.#settings;
     if (coordinator.kind === 'embedded') {
       const { state } = embedded;
-      if (state.kind === 'running') return { kind: 'known', url: state.url, accessToken: embeddedToken };
+      if (state.kind === 'running') {
+        return { kind: 'known', url: state.url, accessToken: embeddedToken, isOwn: true };
+      }
       return state.kind === 'failed' ? { kind: 'unavailable', error: state.error } : { kind: 'starting' };
     }
     const token = accessTokens.of(coordinator.url);

@@ -42,6 +42,8 @@ export type CoordinatorTarget =
       readonly accessToken: string | null;
       /** Lets this computer in where members alone may connect. */
       readonly invitation?: string | null;
+      /** The embedded coordinator: its address is another one after each start, and its id says which it is. */
+      readonly isOwn?: true;
     }
   /** The embedded coordinator is starting. */
   | { readonly kind: 'starting' }

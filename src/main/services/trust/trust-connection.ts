@@ -95,7 +95,8 @@ export class PartyConnection {
     // Where anybody may come in, records and messages carry the only signatures that count.
     const isSigned = writer !== null && policy !== 'open';
     const client = new PartyClient(isSigned ? http.signedBy(requestSigner(writer.signer, coordinatorId)) : http);
-    this.#connected = { client, coordinatorId, place: `${target.url} ${coordinatorId}` };
+    const place = target.isOwn === true ? coordinatorId : `${target.url} ${coordinatorId}`;
+    this.#connected = { client, coordinatorId, place };
     onState({ kind: 'connected', coordinatorId, policy });
     if (writer === null) return undefined;
     this.#watch = new InboxWatch({

@@ -52,7 +52,7 @@ const StateFile = Type.Object({
   version: Type.Literal(1),
   record: Type.Union([DiscoveryRecord, Type.Null()]),
   published: Type.Boolean(),
-  /** Last position read in each inbox, by address and id of its coordinator. */
+  /** Last position read in each inbox, by address and id of its coordinator; that of the own one by its id. */
   positions: Type.Record(Type.String(), Type.Integer({ minimum: 0 })),
 });
 export type StateFile = Static<typeof StateFile>;

@@ -359,6 +359,25 @@ describe('a coordinator that is not what it says', () => {
     for (const one of others) await one.stop();
   });
 
+  it('is not taken for another one where it is the own one, started anew at another port', async () => {
+    const a = await connected('Spectra');
+    const access = JSON.stringify({ coordinator_id: 'own', policy: 'open', instructions: '' });
+    const starts = [
+      await impostor(access, { messages: [{ position: 7, message: {} }], more: false }),
+      await impostor(access, { messages: [{ position: 8, message: {} }], more: false }),
+    ];
+    const positions = async (): Promise<unknown> => {
+      const text = await readFile(join(folder, 'Spectra', 'state.json'), 'utf8').catch(() => '{}');
+      return (JSON.parse(text) as { positions?: unknown }).positions;
+    };
+    for (const [index, { url }] of starts.entries()) {
+      a.trust.setTarget({ kind: 'known', url, accessToken: null, isOwn: true });
+      await expect.poll(positions, { timeout: 20_000 }).toEqual({ own: 7 + index });
+    }
+    await a.stop();
+    for (const one of starts) await one.stop();
+  });
+
   it('is not spoken to by a name that cannot be signed', async () => {
     const other = await impostor('{"coordinator_id":"c\\ud800","policy":"open","instructions":""}', {});
     const a = await start('Spectra', other.url);
