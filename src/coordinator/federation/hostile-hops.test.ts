@@ -339,6 +339,40 @@ describe('a peer that serves layers', () => {
     expect(peer.messages.filter(({ type }) => type === 'hop-open')).toEqual([]);
   });
 
+  it('is not asked for whole answers where the agreement keeps the ends at home, whatever it offers', async () => {
+    const user = await target.nodeWith(0, 1);
+    const { peer } = await target.link();
+    const whole = {
+      model_id: 'org/model-of-a',
+      friendly_name: 'Model of A',
+      manifest_hash: 'a'.repeat(64),
+      shape: testManifest().shape,
+      template_bytes: 0,
+      available: true,
+    };
+    peer.behave((message) => {
+      if (message['type'] !== 'request') return;
+      const error = { code: 'node-failed', message: 'It was read here.', retryable: false };
+      const { request_id: id } = message;
+      peer.send({ type: 'request-ended', request_id: id, finish_reason: 'error', settlement: null, error });
+    });
+    peer.send({ ...summary(), models: [whole] });
+    await expect
+      .poll(async () => Number(((await target.peerView())['traffic'] as Json)['messages_in']), WITHIN)
+      .toBe(1);
+    const asked = await user.call({
+      type: 'generate',
+      request_id: randomUUID(),
+      model_id: 'org/model-of-a',
+      prompt: 'a secret',
+      max_new_tokens: 3,
+      sampling: { temperature: 0, top_k: 0, top_p: 1 },
+    });
+    expect(asked).toMatchObject({ ok: false, error: { code: 'model-unknown' } });
+    expect(peer.messages.filter(({ type }) => type === 'request')).toEqual([]);
+    expect((await target.peerView())['models']).toEqual([]);
+  });
+
   it('serves nobody but the coordinator it is linked with', async () => {
     const user = await ends();
     const c = (await target.link(target.filesOfC)).peer;

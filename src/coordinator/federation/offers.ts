@@ -85,7 +85,10 @@ export class Offers {
       this.noteRefusal(peer, 'record-foreign', 'A discovery record of somebody else came over the link.');
       return [];
     });
-    const models = new Map(summary.models.map((model) => [model.model_id, model]));
+    // What the agreement does not have the peer answer whole is never asked of it, whatever it offers.
+    const grant = grantOf(peer.settings.agreement, peer.settings.peerParty);
+    const offered = summary.models.filter(({ model_id: modelId }) => offersModel(grant, modelId));
+    const models = new Map(offered.map((model) => [model.model_id, model]));
     this.layers.take(peer, summary.layers ?? []);
     this.offers.set(peer, { models, capacity: summary.capacity, records });
   }
