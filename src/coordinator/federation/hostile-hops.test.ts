@@ -94,6 +94,47 @@ describe('a peer that asks for layers', () => {
     expect((await target.peerView())['traffic']).toMatchObject({ serving: 0 });
   });
 
+  it('cannot have an own node blamed for guesses that are not those a step verifies', async () => {
+    serveLast(await target.nodeWith(4, 7));
+    const { peer } = await target.link();
+    const offerId = await offerOf(peer, 4, 7);
+    const [sample, verify] = [0, 2];
+    for (const [purpose, guesses] of [
+      [sample, [66]],
+      [verify, [66]],
+      [verify, []],
+    ] as const) {
+      const hopId = await beginHop(peer, offerId);
+      if (guesses.length > 0) peer.send({ type: 'hop-expect', hop_id: hopId, step: 1, token_ids: guesses });
+      peer.sendFrame(hopFrame(hopId, { purpose }));
+      expect(await peer.next('hop-ended', aboutHop(hopId))).toMatchObject({ error: { code: 'hop-shape' } });
+    }
+    const hopId = await beginHop(peer, offerId);
+    peer.send({ type: 'hop-expect', hop_id: hopId, step: 1, token_ids: [65] });
+    peer.sendFrame(hopFrame(hopId, { purpose: verify, positions: 2 }));
+    expect(await peer.next('hop-token', aboutHop(hopId))).toMatchObject({ position: 1, tokens: [{ id: 65 }] });
+    expect(await (await target.admin('/challenges?limit=100')).text()).not.toContain('"passed":false');
+  });
+
+  it('can name no token outside the vocabulary, and no position the model does not have', async () => {
+    serveLast(await target.nodeWith(4, 7));
+    const { peer } = await target.link();
+    const offerId = await offerOf(peer, 4, 7);
+    const { vocabulary_size: vocabulary, context_length: context } = testManifest().shape;
+    const cases: [string, Json][] = [
+      ['hop-shape', { type: 'hop-expect', step: 1, token_ids: [vocabulary] }],
+      ['hop-shape', { type: 'hop-begin', positions: 9, answered: { input_tokens: 1, token_ids: [vocabulary] } }],
+      ['hop-over-asked', { type: 'hop-begin', positions: context + 1 }],
+    ];
+    for (const [code, command] of cases) {
+      const open = opening(offerId, { max_positions: 16_000_000 });
+      peer.send(open);
+      await peer.next('hop-opened', aboutHop(open['hop_id']));
+      peer.send({ ...command, hop_id: open['hop_id'] });
+      expect([code, await peer.next('hop-ended', aboutHop(open['hop_id']))]).toMatchObject([code, { error: { code } }]);
+    }
+  });
+
   it('cannot name hops and offers that are not there, nor use one id twice', async () => {
     await target.serveMiddle(2, 5);
     const { peer } = await target.link();

@@ -114,6 +114,7 @@ export class ServedHop {
         return this.route(command.first_step);
       case 'hop-expect':
         if (this.guesses.size >= FEDERATION_LIMITS.maxHopSteps) return this.overAsked();
+        if (!this.hasTokens(command.token_ids)) return this.strayToken();
         this.guesses.set(command.step, command.token_ids);
         return undefined;
       case 'hop-step':
@@ -143,7 +144,9 @@ export class ServedHop {
   }
 
   private begin({ positions, answered }: CommandOf<'hop-begin'>): void {
-    if (positions > this.opening.max_positions) return this.overAsked();
+    const { context_length: context } = this.model.manifest;
+    if (positions > Math.min(this.opening.max_positions, context)) return this.overAsked();
+    if (answered !== undefined && !this.hasTokens(answered.token_ids)) return this.strayToken();
     this.positions = positions;
     const before = answered === undefined ? null : { inputTokens: answered.input_tokens, tokenIds: answered.token_ids };
     for (const { driver } of this.hops) driver.begin(positions, before);
@@ -160,16 +163,14 @@ export class ServedHop {
 
   private ids({ step, purpose, position, input_ids: inputIds }: CommandOf<'hop-step'>): void {
     if (!this.isFirst) return this.misbehaved('hop-order', 'Token ids came for layers that take activations.');
-    if (inputIds.some((id) => id >= this.model.manifest.vocab_size)) {
-      return this.misbehaved('hop-shape', 'A token came that the vocabulary does not have.');
-    }
+    if (!this.hasTokens(inputIds)) return this.strayToken();
     const positions = inputIds.length;
     const draftIds = this.guesses.get(step) ?? [];
     this.step({ kind: 'ids', step, purpose, position, positions, draftIds, remainingTokens: 0, inputIds });
   }
 
   private step(input: StepInput): void {
-    const { step, position, positions, draftIds } = input;
+    const { step, purpose, position, positions, draftIds } = input;
     if (!this.isOpen || this.positions === 0) {
       return this.misbehaved('hop-order', 'A step came before the hop had begun.');
     }
@@ -181,6 +182,11 @@ export class ServedHop {
     }
     if (position + positions > this.positions || draftIds.length >= positions) {
       return this.overAsked();
+    }
+    // The last node's answer is held against what the step verifies: what fits it must be what the node was told.
+    const verified = this.isLast && purpose === 'verify' ? Math.max(1, positions - 1) : 0;
+    if (this.isLast && draftIds.length !== verified) {
+      return this.misbehaved('hop-shape', `${draftIds.length} guesses came for a step that verifies ${verified}.`);
     }
     if (this.underWay.size >= FEDERATION_LIMITS.maxHopSteps) return this.overAsked();
     this.latestStep = step;
@@ -243,6 +249,14 @@ export class ServedHop {
     const hop = this.hops.find(({ planned }) => planned.nodeId === failure.nodeId);
     if (hop !== undefined) this.failed(hop, failure);
     this.end('error', nodeProblem(failure));
+  }
+
+  private hasTokens(ids: readonly number[]): boolean {
+    return ids.every((id) => id < this.model.manifest.vocab_size);
+  }
+
+  private strayToken(): void {
+    this.misbehaved('hop-shape', 'A token came that the vocabulary does not have.');
   }
 
   private overAsked(): void {
