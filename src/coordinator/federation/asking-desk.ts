@@ -7,6 +7,7 @@ import { success } from '../../protocol/result';
 import type { GenerateOutcome } from '../../protocol/wire/messages';
 import type { Clock, Random } from '../clock';
 import { refuse, type CoordinatorErrorCode, type CoordinatorResult } from '../errors';
+import type { Logger } from '../logger';
 import type { Cashier, Hold, Settled } from '../pipeline/cashier';
 import type { GenerateListener, GenerateRequest } from '../pipeline/generate-service';
 import type { PeerModel } from './offers';
@@ -14,9 +15,10 @@ import type { Peer } from './peer';
 import type { BookWith, SettlementDesk } from './settlement-desk';
 import type { SettlementStore } from './settlement-store';
 
-type Arrival =
-  | FederationMessageOf<'request-started' | 'request-token' | 'request-waiting' | 'request-ended'>
-  | { readonly type: 'lost'; readonly reason: string };
+type Message = FederationMessageOf<'request-started' | 'request-token' | 'request-waiting' | 'request-ended'>;
+/** Ends that no message brings: the link was lost, or more came than can have been asked for. */
+type End = { readonly type: 'lost'; readonly reason: string } | { readonly type: 'too-long' };
+type Arrival = Message | End;
 
 /** Messages of one request in the order they came. At most a token for each one asked for, and a few more. */
 class Mailbox {
@@ -26,11 +28,15 @@ class Mailbox {
   constructor(private readonly limit: number) {}
 
   /** False: more came than can have been asked for. */
-  put(arrival: Arrival): boolean {
+  put(message: Message): boolean {
     if (this.waiting.length >= this.limit) return false;
-    this.waiting.push(arrival);
-    this.wake?.();
+    this.add(message);
     return true;
+  }
+
+  /** There is always room for the end, which is behind everything that came. */
+  end(end: End): void {
+    this.add(end);
   }
 
   async next(): Promise<Arrival> {
@@ -41,6 +47,11 @@ class Mailbox {
         this.wake = resolve;
       });
     }
+  }
+
+  private add(arrival: Arrival): void {
+    this.waiting.push(arrival);
+    this.wake?.();
   }
 }
 
@@ -56,6 +67,8 @@ interface Answering {
   readonly hold: Hold;
   readonly shape: PeerModel['model']['shape'];
   readonly startedAtMs: number;
+  /** The most tokens the prompt can have. */
+  readonly maxInput: number;
   inputTokens: number;
   tokens: number;
   text: string;
@@ -87,6 +100,7 @@ export class AskingDesk {
     private readonly store: SettlementStore,
     private readonly clock: Clock,
     private readonly random: Random,
+    private readonly logger: Logger,
     private readonly noteRefusal: (peer: Peer, code: string, message: string) => void,
   ) {}
 
@@ -94,26 +108,34 @@ export class AskingDesk {
     return [...this.asked.values()].filter((one) => one.peer === peer).length;
   }
 
+  /** Whether a peer still answers a request. */
+  isAnswering(peer: Peer, requestId: string): boolean {
+    return this.asked.get(requestId)?.peer === peer;
+  }
+
   /** Something of a request has come. */
-  take(peer: Peer, message: Exclude<Arrival, { type: 'lost' }>): void {
+  take(peer: Peer, message: Message): void {
     const asked = this.asked.get(message.request_id);
     if (asked === undefined || asked.peer !== peer) {
       // The end of a request nobody waits for any more may carry its settlement.
       if (message.type === 'request-ended' && message.settlement !== null) {
-        void this.settlements.take(peer, message.settlement, null);
+        void this.settlements.take(peer, message.settlement, null).catch((thrown: unknown) => {
+          this.logger.error({ err: thrown, peer: peer.name }, 'a request could not be settled');
+        });
       }
       return;
     }
-    if (!asked.mailbox.put(message)) {
-      this.noteRefusal(peer, 'answer-too-long', 'More of an answer came than was asked for.');
-      this.asked.delete(message.request_id);
-    }
+    if (asked.mailbox.put(message)) return;
+    this.asked.delete(message.request_id);
+    asked.mailbox.end({ type: 'too-long' });
   }
 
   /** The link is gone, and with it what was under way. */
   dropAll(peer: Peer, reason: string): void {
-    for (const { peer: other, mailbox } of this.asked.values()) {
-      if (other === peer) mailbox.put({ type: 'lost', reason });
+    for (const [requestId, { peer: other, mailbox }] of this.asked) {
+      if (other !== peer) continue;
+      this.asked.delete(requestId);
+      mailbox.end({ type: 'lost', reason });
     }
   }
 
@@ -161,6 +183,7 @@ export class AskingDesk {
         hold: hold.value,
         shape: model.shape,
         startedAtMs,
+        maxInput,
         inputTokens: 0,
         tokens: 0,
         text: '',
@@ -183,7 +206,7 @@ export class AskingDesk {
     const cancel = (): void => {
       void peer.send({ type: 'request-cancel', request_id: requestId });
       const reason = 'it did not end the request after the cancellation';
-      timer = setTimeout(() => mailbox.put({ type: 'lost', reason }), FEDERATION_LIMITS.endAfterCancelMs);
+      timer = setTimeout(() => mailbox.end({ type: 'lost', reason }), FEDERATION_LIMITS.endAfterCancelMs);
     };
     if (signal.aborted) cancel();
     else signal.addEventListener('abort', cancel, { once: true });
@@ -198,6 +221,7 @@ export class AskingDesk {
           case 'request-token':
             // Numbers count up from 0; anything else is not a growing answer.
             if (arrival.index !== answering.tokens) break;
+            if (answering.tokens >= answering.request.maxNewTokens) return this.tooLong(answering);
             answering.tokens += 1;
             answering.text += arrival.text;
             await listener.token(arrival.index, arrival.token_id, arrival.text);
@@ -207,6 +231,8 @@ export class AskingDesk {
             break;
           case 'request-ended':
             return await this.ended(answering, arrival);
+          case 'too-long':
+            return this.tooLong(answering);
           case 'lost':
             return refuse('peer-lost', `The link to ${peer.name} was lost (${arrival.reason}); nothing was charged.`, {
               retryable: true,
@@ -218,6 +244,12 @@ export class AskingDesk {
       clearTimeout(timer);
       signal.removeEventListener('abort', cancel);
     }
+  }
+
+  private tooLong({ peer, requestId }: Answering): ReturnType<typeof refuse> {
+    void peer.send({ type: 'request-cancel', request_id: requestId });
+    this.noteRefusal(peer, 'answer-too-long', 'More of an answer came than was asked for.');
+    return refuse('peer-failed', `${peer.name} answered with more than was asked for; nothing was charged.`);
   }
 
   private async ended(
@@ -255,6 +287,11 @@ export class AskingDesk {
       charged = settled.value;
       return null;
     };
+    // Over one link everything comes in its order: behind the end there are no more tokens.
+    if (Number(end.settlement['output_tokens']) > answering.tokens) {
+      const { requestId, maxInput, tokens } = answering;
+      await this.store.noteSent(peer.publicKey, requestId, { positions: maxInput, tokens });
+    }
     const booking = await this.settlements.take(peer, end.settlement, bookWith);
     if (booking.kind === 'refused') {
       return refuse('peer-failed', `${peer.name} settled the request wrongly: ${booking.problem.message}`, {

@@ -102,7 +102,7 @@ export class Federation {
       noteRefusal,
     );
     this.terms = terms;
-    this.asking = new AskingDesk(cashier, this.settlements, this.store, clock, random, noteRefusal);
+    this.asking = new AskingDesk(cashier, this.settlements, this.store, clock, random, logger, noteRefusal);
     this.statements = new StatementDesk(
       this.store,
       new StatementStore(database, clock),
@@ -255,6 +255,8 @@ export class Federation {
         this.asking.take(peer, message);
         return;
       case 'settlement':
+        // What is still under way is settled with its end, or told again after it: by then it is known what came.
+        if (this.isUnderWayAt(peer, message.settlement['request_id'])) return;
         this.later(peer, async () => {
           await this.settlements.take(peer, message.settlement, null);
         });
@@ -273,6 +275,10 @@ export class Federation {
       case 'statement-answer':
         this.statements.takeAnswer(peer, message);
     }
+  }
+
+  private isUnderWayAt(peer: Peer, id: unknown): boolean {
+    return typeof id === 'string' && (this.asking.isAnswering(peer, id) || this.hops.isDoing(peer, id));
   }
 
   /** One thing after the other for each peer; a failure is logged and stops nothing. */

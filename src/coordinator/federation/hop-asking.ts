@@ -52,6 +52,11 @@ export class HopAsking implements ForeignHopDesk {
     return new ForeignHop(this.random.uuid(), peer, offer, context, asked, this);
   }
 
+  /** Whether a peer still does a hop. */
+  isDoing(peer: Peer, hopId: string): boolean {
+    return this.hops.get(hopId)?.peer === peer;
+  }
+
   take(peer: Peer, answer: HopAnswer): void {
     const hop = this.find(peer, answer.hop_id);
     if (hop !== null) hop.take(answer);

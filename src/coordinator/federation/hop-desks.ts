@@ -39,6 +39,11 @@ export class HopDesks {
     return this.asking.runningAt(peer);
   }
 
+  /** Whether a peer still does a hop of an own pipeline. */
+  isDoing(peer: Peer, hopId: string): boolean {
+    return this.asking.isDoing(peer, hopId);
+  }
+
   /** A pipeline of both sides for a request that the own nodes cannot answer, where no peer answers it whole. */
   readonly find: FindCrossing = (request) =>
     this.parts.hasWhole(request.modelId) ? Promise.resolve(null) : findCrossing(this.crossing, request);

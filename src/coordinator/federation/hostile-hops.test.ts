@@ -414,6 +414,27 @@ describe('a peer that serves layers', () => {
     expect((await target.peerView())['models']).toEqual([]);
   });
 
+  it('is paid for a hop once it has ended, not for what it has not been sent yet', async () => {
+    const user = await ends();
+    const { peer } = await target.link();
+    peer.send(summary(offered(2, 5)));
+    let early = 0;
+    serveAsPeer(peer, {
+      frame: (bytes) => {
+        const hopId = bytes.toString('hex', 8, 24).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+        if (early === 0) peer.send({ type: 'settlement', settlement: settlement(target.files, hopId, 8) });
+        early += 1;
+        peer.sendFrame(bytes);
+      },
+      settle: (hopId, positions) => settlement(target.files, hopId, positions),
+    });
+    await expect.poll(async () => (await ask(user))['ok'], WITHIN).toBe(true);
+    // Five tokens in and three out are seven positions; eight could have been.
+    const { consumed } = (await target.peerView())['settled'] as { consumed: Json };
+    const due = settlement(target.files, randomUUID(), 7)['amount'];
+    expect(consumed).toMatchObject({ requests: 1, amount: due });
+  });
+
   it('serves nobody but the coordinator it is linked with', async () => {
     const user = await ends();
     const c = (await target.link(target.filesOfC)).peer;

@@ -355,6 +355,77 @@ describe('a linked peer', () => {
     expect((await peerView('A'))['settled']).toMatchObject({ consumed: { requests: 1, amount: due } });
   });
 
+  it('has nobody charged for tokens that did not come, nor before the answer has ended', async () => {
+    const { peer } = await link();
+    const model = modelOfA();
+    peer.send({ type: 'summary', models: [model], capacity: { requests: 9, running: 0 }, records: [] });
+    await expect.poll(async () => (await peerView('A'))['models'], WITHIN).toHaveLength(1);
+    const due = (tokens: number): number =>
+      Number(((countRequestFlops(model.shape, 5, tokens) / 1e9) * 0.5 * 2).toFixed(6));
+    const ofTokens = (id: unknown, tokens: number): Json =>
+      settlement({ request_id: id, output_tokens: tokens, amount: due(tokens) });
+    let settledTokens = 1;
+    let asked: unknown = null;
+    peer.behave((message) => {
+      if (message['type'] === 'request') {
+        asked = message['request_id'];
+        peer.send({ type: 'settlement', settlement: ofTokens(asked, 2) });
+        // Its refusal comes once the one before was looked at.
+        peer.send({ type: 'settlement', settlement: settlement({}) });
+      }
+      if (message['type'] !== 'settlement-refused' || message['request_id'] !== 'never-asked') return;
+      peer.send({ type: 'request-started', request_id: asked, input_tokens: 5 });
+      peer.send({ type: 'request-token', request_id: asked, index: 0, token_id: 65, text: 'A' });
+      const made = ofTokens(asked, settledTokens);
+      peer.send({ type: 'request-ended', request_id: asked, finish_reason: 'stop', settlement: made, error: null });
+    });
+    const user = await WsNode.connect(target.url);
+    nodes.push(user);
+    await user.register();
+    const ask = (): Promise<Json> =>
+      user.call({
+        type: 'generate',
+        request_id: randomUUID(),
+        model_id: 'org/model-of-a',
+        prompt: 'hello',
+        max_new_tokens: 2,
+        sampling: { temperature: 0, top_k: 0, top_p: 1 },
+      });
+    expect(await ask()).toMatchObject({ ok: true, value: { tokens: 1, federation: { amount: due(1) } } });
+    settledTokens = 2;
+    expect(await ask()).toMatchObject({ ok: false, error: { code: 'peer-failed' } });
+    await expectReason('settlement-tokens');
+    expect((await peerView('A'))['settled']).toMatchObject({ consumed: { requests: 1, amount: due(1) } });
+  });
+
+  it('that answers with more than was asked for is cut short, and the request ends', async () => {
+    const { peer } = await link();
+    peer.send({ type: 'summary', models: [modelOfA()], capacity: { requests: 9, running: 0 }, records: [] });
+    await expect.poll(async () => (await peerView('A'))['models'], WITHIN).toHaveLength(1);
+    peer.behave((message) => {
+      if (message['type'] !== 'request') return;
+      const { request_id: id } = message;
+      peer.send({ type: 'request-started', request_id: id, input_tokens: 5 });
+      for (let index = 0; index < 9; index += 1) {
+        peer.send({ type: 'request-token', request_id: id, index, token_id: 65, text: 'A' });
+      }
+    });
+    const user = await WsNode.connect(target.url);
+    nodes.push(user);
+    await user.register();
+    const asked = await user.call({
+      type: 'generate',
+      request_id: randomUUID(),
+      model_id: 'org/model-of-a',
+      prompt: 'hello',
+      max_new_tokens: 2,
+      sampling: { temperature: 0, top_k: 0, top_p: 1 },
+    });
+    expect(asked).toMatchObject({ ok: false, error: { code: 'peer-failed' } });
+    await peer.next('request-cancel');
+    await expectReason('answer-too-long');
+  });
+
   it('that links again and does not say what it serves is waited for, and its models stay known', async () => {
     const { peer } = await link();
     const model = modelOfA();

@@ -73,13 +73,13 @@ export class SettlementStore {
     };
   }
 
-  /** A hop has ended: no more can have been done than was sent to it. */
-  async noteSent(peerKey: string, hopId: string, sent: { positions: number; tokens: number }): Promise<void> {
+  /** Something that was asked has ended: no more can have been done than was sent to it, or came of it. */
+  async noteSent(peerKey: string, requestId: string, sent: { positions: number; tokens: number }): Promise<void> {
     await this.database
       .updateTable('federation_requests')
       .set({ max_input_tokens: sent.positions, max_new_tokens: sent.tokens })
       .where('peer_key', '=', peerKey)
-      .where('request_id', '=', hopId)
+      .where('request_id', '=', requestId)
       .execute();
   }
 

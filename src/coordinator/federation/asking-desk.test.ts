@@ -1,0 +1,134 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { success } from '../../protocol/result';
+import type { GenerateListener, GenerateRequest } from '../pipeline/generate-service';
+import { systemClock, systemRandom } from '../clock';
+import { testManifest } from '../testing/test-model';
+import { AskingDesk } from './asking-desk';
+import type { PeerModel } from './offers';
+import type { Peer } from './peer';
+
+/* A request at a peer whose user takes the answer in slowly, so that what comes has to wait. */
+
+type Arrival = Parameters<AskingDesk['take']>[1];
+type Parts = ConstructorParameters<typeof AskingDesk>;
+
+const MAX_NEW_TOKENS = 3;
+/** More messages than can have been asked for. */
+const MANY = 2_000;
+
+const sent: { readonly type: string }[] = [];
+const peer = {
+  name: 'A',
+  publicKey: 'key of A',
+  agreementId: 'agreement',
+  send: (draft: { readonly type: string }) => {
+    sent.push(draft);
+    return Promise.resolve(true);
+  },
+} as unknown as Peer;
+const refusals: string[] = [];
+const logged = vi.fn<() => void>();
+
+function newDesk(settle: () => Promise<never> = () => new Promise<never>(() => undefined)): AskingDesk {
+  const release = (): Promise<void> => Promise.resolve();
+  return new AskingDesk(
+    { hold: () => Promise.resolve(success({ amountMicroGft: 0, release })) } as unknown as Parts[0],
+    { take: settle } as unknown as Parts[1],
+    { noteAsked: () => Promise.resolve() } as unknown as Parts[2],
+    systemClock,
+    systemRandom,
+    { error: logged } as unknown as Parts[5],
+    (_peer, code) => refusals.push(code),
+  );
+}
+
+/** Asks, and resolves once the peer has the request and the user has been told that it begins. */
+async function ask(desk: AskingDesk): Promise<{
+  readonly id: string;
+  readonly result: ReturnType<AskingDesk['generate']>;
+  /** The user takes in what has come. */
+  readonly readOn: () => void;
+}> {
+  const model = { model_id: 'model', shape: testManifest().shape, template_bytes: 0 };
+  const request = {
+    nodeId: 'user',
+    requestId: 'of the user',
+    modelId: 'model',
+    prompt: 'hello',
+    maxNewTokens: MAX_NEW_TOKENS,
+  } as unknown as GenerateRequest;
+  let readOn = (): void => undefined;
+  let begun = (): void => undefined;
+  const reading = new Promise<void>((resolve) => {
+    readOn = resolve;
+  });
+  const hasBegun = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const listener: GenerateListener = {
+    started: () => {
+      begun();
+      return reading;
+    },
+    token: () => Promise.resolve(),
+    queued: () => undefined,
+    waiting: () => undefined,
+  };
+  const result = desk.generate(
+    { peer, model } as unknown as PeerModel,
+    request,
+    listener,
+    new AbortController().signal,
+  );
+  await vi.waitFor(() => expect(sent.map(({ type }) => type)).toContain('request'), { timeout: 20_000 });
+  const id = (sent.find(({ type }) => type === 'request') as unknown as { request_id: string }).request_id;
+  desk.take(peer, { type: 'request-started', request_id: id, input_tokens: 5 } as Arrival);
+  await hasBegun;
+  return { id, result, readOn };
+}
+
+function flood(desk: AskingDesk, id: string): void {
+  for (let count = 0; count < MANY; count += 1) {
+    desk.take(peer, { type: 'request-waiting', request_id: id, seconds: 1 } as Arrival);
+  }
+}
+
+afterEach(() => {
+  sent.length = 0;
+  refusals.length = 0;
+  logged.mockClear();
+});
+
+it('ends a request of which more came than can have been asked for, and lets the peer stop', async () => {
+  const desk = newDesk();
+  const { id, result, readOn } = await ask(desk);
+  flood(desk, id);
+  readOn();
+  expect(await result).toMatchObject({ ok: false, error: { code: 'peer-failed' } });
+  expect(refusals).toEqual(['answer-too-long']);
+  expect(sent.at(-1)).toEqual({ type: 'request-cancel', request_id: id });
+  expect(desk.runningAt(peer)).toBe(0);
+});
+
+it('ends a request whose link is lost while as much as may waits to be taken in', async () => {
+  const desk = newDesk();
+  const { id, result, readOn } = await ask(desk);
+  for (let count = 0; count < MAX_NEW_TOKENS + 1_024; count += 1) {
+    desk.take(peer, { type: 'request-waiting', request_id: id, seconds: 1 } as Arrival);
+  }
+  desk.dropAll(peer, 'lost');
+  readOn();
+  expect(await result).toMatchObject({ ok: false, error: { code: 'peer-lost' } });
+});
+
+it('logs that the end of a request nobody waits for could not be settled', async () => {
+  const desk = newDesk(() => Promise.reject(new Error('the database is away')));
+  desk.take(peer, {
+    type: 'request-ended',
+    request_id: 'given up',
+    finish_reason: 'stop',
+    settlement: { some: 'settlement' },
+    error: null,
+  } as unknown as Arrival);
+  await vi.waitFor(() => expect(logged).toHaveBeenCalledOnce(), { timeout: 20_000 });
+});
