@@ -435,6 +435,14 @@ describe('a peer that serves layers', () => {
     expect(consumed).toMatchObject({ requests: 1, amount: due });
   });
 
+  it('may hand on a token of U+0000, which a model may write', async () => {
+    const { peer } = await target.link();
+    const tokens = [{ id: 0, text: '\u0000' }];
+    peer.send({ type: 'hop-token', hop_id: randomUUID(), step: 1, position: 1, tokens });
+    await target.expectReason('hop-unknown');
+    expect(peer.closed).toBeNull();
+  });
+
   it('serves nobody but the coordinator it is linked with', async () => {
     const user = await ends();
     const c = (await target.link(target.filesOfC)).peer;

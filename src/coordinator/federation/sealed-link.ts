@@ -201,7 +201,9 @@ export class SealedLink {
       }
       return this.fail(LINK_CLOSE_REASONS.badMessage, 'message-invalid', problemOf(message, type));
     }
-    if (text.includes('\\u0000') && message.type !== 'request-token' && holdsNul(message)) {
+    // A model may write the character; its tokens are passed on and never stored.
+    const isToken = message.type === 'request-token' || message.type === 'hop-token';
+    if (text.includes('\\u0000') && !isToken && holdsNul(message)) {
       return this.fail(LINK_CLOSE_REASONS.badMessage, 'message-invalid', 'it holds U+0000, which cannot be stored');
     }
     this.events.message(message);
