@@ -426,6 +426,24 @@ describe('a linked peer', () => {
     await expectReason('answer-too-long');
   });
 
+  it('cannot keep an agreement from being ended by saying that it ends far away', async () => {
+    const { peer } = await link();
+    const far = terminationOf(files.agreement, '9999-12-31T23:59:59-23:59', PARTY_A);
+    peer.send({ type: 'terminate', notice: { ...far } });
+    await expect
+      .poll(async () => ((await peerView('A'))['agreement'] as Json)['terminated_at'], WITHIN)
+      .toBe(far.effective_at);
+    expect(peer.closed).toBeNull();
+    const own = terminationOf(files.agreement, '2026-02-01T00:00:00.000Z', PARTY_B, 'own-end-of-the-agreement');
+    await fetch(`${target.url}/federation/terminations`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(own),
+    });
+    expect((await peer.untilClosed()).code).toBe(4_403);
+    expect((await link()).stands).toBe(false);
+  });
+
   it('that links again and does not say what it serves is waited for, and its models stay known', async () => {
     const { peer } = await link();
     const model = modelOfA();

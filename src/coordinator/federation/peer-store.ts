@@ -10,6 +10,8 @@ const TRIM_EVERY = 100;
 /** Agreements with one peer that are looked at; renewed once a month they last for eight years. */
 const MAX_AGREEMENTS = 100;
 const MAX_MESSAGE_LENGTH = 500;
+/** Times behind it have a year of more digits, and would sort before all others as text. */
+const LAST_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** Why something of a peer was refused. */
 export interface Refusal {
@@ -106,7 +108,7 @@ export class PeerStore {
 
   /** Keeps the notice that ends an agreement earliest. */
   async end(notice: TerminationNotice): Promise<void> {
-    const endedAt = timestampOf(toEpochMs(notice.effective_at));
+    const endedAt = timestampOf(Math.min(toEpochMs(notice.effective_at), LAST_TIME_MS));
     await this.database
       .updateTable('federation_peers')
       .set({ termination_json: JSON.stringify(notice), ended_at: endedAt })

@@ -78,11 +78,12 @@ export function terminationOf(
   agreement: Agreement,
   effectiveAt: string,
   by: MessageWriter = PARTY_A,
+  id = 'end-of-the-agreement',
 ): TerminationNotice {
   const hash = agreementHash(agreement, nodeCryptography);
   if (!hash.ok) throw new Error(hash.error.message);
   const facts = {
-    id: 'end-of-the-agreement',
+    id,
     agreement_id: agreement.id,
     agreement_hash: hash.value,
     party: { node_id: by.nodeId, public_key: by.signer.publicKey },
