@@ -18,6 +18,8 @@ import { LINK_CLOSE_REASONS, SealedLink, type LinkKeys } from './sealed-link';
 
 /** What runs under an agreement that was renewed has this long to end before the link changes over. */
 const RENEWAL_PATIENCE_MS = 300_000;
+/** Refusals that may wait to be written down; of a flood the database is not to know each one. */
+const MAX_REFUSALS_WAITING = 1_000;
 
 /** What the parts of the federation hear of links. */
 export interface LinkListener {
@@ -39,6 +41,7 @@ export class PeerLinks {
   private readonly byKey: ReadonlyMap<string, Peer>;
   private readonly files: AgreementFiles;
   private greetings = 0;
+  private refusalsWaiting = 0;
   private isRunning = false;
   private timer: NodeJS.Timeout | null = null;
 
@@ -204,10 +207,15 @@ export class PeerLinks {
   }
 
   noteRefusal(peer: Peer, code: string, message: string): void {
+    if (this.refusalsWaiting >= MAX_REFUSALS_WAITING) return;
+    this.refusalsWaiting += 1;
     this.logger.warn({ peer: peer.name, code }, 'something of a peer was refused');
     void this.store
       .noteRefusal(peer.publicKey, code, message)
-      .catch((thrown: unknown) => this.logger.warn({ err: thrown }, 'a refusal could not be recorded'));
+      .catch((thrown: unknown) => this.logger.warn({ err: thrown }, 'a refusal could not be recorded'))
+      .finally(() => {
+        this.refusalsWaiting -= 1;
+      });
   }
 
   private advance(peer: Peer, event: LinkEvent): void {
