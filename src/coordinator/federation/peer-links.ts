@@ -167,17 +167,21 @@ export class PeerLinks {
   async terminate(value: unknown): Promise<CoordinatorResult<TerminationNotice>> {
     const id: unknown =
       typeof value === 'object' && value !== null && 'agreement_id' in value ? value.agreement_id : null;
-    const peer = this.peers.find((one) => typeof id === 'string' && one.agreement(id) !== undefined);
-    const held = typeof id === 'string' ? peer?.agreement(id) : undefined;
-    if (peer === undefined || held === undefined) {
-      return refuse('record-unknown', 'No link stands on such an agreement here.');
+    let notice: CoordinatorResult<TerminationNotice> = refuse(
+      'record-unknown',
+      'No link stands on such an agreement here.',
+    );
+    for (const peer of this.peers) {
+      const held = typeof id === 'string' ? peer.agreement(id) : undefined;
+      if (held === undefined) continue;
+      // With another peer there may be another agreement of this id, or the same one.
+      const checked = checkTermination(value, held.agreement, nodeCryptography);
+      if (checked.ok || !notice.ok) notice = checked;
+      if (!checked.ok || held.termination?.id === checked.value.id) continue;
+      await this.store.end(peer.publicKey, checked.value);
+      await this.takeTermination(peer, held);
     }
-    const notice = checkTermination(value, held.agreement, nodeCryptography);
-    if (!notice.ok) return notice;
-    if (held.termination?.id === notice.value.id) return notice;
-    await this.store.end(notice.value);
-    await this.takeTermination(peer, held);
-    this.sweep();
+    if (notice.ok) this.sweep();
     return notice;
   }
 

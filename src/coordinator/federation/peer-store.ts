@@ -106,12 +106,13 @@ export class PeerStore {
       .execute();
   }
 
-  /** Keeps the notice that ends an agreement earliest. */
-  async end(notice: TerminationNotice): Promise<void> {
+  /** Keeps the notice that ends an agreement with a peer earliest. */
+  async end(publicKey: string, notice: TerminationNotice): Promise<void> {
     const endedAt = timestampOf(Math.min(toEpochMs(notice.effective_at), LAST_TIME_MS));
     await this.database
       .updateTable('federation_peers')
       .set({ termination_json: JSON.stringify(notice), ended_at: endedAt })
+      .where('public_key', '=', publicKey)
       .where('agreement_id', '=', notice.agreement_id)
       .where((build) => build.or([build('ended_at', 'is', null), build('ended_at', '>', endedAt)]))
       .execute();

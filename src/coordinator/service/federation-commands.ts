@@ -207,17 +207,25 @@ async function terminate(
   const read = readTermination(json.value, nodeCryptography);
   if (!read.ok) return read;
   const store = new PeerStore(database, systemClock);
+  let ended: CoordinatorResult<boolean> = refuse(
+    'agreement-foreign',
+    'The notice ends no agreement with a configured peer.',
+  );
   for (const peer of setup.peers) {
     const agreement = await agreementWith(store, peer, read.value.agreement_id, setup.signer.publicKey);
     if (agreement === null) continue;
+    // With another peer there may be another agreement of this id, or the same one.
     const notice = checkTermination(json.value, agreement, nodeCryptography);
-    if (!notice.ok) return notice;
+    if (!notice.ok) {
+      if (!ended.ok) ended = notice;
+      continue;
+    }
     await store.load(peer.publicKey, agreement.id);
-    await store.end(notice.value);
+    await store.end(peer.publicKey, notice.value);
     print(`The agreement ${agreement.id} with ${peer.name} ends at ${notice.value.effective_at}.`);
-    return success(true);
+    ended = success(true);
   }
-  return refuse('agreement-foreign', 'The notice ends no agreement with a configured peer.');
+  return ended;
 }
 
 async function runOpened(
