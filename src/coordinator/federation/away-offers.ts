@@ -16,6 +16,9 @@ interface AwayOfferParts {
 
 /** Sessions of peers which people of this side may join. */
 export class AwayOffers {
+  /** Lists of peers that wait for the one before to be looked through; null where none does. */
+  private readonly waiting = new Map<Peer, readonly SessionOffer[] | null>();
+
   constructor(
     private readonly index: AwayIndex,
     private readonly parts: AwayOfferParts,
@@ -30,8 +33,27 @@ export class AwayOffers {
     return found;
   }
 
-  /** Takes the list of a peer in the place of the one before, and tells what is new to those it is for. */
+  /**
+   * Takes the list of a peer in the place of the one before, and tells what is new to those it is for. While one list is
+   * looked through, only the newest of those that come counts.
+   */
   async take(peer: Peer, offers: readonly SessionOffer[]): Promise<void> {
+    const isBusy = this.waiting.has(peer);
+    this.waiting.set(peer, offers);
+    if (isBusy) return;
+    try {
+      for (;;) {
+        const next = this.waiting.get(peer) ?? null;
+        if (next === null) return;
+        this.waiting.set(peer, null);
+        await this.replace(peer, next);
+      }
+    } finally {
+      this.waiting.delete(peer);
+    }
+  }
+
+  private async replace(peer: Peer, offers: readonly SessionOffer[]): Promise<void> {
     const taken: SessionOffer[] = [];
     for (const offer of offers) {
       const known = this.index.awayOf(offer.session_id);
