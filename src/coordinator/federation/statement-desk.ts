@@ -47,6 +47,20 @@ export interface Comparison {
 
 type Answer = FederationMessageOf<'statement-answer'>;
 
+/** Whether a time is a day in UTC, or what is left of one that was halved, and halved again. Others could be made without end. */
+function isDayOrPart(fromMs: number, toMs: number): boolean {
+  let from = Math.floor(fromMs / DAY_MS) * DAY_MS;
+  let to = from + DAY_MS;
+  while (fromMs !== from || toMs !== to) {
+    if (to - from < 2 * MIN_PERIOD_MS) return false;
+    const middle = from + Math.floor((to - from) / 2);
+    if (toMs <= middle) to = middle;
+    else if (fromMs >= middle) from = middle;
+    else return false;
+  }
+  return true;
+}
+
 /** Statements with peers: compared entry by entry, and signed by both once a day is over. */
 export class StatementDesk {
   private readonly waiting = new Map<
@@ -54,6 +68,8 @@ export class StatementDesk {
     { readonly peer: Peer; readonly settle: (answer: Answer | null) => void }
   >();
   private readonly triedAtMs = new Map<string, number>();
+  /** By peer and agreement: until when every entry is in a signed statement. */
+  private readonly signedToMs = new Map<string, number>();
   private round: Promise<void> | null = null;
 
   constructor(
@@ -150,10 +166,13 @@ export class StatementDesk {
     if (!read.ok) return this.noteRefusal(peer, 'statement-invalid', read.error.message);
     const { statement: theirs, held } = read.value;
     const [fromMs, toMs] = [toEpochMs(theirs.from), toEpochMs(theirs.to)];
-    if (!(fromMs < toMs && toMs - fromMs <= DAY_MS)) {
+    if (!isDayOrPart(fromMs, toMs)) {
       return this.noteRefusal(peer, 'statement-invalid', 'A statement is of a day or a part of one.');
     }
     const count = await this.store.count(peer.publicKey, held.agreement.id, fromMs, toMs);
+    if (count === 0 && toMs <= toEpochMs(held.agreement.terms.effective_at)) {
+      return this.noteRefusal(peer, 'statement-invalid', 'The statement is of a time before its agreement.');
+    }
     if (count > FEDERATION_LIMITS.maxStatementEntries) {
       return this.noteRefusal(peer, 'statement-invalid', 'The statement covers more entries than one may have.');
     }
@@ -258,9 +277,18 @@ export class StatementDesk {
   private async makeUnder(peer: Peer, held: PeerAgreement): Promise<void> {
     const { id } = held.agreement;
     const lastMs = Math.floor((this.clock.nowMs() - SETTLE_MS) / DAY_MS) * DAY_MS;
-    // The first entry behind the days that are signed without a gap.
-    let fromMs = await this.store.firstAt(peer.publicKey, id, await this.statements.nextFrom(peer.publicKey, id));
+    const key = `${peer.publicKey} ${id}`;
+    let fromMs = await this.store.firstAt(peer.publicKey, id, this.signedToMs.get(key) ?? 0);
+    let isGapless = true;
     while (fromMs !== null && fromMs < lastMs && peer.link !== null) {
+      // That a later time is signed says nothing of the days before: the peer may have sent that one.
+      const signedTo = await this.statements.signedTo(peer.publicKey, id, fromMs);
+      if (signedTo !== null) {
+        if (isGapless) this.signedToMs.set(key, signedTo);
+        fromMs = await this.store.firstAt(peer.publicKey, id, signedTo);
+        continue;
+      }
+      isGapless = false;
       const day = Math.floor(fromMs / DAY_MS) * DAY_MS;
       await this.makeDay(peer, held, day);
       fromMs = await this.store.firstAt(peer.publicKey, id, day + DAY_MS);

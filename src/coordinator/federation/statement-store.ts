@@ -68,18 +68,17 @@ export class StatementStore {
       .execute();
   }
 
-  /** Where the next statement begins: at the first time that differs, else behind the last one. */
-  async nextFrom(peerKey: string, agreementId: string): Promise<number> {
-    const of = this.database
+  /** The end of the longest signed statement that has a time in it; null without one. */
+  async signedTo(peerKey: string, agreementId: string, atMs: number): Promise<number | null> {
+    const row = await this.database
       .selectFrom('federation_statements')
+      .select((build) => build.fn.max('to_ms').as('to_ms'))
       .where('peer_key', '=', peerKey)
-      .where('agreement_id', '=', agreementId);
-    const differs = await of
-      .select((build) => build.fn.min('from_ms').as('from_ms'))
-      .where('state', '=', 'differs')
+      .where('agreement_id', '=', agreementId)
+      .where('state', '=', 'signed')
+      .where('from_ms', '<=', atMs)
+      .where('to_ms', '>', atMs)
       .executeTakeFirst();
-    const last = await of.select((build) => build.fn.max('to_ms').as('to_ms')).executeTakeFirst();
-    const first = differs?.from_ms ?? null;
-    return first === null ? Number(last?.to_ms ?? 0) : Number(first);
+    return row === undefined || row.to_ms === null ? null : Number(row.to_ms);
   }
 }
