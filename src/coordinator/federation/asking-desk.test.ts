@@ -43,7 +43,10 @@ function newDesk(settle: () => Promise<never> = () => new Promise<never>(() => u
 }
 
 /** Asks, and resolves once the peer has the request and the user has been told that it begins. */
-async function ask(desk: AskingDesk): Promise<{
+async function ask(
+  desk: AskingDesk,
+  maxNewTokens = MAX_NEW_TOKENS,
+): Promise<{
   readonly id: string;
   readonly result: ReturnType<AskingDesk['generate']>;
   /** The user takes in what has come. */
@@ -55,7 +58,7 @@ async function ask(desk: AskingDesk): Promise<{
     requestId: 'of the user',
     modelId: 'model',
     prompt: 'hello',
-    maxNewTokens: MAX_NEW_TOKENS,
+    maxNewTokens,
   } as unknown as GenerateRequest;
   let readOn = (): void => undefined;
   let begun = (): void => undefined;
@@ -94,6 +97,7 @@ function flood(desk: AskingDesk, id: string): void {
 }
 
 afterEach(() => {
+  vi.useRealTimers();
   sent.length = 0;
   refusals.length = 0;
   logged.mockClear();
@@ -108,6 +112,37 @@ it('ends a request of which more came than can have been asked for, and lets the
   expect(refusals).toEqual(['answer-too-long']);
   expect(sent.at(-1)).toEqual({ type: 'request-cancel', request_id: id });
   expect(desk.runningAt(peer)).toBe(0);
+});
+
+it('holds no more text of an answer than any user can be behind', async () => {
+  const desk = newDesk();
+  const { id, result, readOn } = await ask(desk, 1_000);
+  const text = 'A'.repeat(100_000);
+  for (let index = 0; index < 200; index += 1) {
+    desk.take(peer, { type: 'request-token', request_id: id, index, token_id: 65, text } as Arrival);
+  }
+  readOn();
+  expect(await result).toMatchObject({ ok: false, error: { code: 'peer-failed' } });
+  expect(refusals).toEqual(['answer-too-long']);
+});
+
+it('gives a request up of which nothing comes for long but that it waits', async () => {
+  vi.useFakeTimers();
+  const desk = newDesk();
+  const { id, result, readOn } = await ask(desk);
+  readOn();
+  for (let minute = 0; minute < 32; minute += 1) {
+    desk.take(peer, { type: 'request-waiting', request_id: id, seconds: 86_400 } as Arrival);
+    // A token is something.
+    if (minute === 1) {
+      desk.take(peer, { type: 'request-token', request_id: id, index: 0, token_id: 65, text: 'A' } as Arrival);
+    }
+    await vi.advanceTimersByTimeAsync(60_000);
+    if (minute === 29) expect(desk.runningAt(peer)).toBe(1);
+  }
+  expect(desk.runningAt(peer)).toBe(0);
+  expect(await result).toMatchObject({ ok: false, error: { code: 'peer-lost' } });
+  expect(sent.at(-1)).toEqual({ type: 'request-cancel', request_id: id });
 });
 
 it('ends a request whose link is lost while as much as may waits to be taken in', async () => {

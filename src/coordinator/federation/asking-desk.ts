@@ -20,9 +20,12 @@ type Message = FederationMessageOf<'request-started' | 'request-token' | 'reques
 type End = { readonly type: 'lost'; readonly reason: string } | { readonly type: 'too-long' };
 type Arrival = Message | End;
 
+const lengthOf = (arrival: Arrival): number => (arrival.type === 'request-token' ? arrival.text.length : 0);
+
 /** Messages of one request in the order they came. At most a token for each one asked for, and a few more. */
 class Mailbox {
   private readonly waiting: Arrival[] = [];
+  private characters = 0;
   private wake: (() => void) | null = null;
 
   constructor(private readonly limit: number) {}
@@ -30,6 +33,8 @@ class Mailbox {
   /** False: more came than can have been asked for. */
   put(message: Message): boolean {
     if (this.waiting.length >= this.limit) return false;
+    if (this.characters + lengthOf(message) > FEDERATION_LIMITS.maxWaitingCharacters) return false;
+    this.characters += lengthOf(message);
     this.add(message);
     return true;
   }
@@ -42,7 +47,10 @@ class Mailbox {
   async next(): Promise<Arrival> {
     for (;;) {
       const first = this.waiting.shift();
-      if (first !== undefined) return first;
+      if (first !== undefined) {
+        this.characters -= lengthOf(first);
+        return first;
+      }
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
@@ -203,6 +211,14 @@ export class AskingDesk {
   ): Promise<CoordinatorResult<GenerateOutcome>> {
     const { peer, requestId } = answering;
     let timer: NodeJS.Timeout | undefined;
+    let silence: NodeJS.Timeout | undefined;
+    const heard = (): void => {
+      clearTimeout(silence);
+      silence = setTimeout(() => {
+        void peer.send({ type: 'request-cancel', request_id: requestId });
+        mailbox.end({ type: 'lost', reason: 'nothing of the answer came for long' });
+      }, FEDERATION_LIMITS.answerSilenceMs);
+    };
     const cancel = (): void => {
       void peer.send({ type: 'request-cancel', request_id: requestId });
       const reason = 'it did not end the request after the cancellation';
@@ -210,6 +226,7 @@ export class AskingDesk {
     };
     if (signal.aborted) cancel();
     else signal.addEventListener('abort', cancel, { once: true });
+    heard();
     try {
       for (;;) {
         const arrival = await mailbox.next();
@@ -217,6 +234,7 @@ export class AskingDesk {
           case 'request-started':
             answering.inputTokens = arrival.input_tokens;
             await listener.started([], arrival.input_tokens);
+            heard();
             break;
           case 'request-token':
             // Numbers count up from 0; anything else is not a growing answer.
@@ -225,6 +243,7 @@ export class AskingDesk {
             answering.tokens += 1;
             answering.text += arrival.text;
             await listener.token(arrival.index, arrival.token_id, arrival.text);
+            heard();
             break;
           case 'request-waiting':
             listener.waiting([], arrival.seconds);
@@ -242,6 +261,7 @@ export class AskingDesk {
       }
     } finally {
       clearTimeout(timer);
+      clearTimeout(silence);
       signal.removeEventListener('abort', cancel);
     }
   }

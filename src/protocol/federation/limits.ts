@@ -48,6 +48,10 @@ export const FEDERATION_LIMITS = {
   maxRequestsAtOnce: 256,
   /** After a cancellation the other side has this long to send the end with its settlement. */
   endAfterCancelMs: 10 * SECOND_MS,
+  /** A request at the other side of which neither a token nor its end comes for this long is given up. */
+  answerSilenceMs: 1_800 * SECOND_MS,
+  /** Characters of an answer that may wait for whoever asked. */
+  maxWaitingCharacters: 16 * 1024 * 1024,
   /** Longest time between two attempts to connect. */
   maxRetryMs: 60 * SECOND_MS,
 } as const;
