@@ -61,6 +61,9 @@ export class SealedLink {
   private allowance: number = FEDERATION_LIMITS.burstMessages;
   private countedAtMs: number;
   private heardAtMs: number;
+  /** Bytes the other side has taken in, and when it last took in some or none waited for it. */
+  private takenBytes = 0;
+  private takenAtMs: number;
   private readonly probe: NodeJS.Timeout;
   private endReason = 'the connection was lost';
 
@@ -73,6 +76,7 @@ export class SealedLink {
   ) {
     this.countedAtMs = clock.nowMs();
     this.heardAtMs = this.countedAtMs;
+    this.takenAtMs = this.countedAtMs;
     socket.on('message', (data: RawData, isBinary: boolean) => {
       try {
         this.receive(data, isBinary);
@@ -146,8 +150,19 @@ export class SealedLink {
   }
 
   private lookForLife(): void {
-    if (this.clock.nowMs() - this.heardAtMs > FEDERATION_LIMITS.silenceMs) {
-      this.endReason = 'the other side has fallen silent';
+    const nowMs = this.clock.nowMs();
+    const waitingBytes = this.socket.bufferedAmount;
+    const takenBytes = this.traffic.bytesOut - waitingBytes;
+    if (takenBytes > this.takenBytes || waitingBytes < FEDERATION_LIMITS.highWaterBytes) {
+      this.takenBytes = takenBytes;
+      this.takenAtMs = nowMs;
+    }
+    const isSilent = nowMs - this.heardAtMs > FEDERATION_LIMITS.silenceMs;
+    // Who speaks and does not listen would have everybody wait who has something to send.
+    if (isSilent || nowMs - this.takenAtMs > FEDERATION_LIMITS.silenceMs) {
+      this.endReason = isSilent
+        ? 'the other side has fallen silent'
+        : 'the other side takes in nothing of what is sent';
       this.socket.terminate();
       this.end();
     } else if (this.socket.readyState === WebSocket.OPEN) this.socket.ping();
