@@ -398,6 +398,66 @@ describe('a hostile host', () => {
       .toMatchObject([{ display_name: 'Benno', public_key: BEN.publicKey }]);
   });
 
+  it('has what was left out read once, however often it says so while it answers nothing, and is told no end of it', async () => {
+    const peer = await link();
+    const id = v7();
+    const offer = { session_id: id, title: 'Of A', mode: 'live', agreement_ref: files.agreement.id, opened_by: 'Ada' };
+    peer.send({ type: 'session-hosted', offers: [{ ...offer, created_at: at(0) }] });
+    await ben.socket.next('session-offered', (message) => message['session_id'] === id);
+    const participant = { id: v7(), display_name: 'Ben', platform: 'test', role: 'member', public_key: BEN.publicKey };
+    const participants = [{ ...participant, joined_at: at(0) }];
+    const times = { created_at: at(0), updated_at: at(0) };
+    const of = { agreement_ref: files.agreement.id, coordinator_id: 'coordinator-of-a', cost_unit: 'node-hours' };
+    const head = { id, title: 'Of A', mode: 'live', status: 'open', ...of, cost_rate: 2, ...times, last_seq: 0 };
+    const entered = { head, participant_id: participant.id, participants, turns: [], present: [], agreement: null };
+    const calls: string[] = [];
+    const unanswered: unknown[] = [];
+    const answer = (callId: unknown, value: Json): void =>
+      peer.send({ type: 'session-reply', call_id: callId, result: { ok: true, value } });
+    let isQuiet = false;
+    peer.behave((message) => {
+      if (message['type'] !== 'session-call') return;
+      const { type } = message['call'] as { type: string };
+      calls.push(type);
+      if (isQuiet) unanswered.push(message['call_id']);
+      else answer(message['call_id'], type === 'session-read' ? { turns: [], last_seq: 9 } : entered);
+    });
+    const ask = (message: Json): Promise<Json> => ben.ask({ session_id: id, ...message });
+    await ask({ type: 'session-join', me: ben.me });
+    isQuiet = true;
+    const tell = (event: Json): void =>
+      peer.send({ type: 'session-told', session_id: id, public_keys: [BEN.publicKey], event });
+    const content = [{ type: 'text', text: 'behind a gap' }];
+    const turn = { id: v7(), seq: 5, participant_id: participant.id, author: 'human', created_at: at(0), content };
+    for (let count = 0; count < 30; count += 1) {
+      peer.send({ type: 'session-behind', session_id: id });
+      tell({ type: 'session-turns', session_id: id, turns: [turn] });
+    }
+    const long = participants.flatMap((one) =>
+      Array.from({ length: 400 }, () => ({ ...one, platform: 'p'.repeat(90) })),
+    );
+    for (let count = 0; count < 200; count += 1) {
+      tell({
+        type: 'session-changed',
+        session_id: id,
+        head: { ...head, title: `Number ${count}` },
+        participants: long,
+      });
+    }
+    // Its answer says that everything before it was taken in.
+    peer.send({ type: 'session-joke', session_id: id });
+    await peer.next('unsupported');
+    await expect.poll(() => unanswered.length, WITHIN).toBe(1);
+    isQuiet = false;
+    answer(unanswered[0], entered);
+    await ask({ type: 'session-read', after_seq: 0 });
+    expect(calls.filter((type) => type === 'session-enter')).toHaveLength(2);
+    expect(calls.filter((type) => type === 'session-read').length).toBeLessThanOrEqual(4);
+    // What is told and has to wait is bounded; behind it the session is entered again.
+    expect(ben.socket.messages.filter(({ type }) => type === 'session-changed').length).toBeLessThan(150);
+    expect((await ask({ type: 'session-enter', after_seq: 0 }))['head']).toMatchObject({ title: 'Of A' });
+  });
+
   it('breaks the link with a message of the family that is malformed, and not with one of a later version', async () => {
     const later = await link();
     later.send({ type: 'session-of-the-future', session_id: randomUUID() });

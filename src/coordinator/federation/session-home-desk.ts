@@ -46,8 +46,11 @@ interface AwayRoom {
   readonly occupants: Set<ParticipantConnection>;
   /** What changes the copy, one after the other. */
   readonly work: Turnstile;
-  /** Bytes of turns that arrived and are not in the copy yet. */
+  /** Bytes of what arrived and is not in the copy yet. */
   bytes: number;
+  /** What will be done once what is under way has ended: once is enough, however often the host gives cause for it. */
+  isRefreshDue: boolean;
+  isCatchUpDue: boolean;
   /** Number of the last turn, as far as the host has said it. */
   hostSeq: number;
 }
@@ -189,7 +192,7 @@ export class SessionHomeDesk implements SessionsAway {
         return;
       case 'session-behind':
         if (this.index.isOf(peer, message.session_id) && this.rooms.has(message.session_id))
-          this.inOrderLater(message.session_id, () => this.refresh(message.session_id));
+          this.refreshLater(message.session_id);
     }
   }
 
@@ -308,30 +311,42 @@ export class SessionHomeDesk implements SessionsAway {
     };
     if (event.type === 'session-turns') return this.hearTurns(sessionId, event.turns);
     if (event.type === 'session-present' || event.type === 'session-streamed') return relay();
-    this.inOrderLater(sessionId, async () => {
-      if (event.type === 'session-changed') {
+    if (event.type === 'session-changed') {
+      const isTaken = this.arrived(sessionId, JSON.stringify(event).length, async () => {
         this.noteParticipants(peer, await this.parts.copies.change(sessionId, event.head, event.participants ?? []));
         relay();
-        return;
-      }
+      });
+      if (!isTaken) this.refreshLater(sessionId);
+      return;
+    }
+    this.inOrderLater(sessionId, async () => {
       relay();
       for (const key of keys) await this.left(sessionId, key);
     });
   }
 
+  /** Does something with what arrived once it is its turn. False: too much waits already, and nothing is done. */
+  private arrived(sessionId: string, size: number, work: () => Promise<void>): boolean {
+    const room = this.room(sessionId);
+    if (room.bytes + size > SESSION_LINK_LIMITS.maxBytesArrived) return false;
+    room.bytes += size;
+    this.inOrderLater(sessionId, async () => {
+      try {
+        await work();
+      } finally {
+        room.bytes -= size;
+      }
+    });
+    return true;
+  }
+
   private hearTurns(sessionId: string, turns: readonly Turn[]): void {
     const room = this.room(sessionId);
     room.hostSeq = Math.max(room.hostSeq, turns.at(-1)?.seq ?? 0);
-    const size = JSON.stringify(turns).length;
-    const fits = room.bytes + size <= SESSION_LINK_LIMITS.maxBytesArrived;
-    if (fits) room.bytes += size;
-    this.inOrderLater(sessionId, async () => {
-      try {
-        if (!fits || (await this.takeTurns(sessionId, turns)).gap) await this.catchUp(sessionId);
-      } finally {
-        if (fits) room.bytes -= size;
-      }
+    const isTaken = this.arrived(sessionId, JSON.stringify(turns).length, async () => {
+      if ((await this.takeTurns(sessionId, turns)).gap) this.catchUpLater(sessionId);
     });
+    if (!isTaken) this.catchUpLater(sessionId);
   }
 
   private noteParticipants(peer: Peer, fault: ParticipantFault | null): void {
@@ -362,6 +377,26 @@ export class SessionHomeDesk implements SessionsAway {
     const isNew = added.length > 0;
     if (isNew) this.broadcast(sessionId, { type: 'session-turns', session_id: sessionId, turns: [...added] });
     return { gap: gap && !isFull, isNew };
+  }
+
+  private catchUpLater(sessionId: string): void {
+    const room = this.room(sessionId);
+    if (room.isCatchUpDue) return;
+    room.isCatchUpDue = true;
+    this.inOrderLater(sessionId, () => {
+      room.isCatchUpDue = false;
+      return this.catchUp(sessionId);
+    });
+  }
+
+  private refreshLater(sessionId: string): void {
+    const room = this.room(sessionId);
+    if (room.isRefreshDue) return;
+    room.isRefreshDue = true;
+    this.inOrderLater(sessionId, () => {
+      room.isRefreshDue = false;
+      return this.refresh(sessionId);
+    });
   }
 
   /** Reads on from the last number of the copy, page by page, while somebody follows. */
@@ -420,7 +455,8 @@ export class SessionHomeDesk implements SessionsAway {
   private room(sessionId: string): AwayRoom {
     const known = this.rooms.get(sessionId);
     if (known !== undefined) return known;
-    const room: AwayRoom = { occupants: new Set(), work: new Turnstile(), bytes: 0, hostSeq: 0 };
+    const due = { isRefreshDue: false, isCatchUpDue: false };
+    const room: AwayRoom = { occupants: new Set(), work: new Turnstile(), bytes: 0, ...due, hostSeq: 0 };
     this.rooms.set(sessionId, room);
     return room;
   }

@@ -23,7 +23,7 @@ export const SESSION_LINK_LIMITS = {
   burstMessages: 3_000,
   /** Bytes on their way to a peer after which it is told that it is behind, instead of being sent more. */
   maxBytesInFlight: 8 * 1024 * 1024,
-  /** Bytes of arrived turns that wait at home for the database; what comes beyond is read again later. */
+  /** Bytes of what arrived of a session that wait at home for the database; what comes beyond is read again later. */
   maxBytesArrived: 8 * 1024 * 1024,
   /** Turns that wait at home for the link, of one participant in a session, and of all in it. */
   maxHeldTurnsPerParticipant: 500,
