@@ -17,24 +17,24 @@ const MAX_NEW_TOKENS = 3;
 const MANY = 2_000;
 
 const sent: { readonly type: string }[] = [];
-const peer = {
-  name: 'A',
-  publicKey: 'key of A',
-  agreementId: 'agreement',
-  send: (draft: { readonly type: string }) => {
-    sent.push(draft);
-    return Promise.resolve(true);
-  },
-} as unknown as Peer;
+const send = (draft: { readonly type: string }): Promise<boolean> => {
+  sent.push(draft);
+  return Promise.resolve(true);
+};
+const link = { send };
+const peer = { name: 'A', publicKey: 'key of A', agreementId: 'agreement', link, send } as unknown as Peer;
 const refusals: string[] = [];
 const logged = vi.fn<() => void>();
 
-function newDesk(settle: () => Promise<never> = () => new Promise<never>(() => undefined)): AskingDesk {
+function newDesk(
+  settle: () => Promise<never> = () => new Promise<never>(() => undefined),
+  noteAsked: () => Promise<void> = () => Promise.resolve(),
+): AskingDesk {
   const release = (): Promise<void> => Promise.resolve();
   return new AskingDesk(
     { hold: () => Promise.resolve(success({ amountMicroGft: 0, release })) } as unknown as Parts[0],
     { take: settle } as unknown as Parts[1],
-    { noteAsked: () => Promise.resolve() } as unknown as Parts[2],
+    { noteAsked } as unknown as Parts[2],
     systemClock,
     systemRandom,
     { error: logged } as unknown as Parts[5],
@@ -154,6 +154,23 @@ it('ends a request whose link is lost while as much as may waits to be taken in'
   desk.dropAll(peer, 'lost');
   readOn();
   expect(await result).toMatchObject({ ok: false, error: { code: 'peer-lost' } });
+});
+
+it('asks over the link under whose agreement the request was written down, and over no later one', async () => {
+  const later = Object.assign(Object.create(peer) as Peer, { agreementId: 'agreement', link: { send: () => gone } });
+  const gone = Promise.resolve(false);
+  const desk = newDesk(undefined, () => {
+    // Meanwhile the link was lost, and one under the renewed agreement stands.
+    Object.assign(later, { agreementId: 'renewed agreement', link });
+    return Promise.resolve();
+  });
+  const model = { model_id: 'model', shape: testManifest().shape, template_bytes: 0 };
+  const listener = { started: () => Promise.resolve() } as unknown as GenerateListener;
+  const request = { prompt: 'hello', maxNewTokens: MAX_NEW_TOKENS } as unknown as GenerateRequest;
+  const found = { peer: later, model } as unknown as PeerModel;
+  const result = desk.generate(found, request, listener, AbortSignal.abort());
+  expect(await result).toMatchObject({ ok: false, error: { code: 'peer-unavailable', retryable: true } });
+  expect(sent).toEqual([]);
 });
 
 it('logs that the end of a request nobody waits for could not be settled', async () => {

@@ -162,6 +162,8 @@ export class AskingDesk {
     if (!hold.ok) return hold;
     const requestId = this.random.uuid();
     const mailbox = new Mailbox(request.maxNewTokens + MAILBOX_SLACK);
+    // The next link may stand under another agreement than the one that is written down.
+    const { link } = peer;
     try {
       await this.store.noteAsked(peer.publicKey, requestId, {
         agreementId: peer.agreementId,
@@ -173,7 +175,7 @@ export class AskingDesk {
         layers: null,
       });
       this.asked.set(requestId, { peer, mailbox });
-      const isSent = await peer.send({
+      const isSent = await link?.send({
         type: 'request',
         request_id: requestId,
         model_id: request.modelId,
@@ -183,7 +185,8 @@ export class AskingDesk {
         sampling: request.sampling,
         precision: request.precision,
       });
-      if (!isSent) return refuse('peer-unavailable', `There is no link to ${peer.name} now.`, { retryable: true });
+      if (isSent !== true)
+        return refuse('peer-unavailable', `There is no link to ${peer.name} now.`, { retryable: true });
       const answering: Answering = {
         peer,
         requestId,
