@@ -25,9 +25,10 @@ export class AwayIndex {
     this.sessions.set(sessionId, session);
   }
 
-  /** One session under each agreement of which there is one. */
-  byAgreement(): ReadonlyMap<string, AwaySession> {
-    return new Map([...this.sessions.values()].map((away) => [away.agreementId, away] as const));
+  /** The agreements sessions stand on, each once with the peer it is with. */
+  agreements(): AwaySession[] {
+    const found = [...this.sessions.values()].map((away) => [`${away.peerKey} ${away.agreementId}`, away] as const);
+    return [...new Map(found).values()];
   }
 
   private offerOf(sessionId: string): AwaySession | null {

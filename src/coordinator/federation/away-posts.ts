@@ -113,11 +113,11 @@ export class AwayPosts {
 
   /** Gives turns back that wait for nothing any more. */
   async giveBack(): Promise<void> {
-    for (const [agreementId, away] of this.index.byAgreement()) {
+    for (const away of this.index.agreements()) {
       const peer = this.index.peerOf(away);
-      const barred = peer === null ? null : this.index.agreementProblem(peer, agreementId);
+      const barred = peer === null ? null : this.index.agreementProblem(peer, away.agreementId);
       if (barred === null || barred.error.retryable) continue;
-      const given = await this.parts.held.giveAllBack(agreementId, barred.error);
+      const given = await this.parts.held.giveAllBack(away, barred.error);
       for (const { turnId, ...author } of given) this.tellReturned(author, turnId, barred.error);
     }
   }

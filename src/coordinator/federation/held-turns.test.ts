@@ -20,6 +20,7 @@ beforeEach(async () => {
   for (const [session, peer, agreement] of [
     ['s', 'peer', 'agreement'],
     ['t', 'other', 'another'],
+    ['u', 'other', 'agreement'],
   ] as const) {
     await database
       .insertInto('federation_sessions')
@@ -100,8 +101,13 @@ describe('turns that wait for a link', () => {
   it('go back with a reason when the agreement ends, and are forgotten long after', async () => {
     await held.hold('s', 'ada', turn('1'));
     await held.hold('t', 'ada', turn('2'));
+    await held.hold('u', 'ada', turn('3'));
     const reason = { code: 'agreement-over', message: 'The agreement has ended.' };
-    expect(await held.giveAllBack('agreement', reason)).toEqual([{ sessionId: 's', publicKey: 'ada', turnId: '1' }]);
+    expect(await held.giveAllBack({ peerKey: 'peer', agreementId: 'agreement' }, reason)).toEqual([
+      { sessionId: 's', publicKey: 'ada', turnId: '1' },
+    ]);
+    // Another agreement of the same id, with another peer, has not ended.
+    expect((await held.next({ sessionId: 'u', publicKey: 'ada' }))?.id).toBe('3');
     expect(await held.next({ sessionId: 's', publicKey: 'ada' })).toBeNull();
     expect((await held.next({ sessionId: 't', publicKey: 'ada' }))?.id).toBe('2');
     // Whoever sends it again hears why.

@@ -5,6 +5,7 @@ import { comparableJson } from '../../protocol/signing/canonical-json';
 import { timestampOf, type Clock } from '../clock';
 import type { Database, DatabaseTransaction } from '../storage/database-schema';
 import type { HeldTurnTable } from './federation-tables';
+import type { AwaySession } from './session-copies';
 
 const DAY_MS = 86_400_000;
 
@@ -114,9 +115,9 @@ export class HeldTurns {
       .execute();
   }
 
-  /** Gives everything back that waits for sessions under an agreement; answers with what it was. */
+  /** Gives everything back that waits for sessions of a peer under an agreement; answers with what it was. */
   giveAllBack(
-    agreementId: string,
+    { peerKey, agreementId }: AwaySession,
     reason: { code: string; message: string },
   ): Promise<(HeldAuthor & { readonly turnId: string })[]> {
     return this.database.transaction().execute(async (transaction) => {
@@ -124,6 +125,7 @@ export class HeldTurns {
         .selectFrom('federation_held_turns as held')
         .innerJoin('federation_sessions as session', 'session.session_id', 'held.session_id')
         .select(['held.session_id', 'held.turn_id', 'held.public_key', 'held.position'])
+        .where('session.peer_key', '=', peerKey)
         .where('session.agreement_id', '=', agreementId)
         .where('held.returned_code', 'is', null)
         .orderBy('held.position')
