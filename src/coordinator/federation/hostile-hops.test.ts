@@ -435,12 +435,17 @@ describe('a peer that serves layers', () => {
     expect(consumed).toMatchObject({ requests: 1, amount: due });
   });
 
-  it('may hand on a token of U+0000, which a model may write', async () => {
+  it('cannot have one offer taken and be paid for another of the same id', async () => {
+    const user = await ends();
     const { peer } = await target.link();
-    const tokens = [{ id: 0, text: '\u0000' }];
-    peer.send({ type: 'hop-token', hop_id: randomUUID(), step: 1, position: 1, tokens });
-    await target.expectReason('hop-unknown');
-    expect(peer.closed).toBeNull();
+    const offer = offered(2, 5);
+    peer.send(summary(offer, { ...offer, layer_end: 6 }));
+    const flops = countFlops(testManifest().shape, { layer_start: 2, layer_end: 6 }, 7, 0, 0);
+    const more = { layers: { layer_start: 2, layer_end: 6 }, amount: Number(((flops / 1e9) * 2).toFixed(6)) };
+    serveAsPeer(peer, { settle: (hopId, positions) => settlement(target.files, hopId, positions, more) });
+    await expect.poll(async () => (await ask(user))['ok'], WITHIN).toBe(true);
+    await target.expectReason('settlement-layers');
+    expect((await target.peerView())['settled']).toMatchObject({ consumed: { requests: 0 } });
   });
 
   it('serves nobody but the coordinator it is linked with', async () => {

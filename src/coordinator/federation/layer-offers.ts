@@ -66,11 +66,15 @@ export class LayerOffers {
     return offer === undefined || model === undefined ? null : { offer, model };
   }
 
-  /** Takes what a peer offers; whatever the agreement does not have it serve is left out. */
+  /** Takes what a peer offers; whatever the agreement does not have it serve is left out, and what has the id of another. */
   take(peer: Peer, offered: readonly OfferedLayers[]): void {
     const { agreement, peerParty } = peer.settings;
     const grant = grantOf(agreement, peerParty);
+    const ids = new Set<string>();
     const usable = offered.filter((offer) => {
+      // Layers are planned with and asked for by their id: it must not stand for two ranges.
+      if (ids.has(offer.offer_id)) return false;
+      ids.add(offer.offer_id);
       const total = this.modelOf(offer)?.manifest.total_layers;
       const { layer_start: first, layer_end: last, model_id: modelId } = offer;
       if (total === undefined || first > last || last >= total) return false;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
@@ -13,6 +14,9 @@ class FakeSocket extends EventEmitter {
   send(bytes: Uint8Array): void {
     this.bufferedAmount += bytes.byteLength;
   }
+  close(): void {
+    this.isTerminated = true;
+  }
   ping(): void {
     this.emit('pong');
   }
@@ -24,17 +28,25 @@ class FakeSocket extends EventEmitter {
 let socket: FakeSocket;
 let link: SealedLink;
 let reasons: string[];
+let types: string[];
 
 beforeEach(() => {
   vi.useFakeTimers();
   socket = new FakeSocket();
   reasons = [];
+  types = [];
   const none = (): void => undefined;
   link = new SealedLink(
     socket as unknown as WebSocket,
-    { seal: (frame) => Buffer.from(frame), open: () => null },
+    { seal: (frame) => Buffer.from(frame), open: (sealed) => Buffer.from(sealed) },
     'key',
-    { message: none, frame: none, misbehaved: none, failed: none, closed: (reason) => reasons.push(reason) },
+    {
+      message: ({ type }) => types.push(type),
+      frame: none,
+      misbehaved: (code) => reasons.push(code),
+      failed: none,
+      closed: (reason) => reasons.push(reason),
+    },
     systemClock,
   );
 });
@@ -66,4 +78,16 @@ it('stands with a peer that takes things in slowly, or has nothing to take in', 
     await vi.advanceTimersByTimeAsync(10_000);
   }
   expect([link.stands, reasons]).toEqual([true, []]);
+});
+
+it('takes a token of U+0000, which a model may write, of a whole answer and of the last layers alone', () => {
+  const id = randomUUID();
+  const tell = (sequence: number, message: Record<string, unknown>): void => {
+    socket.emit('message', Buffer.from(JSON.stringify({ ...message, sequence })), true);
+  };
+  tell(1, { type: 'request-token', request_id: id, index: 0, token_id: 0, text: '\u0000' });
+  tell(2, { type: 'hop-token', hop_id: id, step: 1, position: 1, tokens: [{ id: 0, text: '\u0000' }] });
+  expect([types, reasons]).toEqual([['request-token', 'hop-token'], []]);
+  tell(3, { type: 'unsupported', of: '\u0000' });
+  expect([link.stands, reasons[0]]).toEqual([false, 'message-invalid']);
 });
