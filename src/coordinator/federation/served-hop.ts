@@ -2,6 +2,7 @@ import type { FinishReason } from '../../protocol/compute/model';
 import type { HopCommand } from '../../protocol/federation/hop-messages';
 import { FEDERATION_LIMITS } from '../../protocol/federation/limits';
 import { readdressFrame, type ActivationFrameHeader } from '../../protocol/wire/activation-frame';
+import { WIRE_LIMITS } from '../../protocol/wire/limits';
 import type { HopWork } from '../ledger/pricing';
 import type { KnownModel } from '../models/model-catalogue';
 import { HopChain, openHops, type ChainHop } from '../pipeline/hop-chain';
@@ -11,6 +12,9 @@ import type { SealedLink } from './sealed-link';
 
 type Opening = Extract<HopCommand, { type: 'hop-open' }>;
 type CommandOf<Name extends HopCommand['type']> = Extract<HopCommand, { type: Name }>;
+
+/** A position is paid for once: it comes again where guesses were wrong, at most a step of them for each token. */
+const MAX_TIMES_HANDED_IN = WIRE_LIMITS.maxDraftTokens + 2;
 
 /** Why a hop ended before it was closed. */
 export interface HopProblem {
@@ -38,6 +42,8 @@ export class ServedHop {
   private positions = 0;
   /** Positions handed in so far, from the first on without a gap. */
   private reached = 0;
+  /** Positions handed in, counted again as often as they came again. */
+  private handedIn = 0;
   private readonly done = { positions: 0, tokens: 0 };
   private latestStep: number | null = null;
   private readonly underWay = new Map<number, AbortController>();
@@ -189,6 +195,12 @@ export class ServedHop {
       return this.misbehaved('hop-shape', `${draftIds.length} guesses came for a step that verifies ${verified}.`);
     }
     if (this.underWay.size >= FEDERATION_LIMITS.maxHopSteps) return this.overAsked();
+    const gives = this.isLast && (purpose === 'sample' || purpose === 'verify');
+    // Tokens that were on their way when another hop was repaired are drawn again.
+    const mostTokens = this.opening.max_new_tokens + FEDERATION_LIMITS.maxHopSteps;
+    if (gives && this.done.tokens >= mostTokens) return this.overAsked();
+    this.handedIn += positions;
+    if (this.handedIn > this.positions * MAX_TIMES_HANDED_IN) return this.overAsked();
     this.latestStep = step;
     this.guesses.delete(step);
     this.reached = position + positions;
