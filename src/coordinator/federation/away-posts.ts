@@ -59,7 +59,7 @@ export class AwayPosts {
     }
     const barred = this.index.agreementProblem(peer, away.agreementId);
     if (barred !== null) {
-      await this.parts.held.drop(sessionId, turn.id);
+      await this.parts.held.drop({ sessionId, publicKey }, turn.id);
       return barred;
     }
     return this.sender.post({ sessionId, publicKey }, turn);

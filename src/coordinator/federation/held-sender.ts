@@ -41,7 +41,7 @@ export class HeldSender {
     const kept = await this.held.hold(author.sessionId, author.publicKey, turn);
     if (!kept.ok) return kept;
     if (kept.value.returned !== null) {
-      await this.held.drop(author.sessionId, turn.id);
+      await this.held.drop(author, turn.id);
       return failure(kept.value.returned.code, kept.value.returned.message);
     }
     if (!this.routes.isUp(author.sessionId)) return success({ queued: true });
@@ -97,7 +97,7 @@ export class HeldSender {
       if (turn === null) return;
       const result = await this.routes.deliver(author, turn);
       if (result.ok) {
-        await this.held.drop(sessionId, turn.id);
+        await this.held.drop(author, turn.id);
         this.settle(author, turn.id, success({ seq: result.value.seq }));
       } else if (result.error.retryable) {
         this.later(author);
@@ -111,7 +111,7 @@ export class HeldSender {
     await this.held.giveBack(author.sessionId, turn.id, { code, message });
     // Who waits hears it as the answer; others now if they are there, or when they send it again.
     if (this.waiters.get(keyOf(author))?.has(turn.id) === true) {
-      await this.held.drop(author.sessionId, turn.id);
+      await this.held.drop(author, turn.id);
       this.settle(author, turn.id, result);
     } else this.routes.returned(author, turn.id, { code, message });
   }

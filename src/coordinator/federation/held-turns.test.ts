@@ -76,7 +76,9 @@ describe('turns that wait for a link', () => {
     expect((await held.authors('peer')).map(({ publicKey }) => publicKey).sort()).toEqual(['ada', 'ben']);
     expect(await held.authors('other')).toEqual([]);
     expect((await held.next({ sessionId: 's', publicKey: 'ada' }))?.id).toBe('1');
-    await held.drop('s', '1');
+    await held.drop({ sessionId: 's', publicKey: 'ben' }, '1');
+    expect((await held.next({ sessionId: 's', publicKey: 'ada' }))?.id).toBe('1');
+    await held.drop({ sessionId: 's', publicKey: 'ada' }, '1');
     expect((await held.next({ sessionId: 's', publicKey: 'ada' }))?.id).toBe('2');
   });
 
@@ -84,7 +86,7 @@ describe('turns that wait for a link', () => {
     await fill('s', 'ada', SESSION_LINK_LIMITS.maxHeldTurnsPerParticipant);
     expect(codeOf(await held.hold('s', 'ada', turn('one-more')))).toBe('limit-reached');
     expect(codeOf(await held.hold('s', 'ben', turn('1')))).toBe('ok');
-    await held.drop('s', 'ada-0');
+    await held.drop({ sessionId: 's', publicKey: 'ada' }, 'ada-0');
     expect(codeOf(await held.hold('s', 'ada', turn('one-more')))).toBe('ok');
   });
 

@@ -96,12 +96,13 @@ export class HeldTurns {
     return rows.map((row) => ({ sessionId: row.session_id, publicKey: row.public_key }));
   }
 
-  /** A turn has its number, or its author was told why it has none. */
-  async drop(sessionId: string, turnId: string): Promise<void> {
+  /** A turn has its number, or its author was told why it has none. One of somebody else stays. */
+  async drop({ sessionId, publicKey }: HeldAuthor, turnId: string): Promise<void> {
     await this.database
       .deleteFrom('federation_held_turns')
       .where('session_id', '=', sessionId)
       .where('turn_id', '=', turnId)
+      .where('public_key', '=', publicKey)
       .execute();
   }
 
