@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExportOutcome, LibraryExportFormat } from '../../../contract/library';
-import { exportFileName } from '../../../library/export/file-names';
+import { exportFileName, FileNames } from '../../../library/export/file-names';
 import type { LibraryAccess } from '../../../library/service/library-access';
 import { success, type Result } from '../../../protocol/result';
 
@@ -76,16 +76,11 @@ export class LibraryExports {
     const folder = await mkdtemp(join(temporaryFolder, DRAG_PREFIX));
     this.#dragFolders.push(folder);
     const paths: string[] = [];
-    const taken = new Set<string>();
+    const names = new FileNames();
     for (const id of ids.slice(0, MAX_DRAGGED)) {
       const found = await library.call('read', { id, through: null });
       if (!found.ok) return found;
-      let name = exportFileName(found.value.title, '.tore5.json');
-      for (let copy = 2; taken.has(name.toLowerCase()); copy += 1) {
-        name = exportFileName(`${found.value.title} (${copy})`, '.tore5.json');
-      }
-      taken.add(name.toLowerCase());
-      const path = join(folder, name);
+      const path = join(folder, names.unique(found.value.title, '.tore5.json'));
       const written = await library.call('export', { ids: [id], format: 'tore5', target: { kind: 'file', path } });
       if (!written.ok) return written;
       paths.push(path);

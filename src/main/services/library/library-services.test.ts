@@ -314,4 +314,22 @@ describe('files written for the person', () => {
     await exports.close();
     await expect(readFile(dragged)).rejects.toThrow('ENOENT');
   });
+
+  it('take along conversations whose long titles are the same', async () => {
+    const title = 'Long '.repeat(60);
+    for (const id of ['a', 'b']) {
+      valueOf(await access.call('save', { conversation: { ...conversation(id, 'Hello.'), title } }));
+    }
+    const exports = new LibraryExports({
+      library: access,
+      dialogs: { saveFile: () => Promise.resolve(null), chooseFolder: () => Promise.resolve(null) },
+      temporaryFolder: folder,
+    });
+    const paths = valueOf(await exports.forDrag(['a', 'b']));
+    const written = await Promise.all(
+      paths.map(async (path) => JSON.parse(await readFile(path, 'utf8')) as Conversation),
+    );
+    expect(written.map(({ id }) => id)).toEqual(['a', 'b']);
+    await exports.close();
+  });
 });
