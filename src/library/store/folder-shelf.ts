@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Connection } from './conversation-rows';
 import { keyOf, requireFolder } from './conversation-shelf';
@@ -84,7 +85,7 @@ export class FolderShelf {
         const folder = await transaction.selectFrom('folders').selectAll().where('id', '=', id).executeTakeFirst();
         if (folder === undefined) throw new LibraryError('not-found', 'This folder is not there any more.');
         const parentId = changes.parentId === undefined ? folder.parent_id : changes.parentId;
-        if (parentId !== null) await requireOutside(transaction, id, parentId);
+        if (parentId !== null && parentId !== folder.parent_id) await requireOutside(transaction, id, parentId);
         const name = await freeName(transaction, changes.name ?? folder.name, parentId, id);
         await transaction.updateTable('folders').set({ name, parent_id: parentId }).where('id', '=', id).execute();
       }),
@@ -102,6 +103,12 @@ export class FolderShelf {
           .updateTable('conversations')
           .set({ folder_id: parentId })
           .where('folder_id', '=', id)
+          .execute();
+        // It goes last, since the others point to it, and must not keep its name from one of them.
+        await transaction
+          .updateTable('folders')
+          .set({ name: `${folder.name} ${randomUUID()}` })
+          .where('id', '=', id)
           .execute();
         const children = await transaction.selectFrom('folders').selectAll().where('parent_id', '=', id).execute();
         for (const child of children) {
