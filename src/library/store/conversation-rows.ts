@@ -189,17 +189,17 @@ async function insertAttachmentRows(
   key: number,
   prepared: PreparedConversation,
 ): Promise<void> {
-  for (const batch of batches(prepared.files)) {
+  // Ids that differ in halves of characters alone are one text here, and each of their files is needed.
+  const files = new Map<string, string>();
+  for (const { attachmentId, sha256 } of prepared.files) {
+    let id = wellFormed(attachmentId);
+    while (files.has(id) && files.get(id) !== sha256) id = `${id} ${sha256}`;
+    files.set(id, sha256);
+  }
+  for (const batch of batches([...files])) {
     await connection
       .insertInto('attachments')
-      .values(
-        batch.map((file) => ({
-          conversation_key: key,
-          attachment_id: wellFormed(file.attachmentId),
-          sha256: file.sha256,
-        })),
-      )
-      .onConflict((conflict) => conflict.doNothing())
+      .values(batch.map(([id, sha256]) => ({ conversation_key: key, attachment_id: id, sha256 })))
       .execute();
   }
 }
