@@ -17,11 +17,19 @@ export interface KeptDocument {
   readonly entries: readonly ProjectEntry[];
 }
 
-/** A project's entries, its conversations by the ids they have in the library. */
+/**
+ * A project's entries, its conversations by the ids they have in the library, each once: two of a file may be one here, by
+ * what they come from.
+ */
 export function entriesOf(project: Project, idOf: (conversation: Conversation) => string): ProjectEntry[] {
-  return project.conversations.map((entry) =>
-    isDocumentReference(entry) ? { reference: entry } : { conversationId: wellFormed(idOf(entry)) },
-  );
+  const taken = new Set<string>();
+  return project.conversations.flatMap((entry): ProjectEntry[] => {
+    if (isDocumentReference(entry)) return [{ reference: entry }];
+    const conversationId = wellFormed(idOf(entry));
+    if (taken.has(conversationId)) return [];
+    taken.add(conversationId);
+    return [{ conversationId }];
+  });
 }
 
 export interface DocumentPlace {
