@@ -12,6 +12,7 @@ import {
   originalIdOf,
   prepareConversation,
   readConversationRow,
+  type Connection,
   type PlacedRow,
   type RowPlace,
 } from './conversation-rows';
@@ -310,10 +311,19 @@ export class ImportSession implements ImportSink {
   /** Makes everything visible, at once. */
   async commit(now: string): Promise<void> {
     await this.flush();
-    await this.#rebaseUpdates();
-    await this.#rebaseDocuments();
-    await sql`pragma synchronous = full`.execute(this.#database);
-    await this.#database.transaction().execute(async (transaction) => {
+    do {
+      await this.#rebaseConversations();
+      await this.#rebaseDocuments();
+      await sql`pragma synchronous = full`.execute(this.#database);
+    } while (!(await this.#publish(now)));
+  }
+
+  /** False when something was saved here since it was joined. */
+  #publish(now: string): Promise<boolean> {
+    return this.#database.transaction().execute(async (transaction) => {
+      const staleConversation = await this.#staleConversations(transaction).executeTakeFirst();
+      const staleDocument = await this.#staleDocuments(transaction).executeTakeFirst();
+      if (staleConversation !== undefined || staleDocument !== undefined) return false;
       const replacing = await transaction
         .selectFrom('conversations')
         .select(['key', 'replaces_key'])
@@ -365,21 +375,35 @@ export class ImportSession implements ImportSink {
         .set({ state: 'committed', finished_at: now, imported: this.#imported, updated: this.#updated })
         .where('id', '=', this.#id)
         .execute();
+      return true;
     });
   }
 
-  /** Joins staged updates again with conversations that were changed here while the import ran. */
-  async #rebaseUpdates(): Promise<void> {
-    const stale = await this.#database
+  /** Staged conversations beside which another state of theirs was saved here while the import ran. */
+  #staleConversations(connection: Connection) {
+    return connection
       .selectFrom('conversations as staged')
-      .innerJoin('conversations as old', 'old.key', 'staged.replaces_key')
-      .select(['staged.key', 'old.key as old_key', 'old.revision', 'old.title_edited'])
+      .innerJoin('conversations as live', (join) =>
+        join.onRef('live.id', '=', 'staged.id').on('live.state', '=', sql.lit('live')),
+      )
+      .select(['staged.key', 'live.key as live_key', 'live.revision', 'live.title_edited'])
       .where('staged.import_id', '=', this.#id)
       .where('staged.state', '=', sql.lit('staged'))
-      .whereRef('old.revision', '<>', 'staged.replaces_revision')
-      .execute();
+      .where((row) =>
+        row.or([
+          row('staged.replaces_key', 'is distinct from', row.ref('live.key')),
+          row('staged.replaces_revision', 'is distinct from', row.ref('live.revision')),
+        ]),
+      );
+  }
+
+  /** Joins staged conversations again with those that were saved here while the import ran. */
+  async #rebaseConversations(): Promise<void> {
+    const stale = await this.#staleConversations(this.#database).execute();
     for (const row of stale) {
-      const existing = await readRequired(this.#database, row.old_key);
+      const existing = await readConversationRow(this.#database, row.live_key);
+      // Removed meanwhile.
+      if (existing === null) continue;
       const staged = await readRequired(this.#database, row.key);
       const joined = mergeConversations(existing, staged);
       const prepared = await prepareConversation(
@@ -388,7 +412,7 @@ export class ImportSession implements ImportSink {
       await this.#database.transaction().execute(async (transaction) => {
         await deleteConversationRows(transaction, [row.key]);
         await insertConversation(transaction, prepared, {
-          ...this.#newPlace({ key: row.old_key, revision: row.revision }),
+          ...this.#newPlace({ key: row.live_key, revision: row.revision }),
           revision: row.revision + 1,
           isTitleEdited: row.title_edited === 1,
         });
@@ -396,9 +420,9 @@ export class ImportSession implements ImportSink {
     }
   }
 
-  /** Joins staged documents again with those that were saved here while the import ran: each save makes a row of its own. */
-  async #rebaseDocuments(): Promise<void> {
-    const stale = await this.#database
+  /** Staged documents beside which another state of theirs was saved here: each save makes a row of its own. */
+  #staleDocuments(connection: Connection) {
+    return connection
       .selectFrom('documents as staged')
       .innerJoin('documents as live', (join) =>
         join.onRef('live.kind', '=', 'staged.kind').onRef('live.id', '=', 'staged.id'),
@@ -407,12 +431,18 @@ export class ImportSession implements ImportSink {
       .where('staged.import_id', '=', this.#id)
       .where('staged.state', '=', sql.lit('staged'))
       .where('live.state', '=', sql.lit('live'))
-      .where('staged.replaces_key', 'is distinct from', (row) => row.ref('live.key'))
-      .execute();
+      .where('staged.replaces_key', 'is distinct from', (row) => row.ref('live.key'));
+  }
+
+  /** Joins staged documents again with those that were saved here while the import ran. */
+  async #rebaseDocuments(): Promise<void> {
+    const stale = await this.#staleDocuments(this.#database).execute();
     for (const { key, live_key: liveKey } of stale) {
       const existing = await readDocumentRow(this.#database, liveKey);
       const staged = await readDocumentRow(this.#database, key);
-      if (existing === null || staged === null) throw new Error('a document vanished between two steps of an import');
+      // Removed or saved anew meanwhile.
+      if (existing === null) continue;
+      if (staged === null) throw new Error('a document vanished between two steps of an import');
       await this.#stageDocument(mergeDocuments(existing, staged), key, liveKey);
     }
   }
