@@ -4,6 +4,7 @@ import type { Attachment } from '../../protocol/documents/attachment';
 import { readDocument } from '../../protocol/documents/read-document';
 import type { Project } from '../../protocol/project/project';
 import { verifyAttachments } from '../documents/attachments';
+import { writeDocument } from '../../protocol/documents/write-document';
 import { writeDocumentStream } from './write-document-stream';
 
 const CONTENT_BYTES = 3_000;
@@ -72,6 +73,27 @@ describe('a document of the library as a file', () => {
       if (!read.ok) throw new Error(read.error.message);
       expect(verifyAttachments(read.value)).toEqual([]);
     }
+  });
+
+  it('is written without indentation when that alone makes it too large', async () => {
+    let nested: unknown = Array.from({ length: 1_000 }, () => 1);
+    for (let depth = 0; depth < 100; depth += 1) nested = [nested];
+    const deep: Project = { ...project, instructions: '', attachments: [], metadata: { nested } };
+    const parts: Buffer[] = [];
+    for await (const chunk of writeDocumentStream(deep, files, 10_000).chunks) parts.push(chunk);
+    expect(Buffer.concat(parts).length).toBeLessThanOrEqual(10_000);
+    expect(readDocument(Buffer.concat(parts))).toEqual({ ok: true, value: { kind: 'project', document: deep } });
+  });
+
+  it.each([
+    ['as deep as readers take', 198, true],
+    ['deeper than readers take', 199, false],
+  ])('is refused exactly when it could not be opened again: %s', (_name, depth, isWritten) => {
+    let nested: unknown = [];
+    for (let level = 1; level < depth; level += 1) nested = [nested];
+    const deep: Project = { ...project, attachments: [], metadata: { nested } };
+    const written = writeDocument(deep);
+    expect([written.ok, readDocument(JSON.stringify(deep)).ok]).toEqual([isWritten, isWritten]);
   });
 
   it('is refused when its text alone is too large', () => {

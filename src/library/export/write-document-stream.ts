@@ -109,7 +109,7 @@ export function writeDocumentStream(
 ): DocumentStream {
   for (let roomBytes = maxBytes; ;) {
     const placeholders = new Placeholders(roomBytes);
-    const written = writeDocument(withPlaceholders(document, placeholders));
+    const written = writeDocument(withPlaceholders(document, placeholders), maxBytes);
     if (!written.ok) throw new LibraryError('too-large', written.error.message, SPLIT);
     const { inserted, leftOut, contentBytes, placeholderBytes } = placeholders;
     const excessBytes = Buffer.byteLength(written.value) - placeholderBytes + contentBytes - maxBytes;

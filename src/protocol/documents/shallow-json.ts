@@ -5,12 +5,16 @@ import { DOCUMENT_LIMITS } from './limits';
  * asked about comes from outside: what recurses over such a value (writing it as JSON does) may run out of stack.
  */
 export function isShallow(value: unknown, maxDepth: number = DOCUMENT_LIMITS.maxDepth): boolean {
-  let level: unknown[] = [value];
+  let level = [value].filter(isContainer);
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > maxDepth) return false;
-    level = level.flatMap((entry) => (typeof entry === 'object' && entry !== null ? Object.values(entry) : []));
+    if (depth >= maxDepth) return false;
+    level = level.flatMap((entry) => Object.values(entry).filter(isContainer));
   }
   return true;
+}
+
+function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /**
