@@ -1,3 +1,4 @@
+import { DOCUMENT_LIMITS } from '../documents/limits';
 import { MessageTree } from './branches';
 import type { Conversation, ConversationMessage } from './conversation';
 
@@ -23,7 +24,8 @@ function idsBelow(messages: readonly ConversationMessage[], rootId: string): Rea
   for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
     if (below.has(id)) continue;
     below.add(id);
-    waiting.push(...(children.get(id) ?? []));
+    // One at a time: a message may have more answers than a call takes arguments.
+    for (const child of children.get(id) ?? []) waiting.push(child);
   }
   return below;
 }
@@ -31,6 +33,13 @@ function idsBelow(messages: readonly ConversationMessage[], rootId: string): Rea
 function withoutOrigin(conversation: Conversation): Conversation['source'] {
   const { original_id: _original, ...source } = conversation.source;
   return source;
+}
+
+/** A title with a number behind it, no longer than titles may be. */
+function numberedTitle(title: string, number: number): string {
+  const ending = ` (${number})`;
+  const kept = title.slice(0, DOCUMENT_LIMITS.maxNameLength - ending.length).replace(/[\ud800-\udbff]$/, '');
+  return `${title.length + ending.length <= DOCUMENT_LIMITS.maxNameLength ? title : kept}${ending}`;
 }
 
 function part(
@@ -44,7 +53,7 @@ function part(
   return {
     ...rest,
     id,
-    title: `${conversation.title} (${number})`,
+    title: numberedTitle(conversation.title, number),
     updated_at: now,
     // Not the product's conversation any more: a later import must find that one, not a part of it.
     source: withoutOrigin(conversation),

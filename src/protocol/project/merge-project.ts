@@ -1,11 +1,16 @@
 import type { Conversation } from '../conversation/conversation';
 import type { Attachment } from '../documents/attachment';
 import { documentFailure, type DocumentResult } from '../documents/errors';
+import { DOCUMENT_LIMITS } from '../documents/limits';
 import { quoted } from '../documents/problems';
 import { DOCUMENT_KINDS, type ToreDocument } from '../documents/read-document';
+import { isShallow } from '../documents/shallow-json';
 import type { GroupSession } from '../session/session';
 import { comparableJson } from '../signing/canonical-json';
 import type { DocumentReference, InstructionBlock, Project } from './project';
+
+/** Numbers of blocks beyond this are written anew: sums with them would not be exact, or no numbers at all. */
+const MAX_KEPT_ORDER = 1e9;
 
 /** What a new project is called when none of the documents is a project. */
 export interface NewProject {
@@ -58,6 +63,21 @@ export function asBlocks(project: Project, nextOrder: number): InstructionBlock[
   return instructions === '' ? [] : [{ id: project.id, title: project.name, content: instructions, order: nextOrder }];
 }
 
+/** Blocks in their order with numbers that others can be added to: any number may stand in a document. */
+function countedBlocks(project: Project): InstructionBlock[] {
+  const blocks = asBlocks(project, 1);
+  if (blocks.every(({ order }) => Math.abs(order) <= MAX_KEPT_ORDER)) return blocks;
+  return [...blocks].sort((a, b) => a.order - b.order).map((block, index) => ({ ...block, order: index + 1 }));
+}
+
+/** An id for a block that no other has and that is no longer than ids may be. */
+function freeBlockId(project: Project, block: InstructionBlock, used: ReadonlySet<string>): string {
+  if (!used.has(block.id)) return block.id;
+  const wanted = `${project.id}/${block.id}`;
+  if (wanted.length <= DOCUMENT_LIMITS.maxIdLength && !used.has(wanted)) return wanted;
+  for (let copy = used.size + 1; ; copy += 1) if (!used.has(`block-${copy}`)) return `block-${copy}`;
+}
+
 /** Instructions of several projects, one after the other; those of a single project stay in the form they have. */
 function mergedInstructions(projects: readonly Project[]): Project['instructions'] {
   const [first, ...others] = projects;
@@ -67,8 +87,8 @@ function mergedInstructions(projects: readonly Project[]): Project['instructions
   const used = new Set<string>();
   for (const project of projects) {
     const offset = blocks.reduce((highest, { order }) => Math.max(highest, order), 0);
-    for (const block of asBlocks(project, 1)) {
-      const id = used.has(block.id) ? `${project.id}/${block.id}` : block.id;
+    for (const block of countedBlocks(project)) {
+      const id = freeBlockId(project, block, used);
       used.add(id);
       blocks.push({ ...block, id, order: offset + block.order });
     }
@@ -82,12 +102,23 @@ function described(project: Project): Record<string, unknown> {
   return Object.fromEntries(Object.entries(project).filter(([name]) => !lists.has(name)));
 }
 
+/** Whether a project of valid parts can be read again: its lists are no longer and nothing lies deeper than it may. */
+function fitsDocument({ instructions, conversations, sessions, attachments, ...rest }: Project): boolean {
+  return (
+    (typeof instructions === 'string' || instructions.length <= DOCUMENT_LIMITS.maxListEntries) &&
+    conversations.length <= DOCUMENT_LIMITS.maxConversations &&
+    (sessions ?? []).length <= DOCUMENT_LIMITS.maxConversations &&
+    attachments.length <= DOCUMENT_LIMITS.maxAttachments &&
+    isShallow({ instructions, conversations, sessions, attachments, ...rest })
+  );
+}
+
 /**
  * Puts conversations, sessions and projects into one project. The first project among them is the base and keeps all its
  * fields; of further projects everything but the lists goes to `metadata.merged_from`. What is there twice is kept once.
  *
  * @returns `versions-differ` when two documents of one id differ: which one counts is not for a program to guess;
- * `other-kind` for a discovery record or an agreement.
+ * `other-kind` for a discovery record or an agreement; `too-large` when no reader would take what they make together.
  */
 export function mergeProject(documents: readonly ToreDocument[], created: NewProject): DocumentResult<Project> {
   const conversations = new UniqueList<Conversation | DocumentReference>('conversation', keyOfEntry);
@@ -120,6 +151,16 @@ export function mergeProject(documents: readonly ToreDocument[], created: NewPro
     updated_at: created.now,
   };
   if (sessions.entries.length > 0) project.sessions = sessions.entries;
-  if (others.length > 0) project.metadata = { ...base?.metadata, merged_from: others.map(described) };
-  return { ok: true, value: project };
+  if (others.length > 0) {
+    const earlier = base?.metadata?.['merged_from'];
+    project.metadata = {
+      ...base?.metadata,
+      merged_from: [...(Array.isArray(earlier) ? (earlier as readonly unknown[]) : []), ...others.map(described)],
+    };
+  }
+  return fitsDocument(project)
+    ? { ok: true, value: project }
+    : documentFailure('too-large', 'Together they are more than one project can hold.', {
+        suggestion: 'Merge fewer of them.',
+      });
 }
