@@ -221,7 +221,7 @@ class EntryReader {
         report.fail(what, problem === undefined ? checked.error.message : `${problem.pointer}: ${problem.message}`);
         return;
       }
-      report.added(await sink.addConversation(conversation));
+      report.added(await sink.addConversation(conversation), what);
       return;
     }
     const detached = await detachAttachments(conversation.attachments ?? [], sink);
@@ -230,6 +230,7 @@ class EntryReader {
       const isBare = conversation.attachments === undefined || conversation.attachments === null;
       report.added(
         await sink.addConversation(isBare ? conversation : { ...conversation, attachments: detached.attachments }),
+        what,
       );
     }
   }
@@ -237,7 +238,7 @@ class EntryReader {
   async #takeDocument(document: OtherDocument, what: string): Promise<void> {
     const { report, sink } = this.#context;
     if (document.kind !== 'project') {
-      report.added(await sink.addDocument(document));
+      report.added(await sink.addDocument(document), what);
       return;
     }
     const project = document.document;
@@ -260,7 +261,7 @@ class EntryReader {
       conversations.push({ ...entry, attachments: inner.attachments });
     }
     const taken = { ...project, attachments: detached.attachments, conversations };
-    report.added(await sink.addDocument({ kind: 'project', document: taken }));
+    report.added(await sink.addDocument({ kind: 'project', document: taken }), what);
   }
 
   async *#read(entry: FileEntry): AsyncGenerator<Buffer> {

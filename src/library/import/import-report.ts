@@ -32,8 +32,8 @@ export interface ImportReport {
   readonly missingFiles: number;
 }
 
-/** Outcome of handing a document to a sink. */
-export type AddOutcome = 'imported' | 'updated' | 'already-there';
+/** Outcome of handing a document to a sink. `too-large`: joined with what is there it could not be one document any more. */
+export type AddOutcome = 'imported' | 'updated' | 'already-there' | 'too-large';
 
 /** Counts while an import runs. */
 export class ReportCollector {
@@ -50,8 +50,10 @@ export class ReportCollector {
     this.#formats.add(name);
   }
 
-  added(outcome: AddOutcome): void {
-    if (outcome === 'imported') this.#counts.imported += 1;
+  added(outcome: AddOutcome, what: string): void {
+    if (outcome === 'too-large')
+      this.fail(what, 'joined with what is in the library it is more than one document can hold');
+    else if (outcome === 'imported') this.#counts.imported += 1;
     else if (outcome === 'updated') this.#counts.updated += 1;
     else this.#counts.alreadyThere += 1;
   }

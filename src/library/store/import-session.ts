@@ -1,5 +1,7 @@
 import { sql } from 'kysely';
 import type { Conversation } from '../../protocol/conversation/conversation';
+import { DOCUMENT_LIMITS } from '../../protocol/documents/limits';
+import { fitsProject } from '../../protocol/project/merge-project';
 import { isDocumentReference } from '../../protocol/project/project';
 import { comparableJson } from '../../protocol/signing/canonical-json';
 import type { AddOutcome } from '../import/import-report';
@@ -14,6 +16,7 @@ import {
   readConversationRow,
   type Connection,
   type PlacedRow,
+  type PreparedConversation,
   type RowPlace,
 } from './conversation-rows';
 import {
@@ -128,6 +131,7 @@ export class ImportSession implements ImportSink {
     const { entries, hasNew } = await this.#addConversations(document, existing);
     const given = { document, entries };
     const kept = existing === null ? given : mergeDocuments(existing, given);
+    if (existing !== null && !fitsDocument(kept)) return 'too-large';
     const isSame = isStored || (existing !== null && comparableJson(kept) === comparableJson(existing));
     if (known?.deleted_at === null && isSame) {
       if (hasNew) this.#updated += 1;
@@ -185,7 +189,7 @@ export class ImportSession implements ImportSink {
         repointed(entry, new Map([...newIds].filter(([from]) => !own.has(from)))),
       );
       idsHere.set(entry.id, id);
-      hasNew ||= outcome !== 'already-there';
+      hasNew ||= outcome === 'imported' || outcome === 'updated';
     }
     return { entries: entriesOf(project, ({ id }) => idsHere.get(id) ?? id), hasNew };
   }
@@ -196,7 +200,7 @@ export class ImportSession implements ImportSink {
     if (keys.some((key) => this.#waitingIds.has(key))) await this.flush();
     const found = await this.#find(conversation);
     if (found === null) {
-      await this.#stage(conversation, this.#newPlace(null));
+      await this.#stage(await prepareConversation(conversation), this.#newPlace(null));
       return { outcome: 'imported', id: conversation.id };
     }
     if (found.content_hash === conversationHash({ ...conversation, id: found.id })) return this.#same(found);
@@ -217,6 +221,8 @@ export class ImportSession implements ImportSink {
     const joined = mergeConversations(existing, conversation);
     const merged = found.title_edited === 1 ? { ...joined, title: existing.title } : joined;
     if (conversationHash(merged) === found.content_hash) return this.#same(found);
+    const prepared = await prepareConversation(merged);
+    if (!fitsConversation(prepared)) return { outcome: 'too-large', id: found.id };
     const isStaged = found.state === 'staged';
     const replacedStaged =
       found.replaces_key === null ? null : { key: found.replaces_key, revision: found.replaces_revision ?? 0 };
@@ -224,7 +230,7 @@ export class ImportSession implements ImportSink {
     if (isStaged) {
       await this.#database.transaction().execute((transaction) => deleteConversationRows(transaction, [found.key]));
     }
-    await this.#stage(merged, {
+    await this.#stage(prepared, {
       ...this.#newPlace(replaces),
       revision: found.revision + 1,
       folderId: found.folder_id,
@@ -280,10 +286,9 @@ export class ImportSession implements ImportSink {
     return ofOrigin ?? null;
   }
 
-  async #stage(conversation: Conversation, place: RowPlace): Promise<void> {
-    const prepared = await prepareConversation(conversation);
+  async #stage(prepared: PreparedConversation, place: RowPlace): Promise<void> {
     this.#waiting.push({ prepared, place });
-    for (const key of identitiesOf(conversation)) this.#waitingIds.add(key);
+    for (const key of identitiesOf(prepared.conversation)) this.#waitingIds.add(key);
     this.#waitingBytes += prepared.blob.jsonBytes;
     if (this.#waitingBytes >= BATCH_BYTES || this.#waiting.length >= BATCH_CONVERSATIONS) await this.flush();
   }
@@ -455,6 +460,24 @@ export class ImportSession implements ImportSink {
     await undoImport(this.#database, this.#id);
     await sql`pragma synchronous = full`.execute(this.#database);
   }
+}
+
+/** Whether a conversation joined of two valid ones is one that can be read again. */
+function fitsConversation({ conversation, blob }: PreparedConversation): boolean {
+  return (
+    conversation.participants.length <= DOCUMENT_LIMITS.maxParticipants &&
+    conversation.messages.length <= DOCUMENT_LIMITS.maxMessages &&
+    (conversation.attachments ?? []).length <= DOCUMENT_LIMITS.maxAttachments &&
+    blob.jsonBytes <= DOCUMENT_LIMITS.maxBytes
+  );
+}
+
+/** The same for a document joined of two; only projects grow by it. */
+function fitsDocument({ document, entries }: KeptDocument): boolean {
+  return (
+    document.kind !== 'project' ||
+    (entries.length <= DOCUMENT_LIMITS.maxConversations && fitsProject(document.document))
+  );
 }
 
 async function readRequired(database: Database, key: number): Promise<Conversation> {

@@ -198,4 +198,34 @@ describe('a document that is taken into the library', () => {
       await library.close();
     }
   });
+
+  it('stays as it was where joined with another it could not be read again', async () => {
+    const library = value(await openLibrary(join(folder, 'library')));
+    try {
+      const take = async (document: Conversation | Project) => {
+        const path = join(folder, 'document.json');
+        await writeFile(path, JSON.stringify(document));
+        return value(await library.importFile(path));
+      };
+      const crowd = (prefix: string): Conversation => {
+        const participants = Array.from({ length: 6_000 }, (_, index) => ({
+          id: `${prefix}${index}`,
+          role: 'human' as const,
+        }));
+        return { ...conversation('c'), participants };
+      };
+      const rules = (prefix: string): Project => {
+        const block = (_: unknown, index: number) => ({ id: `${prefix}${index}`, content: '', order: index });
+        return project({ instructions: Array.from({ length: 6_000 }, block) });
+      };
+      await take(crowd('a'));
+      await take(rules('a'));
+      expect(await take(crowd('b'))).toMatchObject({ found: 1, updated: 0, failed: [{ what: 'c' }] });
+      expect(await take(rules('b'))).toMatchObject({ found: 1, updated: 0, failedCount: 1 });
+      expect(value(await library.conversations.get('c')).participants).toHaveLength(6_000);
+      expect(value(await library.documents.get('project', 'project')).document).toMatchObject(rules('a'));
+    } finally {
+      await library.close();
+    }
+  });
 });

@@ -103,7 +103,7 @@ function described(project: Project): Record<string, unknown> {
 }
 
 /** Whether a project of valid parts can be read again: its lists are no longer and nothing lies deeper than it may. */
-function fitsDocument({ instructions, conversations, sessions, attachments, ...rest }: Project): boolean {
+export function fitsProject({ instructions, conversations, sessions, attachments, ...rest }: Project): boolean {
   return (
     (typeof instructions === 'string' || instructions.length <= DOCUMENT_LIMITS.maxListEntries) &&
     conversations.length <= DOCUMENT_LIMITS.maxConversations &&
@@ -158,7 +158,7 @@ export function mergeProject(documents: readonly ToreDocument[], created: NewPro
       merged_from: [...(Array.isArray(earlier) ? (earlier as readonly unknown[]) : []), ...others.map(described)],
     };
   }
-  return fitsDocument(project)
+  return fitsProject(project)
     ? { ok: true, value: project }
     : documentFailure('too-large', 'Together they are more than one project can hold.', {
         suggestion: 'Merge fewer of them.',
