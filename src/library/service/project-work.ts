@@ -36,9 +36,13 @@ export class ProjectWork {
   }
 
   async get(id: string): Promise<Project> {
-    const found = valueOf(await this.#library.documents.get('project', id));
-    if (found.kind !== 'project') throw new Error('a project was asked for and another document came');
-    return found.document;
+    return (await this.#forEditing(id)).project;
+  }
+
+  async #forEditing(id: string): Promise<{ readonly project: Project; readonly key: number }> {
+    const { document, key } = valueOf(await this.#library.documents.getForEditing('project', id));
+    if (document.kind !== 'project') throw new Error('a project was asked for and another document came');
+    return { project: document.document, key };
   }
 
   async create(name: string, ids: readonly string[]): Promise<string> {
@@ -58,7 +62,11 @@ export class ProjectWork {
     return id;
   }
 
-  change(changes: ProjectChanges): Promise<void> {
+  async change(changes: ProjectChanges): Promise<void> {
+    const { instructions } = changes;
+    if (typeof instructions !== 'string' && new Set(instructions.map(({ id }) => id)).size < instructions.length) {
+      throw new LibraryError('content-invalid', 'Two blocks of instructions have the same id.');
+    }
     return this.#update(changes.id, async (project) => {
       const references = project.conversations.filter((entry) => isDocumentReference(entry));
       const { description: _description, ...rest } = project;
@@ -185,18 +193,21 @@ export class ProjectWork {
     return conversations;
   }
 
-  /** Changes a project as it is when its turn comes. */
+  /** Changes a project as it is when its turn comes, and again when an import joined something with it meanwhile. */
   #update(id: string, change: (project: Project) => Project | Promise<Project>): Promise<void> {
-    const changed = this.#changing.then(async () => {
-      const project = await change(await this.get(id));
-      await this.#save({ ...project, updated_at: this.#now().toISOString() });
+    const done = this.#changing.then(async () => {
+      for (;;) {
+        const { project, key } = await this.#forEditing(id);
+        const changed = { ...(await change(project)), updated_at: this.#now().toISOString() };
+        if (await this.#save(changed, key)) return;
+      }
     });
-    this.#changing = changed.catch(() => undefined);
-    return changed;
+    this.#changing = done.catch(() => undefined);
+    return done;
   }
 
-  async #save(project: Project): Promise<void> {
-    valueOf(await this.#library.documents.save({ kind: 'project', document: project }));
+  async #save(project: Project, baseKey?: number): Promise<boolean> {
+    return valueOf(await this.#library.documents.save({ kind: 'project', document: project }, baseKey));
   }
 }
 

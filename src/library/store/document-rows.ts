@@ -33,6 +33,8 @@ export function entriesOf(project: Project, idOf: (conversation: Conversation) =
 }
 
 export interface DocumentPlace {
+  /** Absent: any that is free. */
+  readonly key?: number;
   readonly state: RowState;
   readonly importId: number | null;
   readonly replacesKey: number | null;
@@ -83,6 +85,7 @@ export async function insertDocument(
   const { key } = await connection
     .insertInto('documents')
     .values({
+      ...(place.key === undefined ? {} : { key: place.key }),
       id: wellFormed(document.document.id),
       kind: document.kind,
       title: wellFormed(titleOf(document)),

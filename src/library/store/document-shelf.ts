@@ -64,26 +64,40 @@ export class DocumentShelf {
 
   /** A document; a project with its conversations as the library has them now. Attachments come detached. */
   get(kind: OtherDocument['kind'], id: string): Promise<LibraryResult<OtherDocument>> {
-    return asResult(async () => {
-      const row = await this.#database
-        .selectFrom('documents')
-        .select('key')
-        .where('kind', '=', kind)
-        .where('id', '=', wellFormed(id))
-        .where('state', '=', sql.lit('live'))
-        .where('deleted_at', 'is', null)
-        .executeTakeFirst();
-      const kept = row === undefined ? null : await readDocumentRow(this.#database, row.key);
-      if (kept === null) throw notFound();
-      const { document, entries } = kept;
-      if (document.kind !== 'project') return document;
-      const conversations: Project['conversations'] = [];
-      for (const entry of entries) {
-        const found = 'reference' in entry ? entry.reference : await this.#conversation(entry.conversationId);
-        if (found !== null) conversations.push(found);
-      }
-      return { kind: 'project', document: { ...document.document, conversations } };
-    });
+    return asResult(async () => (await this.#read(kind, id)).document);
+  }
+
+  /** A document with the key of its state, for `save` to notice a change in between. */
+  getForEditing(
+    kind: OtherDocument['kind'],
+    id: string,
+  ): Promise<LibraryResult<{ readonly document: OtherDocument; readonly key: number }>> {
+    return asResult(() => this.#read(kind, id));
+  }
+
+  async #read(
+    kind: OtherDocument['kind'],
+    id: string,
+  ): Promise<{ readonly document: OtherDocument; readonly key: number }> {
+    const row = await this.#database
+      .selectFrom('documents')
+      .select('key')
+      .where('kind', '=', kind)
+      .where('id', '=', wellFormed(id))
+      .where('state', '=', sql.lit('live'))
+      .where('deleted_at', 'is', null)
+      .executeTakeFirst();
+    const kept = row === undefined ? null : await readDocumentRow(this.#database, row.key);
+    if (row === undefined || kept === null) throw notFound();
+    const { key } = row;
+    const { document, entries } = kept;
+    if (document.kind !== 'project') return { document, key };
+    const conversations: Project['conversations'] = [];
+    for (const entry of entries) {
+      const found = 'reference' in entry ? entry.reference : await this.#conversation(entry.conversationId);
+      if (found !== null) conversations.push(found);
+    }
+    return { document: { kind: 'project', document: { ...document.document, conversations } }, key };
   }
 
   /** A conversation that was deleted for good has left its projects too. */
@@ -96,26 +110,35 @@ export class DocumentShelf {
     }
   }
 
-  /** Puts a document into the library or in the place of its older state. Conversations of a project are saved before. */
-  save(document: OtherDocument): Promise<LibraryResult<void>> {
+  /**
+   * Puts a document into the library or in the place of its older state. Conversations of a project are saved before. False,
+   * and nothing is written, when it is no longer in the state of `baseKey`.
+   */
+  save(document: OtherDocument, baseKey?: number): Promise<LibraryResult<boolean>> {
     return asResult(async () => {
       const entries = document.kind === 'project' ? entriesOf(document.document, ({ id }) => id) : [];
-      await this.#database.transaction().execute(async (transaction) => {
-        for (const entry of entries) if ('conversationId' in entry) await keyOf(transaction, entry.conversationId);
+      const isSaved = await this.#database.transaction().execute(async (transaction) => {
         const old = await transaction
           .selectFrom('documents')
-          .select('key')
+          .select(['key', 'deleted_at'])
           .where('kind', '=', document.kind)
           .where('id', '=', wellFormed(document.document.id))
           .where('state', '=', sql.lit('live'))
-          .execute();
-        await deleteDocumentRows(
-          transaction,
-          old.map(({ key }) => key),
-        );
-        await insertDocument(transaction, { document, entries }, { state: 'live', importId: null, replacesKey: null });
+          .executeTakeFirst();
+        if (baseKey !== undefined && (old?.key !== baseKey || old.deleted_at !== null)) return false;
+        for (const entry of entries) if ('conversationId' in entry) await keyOf(transaction, entry.conversationId);
+        // The key of the older state is never given again, since it tells one state from the next.
+        const { last } = await transaction
+          .selectFrom('documents')
+          .select((row) => row.fn.max<number | null>('key').as('last'))
+          .executeTakeFirstOrThrow();
+        await deleteDocumentRows(transaction, old === undefined ? [] : [old.key]);
+        const place = { key: (last ?? 0) + 1, state: 'live', importId: null, replacesKey: null } as const;
+        await insertDocument(transaction, { document, entries }, place);
+        return true;
       });
-      await this.#onSaved();
+      if (isSaved) await this.#onSaved();
+      return isSaved;
     });
   }
 

@@ -159,6 +159,26 @@ describe('what is saved here between the last look of an import and its end', ()
     const kept = value(await documents.get('project', 'project')).document as Project;
     expect(kept.instructions).toEqual([block('imported'), block('written here')]);
   });
+
+  it('stays in a project that was saved while its conversations were read', async () => {
+    const block = (id: string) => ({ id, content: id, order: 1 });
+    value(await documents.save({ kind: 'project', document: project() }));
+    meanwhile = async () =>
+      void value(
+        await documents.save({ kind: 'project', document: project({ instructions: [block('written here')] }) }),
+      );
+    await session.addDocument({
+      kind: 'project',
+      document: project({
+        conversations: [conversation('c')],
+        instructions: [block('imported')],
+        updated_at: LATER,
+      }),
+    });
+    await session.commit(LATER);
+    const kept = value(await documents.get('project', 'project')).document as Project;
+    expect(kept.instructions).toEqual([block('imported'), block('written here')]);
+  });
 });
 
 describe('a document that is taken into the library', () => {
