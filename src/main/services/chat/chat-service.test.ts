@@ -435,29 +435,29 @@ describe('branches', () => {
       await until(async () => lastAnswer(valueOf(await chat.view(view.id))).state.kind === 'finished');
     }
     const last = valueOf(await chat.view(id ?? '')).entries.at(-1)?.id ?? '';
-    valueOf(
-      await chat.continueWith({
-        id: id ?? '',
-        through: null,
-        handoff: {
-          from: { platform: 'tore-desktop', model: 'm' },
-          reason: 'another view',
-          needs: ['check it'],
-          created_at: '2026-01-01T00:00:00Z',
-        },
-        snapshot: {
-          summary: 'Three questions.',
-          goals: ['count'],
-          decisions: [],
-          open_questions: [],
-          facts: [],
-          constraints: [],
-          through_message_id: last,
-          created_at: '2026-01-01T00:00:00Z',
-          created_by: 'extraction rules',
-        },
-      }),
-    );
+    const continuation = {
+      id: id ?? '',
+      through: null,
+      handoff: {
+        from: { platform: 'tore-desktop', model: 'm' },
+        reason: 'another view',
+        needs: ['check it'],
+        created_at: '2026-01-01T00:00:00Z',
+      },
+      snapshot: {
+        summary: 'Three questions.',
+        goals: ['count'],
+        decisions: [],
+        open_questions: [],
+        facts: [],
+        constraints: [],
+        through_message_id: last,
+        created_at: '2026-01-01T00:00:00Z',
+        created_by: 'extraction rules',
+      },
+    };
+    expect(await chat.continueWith({ ...continuation, through: 'nobody' })).toMatchObject({ ok: false });
+    valueOf(await chat.continueWith(continuation));
     valueOf(await chat.send(id, 'n', 'Four'));
     await until(() => requests.length === 4);
     const { messages } = (await lastRequest()).request;

@@ -15,7 +15,7 @@ import { writeAnswer } from './answer-record';
 import type { AnswerOutcome, AnswerSource } from './answer-source';
 import { endOf, intoDocument, plainFailure, stopLeftovers } from './answer-states';
 import { busyConversation, unknownConversation } from './chat-failures';
-import { continuedDocument, type Continuation } from './continuation';
+import { belongsTo, continuedDocument, type Continuation } from './continuation';
 import type { FittedMessages } from './context-window';
 import { ConversationDesk } from './conversation-desk';
 import { appendMessage, createConversation, roleOf, textOf, titleOf, withParticipant } from './conversation-document';
@@ -141,9 +141,12 @@ export class ChatService {
 
   /** Prepares a conversation for another model: the branch it goes on from, why, and what stands in for the early history. */
   continueWith(continuation: Continuation): Promise<Result<ConversationView>> {
-    return this.#change(continuation.id, (document) =>
-      this.#keep(continuedDocument(document, continuation, isoTime(this.#dependencies.timers.now()))),
-    );
+    return this.#change(continuation.id, (document) => {
+      if (!belongsTo(document, continuation)) {
+        return Promise.resolve(mainFailure('payload-invalid', 'The drafts do not belong to this conversation.'));
+      }
+      return this.#keep(continuedDocument(document, continuation, isoTime(this.#dependencies.timers.now())));
+    });
   }
 
   /** Stops the answer under way; its text stays. */
