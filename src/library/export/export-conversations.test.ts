@@ -248,4 +248,21 @@ describe('names of files', () => {
       expect(Buffer.byteLength(name)).toBeLessThanOrEqual(140);
     }
   });
+
+  it('are none that Windows keeps for devices or leaves the end out of', () => {
+    const titles = ['con.notes', 'NUL .txt', 'com¹', 'CONOUT$', `${'x'.repeat(119)}.txt`];
+    expect(titles.map((title) => new FileNames().unique(title, ''))).toEqual([
+      '_con.notes',
+      '_NUL .txt',
+      '_com¹',
+      '_CONOUT$',
+      'x'.repeat(119),
+    ]);
+  });
+
+  it('are each used once where file systems take them for the same', () => {
+    const names = new FileNames();
+    const made = ['\ud800', '\ud801', 'e\u0301', '\u00e9'].map((title) => names.unique(title, '.md'));
+    expect(made).toEqual(['\ufffd.md', '\ufffd (2).md', '\u00e9.md', '\u00e9 (2).md']);
+  });
 });

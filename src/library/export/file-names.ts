@@ -1,19 +1,25 @@
+import { wellFormed } from '../store/search-text';
+
 /** Characters that a file system refuses, and those that lead elsewhere. */
 const REFUSED = /[\p{Cc}<>:"/\\|?*]/gu;
-/** Names Windows keeps for devices, whatever their ending. */
-const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])$/i;
+/** Names Windows keeps for devices, whatever their ending; it reads superscript digits as digits. */
+const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:\.|$)/i;
 /** Bytes of a name that every file system takes, with room for a number and an ending. */
 const MAX_BYTES = 120;
 
 function clean(title: string): string {
-  let name = title
+  // One form for names that file systems take for the same.
+  let name = wellFormed(title)
+    .normalize('NFC')
     .replace(REFUSED, ' ')
     .replace(/\s+/g, ' ')
     .trim()
     .replace(/^[. ]+|[. ]+$/g, '');
   while (Buffer.byteLength(name) > MAX_BYTES) name = [...name].slice(0, -1).join('');
-  name = name.trim();
-  return name === '' || DEVICE.test(name) ? 'conversation' : name;
+  // What was cut may end with a dot, which Windows leaves out.
+  name = name.replace(/[. ]+$/, '');
+  if (name === '') return 'conversation';
+  return DEVICE.test(name) ? `_${name}` : name;
 }
 
 /** Gives titles names as files, each once, also where a file system does not tell upper from lower case. */
