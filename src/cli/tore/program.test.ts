@@ -244,6 +244,17 @@ describe('tore split and merge', () => {
     expect(JSON.parse(merged.out)).toMatchObject({ conversations: [{ title: 'Seeds' }, { id: 'other' }] });
   });
 
+  it('merges no lines that are not UTF-8', async () => {
+    const { out } = await tore(['split', example('project.tore4.json')]);
+    const file = join(folder, 'lines.jsonl');
+    const other = JSON.stringify({ ...(JSON.parse(out) as object), id: 'other', title: '?' });
+    writeFileSync(
+      file,
+      Buffer.from(`${out}${other}\n`).map((byte) => (byte === 0x3f ? 0xff : byte)),
+    );
+    expect(await tore(['merge', file])).toMatchObject({ code: EXIT.invalid, out: '' });
+  });
+
   it('gives a conversation the attachments of the project it points to', async () => {
     const project = parse(example('project.tore4.json'));
     const [attachment] = project['attachments'] as { id: string }[];

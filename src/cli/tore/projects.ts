@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { v7 as uuidV7 } from 'uuid';
 import type { Conversation } from '../../protocol/conversation/conversation';
 import { DOCUMENT_KINDS, type ToreDocument } from '../../protocol/documents/read-document';
+import { decodeUtf8 } from '../../protocol/documents/utf-8';
 import { writeDocument } from '../../protocol/documents/write-document';
 import { mergeProject } from '../../protocol/project/merge-project';
 import { splitProject } from '../../protocol/project/split-project';
@@ -63,10 +64,9 @@ export const split: Command = {
 /** The documents of a file: one, or one on each line as `split` writes them. */
 async function readSeveral(path: string, terminal: Terminal): Promise<ToreDocument[]> {
   const bytes = await readBytes(path, terminal);
-  const lines = Buffer.from(bytes)
-    .toString('utf8')
-    .split('\n')
-    .filter((line) => line.trim() !== '');
+  const decoded = decodeUtf8(bytes);
+  if ('badByteAt' in decoded) return [validBytes(path, bytes)];
+  const lines = decoded.text.split('\n').filter((line) => line.trim() !== '');
   const isLines = lines.length > 1 && lines.every((line) => line.startsWith('{') && /\}\s*$/.test(line));
   if (!isLines) return [validBytes(path, bytes)];
   return lines.map((line, index) => validBytes(`${nameOf(path)}, line ${index + 1}`, line));
