@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { Conversation } from '../../protocol/conversation/conversation';
 import { validateConversation } from '../../protocol/conversation/check-conversation';
-import { readDocument } from '../../protocol/documents/read-document';
+import type { DocumentFailure } from '../../protocol/documents/errors';
+import { readDocument, validateDocument } from '../../protocol/documents/read-document';
+import { isShallow } from '../../protocol/documents/shallow-json';
 import { attachFiles, detachAttachments, type AttachContext } from './attach-files';
 import type { Converted, ConvertContext } from './converter';
 import { convertChatMessages } from './converters/chat-messages';
@@ -202,11 +204,15 @@ class EntryReader {
     const { report } = this.#context;
     report.format(product);
     if (converted.kind === 'skipped') report.skip(what, converted.why);
+    // Records are kept inside what is made of them, so it nests deeper than they do.
+    else if (!isShallow(documentIn(converted))) report.fail(what, 'it nests too deeply to be kept');
     else if (converted.kind === 'conversation') {
       const attached = await attachFiles(converted.conversation, this.#context);
       await this.#takeConversation(attached, what, true);
     } else if (converted.document.kind !== 'conversation') {
-      await this.#takeDocument(converted.document, what);
+      const checked = validateDocument(converted.document.document);
+      if (checked.ok) await this.#takeDocument(converted.document, what);
+      else report.fail(what, whyInvalid(checked.error));
     }
   }
 
@@ -217,8 +223,7 @@ class EntryReader {
       const { attachments: _attachments, ...bare } = conversation;
       const checked = validateConversation(bare);
       if (!checked.ok) {
-        const [problem] = checked.error.problems;
-        report.fail(what, problem === undefined ? checked.error.message : `${problem.pointer}: ${problem.message}`);
+        report.fail(what, whyInvalid(checked.error));
         return;
       }
       report.added(await sink.addConversation(conversation), what);
@@ -281,6 +286,14 @@ class EntryReader {
     }
     return Buffer.concat(parts);
   }
+}
+
+function documentIn(converted: Exclude<Converted, { readonly kind: 'skipped' }>): unknown {
+  return converted.kind === 'conversation' ? converted.conversation : converted.document.document;
+}
+
+function whyInvalid({ message, problems: [problem] }: DocumentFailure): string {
+  return problem === undefined ? message : `${problem.pointer}: ${problem.message}`;
 }
 
 const TOO_LARGE = { ok: false, why: 'the conversation it belongs to is too large' } as const;

@@ -17,6 +17,7 @@ import {
 import { JAN_THREAD, janMessages, libreChat, lmStudio, openWebUi } from './testdata/local-exports';
 import { collectionOf, MemorySink, partsOf } from './testdata/reading';
 import { validateConversation } from '../../protocol/conversation/check-conversation';
+import { readJson } from '../../protocol/documents/read-document';
 
 type Files = Readonly<Record<string, string | Buffer>>;
 
@@ -40,6 +41,27 @@ function json(value: unknown): string {
 }
 
 const jsonl = (lines: readonly unknown[]): string => lines.map((line) => `${json(line)}\n`).join('');
+
+describe('what is made of a record', () => {
+  function nested(depth: number): unknown {
+    let value: unknown = 1;
+    for (let level = 0; level < depth; level += 1) value = [value];
+    return value;
+  }
+
+  it.each([
+    ['a conversation of ChatGPT', (extra: unknown) => chatGpt([node('a', null, [], {})], { extra })],
+    ['a project of Claude', (extra: unknown) => ({ ...claudeProject(), extra })],
+  ])('can be read again, or is refused: %s', async (_name, record) => {
+    for (const depth of [190, 197, 198, 199]) {
+      const { report, sink } = await run({ 'export.json': json([record(nested(depth))]) });
+      expect(report).toMatchObject({ found: 1, failedCount: depth > 197 ? 1 : 0 });
+      for (const made of [...sink.conversations, ...sink.documents.map(({ document }) => document)]) {
+        expect(readJson(json(made))).toMatchObject({ ok: true });
+      }
+    }
+  });
+});
 
 describe('finding out what a file is', () => {
   const products: readonly (readonly [string, string, number])[] = [
