@@ -13,6 +13,7 @@ import { asResult, LibraryError, reasonOf, refuse, type LibraryResult } from './
 import { FileGate } from './file-gate';
 import { FileStore } from './file-store';
 import { FolderShelf } from './folder-shelf';
+import { ImportHold } from './import-hold';
 import { ImportSession, type TouchedDocument } from './import-session';
 import { databaseVersion, latestVersion } from '../../storage/migrations';
 import { createSqliteDialect } from '../../storage/sqlite-dialect';
@@ -59,13 +60,15 @@ export class Library {
   readonly #database: Database;
   readonly #now: () => Date;
   readonly #gate = new FileGate();
+  readonly #hold: ImportHold;
   /** Added for documents that are not saved yet; all of them are in the database. */
   readonly #expectedFiles = new Set<string>();
   #isImporting = false;
 
   /** @internal use `openLibrary` */
-  constructor(database: Database, files: FileStore, now: () => Date) {
+  constructor(database: Database, files: FileStore, hold: ImportHold, now: () => Date) {
     this.#database = database;
+    this.#hold = hold;
     this.#now = now;
     this.files = files;
     const onSaved = (): Promise<void> => this.#expectNoSaved();
@@ -80,21 +83,29 @@ export class Library {
    */
   importFile(path: string, options: ImportOptions = {}): Promise<LibraryResult<StoredImport>> {
     return asResult(async () => {
-      if (this.#isImporting) {
+      const isRunning = (): never => {
         throw new LibraryError('import-running', 'Another import is running.', {
           retryable: true,
           suggestion: 'Wait until it has finished.',
         });
-      }
+      };
+      if (this.#isImporting) isRunning();
       this.#isImporting = true;
       try {
-        return await this.#gate.write(() => this.#import(path, options));
+        return await this.#hold.during(() => this.#importAlone(path, options), isRunning);
       } finally {
         this.#isImporting = false;
-        // What the import replaced, or brought before it failed.
-        await this.#removeUnusedFiles();
       }
     });
+  }
+
+  async #importAlone(path: string, options: ImportOptions): Promise<StoredImport> {
+    try {
+      return await this.#gate.write(() => this.#import(path, options));
+    } finally {
+      // What the import replaced, or brought before it failed.
+      await this.#removeUnusedFiles();
+    }
   }
 
   async #import(path: string, options: ImportOptions): Promise<StoredImport> {
@@ -190,7 +201,11 @@ export class Library {
       if (this.#isImporting) return 0;
       await compactIndex(this.#database);
       // An import that has begun meanwhile ends with this itself; it may be long.
-      return this.#isImporting ? 0 : this.#removeUnusedFiles();
+      if (this.#isImporting) return 0;
+      return this.#hold.during(
+        () => this.#removeUnusedFiles(),
+        () => 0,
+      );
     });
   }
 
@@ -222,7 +237,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the library in a folder, or makes one. An import that a crash interrupted is undone first.
+ * Opens the library in a folder, or makes one. An import that a crash interrupted is undone first; one that another process
+ * is at goes on.
  * Fails with `library-unwritable`, `library-newer` or `library-corrupt`; the files are then as they were.
  */
 export async function openLibrary(folder: string, options: OpenOptions = {}): Promise<LibraryResult<Library>> {
@@ -236,15 +252,21 @@ export async function openLibrary(folder: string, options: OpenOptions = {}): Pr
   const opened = openDatabase(join(folder, DATABASE_FILE));
   if (!opened.ok) return opened;
   const files = new FileStore(join(folder, FILES_FOLDER));
-  const prepared = await asResult(async () => {
-    await files.prepare();
-    await undoInterrupted(opened.value, files);
-  });
+  const hold = new ImportHold(folder);
+  const prepared = await asResult(() =>
+    hold.during(
+      async () => {
+        await files.prepare();
+        await undoInterrupted(opened.value, files);
+      },
+      () => undefined,
+    ),
+  );
   if (!prepared.ok) {
     await opened.value.destroy();
     return prepared;
   }
-  return { ok: true, value: new Library(opened.value, files, options.now ?? (() => new Date())) };
+  return { ok: true, value: new Library(opened.value, files, hold, options.now ?? (() => new Date())) };
 }
 
 async function undoInterrupted(database: Database, files: FileStore): Promise<void> {
