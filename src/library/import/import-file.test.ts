@@ -13,6 +13,7 @@ import {
   fullClaude,
   geminiActivity,
   node,
+  text,
 } from './testdata/exports';
 import { JAN_THREAD, janMessages, libreChat, lmStudio, openWebUi } from './testdata/local-exports';
 import { collectionOf, MemorySink, partsOf } from './testdata/reading';
@@ -60,6 +61,32 @@ describe('what is made of a record', () => {
         expect(readJson(json(made))).toMatchObject({ ok: true });
       }
     }
+  });
+
+  it('keeps the text of arguments that nest too deeply', async () => {
+    const deep = `${'['.repeat(5_000)}${']'.repeat(5_000)}`;
+    const call = node('a', null, [], { role: 'assistant', recipient: 'python', content: text(deep) });
+    const chat = { messages: [{ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: deep } }] }] };
+    for (const record of [chatGpt([call]), chat]) {
+      const { sink } = await run({ 'export.json': json(record) });
+      expect(sink.conversations[0]?.messages[0]?.content).toMatchObject([{ type: 'tool_call', arguments: deep }]);
+    }
+  });
+
+  it('is named where it holds more than a message may, and the others are taken', async () => {
+    const many = (entry: object) => Array.from({ length: 300_000 }, () => entry);
+    const drawn = chatGpt([
+      node('a', null, [], { metadata: { aggregate_result: { messages: many({ image_url: 'x' }) } } }),
+    ]);
+    const { report } = await run({ 'export.json': json([drawn, fullChatGpt()]) });
+    expect(report).toMatchObject({ imported: 1, failedCount: 1 });
+    const cited = { type: 'text', text: 'a', citations: many({ title: 'x' }) };
+    const claude = fullClaude();
+    const quoting = { ...claude, chat_messages: [{ uuid: 'm', sender: 'assistant', content: [cited] }] };
+    expect((await run({ 'export.json': json([quoting, claude]) })).report).toMatchObject({
+      imported: 1,
+      failedCount: 1,
+    });
   });
 });
 

@@ -11,6 +11,8 @@ export const IMPORT_LIMITS = {
   maxTextBytes: 33_554_432,
   /** Arrays and objects inside each other. Tool arguments are the deepest thing seen in real exports, below 40. */
   maxDepth: 200,
+  /** The same in JSON written as a text, such as arguments of tools; what nests deeper stays the text. */
+  maxArgumentDepth: 100,
   /** Entries of an archive or files of a folder. An export of ten years with an image a day has under 10,000. */
   maxEntries: 200_000,
   /** Bytes of an archive's contents together, after unpacking. */

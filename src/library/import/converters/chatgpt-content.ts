@@ -1,6 +1,8 @@
 import type { ContentPart } from '../../../protocol/conversation/content';
 import type { ParticipantRole } from '../../../protocol/conversation/conversation';
+import { parseShallowJson } from '../../../protocol/documents/shallow-json';
 import { fittingId, fittingName } from '../identity';
+import { IMPORT_LIMITS } from '../limits';
 import { countOf, firstText, listOf, recordOf, recordsOf, textOf, type SourceRecord } from '../source-values';
 import { resolveCitations } from './chatgpt-citations';
 
@@ -34,7 +36,7 @@ export function chatGptParts(message: SourceRecord, place: MessagePlace): Parts 
     parts = [...resolved.parts];
     if (resolved.unresolved.length > 0) notes['unresolved_citations'] = resolved.unresolved;
   }
-  parts.push(...resultImages(metadata));
+  for (const image of resultImages(metadata)) parts.push(image);
   for (const file of files.values()) parts.push(file.part);
   return { parts, notes };
 }
@@ -238,10 +240,9 @@ function asToolCall(parts: readonly ContentPart[], place: MessagePlace, recipien
 function parsedArguments(text: string): unknown {
   if (!/^\s*[{[]/.test(text)) return text;
   try {
-    const value: unknown = JSON.parse(text);
-    return value;
+    return parseShallowJson(text, IMPORT_LIMITS.maxArgumentDepth);
   } catch (thrown) {
-    // Programs begin with a bracket too; they stay text.
+    // Programs begin with a bracket too; they stay text, like what nests too deeply.
     if (thrown instanceof SyntaxError) return text;
     throw thrown;
   }

@@ -72,7 +72,9 @@ function addMessage(
 
 function blocksOf(message: SourceRecord): readonly ContentPart[] {
   const parts: ContentPart[] = [];
-  for (const block of recordsOf(message['content'])) parts.push(...blockParts(block, parts.length));
+  for (const block of recordsOf(message['content'])) {
+    for (const part of blockParts(block, parts.length)) parts.push(part);
+  }
   if (parts.length > 0) return parts;
   const text = textOf(message['text']);
   return text === null ? [] : [{ type: 'text', text }];

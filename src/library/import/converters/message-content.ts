@@ -1,5 +1,7 @@
 import type { ContentPart } from '../../../protocol/conversation/content';
+import { parseShallowJson } from '../../../protocol/documents/shallow-json';
 import { fittingId, fittingName } from '../identity';
+import { IMPORT_LIMITS } from '../limits';
 import { firstText, listOf, recordOf, recordsOf, textOf, type SourceRecord } from '../source-values';
 
 /*
@@ -82,7 +84,7 @@ function contentPart(part: SourceRecord): readonly ContentPart[] {
 function parsedArguments(value: unknown): unknown {
   if (typeof value !== 'string' || !/^\s*[{[]/.test(value)) return value ?? {};
   try {
-    const parsed: unknown = JSON.parse(value);
+    const parsed = parseShallowJson(value, IMPORT_LIMITS.maxArgumentDepth);
     return parsed;
   } catch (thrown) {
     if (thrown instanceof SyntaxError) return value;
