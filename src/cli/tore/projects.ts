@@ -79,7 +79,9 @@ export const merge: Command = {
   files: [1, Number.MAX_SAFE_INTEGER],
   async run({ files, text }, terminal) {
     const documents: ToreDocument[] = [];
-    for (const path of files) documents.push(...(await readSeveral(path, terminal)));
+    for (const path of files) {
+      for (const document of await readSeveral(path, terminal)) documents.push(document);
+    }
     const name = text('name');
     const created = { id: uuidV7(), name: name ?? 'Project', now: new Date().toISOString() };
     const merged = valid('The project', mergeProject(documents, created));

@@ -21,7 +21,7 @@ function onOneLine(text: string): string {
 
 /** A fence longer than any run of backticks inside, so that the content cannot end it. */
 function fenced(content: string, language: string): string {
-  const longest = Math.max(2, ...(content.match(/`+/g) ?? []).map((run) => run.length));
+  const longest = (content.match(/`+/g) ?? []).reduce((length, run) => Math.max(length, run.length), 2);
   const fence = '`'.repeat(longest + 1);
   return `${fence}${onOneLine(language).replaceAll('`', '')}\n${content.replace(/\n$/, '')}\n${fence}`;
 }

@@ -115,7 +115,7 @@ export async function insertConversations(
     }));
     messageKey += messages.length;
     for (const batch of batches(messages)) await connection.insertInto('messages').values(batch).execute();
-    texts.push(...messages);
+    for (const message of messages) texts.push(message);
   }
   for (const { key, text } of titles) {
     await sql`insert into titles_fts (rowid, title) values (${key}, ${searchableText(wellFormed(text))})`.execute(
@@ -274,7 +274,7 @@ async function updateMessages(
     if (row !== undefined) stale.push(row.key);
     fresh.push({ position, message });
   }
-  stale.push(...[...byPosition.values()].map(({ key }) => key));
+  for (const { key } of byPosition.values()) stale.push(key);
   for (const batch of batches(stale)) {
     await sql`delete from messages_fts where rowid in (${sql.join(batch)})`.execute(connection);
     await connection.deleteFrom('messages').where('key', 'in', batch).execute();

@@ -248,4 +248,22 @@ describe('a document that is taken into the library', () => {
       await library.close();
     }
   });
+
+  it('may have as many messages as documents may', async () => {
+    const library = value(await openLibrary(join(folder, 'library')));
+    try {
+      const path = join(folder, 'long.tore5.json');
+      const many = Array.from({ length: 200_000 }, (_, index) => ({
+        id: `${index}`,
+        participant_id: 'p',
+        content: [],
+      }));
+      await writeFile(path, JSON.stringify({ ...conversation('long'), messages: many }));
+      expect(value(await library.importFile(path))).toMatchObject({ imported: 1 });
+      value(await library.conversations.save(conversation('long', 'only')));
+      expect(value(await library.conversations.get('long')).messages).toHaveLength(1);
+    } finally {
+      await library.close();
+    }
+  }, 60_000);
 });

@@ -33,6 +33,13 @@ describe('Markdown', () => {
     );
   });
 
+  it('fences code with any number of fences in it', () => {
+    const found = convert('# T\n\n## User\n\nHello\n');
+    const code = '` '.repeat(300_000);
+    const messages = found.messages.map((message) => ({ ...message, content: [{ type: 'code' as const, code }] }));
+    expect(writeMarkdown({ ...found, messages })).toContain(`\`\`\`\n${code}`);
+  });
+
   it('skips an empty file', () => {
     expect(convertMarkdown('\n \n', CONTEXT).kind).toBe('skipped');
   });
