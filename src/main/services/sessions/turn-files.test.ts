@@ -102,4 +102,12 @@ describe('files in turns', () => {
     expect(attachment).toMatchObject({ name: 'a.png', media_type: 'image/png', storage: 'inline' });
     expect(turns[0]?.content[1]).toMatchObject({ attachment_id: attachment?.id });
   });
+
+  it('are not replaced in a project by what somebody posts later under the same id', () => {
+    const [first] = posted([{ name: 'a.png', base64: PNG.toString('base64') }]);
+    const [other] = posted([{ name: 'b.png', base64: Buffer.concat([PNG, PNG]).toString('base64') }]);
+    const later = Object.assign({}, other, { attachment_id: (first as { attachment_id?: string }).attachment_id });
+    const turns = [turnWith(first === undefined ? [] : [first]), turnWith([later as ContentPart], 2)];
+    expect(attachmentsOf(turns)).toMatchObject([{ name: 'a.png', size_bytes: PNG.length }]);
+  });
 });

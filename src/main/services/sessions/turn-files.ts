@@ -173,12 +173,16 @@ export function withoutFileBytes<Any extends Pick<Turn, 'content'>>(turns: reado
   );
 }
 
-/** The files of a session as attachments of a project (tore-0004), under the ids its turns call them by. */
+/**
+ * The files of a session as attachments of a project (tore-0004), under the ids its turns call them by. An id is that of the
+ * file it was first given to: whoever posts later takes nobody's place.
+ */
 export function attachmentsOf(turns: readonly Turn[]): Attachment[] {
   const attachments = new Map<string, Attachment>();
   for (const part of turns.flatMap(({ content }) => content)) {
     const carried = carriedBy(part);
     if (carried?.data === null || carried?.data === undefined || carried.attachmentId === null) continue;
+    if (attachments.has(carried.attachmentId)) continue;
     const bytes = bytesOf(carried);
     if (!bytes.ok) continue;
     attachments.set(carried.attachmentId, {
