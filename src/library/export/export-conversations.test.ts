@@ -260,6 +260,13 @@ describe('names of files', () => {
     ]);
   });
 
+  it('are found at once however many titles are the same', () => {
+    const names = new FileNames();
+    let last = '';
+    for (let count = 0; count < 200_000; count += 1) last = names.unique('New chat', '.md');
+    expect(last).toBe('New chat (200000).md');
+  });
+
   it('are each used once where file systems take them for the same', () => {
     const names = new FileNames();
     const made = ['\ud800', '\ud801', 'e\u0301', '\u00e9'].map((title) => names.unique(title, '.md'));

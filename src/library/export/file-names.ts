@@ -25,14 +25,18 @@ function clean(title: string): string {
 /** Gives titles names as files, each once, also where a file system does not tell upper from lower case. */
 export class FileNames {
   readonly #taken = new Set<string>();
+  /** The number to try next behind a name. */
+  readonly #nextCopy = new Map<string, number>();
 
   /** Names for one title, the plainest first, for a writer that may find some of them taken. */
   *candidates(title: string, ending: string): Generator<string> {
     const base = clean(title.slice(0, 1_000));
-    for (let copy = 1; ; copy += 1) {
+    const key = `${base}${ending}`.toLowerCase();
+    for (let copy = this.#nextCopy.get(key) ?? 1; ; copy += 1) {
       const name = copy === 1 ? `${base}${ending}` : `${base} (${copy})${ending}`;
       if (this.#taken.has(name.toLowerCase())) continue;
       this.#taken.add(name.toLowerCase());
+      this.#nextCopy.set(key, copy + 1);
       yield name;
     }
   }

@@ -23,6 +23,11 @@ describe('making a tree of messages', () => {
     );
   });
 
+  it('takes hundreds of thousands of messages of one id in its stride', () => {
+    const { nodes } = orderTree(Array.from({ length: 200_000 }, () => ({ id: 'same', parentId: null })));
+    expect(nodes.at(-1)?.id).toBe('same-200000');
+  });
+
   it('opens a loop at one place and says where it led', () => {
     const { nodes } = orderTree([
       { id: 'a', parentId: 'c' },

@@ -42,10 +42,14 @@ export function orderTree<Node extends TreeNode>(drafts: readonly Node[]): Order
   const positions = new Map<string, number>();
   const idOf = new Map<string, string>();
   const taken = new Set<string>();
+  /** The number to try next behind an id; without it, a million messages of one id would take as many times a million. */
+  const nextCopy = new Map<string, number>();
   for (const node of drafts) {
     const fitting = fittingId(node.id);
     let id = fitting;
-    for (let copy = 2; taken.has(id); copy += 1) id = fittingId(`${fitting}-${copy}`);
+    let copy = nextCopy.get(fitting) ?? 2;
+    for (; taken.has(id); copy += 1) id = fittingId(`${fitting}-${copy}`);
+    nextCopy.set(fitting, copy);
     taken.add(id);
     const notes: Record<string, unknown> = {};
     if (id !== node.id) notes['original_id'] = node.id;
