@@ -1,3 +1,4 @@
+import { entryOf } from './source-values';
 import { addressOf, decodeEntities, scanHtml } from './scan-html';
 
 /*
@@ -52,7 +53,7 @@ class MarkdownWriter {
     else if (name === 'td' || name === 'th') this.#text += '| ';
     else if (name === 'a') this.#link(attributes);
     else if (BLOCKS.has(name)) this.#block(name);
-    else if (!this.#isPreformatted) this.#text += WRAPPERS[name] ?? '';
+    else if (!this.#isPreformatted) this.#text += entryOf(WRAPPERS, name) ?? '';
   }
 
   close(name: string): void {
@@ -72,7 +73,7 @@ class MarkdownWriter {
     } else if (name === 'td' || name === 'th') this.#text += ' ';
     else if (name === 'li') this.#text += '\n';
     else if (/^h[1-6]$/.test(name) || BLOCKS.has(name)) this.#text += name === 'tr' ? '|\n' : '\n\n';
-    else if (!this.#isPreformatted) this.#text += WRAPPERS[name] ?? '';
+    else if (!this.#isPreformatted) this.#text += entryOf(WRAPPERS, name) ?? '';
   }
 
   #block(name: string): void {

@@ -1,3 +1,5 @@
+import { entryOf } from './source-values';
+
 const BY_ENDING: Readonly<Record<string, string>> = {
   png: 'image/png',
   jpg: 'image/jpeg',
@@ -46,5 +48,5 @@ export function mediaTypeOf(name: string, head: Uint8Array): string {
   if (startsWith(head, 'RIFF') && startsWith(head, 'WAVE', 8)) return 'audio/wav';
   if (startsWith(head, '%PDF')) return 'application/pdf';
   const ending = /\.([A-Za-z0-9]+)$/.exec(name)?.[1]?.toLowerCase() ?? '';
-  return BY_ENDING[ending] ?? 'application/octet-stream';
+  return entryOf(BY_ENDING, ending) ?? 'application/octet-stream';
 }

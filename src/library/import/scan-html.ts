@@ -1,3 +1,5 @@
+import { entryOf } from './source-values';
+
 /** A piece of HTML: words between tags, or a tag. */
 export type HtmlToken =
   | { readonly kind: 'text'; readonly raw: string }
@@ -68,7 +70,7 @@ const MAX_CODE_POINT = 0x10ffff;
 /** Resolves character references; unknown ones stay as written. */
 export function decodeEntities(text: string): string {
   return text.replace(ENTITY, (whole, name: string) => {
-    if (!name.startsWith('#')) return NAMED_ENTITIES[name] ?? whole;
+    if (!name.startsWith('#')) return entryOf(NAMED_ENTITIES, name) ?? whole;
     const isHexadecimal = name[1] === 'x' || name[1] === 'X';
     const code = Number.parseInt(name.slice(isHexadecimal ? 2 : 1), isHexadecimal ? 16 : 10);
     return code > 0 && code <= MAX_CODE_POINT ? String.fromCodePoint(code) : whole;

@@ -1,6 +1,11 @@
 /** A JSON object of another product, not checked yet. */
 export type SourceRecord = Readonly<Record<string, unknown>>;
 
+/** What a table says of a name from outside; nothing of what every object has, such as `constructor`. */
+export function entryOf<Value>(table: Readonly<Record<string, Value>>, name: string): Value | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
 /** The value as an object, or null. */
 export function recordOf(value: unknown): SourceRecord | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as SourceRecord) : null;

@@ -2,7 +2,7 @@ import type { ParticipantRole } from '../../../protocol/conversation/conversatio
 import { ConversationBuilder } from '../conversation-builder';
 import { conversationOrNothing, type ConvertContext, type Converted } from '../converter';
 import { contentHash, fittingId } from '../identity';
-import { firstText, recordsOf, textOf, timeOf, without, type SourceRecord } from '../source-values';
+import { entryOf, firstText, recordsOf, textOf, timeOf, without, type SourceRecord } from '../source-values';
 import { messageContentParts, toolCallParts } from './message-content';
 
 const ROLES: Readonly<Record<string, ParticipantRole>> = {
@@ -28,7 +28,7 @@ export function speakerOf(message: SourceRecord): string | null {
 /** Whether a record is a message of the common form: somebody known who says something. */
 export function isChatMessage(message: SourceRecord): boolean {
   const speaker = speakerOf(message);
-  if (speaker === null || ROLES[speaker.toLowerCase()] === undefined) return false;
+  if (speaker === null || entryOf(ROLES, speaker.toLowerCase()) === undefined) return false;
   return ['content', 'value', 'text', 'tool_calls'].some((field) => message[field] !== undefined);
 }
 
@@ -43,7 +43,7 @@ export function convertChatMessages(record: SourceRecord, context: ConvertContex
   const model = textOf(record['model']);
   let previous: string | null = null;
   for (const [index, message] of messages.entries()) {
-    const role = ROLES[speakerOf(message)?.toLowerCase() ?? ''] ?? 'human';
+    const role = entryOf(ROLES, speakerOf(message)?.toLowerCase() ?? '') ?? 'human';
     const id = textOf(message['id']) ?? `message-${index + 1}`;
     const own = role === 'model' ? firstText(message['model'], model) : null;
     builder.add({

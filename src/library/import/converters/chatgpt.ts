@@ -3,7 +3,7 @@ import type { ParticipantRole } from '../../../protocol/conversation/conversatio
 import { ConversationBuilder } from '../conversation-builder';
 import { conversationOrNothing, type ConvertContext, type Converted } from '../converter';
 import { contentHash } from '../identity';
-import { firstText, listOf, recordOf, textOf, timeOf, without, type SourceRecord } from '../source-values';
+import { entryOf, firstText, listOf, recordOf, textOf, timeOf, without, type SourceRecord } from '../source-values';
 import { chatGptParts } from './chatgpt-content';
 
 const PLATFORM = 'chatgpt';
@@ -140,7 +140,7 @@ function addMessage(
 ): void {
   const author = recordOf(message['author']) ?? {};
   const metadata = recordOf(message['metadata']) ?? {};
-  const role = ROLES[textOf(author['role']) ?? ''] ?? 'tool';
+  const role = entryOf(ROLES, textOf(author['role']) ?? '') ?? 'tool';
   const model = role === 'model' ? firstText(metadata['model_slug'], metadata['default_model_slug']) : null;
   const name = textOf(author['name']) ?? (role === 'model' ? 'ChatGPT' : null);
   const callId = parentId !== null && calls.has(parentId) ? parentId : null;

@@ -3,7 +3,7 @@ import type { ParticipantRole } from '../../../protocol/conversation/conversatio
 import { ConversationBuilder } from '../conversation-builder';
 import { conversationOrNothing, type ConvertContext, type Converted } from '../converter';
 import { contentHash } from '../identity';
-import { firstText, recordOf, recordsOf, textOf, timeOf, type SourceRecord } from '../source-values';
+import { entryOf, firstText, recordOf, recordsOf, textOf, timeOf, type SourceRecord } from '../source-values';
 import { messageContentParts } from './message-content';
 
 const ROLES: Readonly<Record<string, ParticipantRole>> = {
@@ -40,7 +40,7 @@ export function convertJan(
   }
   for (const [index, message] of messages.entries()) {
     const id = textOf(message['id']) ?? `message-${index + 1}`;
-    const role = ROLES[textOf(message['role']) ?? ''] ?? 'human';
+    const role = entryOf(ROLES, textOf(message['role']) ?? '') ?? 'human';
     const own = role === 'model' ? (firstText(recordOf(message['metadata'])?.['model_id']) ?? model) : null;
     builder.add({
       id,

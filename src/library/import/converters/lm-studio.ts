@@ -5,6 +5,7 @@ import { conversationOrNothing, type ConvertContext, type Converted } from '../c
 import { contentHash, fittingName } from '../identity';
 import {
   countOf,
+  entryOf,
   firstText,
   listOf,
   recordOf,
@@ -82,7 +83,7 @@ function addVersion(
   parentId: string | null,
   lastModel: string | null,
 ): void {
-  const role = ROLES[textOf(raw['role']) ?? ''] ?? 'human';
+  const role = entryOf(ROLES, textOf(raw['role']) ?? '') ?? 'human';
   const steps = recordsOf(raw['steps']);
   const generation = steps.map((step) => recordOf(step['genInfo'])).find((info) => info !== null) ?? null;
   const model =

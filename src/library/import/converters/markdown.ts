@@ -3,6 +3,7 @@ import { ConversationBuilder } from '../conversation-builder';
 import type { ConvertContext, Converted } from '../converter';
 import { contentHash } from '../identity';
 import { splitThoughts } from './message-content';
+import { entryOf } from '../source-values';
 
 /** Words that name a speaker in transcripts, in lower case. */
 const SPEAKERS: Readonly<Record<string, ParticipantRole>> = {
@@ -44,7 +45,7 @@ function roleOf(label: string): { readonly role: ParticipantRole; readonly name:
     .replace(/[*_`:]/g, '')
     .replace(/\(.*\)$/, '')
     .trim();
-  const role = SPEAKERS[clean.toLowerCase()];
+  const role = entryOf(SPEAKERS, clean.toLowerCase());
   if (role === undefined) return null;
   const inBrackets = /\(([^()]{1,80})\)\s*:?\s*$/.exec(label)?.[1] ?? null;
   return { role, name: role === 'model' ? (inBrackets ?? clean) : null };

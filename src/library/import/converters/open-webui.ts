@@ -5,6 +5,7 @@ import { conversationOrNothing, type ConvertContext, type Converted } from '../c
 import { contentHash, fittingName } from '../identity';
 import {
   countOf,
+  entryOf,
   firstText,
   listOf,
   recordOf,
@@ -78,7 +79,7 @@ function withoutMessages(record: SourceRecord, chat: SourceRecord, history: Sour
 }
 
 function addMessage(builder: ConversationBuilder, message: SourceRecord, id: string, parentId: string | null): void {
-  const role = ROLES[textOf(message['role']) ?? ''] ?? 'human';
+  const role = entryOf(ROLES, textOf(message['role']) ?? '') ?? 'human';
   const model = role === 'model' ? textOf(message['model']) : null;
   const name = role === 'model' ? textOf(message['modelName']) : null;
   const usage = recordOf(message['usage']) ?? {};
