@@ -1,6 +1,4 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -14,6 +12,7 @@ import { readDocument } from '../../../protocol/documents/read-document';
 import { verifyAgreement } from '../../../protocol/signing/verify-document';
 import type { Agreement } from '../../../protocol/trust/agreement';
 import { actsForParty, partyOfKey } from '../../../protocol/trust/agreement-keys';
+import { impostor } from '../../test-doubles/impostor';
 import { RecordingLog } from '../../test-doubles/recording-log';
 import { nodeLogger } from '../node-logger';
 import { SecretVault } from '../secret-vault';
@@ -281,39 +280,13 @@ describe('two apps and one coordinator', () => {
   });
 });
 
-/** Another coordinator, which says of itself what it likes. */
-async function impostor(
-  access: string,
-  inbox: object,
-): Promise<{ readonly url: string; readonly asked: string[]; stop(): Promise<void> }> {
-  const asked: string[] = [];
-  const server = createServer(({ url = '' }, response) => {
-    asked.push(url);
-    response.setHeader('content-type', 'application/json');
-    response.end(url === '/access' ? access : JSON.stringify(inbox));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    asked,
-    stop: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
-
 describe('a coordinator that is not what it says', () => {
   it('changes nothing of what waits at the one whose id it takes', async () => {
     const [a, b] = [await connected('Spectra'), await connected('Corpus')];
     const { connection } = a.trust.view();
     const coordinatorId = connection.kind === 'connected' ? connection.coordinatorId : '';
     const last = { position: Number.MAX_SAFE_INTEGER, message: {} };
-    const other = await impostor(JSON.stringify({ coordinator_id: coordinatorId, policy: 'open', instructions: '' }), {
-      messages: [last],
-      more: false,
-    });
+    const other = await impostor(coordinatorId, { messages: [last], more: false });
     a.trust.setTarget({ kind: 'known', url: other.url, accessToken: null });
     const kept = (): Promise<string> => readFile(join(folder, 'Spectra', 'state.json'), 'utf8').catch(() => '');
     await expect.poll(kept, { timeout: 20_000 }).toContain(String(last.position));
@@ -340,8 +313,7 @@ describe('a coordinator that is not what it says', () => {
     const [a, b] = [await connected('Spectra'), await connected('Corpus')];
     const handshakeId = await handshake(a, b);
     const { agreementId } = got(await a.trust.handshakes.offer({ handshakeId, terms: TERMS, renews: null }));
-    const access = JSON.stringify({ coordinator_id: 'the-same', policy: 'open', instructions: '' });
-    const others = [await impostor(access, { messages: [], more: false }), await impostor(access, { messages: [] })];
+    const others = [await impostor('the-same', { messages: [], more: false }), await impostor('the-same', {})];
     const [first, second] = others;
     a.trust.setTarget({ kind: 'known', url: first?.url ?? '', accessToken: null });
     const idOf = (): string => {
@@ -361,25 +333,19 @@ describe('a coordinator that is not what it says', () => {
 
   it('is not taken for another one where it is the own one, started anew at another port', async () => {
     const a = await connected('Spectra');
-    const access = JSON.stringify({ coordinator_id: 'own', policy: 'open', instructions: '' });
-    const starts = [
-      await impostor(access, { messages: [{ position: 7, message: {} }], more: false }),
-      await impostor(access, { messages: [{ position: 8, message: {} }], more: false }),
-    ];
-    const positions = async (): Promise<unknown> => {
-      const text = await readFile(join(folder, 'Spectra', 'state.json'), 'utf8').catch(() => '{}');
-      return (JSON.parse(text) as { positions?: unknown }).positions;
-    };
-    for (const [index, { url }] of starts.entries()) {
-      a.trust.setTarget({ kind: 'known', url, accessToken: null, isOwn: true });
-      await expect.poll(positions, { timeout: 20_000 }).toEqual({ own: 7 + index });
+    const kept = (): Promise<string> => readFile(join(folder, 'Spectra', 'state.json'), 'utf8').catch(() => '');
+    for (const position of [7, 8]) {
+      const messages = [{ position, message: {} }];
+      const own = await impostor('own', { messages, more: false });
+      a.trust.setTarget({ kind: 'known', url: own.url, accessToken: null, isOwn: true });
+      await expect.poll(kept, { timeout: 20_000 }).toContain(`"positions":{"own":${position}}`);
+      await own.stop();
     }
     await a.stop();
-    for (const one of starts) await one.stop();
   });
 
   it('is not spoken to by a name that cannot be signed', async () => {
-    const other = await impostor('{"coordinator_id":"c\\ud800","policy":"open","instructions":""}', {});
+    const other = await impostor('c\ud800', {});
     const a = await start('Spectra', other.url);
     got(await a.trust.key.create({ name: 'Spectra', institution: null }));
     await expect.poll(() => a.trust.view().connection.kind, { timeout: 20_000 }).toBe('unreachable');
