@@ -16,15 +16,22 @@ function webAddress(attributes: string): string | null {
   return /^https?:\/\//i.test(address) ? address : null;
 }
 
+/** Lists inside each other that are indented further; a line would have more spaces than words beyond it. */
+const MAX_INDENTED_LISTS = 20;
+
 class MarkdownWriter {
-  #text = '';
+  /** What was written, joined at the end: looking at all of it for each word would take for ever. */
+  readonly #pieces: string[] = [];
   readonly #lists: { ordered: boolean; count: number }[] = [];
   readonly #links: (string | null)[] = [];
   #isPreformatted = false;
   #silent: string | null = null;
 
   get text(): string {
-    const lines = this.#text.split('\n').map((line) => line.trimEnd());
+    const lines = this.#pieces
+      .join('')
+      .split('\n')
+      .map((line) => line.trimEnd());
     return lines
       .join('\n')
       .replace(/\n{3,}/g, '\n\n')
@@ -34,26 +41,31 @@ class MarkdownWriter {
   words(raw: string): void {
     if (this.#silent !== null) return;
     const text = decodeEntities(raw);
-    this.#text += this.#isPreformatted
-      ? text
-      : text.replace(/[ \t\r\n]+/g, ' ').replace(/^ (?=.)/, this.#leadingSpace());
+    this.#write(
+      this.#isPreformatted ? text : text.replace(/[ \t\r\n]+/g, ' ').replace(/^ (?=.)/, this.#leadingSpace()),
+    );
+  }
+
+  #write(piece: string): void {
+    if (piece !== '') this.#pieces.push(piece);
   }
 
   #leadingSpace(): string {
-    return this.#text === '' || /\s$/.test(this.#text) ? '' : ' ';
+    const last = this.#pieces.at(-1)?.at(-1);
+    return last === undefined || /\s/.test(last) ? '' : ' ';
   }
 
   open(name: string, attributes: string): void {
     if (this.#silent !== null) return;
     if (SILENT.has(name)) this.#silent = name;
-    else if (name === 'br') this.#text += '\n';
-    else if (name === 'hr') this.#text += '\n\n---\n\n';
-    else if (/^h[1-6]$/.test(name)) this.#text += `\n\n${'#'.repeat(Number(name[1]))} `;
+    else if (name === 'br') this.#write('\n');
+    else if (name === 'hr') this.#write('\n\n---\n\n');
+    else if (/^h[1-6]$/.test(name)) this.#write(`\n\n${'#'.repeat(Number(name[1]))} `);
     else if (name === 'li') this.#item();
-    else if (name === 'td' || name === 'th') this.#text += '| ';
+    else if (name === 'td' || name === 'th') this.#write('| ');
     else if (name === 'a') this.#link(attributes);
     else if (BLOCKS.has(name)) this.#block(name);
-    else if (!this.#isPreformatted) this.#text += entryOf(WRAPPERS, name) ?? '';
+    else if (!this.#isPreformatted) this.#write(entryOf(WRAPPERS, name) ?? '');
   }
 
   close(name: string): void {
@@ -63,26 +75,28 @@ class MarkdownWriter {
     }
     if (name === 'pre' && this.#isPreformatted) {
       this.#isPreformatted = false;
-      this.#text = `${this.#text.replace(/\n$/, '')}\n\`\`\`\n\n`;
+      const last = this.#pieces.pop() ?? '';
+      this.#write(last.replace(/\n$/, ''));
+      this.#write('\n```\n\n');
     } else if (name === 'ul' || name === 'ol') {
       this.#lists.pop();
-      this.#text += '\n';
+      this.#write('\n');
     } else if (name === 'a') {
       const address = this.#links.pop() ?? null;
-      if (address !== null) this.#text += `](${address})`;
-    } else if (name === 'td' || name === 'th') this.#text += ' ';
-    else if (name === 'li') this.#text += '\n';
-    else if (/^h[1-6]$/.test(name) || BLOCKS.has(name)) this.#text += name === 'tr' ? '|\n' : '\n\n';
-    else if (!this.#isPreformatted) this.#text += entryOf(WRAPPERS, name) ?? '';
+      if (address !== null) this.#write(`](${address})`);
+    } else if (name === 'td' || name === 'th') this.#write(' ');
+    else if (name === 'li') this.#write('\n');
+    else if (/^h[1-6]$/.test(name) || BLOCKS.has(name)) this.#write(name === 'tr' ? '|\n' : '\n\n');
+    else if (!this.#isPreformatted) this.#write(entryOf(WRAPPERS, name) ?? '');
   }
 
   #block(name: string): void {
     if (name === 'ul' || name === 'ol') this.#lists.push({ ordered: name === 'ol', count: 0 });
-    this.#text += name === 'tr' ? '\n' : '\n\n';
-    if (name === 'blockquote') this.#text += '> ';
+    this.#write(name === 'tr' ? '\n' : '\n\n');
+    if (name === 'blockquote') this.#write('> ');
     if (name === 'pre') {
       this.#isPreformatted = true;
-      this.#text += '```\n';
+      this.#write('```\n');
     }
   }
 
@@ -90,13 +104,13 @@ class MarkdownWriter {
     const list = this.#lists.at(-1);
     if (list !== undefined) list.count += 1;
     const mark = list?.ordered === true ? `${list.count}. ` : '- ';
-    this.#text += `\n${'  '.repeat(Math.max(0, this.#lists.length - 1))}${mark}`;
+    this.#write(`\n${'  '.repeat(Math.min(MAX_INDENTED_LISTS, Math.max(0, this.#lists.length - 1)))}${mark}`);
   }
 
   #link(attributes: string): void {
     const address = webAddress(attributes);
     this.#links.push(address);
-    if (address !== null) this.#text += '[';
+    if (address !== null) this.#write('[');
   }
 }
 
