@@ -117,5 +117,20 @@ describe('a handshake on disk', () => {
     const again = new HandshakeBook(folder, timers, new RecordingLog(), 300_000);
     await again.load();
     expect(await again.take(proposals[5] as HandshakeMessage)).toMatchObject({ error: { code: 'handshakes-full' } });
+
+    // Those whose time is over without an answer make room, and the answered one stays.
+    const later = new ManualTimers(T0 + 366 * 86_400_000);
+    const afterwards = new HandshakeBook(folder, later, new RecordingLog(), 300_000);
+    await afterwards.load();
+    const fresh = { ...proposal(later.now()), purpose: 'p'.repeat(60_000) };
+    const draft = { writer: B, content: fresh, nowMs: later.now() };
+    const newest = got(composeProposal(`${ID.slice(0, -1)}f`, toA, draft, nodeCryptography)).message;
+    got(await afterwards.take(newest));
+    const ids = new Set(afterwards.all().map(({ file }) => file.id));
+    expect([ids.has(newest.handshake_id), ids.has(proposals[0]?.handshake_id ?? ''), ids.size]).toEqual([
+      true,
+      true,
+      5,
+    ]);
   });
 });

@@ -100,6 +100,7 @@ export class HandshakeBook {
   take(message: HandshakeMessage): Promise<Result<KeptHandshake>> {
     return this.#turns.run(async () => {
       const kept = this.#kept.get(message.handshake_id) ?? null;
+      if (kept === null) await this.#makeRoomFor(message);
       if (kept === null && this.#kept.size >= MAX_HANDSHAKES) {
         return failure('handshakes-full', `More than ${MAX_HANDSHAKES} handshakes are on this computer.`);
       }
@@ -143,9 +144,7 @@ export class HandshakeBook {
       const rest = { ...file, [file.ownSide]: file[file.ownSide].slice(0, file.sentThrough) };
       if (rest.proposer.length === 0 && rest.responder.length === 0) {
         // Not even the proposal was sent.
-        this.#kept.delete(id);
-        this.#unanswered.delete(id);
-        await this.#folder.removeHandshake(id);
+        await this.#forget(id);
         return success(undefined);
       }
       const state = replay(rest);
@@ -216,6 +215,22 @@ export class HandshakeBook {
     this.#kept.set(file.id, kept);
     if (file[file.ownSide].length > 0) this.#unanswered.delete(file.id);
     else this.#unanswered.set(file.id, JSON.stringify(file).length);
+  }
+
+  async #forget(id: string): Promise<void> {
+    this.#kept.delete(id);
+    this.#unanswered.delete(id);
+    await this.#folder.removeHandshake(id);
+  }
+
+  /** Forgets proposals that were not answered here in their time, where a new one needs their place. */
+  async #makeRoomFor(proposal: HandshakeMessage): Promise<void> {
+    const nowMs = this.#timers.now();
+    for (const id of [...this.#unanswered.keys()]) {
+      if (this.#kept.size < MAX_HANDSHAKES && this.#hasRoomFor(proposal)) return;
+      const kept = this.#kept.get(id);
+      if (kept !== undefined && nowMs >= kept.state.expiresAtMs) await this.#forget(id);
+    }
   }
 
   #hasRoomFor(proposal: HandshakeMessage): boolean {
