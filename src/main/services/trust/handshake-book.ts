@@ -226,7 +226,7 @@ export class HandshakeBook {
   /** Forgets proposals that were not answered here in their time, where a new one needs their place. */
   async #makeRoomFor(proposal: HandshakeMessage): Promise<void> {
     const nowMs = this.#timers.now();
-    for (const id of [...this.#unanswered.keys()]) {
+    for (const id of this.#unanswered.keys()) {
       if (this.#kept.size < MAX_HANDSHAKES && this.#hasRoomFor(proposal)) return;
       const kept = this.#kept.get(id);
       if (kept !== undefined && nowMs >= kept.state.expiresAtMs) await this.#forget(id);
