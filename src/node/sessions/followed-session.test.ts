@@ -226,6 +226,21 @@ describe('a host that tells what cannot be', () => {
     await session.settled();
   });
 
+  it('is known for it after a start as well', async () => {
+    const session = follow();
+    const [first, second] = [turn(1, bensId, ben), { ...turn(2, bensId, ben), metadata: { note: 'naïve' } }];
+    await session.entered(nothing, entered(2, [first, second]), 'http://host');
+    await session.settled();
+    const [kept] = (await new ReplicaFiles(folder).readAll()).sessions;
+    if (kept === undefined) throw new Error('nothing is stored');
+    expect(kept.bytes).toBe(Buffer.byteLength(JSON.stringify(first) + JSON.stringify(second), 'utf8'));
+
+    const full = FollowedSession.ofStored({ ...kept, bytes: 2 * SESSION_LIMITS.maxBytes }, options());
+    await full.entered(nothing, entered(3, []), 'http://host');
+    expect(full.ended).toContain('more than a session can hold');
+    await full.settled();
+  });
+
   it('shows no more answers at once, and no longer ones, than anybody could write', async () => {
     const session = follow();
     await session.entered(nothing, entered(), 'http://host');

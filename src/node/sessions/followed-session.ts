@@ -97,22 +97,21 @@ export class FollowedSession {
   private cancelRetry: (() => void) | null = null;
   /** Waiting turns that the own coordinator keeps until it can reach their host. */
   private readonly kept = new Set<string>();
-  /** Of the turns in JSON, as their host counts them. */
-  private bytes: number;
 
   constructor(
     private record: SessionRecord,
     turns: readonly Turn[],
     private readonly options: FollowedSessionOptions,
+    /** Of the turns in JSON, as their host counts them. */
+    private bytes = 0,
   ) {
     this.replica = { turns, waiting: record.waiting };
-    this.bytes = bytesOf(turns);
     this.backOff = new BackOff(options.clock);
     this.verify(turns);
   }
 
   static ofStored(stored: StoredSession, options: FollowedSessionOptions): FollowedSession {
-    return new FollowedSession(stored.record, stored.turns, options);
+    return new FollowedSession(stored.record, stored.turns, options, stored.bytes);
   }
 
   get id(): string {

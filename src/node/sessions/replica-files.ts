@@ -30,6 +30,8 @@ const storedTurn = Compile(Turn);
 export interface StoredSession {
   readonly record: SessionRecord;
   readonly turns: readonly Turn[];
+  /** Of the turns in JSON. */
+  readonly bytes: number;
 }
 
 function parse(text: string): unknown {
@@ -122,16 +124,17 @@ export class ReplicaFiles {
     const record = bytes.ok && bytes.value !== null ? parse(Buffer.from(bytes.value).toString('utf8')) : undefined;
     if (!storedRecord.Check(record) || record.head.id !== sessionId) return null;
     const turns = await this.readTurns(this.path(sessionId, 'turns.jsonl'));
-    return turns === null ? null : { record, turns };
+    // Each turn has a line of its own, whose end is not the turn's.
+    return turns === null ? null : { record, turns: turns.turns, bytes: turns.bytes - turns.turns.length };
   }
 
   /** @returns null for a file that is too large to be a copy */
-  private async readTurns(path: string): Promise<Turn[] | null> {
+  private async readTurns(path: string): Promise<{ readonly turns: Turn[]; readonly bytes: number } | null> {
     const size = await stat(path).then(
       (found) => found.size,
       () => 0,
     );
-    if (size === 0) return [];
+    if (size === 0) return { turns: [], bytes: 0 };
     if (size > MAX_TURNS_BYTES) return null;
     const { turns, bytes } = await readLines(path);
     if (bytes < size) {
@@ -139,6 +142,6 @@ export class ReplicaFiles {
       const file = await open(path, 'r+');
       await file.sync().finally(() => file.close());
     }
-    return turns;
+    return { turns, bytes };
   }
 }
